@@ -1,0 +1,74 @@
+import fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify';
+import type { TokenConfig } from './config.js';
+import type { Database } from './db/client.js';
+import { ServiceError } from './errors.js';
+import { authPlugin } from './http/auth.js';
+import { BODY_LIMIT, bodyPlugin } from './http/body.js';
+import { healthPlugin } from './http/health.js';
+import { membersPlugin } from './http/members/plugin.js';
+import { namespacesPlugin } from './http/namespaces/plugin.js';
+import { openapiPlugin } from './http/openapi.js';
+import { problemPlugin, sendProblem } from './http/problem.js';
+import { requestId, requestIdPlugin, RequestLog } from './http/request-log.js';
+import { spacesPlugin } from './http/spaces/plugin.js';
+import { ajvOptions, buildValidator, readQueryIntegers } from './http/validation.js';
+import { namespaceResolver } from './repositories/access.js';
+import { membersRepository } from './repositories/members.js';
+import { namespacesRepository } from './repositories/namespaces.js';
+import { spacesRepository } from './repositories/spaces.js';
+
+/** Longer than any slug or subject, percent-encoded: what cannot exist is the handlers' to say. */
+const MAX_PARAM_LENGTH = 4096;
+
+export interface AppOptions {
+  token: TokenConfig;
+  /** the caller's to close */
+  db: Database;
+  /** nothing is logged without one */
+  logger?: FastifyBaseLogger;
+}
+
+/**
+ * Builds the application; nothing listens yet. The server, the tests and the OpenAPI document all
+ * use this one.
+ */
+export async function buildApp({ token, db, logger }: AppOptions): Promise<FastifyInstance> {
+  const app = fastify({
+    ...(logger && { loggerInstance: logger }),
+    ajv: { customOptions: ajvOptions },
+    schemaController: { compilersFactory: { buildValidator } },
+    bodyLimit: BODY_LIMIT,
+    routerOptions: { maxParamLength: MAX_PARAM_LENGTH },
+    logController: new RequestLog(),
+    requestIdHeader: false,
+    genReqId: requestId,
+    frameworkErrors: (error, request, reply) => {
+      void sendProblem(
+        request,
+        reply,
+        new ServiceError('malformed_request', 'The path of the URL is not validly encoded.', {
+          cause: error,
+        }),
+      );
+    },
+  });
+
+  readQueryIntegers(app);
+  await app.register(requestIdPlugin);
+  await app.register(problemPlugin);
+  await app.register(bodyPlugin);
+  await app.register(openapiPlugin);
+  await app.register(healthPlugin, { db });
+
+  const resolveNamespace = namespaceResolver(db);
+  await app.register(async (guarded) => {
+    await guarded.register(authPlugin, token);
+    await guarded.register(namespacesPlugin, {
+      namespaces: namespacesRepository(db, resolveNamespace),
+    });
+    await guarded.register(membersPlugin, { members: membersRepository(db, resolveNamespace) });
+    await guarded.register(spacesPlugin, { spaces: spacesRepository(db, resolveNamespace) });
+  });
+
+  return app;
+}

@@ -1,0 +1,182 @@
+import { type Static, type TSchema, Type } from '@sinclair/typebox';
+import { Value } from '@sinclair/typebox/value';
+
+const MINIMUM_SECRET_BYTES = 32;
+
+/**
+ * The configuration, which is environment variables and nothing else (contract §6). The table in the
+ * README is made from these descriptions.
+ */
+export const Environment = Type.Object({
+  NODE_ENV: Type.Optional(
+    Type.String({
+      description:
+        'With `production` nothing is made up: `DATABASE_URL` and a key for tokens are required.',
+    }),
+  ),
+  HOST: Type.String({ default: '127.0.0.1', description: 'The address to listen on.' }),
+  PORT: Type.Integer({
+    minimum: 0,
+    maximum: 65535,
+    default: 3000,
+    description: 'The port to listen on; 0 takes a free one.',
+  }),
+  DATABASE_URL: Type.Optional(
+    Type.String({
+      pattern: '^postgres(ql)?://.+',
+      description:
+        'PostgreSQL 15 or later, `postgres://user:password@host:port/database`. Unset: the embedded PostgreSQL in `.data/`.',
+    }),
+  ),
+  JWT_SECRET: Type.Optional(
+    Type.String({
+      description: `The shared secret of HS256 tokens, at least ${MINIMUM_SECRET_BYTES} bytes. Unset outside production: one is made and kept in \`.data/\`.`,
+    }),
+  ),
+  JWT_JWKS_URL: Type.Optional(
+    Type.String({
+      pattern: '^https?://.+',
+      description:
+        'Where the issuer publishes its public keys, for RS256, ES256 and EdDSA tokens; instead of the secret.',
+    }),
+  ),
+  JWT_ISSUER: Type.Optional(
+    Type.String({ description: 'The `iss` a token must have. Unset: any.' }),
+  ),
+  JWT_AUDIENCE: Type.Optional(
+    Type.String({ description: 'The `aud` a token must have. Unset: any.' }),
+  ),
+  DATABASE_POOL_MAX: Type.Integer({
+    minimum: 1,
+    maximum: 1000,
+    default: 10,
+    description: 'The most connections to PostgreSQL.',
+  }),
+  DATABASE_STATEMENT_TIMEOUT_MS: Type.Integer({
+    minimum: 1,
+    maximum: 600_000,
+    default: 5000,
+    description: 'PostgreSQL ends a statement that runs longer, in milliseconds.',
+  }),
+  DATABASE_PREPARE: Type.Boolean({
+    default: true,
+    description: '`false` for poolers without prepared statements.',
+  }),
+  MIGRATE_ON_START: Type.Boolean({
+    default: true,
+    description: 'Whether the start applies migrations.',
+  }),
+  LOG_LEVEL: Type.Union(
+    ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'].map((level) =>
+      Type.Literal(level),
+    ),
+    { default: 'info', description: 'The least severe log lines to write (pino).' },
+  ),
+});
+
+export interface TokenConfig {
+  /** the secret of HS256 tokens, or where the issuer's public keys are */
+  readonly key: string | URL;
+  readonly issuer: string | null;
+  readonly audience: string | null;
+}
+
+/** What `Environment` says, in the form the service uses it; null where nothing was set. */
+export interface Config {
+  readonly production: boolean;
+  readonly host: string;
+  readonly port: number;
+  readonly database: {
+    readonly url: string | null;
+    readonly poolMax: number;
+    readonly statementTimeoutMs: number;
+    readonly prepare: boolean;
+    readonly migrateOnStart: boolean;
+  };
+  readonly token: Omit<TokenConfig, 'key'> & { readonly key: TokenConfig['key'] | null };
+  readonly logLevel: string;
+}
+
+/** One or more settings are wrong or missing; the message names every one of them. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
+}
+
+/**
+ * @param env the environment; a variable that is set to the empty string counts as unset
+ * @throws `ConfigError`
+ */
+export function loadConfig(env: NodeJS.ProcessEnv): Config {
+  const settings = Object.fromEntries(
+    Object.entries(Environment.properties).flatMap(([name, schema]) => {
+      const text = env[name];
+      return text ? [[name, parse(text, schema)]] : [];
+    }),
+  );
+  const environment: unknown = Value.Default(Environment, settings);
+  const wrong = Object.entries(Environment.properties)
+    .filter(([name, schema]) => name in settings && !isValid(schema, settings[name]))
+    .map(([name, schema]) => `${name} must be ${expectation(schema)}.`);
+  wrong.push(...inconsistencies(env));
+  if (wrong.length > 0 || !Value.Check(Environment, environment)) {
+    throw new ConfigError(`The configuration is not valid. ${wrong.join(' ')}`);
+  }
+  return toConfig(environment);
+}
+
+function parse(text: string, schema: TSchema): string | number | boolean {
+  if (schema.type === 'integer' && /^\d+$/.test(text)) return Number(text);
+  if (schema.type === 'boolean' && /^(true|false)$/.test(text)) return text === 'true';
+  return text;
+}
+
+function isValid(schema: TSchema, setting: unknown): boolean {
+  return Value.Check(schema, setting) && (!schema.pattern || URL.canParse(String(setting)));
+}
+
+/** The value itself may be a secret, so it is not repeated. */
+function expectation(schema: TSchema): string {
+  if (schema.type === 'integer') return `a whole number from ${schema.minimum} to ${schema.maximum}`;
+  if (schema.type === 'boolean') return 'true or false';
+  if (schema.anyOf) return `one of ${schema.anyOf.map((one: TSchema) => one.const).join(', ')}`;
+  return `a URL like ${schema.pattern.replace(/[\^?.+()]/g, '')}…`;
+}
+
+/** What no single variable shows. */
+function inconsistencies(env: NodeJS.ProcessEnv): string[] {
+  const { NODE_ENV, DATABASE_URL, JWT_SECRET, JWT_JWKS_URL } = env;
+  const production = NODE_ENV === 'production';
+  const found: string[] = [];
+  if (production && !DATABASE_URL) found.push('DATABASE_URL is required in production.');
+  if (production && !JWT_SECRET && !JWT_JWKS_URL) {
+    found.push('JWT_SECRET or JWT_JWKS_URL is required in production.');
+  }
+  if (JWT_SECRET && JWT_JWKS_URL) {
+    found.push('JWT_SECRET and JWT_JWKS_URL exclude each other: unset one.');
+  }
+  if (JWT_SECRET && Buffer.byteLength(JWT_SECRET) < MINIMUM_SECRET_BYTES) {
+    found.push(`JWT_SECRET must have at least ${MINIMUM_SECRET_BYTES} bytes.`);
+  }
+  return found;
+}
+
+function toConfig(env: Static<typeof Environment>): Config {
+  return {
+    production: env.NODE_ENV === 'production',
+    host: env.HOST,
+    port: env.PORT,
+    database: {
+      url: env.DATABASE_URL ?? null,
+      poolMax: env.DATABASE_POOL_MAX,
+      statementTimeoutMs: env.DATABASE_STATEMENT_TIMEOUT_MS,
+      prepare: env.DATABASE_PREPARE,
+      migrateOnStart: env.MIGRATE_ON_START,
+    },
+    token: {
+      key: env.JWT_JWKS_URL === undefined ? (env.JWT_SECRET ?? null) : new URL(env.JWT_JWKS_URL),
+      issuer: env.JWT_ISSUER ?? null,
+      audience: env.JWT_AUDIENCE ?? null,
+    },
+    logLevel: env.LOG_LEVEL,
+  };
+}

@@ -1,0 +1,36 @@
+import { drizzle } from 'drizzle-orm/postgres-js';
+import postgres from 'postgres';
+
+export interface DatabaseOptions {
+  /** `postgres://user:password@host:port/database` */
+  url: string;
+  /** the most connections held at once */
+  poolMax: number;
+  /** PostgreSQL ends a statement that runs longer, in milliseconds */
+  statementTimeoutMs: number;
+  /** false behind a pooler that cannot keep prepared statements */
+  prepare: boolean;
+}
+
+export type Database = ReturnType<typeof connect>;
+
+const CONNECT_TIMEOUT_SECONDS = 5;
+
+/**
+ * Opens a pool; connections are made when they are first needed. Whoever calls this ends it:
+ * `db.$client.end()`.
+ *
+ * @returns Drizzle on postgres.js, with the driver as `$client`
+ */
+export function connect({ url, poolMax, statementTimeoutMs, prepare }: DatabaseOptions) {
+  const client = postgres(url, {
+    max: poolMax,
+    prepare,
+    connect_timeout: CONNECT_TIMEOUT_SECONDS,
+    // Only needed for arrays; saves a query on every new connection.
+    fetch_types: false,
+    connection: { application_name: 'spaces', statement_timeout: statementTimeoutMs },
+    onnotice: () => undefined,
+  });
+  return drizzle(client);
+}

@@ -1,0 +1,81 @@
+import postgres from 'postgres';
+import { ServiceError } from '../errors.js';
+
+/** What postgres.js calls the ways in which a connection can fail, beside the system's own codes. */
+const connectionFailures = new Set([
+  'CONNECTION_CLOSED',
+  'CONNECTION_DESTROYED',
+  'CONNECTION_ENDED',
+  'CONNECT_TIMEOUT',
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'EPIPE',
+  'ETIMEDOUT',
+]);
+
+/**
+ * SQLSTATEs, or the first two characters of their class, that mean "not now" rather than "wrong":
+ * https://www.postgresql.org/docs/current/errcodes-appendix.html
+ */
+const transientStates = [
+  '08', // connection exception
+  '40', // transaction rollback: deadlock, serialization
+  '53', // insufficient resources: too many connections, disk full
+  '55P03', // lock not available
+  '57', // operator intervention: shutdown, crash, starting up, statement timeout
+];
+
+/** Violated unique indexes, by name, and what to tell the caller. */
+const uniqueIndexes: Record<string, (slug: string) => ServiceError> = {
+  namespaces_slug_unique: (slug) =>
+    new ServiceError('slug_conflict', `Another namespace has the slug "${slug}". Send another.`),
+  spaces_slug_unique: (slug) =>
+    new ServiceError(
+      'slug_conflict',
+      `Another space of this namespace has the slug "${slug}". Send another "slug".`,
+    ),
+};
+
+const UNIQUE_VIOLATION = '23505';
+
+/** @returns the error of the driver; Drizzle wraps it in one whose message holds the parameters */
+function driverError(error: unknown): unknown {
+  return error instanceof Error && error.cause instanceof Error ? error.cause : error;
+}
+
+/** @returns the SQLSTATE that PostgreSQL answered with, or null when it was not PostgreSQL */
+export function sqlState(error: unknown): string | null {
+  const cause = driverError(error);
+  return cause instanceof postgres.PostgresError ? cause.code : null;
+}
+
+/**
+ * Makes of a failed statement what the caller may know of it.
+ *
+ * @param error what Drizzle or postgres.js threw
+ * @param slug the slug that was being written, for the message of a conflict
+ * @returns a `ServiceError`, or the driver's error without Drizzle's message around it, because
+ *   that holds the statement and its parameters
+ */
+export function translate(error: unknown, slug: string): unknown {
+  const cause = driverError(error);
+  if (cause instanceof postgres.PostgresError) {
+    const conflict =
+      cause.code === UNIQUE_VIOLATION && uniqueIndexes[cause.constraint_name ?? ''];
+    if (conflict) return conflict(slug);
+    if (transientStates.some((state) => cause.code.startsWith(state))) return unavailable(cause);
+    return cause;
+  }
+  const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
+  return typeof code === 'string' && connectionFailures.has(code) ? unavailable(cause) : cause;
+}
+
+function unavailable(cause: unknown): ServiceError {
+  return new ServiceError('unavailable', 'The database cannot answer right now. Try again soon.', {
+    cause,
+  });
+}

@@ -1,0 +1,28 @@
+import { sql } from 'drizzle-orm';
+import { customType, integer, timestamp } from 'drizzle-orm/pg-core';
+import { SLUG_PATTERN } from '../../slug.js';
+
+export type JsonObject = Record<string, unknown>;
+
+/**
+ * `jsonb` that always holds what it was given: Drizzle's own column writes SQL NULL as JSON `null`
+ * when the value comes from a placeholder, and postgres.js may encode a string a second time.
+ */
+export const jsonb = <Data>(name: string) =>
+  customType<{ data: Data; driverData: unknown }>({
+    dataType: () => 'jsonb',
+    toDriver: (value) => (value === null ? null : JSON.stringify(value)),
+  })(name);
+
+const moment = (name: string) => timestamp(name, { precision: 3, withTimezone: true });
+
+/** What every versioned resource carries; milliseconds, because that is what a `Date` holds. */
+export const lifecycle = {
+  version: integer('version').notNull().default(1),
+  createdAt: moment('created_at').notNull().defaultNow(),
+  updatedAt: moment('updated_at').notNull().defaultNow(),
+  deletedAt: moment('deleted_at'),
+};
+
+export const slugCheck = sql.raw(`slug ~ '${SLUG_PATTERN}'`);
+export const metadataCheck = sql.raw(`jsonb_typeof(metadata) = 'object'`);

@@ -1,0 +1,25 @@
+import { index, pgEnum, pgTable, primaryKey, text, uuid } from 'drizzle-orm/pg-core';
+import { lifecycle } from './columns.js';
+import { namespaces } from './namespaces.js';
+
+/** From the least to the most powerful: PostgreSQL compares the values of an enum in this order. */
+export const memberRole = pgEnum('member_role', ['viewer', 'editor', 'owner']);
+
+/** Who may do what in a namespace. A reference table where the database is distributed. */
+export const members = pgTable(
+  'members',
+  {
+    namespaceId: uuid('namespace_id')
+      .notNull()
+      .references(() => namespaces.id),
+    subject: text('subject').notNull(),
+    role: memberRole('role').notNull(),
+    createdAt: lifecycle.createdAt,
+    updatedAt: lifecycle.updatedAt,
+  },
+  (table) => [
+    primaryKey({ columns: [table.namespaceId, table.subject] }),
+    // A caller's own namespaces, in the order they are listed.
+    index('members_subject_index').on(table.subject, table.namespaceId),
+  ],
+);

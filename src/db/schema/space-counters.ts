@@ -1,0 +1,19 @@
+import { integer, pgTable, primaryKey, smallint, uuid } from 'drizzle-orm/pg-core';
+import { namespaces } from './namespaces.js';
+
+/**
+ * How many active spaces a namespace has, so that a list's total does not grow with it. Spread over
+ * a few rows, because one row would make every create of a namespace wait for the one before it.
+ * A single row may be negative; their sum is the count.
+ */
+export const spaceCounters = pgTable(
+  'space_counters',
+  {
+    namespaceId: uuid('namespace_id')
+      .notNull()
+      .references(() => namespaces.id),
+    slot: smallint('slot').notNull(),
+    active: integer('active').notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.namespaceId, table.slot] })],
+);

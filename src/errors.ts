@@ -1,0 +1,51 @@
+/**
+ * Every problem this service can answer, by its stable code: the one table behind the error
+ * bodies, the statuses declared in the OpenAPI document and the list in the README (contract §5).
+ */
+export const problems = {
+  malformed_request: { status: 400, title: 'The request is not well-formed HTTP or its URL is not' },
+  malformed_body: { status: 400, title: 'The body is not valid JSON' },
+  validation_failed: { status: 400, title: 'The request does not fit its schema' },
+  token_missing: { status: 401, title: 'No bearer token was sent' },
+  token_invalid: { status: 401, title: 'The bearer token is not valid' },
+  token_expired: { status: 401, title: 'The bearer token has expired' },
+  insufficient_scope: { status: 403, title: 'The token lacks the scope this operation needs' },
+  insufficient_role: { status: 403, title: 'The role in the namespace does not allow this' },
+  route_not_found: { status: 404, title: 'No such route' },
+  namespace_not_found: { status: 404, title: 'Namespace not found' },
+  space_not_found: { status: 404, title: 'Space not found' },
+  member_not_found: { status: 404, title: 'Member not found' },
+  slug_conflict: { status: 409, title: 'The slug is taken' },
+  last_owner: { status: 409, title: 'A namespace keeps at least one owner' },
+  body_too_large: { status: 413, title: 'The body is too large' },
+  unsupported_media_type: { status: 415, title: 'The content type is not supported' },
+  internal_error: { status: 500, title: 'Something went wrong on our side' },
+  unavailable: { status: 503, title: 'The service cannot answer right now' },
+} as const satisfies Record<string, { status: number; title: string }>;
+
+export type ProblemCode = keyof typeof problems;
+
+/** One violated rule of a request: where (a JSON Pointer, RFC 6901), which rule, and in words. */
+export interface Violation {
+  path: string;
+  code: string;
+  message: string;
+}
+
+/** A failure that the caller may be told about; everything else is an `internal_error`. */
+export class ServiceError extends Error {
+  override readonly name = 'ServiceError';
+
+  /**
+   * @param code which problem it is
+   * @param detail one sentence for the caller: what was wrong and what to do next
+   * @param options `violations` for a failed validation, `cause` for the log (never sent)
+   */
+  constructor(
+    readonly code: ProblemCode,
+    detail: string,
+    readonly options: { violations?: Violation[]; cause?: unknown } = {},
+  ) {
+    super(detail, { cause: options.cause });
+  }
+}

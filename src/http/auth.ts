@@ -1,0 +1,205 @@
+import jwt, { type Secret, type TokenOrHeader } from '@fastify/jwt';
+import type { FastifyRequest } from 'fastify';
+import fp from 'fastify-plugin';
+import { LRUCache } from 'lru-cache';
+import type { TokenConfig } from '../config.js';
+import { type ProblemCode, ServiceError } from '../errors.js';
+import { includesRole, type Outcome, type Principal, type Role } from '../repositories/access.js';
+import { remoteKeys } from './jwks.js';
+import { problemResponses } from './problem.js';
+import { SUBJECT_MAX_LENGTH } from './schemas.js';
+import { isText } from './validation.js';
+
+const grantedByDefault = [
+  'namespaces:read',
+  'namespaces:write',
+  'spaces:read',
+  'spaces:write',
+] as const;
+
+/** What a route may ask for; `admin` comes on top of it and is never asked for. */
+export type Scope = (typeof grantedByDefault)[number];
+
+/** Who a verified token speaks for, and what it is narrowed to. */
+export interface Caller extends Principal {
+  readonly scopes: ReadonlySet<string>;
+}
+
+declare module '@fastify/jwt' {
+  interface FastifyJWT {
+    payload: Record<string, unknown>;
+    user: Caller;
+  }
+}
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** the scope a token needs; every guarded route names one */
+    scope?: Scope;
+    /** what the operation can answer beside what every guarded one can */
+    problems?: ProblemCode[];
+  }
+}
+
+/** How many verified tokens are remembered; verifying one costs some ten times the look-up. */
+const REMEMBERED_TOKENS = 10_000;
+
+const SYMMETRIC = ['HS256'] as const;
+const ASYMMETRIC = ['RS256', 'ES256', 'EdDSA'] as const;
+
+/**
+ * Guards the routes of the context it is registered in: a request needs a valid token (else 401)
+ * with the scope that its route names (else 403) before anything else of it is looked at. The same
+ * hook documents what it demands.
+ */
+export const authPlugin = fp<TokenConfig>(
+  async (app, { key, issuer, audience }) => {
+    const verified = new LRUCache<string, { caller: Caller; expires: number }>({
+      max: REMEMBERED_TOKENS,
+    });
+    const findKey = key instanceof URL ? remoteKeys(key, () => verified.clear()) : null;
+
+    const secret: Secret = findKey
+      ? (_request: FastifyRequest, token: TokenOrHeader) =>
+          findKey('header' in token ? token.header : token)
+      : String(key);
+    await app.register(jwt, {
+      secret,
+      decode: { complete: true },
+      verify: {
+        algorithms: [...(findKey ? ASYMMETRIC : SYMMETRIC)],
+        requiredClaims: ['sub', 'exp'],
+        ...(issuer !== null && { allowedIss: issuer }),
+        ...(audience !== null && { allowedAud: audience }),
+      },
+    });
+
+    app.addHook('onRoute', (route) => {
+      const { scope, problems = [] } = route.config ?? {};
+      if (!scope) throw new Error(`${String(route.method)} ${route.url} names no scope`);
+      route.schema = {
+        ...route.schema,
+        security: [{ bearerAuth: [] }],
+        description: `${route.schema?.description ?? ''} Needs the scope \`${scope}\`.`.trim(),
+        response: {
+          ...(route.schema?.response ?? {}),
+          ...problemResponses(
+            'token_missing',
+            'token_invalid',
+            'token_expired',
+            'insufficient_scope',
+            'malformed_request',
+            ...(route.schema?.querystring || route.schema?.body ? INPUT_PROBLEMS : []),
+            ...(route.schema?.body ? BODY_PROBLEMS : []),
+            ...problems,
+            'internal_error',
+            'unavailable',
+          ),
+        },
+      };
+    });
+
+    app.addHook('onRequest', (request, _reply, done) => {
+      const header = request.headers.authorization ?? '';
+      const known = verified.get(header);
+      if (known && known.expires > Date.now()) {
+        done(admit(request, known.caller));
+        return;
+      }
+      verify(request)
+        .then((token) => {
+          verified.set(header, token);
+          return admit(request, token.caller);
+        })
+        .then(done, done);
+    });
+  },
+  { name: 'auth', dependencies: ['problem'] },
+);
+
+const INPUT_PROBLEMS: ProblemCode[] = ['validation_failed'];
+const BODY_PROBLEMS: ProblemCode[] = ['malformed_body', 'body_too_large', 'unsupported_media_type'];
+
+/** Lets a verified caller in, where the token's scopes reach. */
+function admit(request: FastifyRequest, caller: Caller): ServiceError | undefined {
+  const { scope } = request.routeOptions.config;
+  if (scope === undefined || !(caller.admin || caller.scopes.has(scope))) {
+    return new ServiceError(
+      'insufficient_scope',
+      `This needs the scope "${String(scope)}". Ask the token's issuer for a token that has it.`,
+    );
+  }
+  request.user = caller;
+  return undefined;
+}
+
+/** @throws `ServiceError` `token_missing`, `token_invalid`, `token_expired` or `unavailable` */
+async function verify(request: FastifyRequest): Promise<{ caller: Caller; expires: number }> {
+  let claims: Record<string, unknown>;
+  try {
+    claims = await request.jwtVerify<Record<string, unknown>>();
+  } catch (error) {
+    throw tokenError(error);
+  }
+  const { sub, exp, scope } = claims;
+  if (typeof sub !== 'string' || !isSubject(sub) || typeof exp !== 'number') {
+    throw new ServiceError(
+      'token_invalid',
+      `The token's "sub" must be a text of 1 to ${SUBJECT_MAX_LENGTH} characters, its "exp" a number.`,
+    );
+  }
+  const scopes = new Set<string>(scope === undefined ? grantedByDefault : scopesOf(scope));
+  return {
+    caller: { subject: sub, admin: scopes.has('admin'), scopes },
+    expires: exp * 1000,
+  };
+}
+
+/** RFC 8693 §4.2: a list separated by spaces. A claim of any other form grants nothing. */
+function scopesOf(claim: unknown): string[] {
+  return typeof claim === 'string' ? claim.split(' ') : [];
+}
+
+/** @returns whether a token's `sub`, and so a member, can be called so */
+export function isSubject(subject: string): boolean {
+  return subject.length >= 1 && subject.length <= SUBJECT_MAX_LENGTH && isText(subject);
+}
+
+function tokenError(error: unknown): ServiceError {
+  if (error instanceof ServiceError) return error;
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  switch (code) {
+    case 'FST_JWT_NO_AUTHORIZATION_IN_HEADER':
+      return new ServiceError('token_missing', 'Send "Authorization: Bearer" and a token.');
+    case 'FST_JWT_AUTHORIZATION_TOKEN_EXPIRED':
+      return new ServiceError('token_expired', 'The token has expired. Get a new one.');
+    default:
+      return new ServiceError(
+        'token_invalid',
+        'The token is not one that this service accepts: check its signature, issuer, audience and dates.',
+      );
+  }
+}
+
+/**
+ * What a handler may tell its caller of a namespace.
+ *
+ * @param needed the least role the operation takes
+ * @returns the value, null when it was not found
+ * @throws `ServiceError` `namespace_not_found` for a stranger, `insufficient_role` for a member
+ */
+export function permitted<Value>(outcome: Outcome<Value>, needed: Role): Value | null {
+  if (!outcome) {
+    throw new ServiceError(
+      'namespace_not_found',
+      'There is no namespace with this slug that the token has access to.',
+    );
+  }
+  if (!includesRole(outcome.role, needed)) {
+    throw new ServiceError(
+      'insufficient_role',
+      `This needs the role "${needed}" in the namespace; yours is "${outcome.role}". Ask an owner.`,
+    );
+  }
+  return outcome.value;
+}

@@ -1,0 +1,95 @@
+import { isUtf8 } from 'node:buffer';
+import type { FastifyBodyParser, FastifyRequest } from 'fastify';
+import fp from 'fastify-plugin';
+import type { JsonObject } from '../db/schema/columns.js';
+import { ServiceError } from '../errors.js';
+import { invalid } from './problem.js';
+import { METADATA_MAX_BYTES, METADATA_MAX_DEPTH } from './schemas.js';
+import { jsonProblem } from './validation.js';
+
+/** The largest body that is read, in bytes. */
+export const BODY_LIMIT = 64 * 1024;
+
+const MERGE_PATCH = 'application/merge-patch+json';
+
+/** Reads JSON bodies and no others: UTF-8 only, and no key that could reach a prototype. */
+export const bodyPlugin = fp(
+  (app, _options, done) => {
+    const parseText = app.getDefaultJsonParser('error', 'error');
+    const parseJson: FastifyBodyParser<Buffer> = (request, body, parsed) => {
+      if (body.length === 0) {
+        parsed(null, undefined);
+      } else if (!isUtf8(body)) {
+        parsed(malformed('It is not UTF-8.'));
+      } else {
+        void parseText(request, body.toString(), (error, value) => {
+          if (error) parsed(malformed(error.message));
+          else parsed(null, value);
+        });
+      }
+    };
+
+    app.removeAllContentTypeParsers();
+    app.addContentTypeParser('application/json', { parseAs: 'buffer' }, parseJson);
+    app.addContentTypeParser<Buffer>(MERGE_PATCH, { parseAs: 'buffer' }, (request, body, parsed) => {
+      if (request.method === 'PATCH') void parseJson(request, body, parsed);
+      else {
+        parsed(new ServiceError('unsupported_media_type', `${MERGE_PATCH} is for PATCH only.`));
+      }
+    });
+    done();
+  },
+  { name: 'body', dependencies: ['problem'] },
+);
+
+function malformed(reason: string): ServiceError {
+  return new ServiceError('malformed_body', `The body cannot be read as JSON. ${reason}`);
+}
+
+/** What a PATCH of a resource with metadata takes. */
+export const PATCH_TYPES = ['application/json', MERGE_PATCH];
+
+/**
+ * The metadata that a PATCH asks for, where it is not simply to be replaced.
+ *
+ * @param patch the `metadata` of the body
+ * @returns a function that merges it into the stored metadata (RFC 7396), or null when the body is
+ *   not a merge patch or its `metadata` is not an object
+ */
+export function metadataMerge(
+  request: FastifyRequest,
+  patch: JsonObject | null | undefined,
+): ((stored: JsonObject | null) => JsonObject) | null {
+  if (!patch || !request.headers['content-type']?.toLowerCase().startsWith(MERGE_PATCH)) {
+    return null;
+  }
+  return (stored) => {
+    const merged = mergePatch(stored ?? {}, patch);
+    const problem = jsonProblem(merged, {
+      maxBytes: METADATA_MAX_BYTES,
+      maxDepth: METADATA_MAX_DEPTH,
+    });
+    if (problem === null) return merged;
+    throw invalid('body', [
+      { path: '/metadata', code: 'json_limits', message: `merged into what is stored ${problem}` },
+    ]);
+  };
+}
+
+/** RFC 7396 §2 for objects: null removes, objects merge, anything else replaces. */
+function mergePatch(target: JsonObject, patch: JsonObject): JsonObject {
+  const merged = { ...target };
+  for (const [key, value] of Object.entries(patch)) {
+    if (value === null) Reflect.deleteProperty(merged, key);
+    else merged[key] = isObject(value) ? mergePatch(objectOr(merged[key]), value) : value;
+  }
+  return merged;
+}
+
+function objectOr(value: unknown): JsonObject {
+  return isObject(value) ? value : {};
+}
+
+function isObject(value: unknown): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

@@ -1,0 +1,58 @@
+import { Type } from '@sinclair/typebox';
+import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox';
+import fp from 'fastify-plugin';
+import type { Database } from '../db/client.js';
+import { isMigrated } from '../db/migrate.js';
+import { ServiceError } from '../errors.js';
+import { problemResponses } from './problem.js';
+import { ref } from './schemas.js';
+
+const Health = Type.Object(
+  { status: Type.Literal('ok') },
+  { $id: 'Health', description: 'The service is well', examples: [{ status: 'ok' }] },
+);
+
+const plugin: FastifyPluginCallbackTypebox<{ db: Database }> = (app, { db }, done) => {
+  app.addSchema(Health);
+
+  app.get(
+    '/livez',
+    {
+      logLevel: 'warn',
+      schema: {
+        operationId: 'getLiveness',
+        summary: 'Whether the process answers',
+        tags: ['health'],
+        response: { 200: ref(Health), ...problemResponses('internal_error') },
+      },
+    },
+    () => ({ status: 'ok' as const }),
+  );
+
+  app.get(
+    '/readyz',
+    {
+      logLevel: 'warn',
+      schema: {
+        operationId: 'getReadiness',
+        summary: 'Whether requests can be served: the database is reachable and migrated',
+        tags: ['health'],
+        response: { 200: ref(Health), ...problemResponses('internal_error', 'unavailable') },
+      },
+    },
+    async () => {
+      const migrated = await isMigrated(db).catch((cause: unknown) => {
+        throw new ServiceError('unavailable', 'The database cannot be reached.', { cause });
+      });
+      if (!migrated) {
+        throw new ServiceError('unavailable', 'The database lacks the newest migrations.');
+      }
+      return { status: 'ok' as const };
+    },
+  );
+
+  done();
+};
+
+/** `/livez` looks at nothing but the process, `/readyz` at everything it needs. */
+export const healthPlugin = fp(plugin, { name: 'health', dependencies: ['problem'] });

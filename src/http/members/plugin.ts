@@ -1,0 +1,112 @@
+import { type Static, Type } from '@sinclair/typebox';
+import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox';
+import { ServiceError } from '../../errors.js';
+import type { MemberRow, MembersRepository } from '../../repositories/members.js';
+import { isSubject, permitted } from '../auth.js';
+import { invalid } from '../problem.js';
+import { NamespaceParams, PageQuery, paging, ref, SUBJECT_MAX_LENGTH } from '../schemas.js';
+import { Member, MemberList, MemberParams, MemberPut } from './schema.js';
+
+const collection = '/namespaces/:slug/members';
+const item = `${collection}/:subject`;
+const tags = ['members'];
+
+/** The operations on the members of a namespace. */
+export const membersPlugin: FastifyPluginCallbackTypebox<{ members: MembersRepository }> = (
+  app,
+  { members },
+  done,
+) => {
+  for (const schema of [Member, MemberList, MemberPut]) app.addSchema(schema);
+
+  app.get(
+    collection,
+    {
+      config: { scope: 'namespaces:read', problems: ['namespace_not_found'] },
+      schema: {
+        operationId: 'listMembers',
+        summary: 'List the members of a namespace',
+        description: 'In the order they were added.',
+        tags,
+        params: NamespaceParams,
+        querystring: PageQuery,
+        response: { 200: ref(MemberList) },
+      },
+    },
+    async (request) => {
+      const { limit, offset, describe } = paging(request.query);
+      const page = permitted(
+        await members.list(request.user, request.params.slug, { limit, offset }),
+        'viewer',
+      );
+      return { members: page?.items.map(answer) ?? [], ...describe(page?.total ?? 0) };
+    },
+  );
+
+  app.put(
+    item,
+    {
+      config: {
+        scope: 'namespaces:write',
+        problems: ['namespace_not_found', 'insufficient_role', 'last_owner'],
+      },
+      schema: {
+        operationId: 'putMember',
+        summary: 'Add a member or change a role',
+        description: 'Needs the role `owner`.',
+        tags,
+        params: MemberParams,
+        body: ref(MemberPut),
+        response: { 200: ref(Member), 201: ref(Member) },
+      },
+    },
+    async (request, reply) => {
+      const { slug, subject } = request.params;
+      if (!isSubject(subject)) {
+        const message = `must be valid Unicode of 1 to ${SUBJECT_MAX_LENGTH} characters`;
+        throw invalid('path', [{ path: '/subject', code: 'format', message }]);
+      }
+      const member = found(
+        permitted(await members.put(request.user, slug, subject, request.body.role), 'owner'),
+      );
+      return reply.code(member.created ? 201 : 200).send(answer(member));
+    },
+  );
+
+  app.delete(
+    item,
+    {
+      config: {
+        scope: 'namespaces:write',
+        problems: ['namespace_not_found', 'insufficient_role', 'member_not_found', 'last_owner'],
+      },
+      schema: {
+        operationId: 'removeMember',
+        summary: 'Remove a member',
+        description: 'Needs the role `owner`.',
+        tags,
+        params: MemberParams,
+        response: { 204: Type.Null({ description: 'Removed' }) },
+      },
+    },
+    async (request, reply) => {
+      const { slug, subject } = request.params;
+      // Nobody is called so, and PostgreSQL may refuse to look.
+      const possible = isSubject(subject) ? subject : '';
+      found(permitted(await members.remove(request.user, slug, possible), 'owner'));
+      return reply.code(204).send(null);
+    },
+  );
+
+  done();
+};
+
+function answer({ createdAt, updatedAt, ...member }: MemberRow): Static<typeof Member> {
+  return { ...member, createdAt: createdAt.toISOString(), updatedAt: updatedAt.toISOString() };
+}
+
+/** @throws `ServiceError` `member_not_found` */
+function found<Value>(value: Value | null): Value {
+  if (value !== null) return value;
+  throw new ServiceError('member_not_found', 'The namespace has no member with this subject.');
+}

@@ -1,0 +1,179 @@
+import { type Static, Type } from '@sinclair/typebox';
+import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox';
+import { ServiceError } from '../../errors.js';
+import type { CountedNamespace, NamespacesRepository } from '../../repositories/namespaces.js';
+import { permitted } from '../auth.js';
+import { metadataMerge, PATCH_TYPES } from '../body.js';
+import { NamespaceParams, PageQuery, paging, ref } from '../schemas.js';
+import {
+  Namespace,
+  NamespaceCreate,
+  NamespaceList,
+  NamespaceListItem,
+  NamespaceUpdate,
+} from './schema.js';
+
+const path = '/namespaces/:slug';
+const tags = ['namespaces'];
+
+/** The operations on namespaces themselves. */
+export const namespacesPlugin: FastifyPluginCallbackTypebox<{
+  namespaces: NamespacesRepository;
+}> = (app, { namespaces }, done) => {
+  for (const schema of [
+    NamespaceListItem,
+    NamespaceList,
+    Namespace,
+    NamespaceCreate,
+    NamespaceUpdate,
+  ]) {
+    app.addSchema(schema);
+  }
+
+  app.get(
+    '/namespaces',
+    {
+      config: { scope: 'namespaces:read' },
+      schema: {
+        operationId: 'listNamespaces',
+        summary: 'List the namespaces you are a member of',
+        description: 'Oldest first.',
+        tags,
+        querystring: PageQuery,
+        response: { 200: ref(NamespaceList) },
+      },
+    },
+    async (request) => {
+      const { limit, offset, describe } = paging(request.query);
+      const { items, total } = await namespaces.list(request.user, { limit, offset });
+      return { namespaces: items, ...describe(total) };
+    },
+  );
+
+  app.post(
+    '/namespaces',
+    {
+      config: { scope: 'namespaces:write', problems: ['slug_conflict'] },
+      schema: {
+        operationId: 'createNamespace',
+        summary: 'Create a namespace',
+        description: 'You become its first owner.',
+        tags,
+        body: ref(NamespaceCreate),
+        response: { 201: ref(Namespace) },
+      },
+    },
+    async (request, reply) => {
+      const { slug, name, metadata } = request.body;
+      const namespace = await namespaces.create(request.user, {
+        slug,
+        name: name ?? null,
+        metadata: metadata ?? null,
+      });
+      return reply.code(201).header('location', `/namespaces/${slug}`).send(answer(namespace));
+    },
+  );
+
+  app.get(
+    path,
+    {
+      config: { scope: 'namespaces:read', problems: ['namespace_not_found'] },
+      schema: {
+        operationId: 'getNamespace',
+        summary: 'Get a namespace',
+        tags,
+        params: NamespaceParams,
+        response: { 200: ref(Namespace) },
+      },
+    },
+    async (request) =>
+      answer(permitted(await namespaces.find(request.user, request.params.slug), 'viewer')),
+  );
+
+  app.patch(
+    path,
+    {
+      config: {
+        scope: 'namespaces:write',
+        problems: ['namespace_not_found', 'insufficient_role', 'slug_conflict'],
+      },
+      schema: {
+        operationId: 'updateNamespace',
+        summary: 'Update a namespace',
+        description:
+          'Only provided fields are updated. `metadata` is replaced whole under `application/json` and merged (RFC 7396) under `application/merge-patch+json`. Needs the role `owner`.',
+        tags,
+        consumes: PATCH_TYPES,
+        params: NamespaceParams,
+        body: ref(NamespaceUpdate),
+        response: { 200: ref(Namespace) },
+      },
+    },
+    async (request) => {
+      const { slug } = request.params;
+      const changes = request.body;
+      const merge = metadataMerge(request, changes.metadata);
+      const outcome = merge
+        ? await namespaces.merge(request.user, slug, changes, merge)
+        : await namespaces.update(request.user, slug, changes);
+      return answer(permitted(outcome, 'owner'));
+    },
+  );
+
+  app.delete(
+    path,
+    {
+      config: {
+        scope: 'namespaces:write',
+        problems: ['namespace_not_found', 'insufficient_role'],
+      },
+      schema: {
+        operationId: 'deleteNamespace',
+        summary: 'Delete a namespace',
+        description:
+          'Its spaces go with it, and come back with it when it is restored. Its slug is free at once. Needs the role `owner`.',
+        tags,
+        params: NamespaceParams,
+        response: { 204: Type.Null({ description: 'Deleted' }) },
+      },
+    },
+    async (request, reply) => {
+      found(permitted(await namespaces.remove(request.user, request.params.slug), 'owner'));
+      return reply.code(204).send(null);
+    },
+  );
+
+  app.post(
+    `${path}/restore`,
+    {
+      config: {
+        scope: 'namespaces:write',
+        problems: ['namespace_not_found', 'insufficient_role', 'slug_conflict'],
+      },
+      schema: {
+        operationId: 'restoreNamespace',
+        summary: 'Restore a deleted namespace',
+        description:
+          'Brings back the last deleted of your namespaces that had this slug. A namespace that is not deleted stays as it is. Needs the role `owner`.',
+        tags,
+        params: NamespaceParams,
+        response: { 200: ref(Namespace) },
+      },
+    },
+    async (request) =>
+      answer(permitted(await namespaces.restore(request.user, request.params.slug), 'owner')),
+  );
+
+  done();
+};
+
+function answer(namespace: CountedNamespace | null): Static<typeof Namespace> {
+  const { createdAt, updatedAt, ...rest } = found(namespace);
+  return { ...rest, createdAt: createdAt.toISOString(), updatedAt: updatedAt.toISOString() };
+}
+
+/** @throws `ServiceError` `namespace_not_found`: it went away between two statements */
+function found<Value>(value: Value | null): Value {
+  if (value !== null) return value;
+  throw new ServiceError('namespace_not_found', 'The namespace has just been deleted or renamed.');
+}

@@ -1,0 +1,101 @@
+import { type Static, Type } from '@sinclair/typebox';
+import { memberRole } from '../../db/schema/members.js';
+import {
+  Id,
+  Metadata,
+  Moment,
+  Name,
+  Nullable,
+  pageProperties,
+  ref,
+  Slug,
+  StoredMetadata,
+} from '../schemas.js';
+
+const example = { id: '0199b2f4-5a07-7c11-8f2d-6e3b9d0c1a52', slug: 'demo', name: 'Demo team' };
+
+const namespaceProperties = {
+  id: Id,
+  slug: Type.String({ description: 'Namespace slug, unique among all namespaces' }),
+  name: Nullable(Type.String({ description: 'Display name' })),
+};
+
+export const Role = Type.Unsafe<(typeof memberRole.enumValues)[number]>(
+  Type.String({
+    enum: memberRole.enumValues,
+    description: 'Viewers read, editors also write spaces, owners also change the namespace.',
+  }),
+);
+
+export const NamespaceListItem = Type.Object(
+  { ...namespaceProperties, role: Role },
+  {
+    $id: 'NamespaceListItem',
+    description: 'A namespace of the caller, with the role in it',
+    examples: [{ ...example, role: 'owner' }],
+  },
+);
+
+export const NamespaceList = Type.Object(
+  { namespaces: Type.Array(ref(NamespaceListItem)), ...pageProperties },
+  {
+    $id: 'NamespaceList',
+    description: 'A page of the namespaces that the caller is a member of',
+    examples: [
+      { namespaces: [{ ...example, role: 'owner' }], page: 1, pageSize: 50, total: 1, totalPages: 1 },
+    ],
+  },
+);
+
+export const Namespace = Type.Object(
+  {
+    ...namespaceProperties,
+    metadata: StoredMetadata,
+    spaces: Type.Integer({ description: 'How many spaces it holds' }),
+    createdAt: Moment('When the namespace was created'),
+    updatedAt: Moment('When the namespace itself was last written'),
+  },
+  {
+    $id: 'Namespace',
+    description: 'A user or a team, and how many spaces it holds',
+    examples: [
+      {
+        ...example,
+        metadata: null,
+        spaces: 1,
+        createdAt: '2026-11-23T09:30:00.000Z',
+        updatedAt: '2026-11-23T09:30:00.000Z',
+      },
+    ],
+  },
+);
+
+export const NamespaceCreate = Type.Object(
+  {
+    slug: Slug,
+    name: Type.Optional(Nullable(Name)),
+    metadata: Type.Optional(Metadata),
+  },
+  {
+    $id: 'NamespaceCreate',
+    description: 'A new namespace',
+    additionalProperties: false,
+    examples: [{ slug: 'perception', name: 'Perception team' }],
+  },
+);
+
+export const NamespaceUpdate = Type.Object(
+  {
+    slug: Type.Optional({ ...Slug, description: 'New slug; the old one is free at once' }),
+    name: Type.Optional(Nullable(Name)),
+    metadata: Type.Optional(Metadata),
+  },
+  {
+    $id: 'NamespaceUpdate',
+    description: 'The fields of a namespace to change; null clears name and metadata',
+    additionalProperties: false,
+    examples: [{ name: 'Perception and control' }],
+  },
+);
+
+export type NamespaceAnswer = Static<typeof Namespace>;

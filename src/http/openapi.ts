@@ -1,0 +1,78 @@
+import swagger from '@fastify/swagger';
+import swaggerUi from '@fastify/swagger-ui';
+import fp from 'fastify-plugin';
+import { problems } from '../errors.js';
+
+const problemTable = Object.entries(problems)
+  .map(([code, { status, title }]) => `| \`${code}\` | ${status} | ${title} |`)
+  .join('\n');
+
+const description = `A namespace (a user or a team) holds spaces, also called projects.
+
+Every operation needs a bearer token (JWT). What it may do depends on the token's \`scope\` claim and on the caller's role in the namespace: viewers read, editors also write spaces, owners also change the namespace and its members. To a stranger a namespace does not exist.
+
+Errors are problem details (RFC 9457) with a stable \`code\`:
+
+| code | status | meaning |
+|---|---|---|
+${problemTable}`;
+
+/**
+ * Makes the OpenAPI document from the schemas of the routes, serves it as `/openapi.json` and
+ * `/openapi.yaml`, and Swagger UI at `/docs`. Register it before the routes.
+ */
+export const openapiPlugin = fp(
+  async (app) => {
+    await app.register(swagger, {
+      openapi: {
+        openapi: '3.1.0',
+        info: {
+          title: 'Spaces',
+          version: '1.0.0',
+          description,
+          license: { name: 'MIT', identifier: 'MIT' },
+        },
+        servers: [{ url: '/', description: 'This server' }],
+        tags: [
+          { name: 'spaces', description: 'The spaces (projects) of a namespace' },
+          { name: 'namespaces', description: 'Users and teams' },
+          { name: 'members', description: 'Who may do what in a namespace' },
+          { name: 'health', description: 'For load balancers and orchestrators' },
+        ],
+        components: {
+          securitySchemes: {
+            bearerAuth: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' },
+          },
+        },
+      },
+      // Components get the names of the shared schemas, which generators turn into types.
+      refResolver: {
+        buildLocalReference: (schema, _baseUri, _fragment, index) =>
+          typeof schema.$id === 'string' ? schema.$id : `def-${index}`,
+      },
+    });
+
+    await app.register(swaggerUi, {
+      routePrefix: '/docs',
+      uiConfig: { persistAuthorization: true, displayRequestDuration: true, filter: true },
+      staticCSP: true,
+      // Plain http has to work too, in development and behind a proxy that ends TLS.
+      transformStaticCSP: (header) => header.replace('upgrade-insecure-requests;', ''),
+    });
+
+    let json = '';
+    let yaml = '';
+    app.addHook('onReady', (done) => {
+      json = JSON.stringify(app.swagger(), null, 2);
+      yaml = app.swagger({ yaml: true });
+      done();
+    });
+    app.get('/openapi.json', { schema: { hide: true } }, (_request, reply) =>
+      reply.type('application/json').send(json),
+    );
+    app.get('/openapi.yaml', { schema: { hide: true } }, (_request, reply) =>
+      reply.type('application/yaml').send(yaml),
+    );
+  },
+  { name: 'openapi', dependencies: ['problem'] },
+);

@@ -1,0 +1,157 @@
+import { STATUS_CODES } from 'node:http';
+import { type Static, Type } from '@sinclair/typebox';
+import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
+import fp from 'fastify-plugin';
+import { type ProblemCode, problems, ServiceError, type Violation } from '../errors.js';
+import { ref } from './schemas.js';
+import { toViolation } from './validation.js';
+
+export const Problem = Type.Object(
+  {
+    type: Type.String({ description: 'Identifies the kind of problem: `urn:problem:` and the code' }),
+    title: Type.String({ description: 'The kind of problem in words' }),
+    status: Type.Integer({ description: 'The HTTP status' }),
+    detail: Type.String({ description: 'What was wrong with this request and what to do next' }),
+    instance: Type.String({ description: 'The path of the request' }),
+    code: Type.String({
+      enum: Object.keys(problems),
+      description: 'Stable and machine-readable',
+    }),
+    errors: Type.Optional(
+      Type.Array(
+        Type.Object({
+          path: Type.String({ description: 'JSON Pointer to the field or query parameter' }),
+          code: Type.String({ description: 'The rule that was violated' }),
+          message: Type.String(),
+        }),
+        { description: 'With `validation_failed`: each violated rule' },
+      ),
+    ),
+  },
+  { $id: 'Problem', description: 'A problem (RFC 9457)' },
+);
+
+/** The media type of every error body (RFC 9457). */
+const PROBLEM_TYPE = 'application/problem+json';
+
+const MAX_VIOLATIONS = 20;
+const RETRY_AFTER_SECONDS = 1;
+
+/**
+ * Declares the problems that an operation can answer.
+ *
+ * @returns response schemas by status, each naming the codes it can carry
+ */
+export function problemResponses(...codes: ProblemCode[]) {
+  const byStatus = new Map<number, ProblemCode[]>();
+  for (const code of codes) {
+    const { status } = problems[code];
+    byStatus.set(status, [...(byStatus.get(status) ?? []), code]);
+  }
+  return Object.fromEntries(
+    Array.from(byStatus, ([status, codesOfStatus]) => [
+      status,
+      {
+        description: codesOfStatus.map((code) => `\`${code}\`: ${problems[code].title}`).join('. '),
+        content: { [PROBLEM_TYPE]: { schema: ref(Problem) } },
+      },
+    ]),
+  );
+}
+
+/** Answers every failure, expected or not, as a problem body; nothing internal is sent. */
+export const problemPlugin = fp(
+  (app, _options, done) => {
+    app.addSchema(Problem);
+    app.setErrorHandler<FastifyError>((error, request, reply) => {
+      const failure = toServiceError(error);
+      if (problems[failure.code].status >= 500) request.log.error({ err: error });
+      return sendProblem(request, reply, failure);
+    });
+    app.setNotFoundHandler((request, reply) =>
+      sendProblem(
+        request,
+        reply,
+        new ServiceError(
+          'route_not_found',
+          `${request.method} is not answered at this path. See /docs for the operations.`,
+        ),
+      ),
+    );
+    done();
+  },
+  { name: 'problem' },
+);
+
+/** Answers a request with a problem. */
+export function sendProblem(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  { code, message, options }: ServiceError,
+): FastifyReply {
+  const { status, title } = problems[code];
+  const body: Static<typeof Problem> = {
+    type: `urn:problem:${code}`,
+    title,
+    status,
+    detail: message,
+    instance: request.url.split('?', 1).join(''),
+    code,
+    ...(options.violations && { errors: options.violations }),
+  };
+  if (status === 401) void reply.header('www-authenticate', challenge(code, message));
+  if (status === 503) void reply.header('retry-after', RETRY_AFTER_SECONDS);
+  return reply.code(status).type(PROBLEM_TYPE).send(JSON.stringify(body));
+}
+
+/** RFC 6750 §3: no error code where no token was sent. */
+function challenge(code: ProblemCode, detail: string): string {
+  const realm = 'Bearer realm="spaces"';
+  return code === 'token_missing'
+    ? realm
+    : `${realm}, error="invalid_token", error_description="${detail.replaceAll('"', "'")}"`;
+}
+
+/** Fastify's own errors, by their code; the rest of its client errors is `malformed_request`. */
+const fastifyErrors: Record<string, [ProblemCode, string]> = {
+  FST_ERR_CTP_BODY_TOO_LARGE: ['body_too_large', 'Send at most 64 KiB.'],
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: [
+    'unsupported_media_type',
+    'Send the body as application/json; PATCH takes application/merge-patch+json too.',
+  ],
+  FST_ERR_CTP_INVALID_CONTENT_LENGTH: [
+    'malformed_body',
+    'The length of the body is not what Content-Length says.',
+  ],
+};
+
+function toServiceError(error: FastifyError): ServiceError {
+  if (error instanceof ServiceError) return error;
+  if (error.validation) {
+    const violations = error.validation.slice(0, MAX_VIOLATIONS).map(toViolation);
+    const where = error.validationContext === 'querystring' ? 'query string' : 'body';
+    return invalid(where, violations);
+  }
+  const known = fastifyErrors[error.code];
+  if (known) return new ServiceError(...known);
+  const { statusCode = 500 } = error;
+  if (statusCode >= 400 && statusCode < 500) {
+    return new ServiceError('malformed_request', STATUS_CODES[statusCode] ?? 'Bad Request');
+  }
+  return new ServiceError(
+    'internal_error',
+    'The request was not carried out. The log has more, under the x-request-id of this answer.',
+  );
+}
+
+/**
+ * @param where which part of the request
+ * @returns a `validation_failed` whose detail begins with the first of the violations
+ */
+export function invalid(where: string, violations: Violation[]) {
+  const words = violations.slice(0, 3).map(({ path, message }) => `${path} ${message}`.trim());
+  const more = violations.length > words.length ? '; and more' : '';
+  return new ServiceError('validation_failed', `In the ${where}: ${words.join('; ')}${more}.`, {
+    violations,
+  });
+}

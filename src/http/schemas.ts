@@ -1,0 +1,115 @@
+import { type Static, type TSchema, type TString, Type } from '@sinclair/typebox';
+import type { JsonObject } from '../db/schema/columns.js';
+import { SLUG_MAX_LENGTH, SLUG_PATTERN } from '../slug.js';
+
+export const NAME_MAX_LENGTH = 200;
+export const METADATA_MAX_BYTES = 16 * 1024;
+export const METADATA_MAX_DEPTH = 16;
+export const SUBJECT_MAX_LENGTH = 255;
+export const PAGE_SIZE_MAX = 200;
+const INT32_MAX = 2 ** 31 - 1;
+
+/** A shared schema where it is used: the `$id` becomes the name of a component. */
+export function ref<Schema extends TSchema & { $id?: string }>(schema: Schema) {
+  if (schema.$id === undefined) throw new Error('A schema that is referred to needs an $id');
+  return Type.Unsafe<Static<Schema>>({ $ref: `${schema.$id}#` });
+}
+
+/** A schema that also takes null, in the form that OpenAPI 3.1 and every generator know. */
+export function Nullable<Schema extends TSchema & { type: string }>(schema: Schema) {
+  return Type.Unsafe<Static<Schema> | null>({ ...schema, type: [schema.type, 'null'] });
+}
+
+/**
+ * A string of valid Unicode without U+0000, which PostgreSQL cannot store: the format `text` of
+ * `validation.ts`.
+ */
+export function Text(options: NonNullable<Parameters<typeof Type.String>[0]>): TString {
+  return Type.String({ format: 'text', ...options });
+}
+
+export const Slug = Type.String({
+  pattern: SLUG_PATTERN,
+  minLength: 1,
+  maxLength: SLUG_MAX_LENGTH,
+  description: 'Names the resource in URLs. Stored as given.',
+});
+
+export const Name = Text({
+  'x-trim': true,
+  minLength: 1,
+  maxLength: NAME_MAX_LENGTH,
+  description: 'Display name. White space around it is removed.',
+});
+
+/** Metadata as it is sent: an object within limits, or null. */
+export const Metadata = Type.Unsafe<JsonObject | null>({
+  type: ['object', 'null'],
+  additionalProperties: true,
+  'x-json-limits': { maxBytes: METADATA_MAX_BYTES, maxDepth: METADATA_MAX_DEPTH },
+  description: `Arbitrary metadata: a JSON object of at most ${METADATA_MAX_BYTES} bytes and ${METADATA_MAX_DEPTH} levels.`,
+});
+
+/** Metadata as it is answered. */
+export const StoredMetadata = Type.Unsafe<JsonObject | null>({
+  type: ['object', 'null'],
+  additionalProperties: true,
+  description: 'Arbitrary metadata',
+});
+
+export const Id = Type.String({ format: 'uuid', description: 'UUIDv7, in order of creation.' });
+
+export const Moment = (description: string) => Type.String({ format: 'date-time', description });
+
+export const NamespaceParams = Type.Object({
+  slug: Type.String({
+    description: 'Namespace slug',
+    maxLength: SLUG_MAX_LENGTH,
+    examples: ['demo'],
+  }),
+});
+
+/** What lists take: which page, and how many items on it. */
+export const PageQuery = Type.Object(
+  {
+    page: Type.Integer({
+      minimum: 1,
+      maximum: INT32_MAX,
+      default: 1,
+      description: 'Page number (1-based). A page past the end is empty.',
+    }),
+    pageSize: Type.Integer({
+      minimum: 1,
+      maximum: INT32_MAX,
+      default: 50,
+      description: `Items per page. More than ${PAGE_SIZE_MAX} are served as ${PAGE_SIZE_MAX}.`,
+    }),
+  },
+  { additionalProperties: false },
+);
+
+/** The members that every list has beside its items. */
+export const pageProperties = {
+  page: Type.Integer({ description: 'The page that was asked for' }),
+  pageSize: Type.Integer({ description: 'Items per page, as served' }),
+  total: Type.Integer({ description: 'How many items there are on all pages' }),
+  totalPages: Type.Integer({ description: 'How many pages there are; 0 when there is no item' }),
+};
+
+/**
+ * @param query what the client asked for
+ * @returns the part of the list to read, and the members of the answer once its total is known
+ */
+export function paging({ page, pageSize: asked }: Static<typeof PageQuery>) {
+  const pageSize = Math.min(asked, PAGE_SIZE_MAX);
+  return {
+    limit: pageSize,
+    offset: (page - 1) * pageSize,
+    describe: (total: number) => ({
+      page,
+      pageSize,
+      total,
+      totalPages: Math.ceil(total / pageSize),
+    }),
+  };
+}

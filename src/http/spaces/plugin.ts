@@ -1,0 +1,227 @@
+import { type Static, Type } from '@sinclair/typebox';
+import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox';
+import { ServiceError } from '../../errors.js';
+import type { SpacePage, SpacesRepository } from '../../repositories/spaces.js';
+import { deriveSlug } from '../../slug.js';
+import { permitted } from '../auth.js';
+import { metadataMerge, PATCH_TYPES } from '../body.js';
+import { NamespaceParams, PageQuery, paging, ref } from '../schemas.js';
+import {
+  Space,
+  SpaceCreate,
+  SpaceDetails,
+  SpaceList,
+  SpaceListItem,
+  SpaceParams,
+  SpaceUpdate,
+} from './schema.js';
+
+type ListAnswer = Omit<Static<typeof SpaceList>, 'spaces'> & Pick<SpacePage, 'items'>;
+
+/** Lists come from the database as JSON text; to build objects of it would double their cost. */
+function serializeList({ items, ...page }: ListAnswer): string {
+  return `{"spaces":[${items}],${JSON.stringify(page).slice(1)}`;
+}
+
+/** The operations on spaces. Both nouns answer; the seed's paths are the ones documented. */
+export const spacesPlugin: FastifyPluginCallbackTypebox<{ spaces: SpacesRepository }> = (
+  app,
+  { spaces },
+  done,
+) => {
+  for (const schema of [SpaceListItem, SpaceList, Space, SpaceDetails, SpaceCreate, SpaceUpdate]) {
+    app.addSchema(schema);
+  }
+
+  for (const noun of ['spaces', 'projects'] as const) {
+    const collection = `/namespaces/:slug/${noun}`;
+    const item = `${collection}/:projectSlug`;
+    const hideCollection = noun !== 'spaces';
+    const hideItem = noun !== 'projects';
+
+    app.get(
+      collection,
+      {
+        config: { scope: 'spaces:read', problems: ['namespace_not_found'] },
+        schema: {
+          operationId: 'listSpaces',
+          summary: 'List all spaces in a namespace with pagination',
+          description: 'Oldest first.',
+          tags: ['spaces'],
+          hide: hideCollection,
+          params: NamespaceParams,
+          querystring: PageQuery,
+          response: { 200: Type.Unsafe<ListAnswer>(ref(SpaceList)) },
+        },
+        serializerCompiler: () => serializeList,
+      },
+      async (request) => {
+        const { limit, offset, describe } = paging(request.query);
+        const page = permitted(
+          await spaces.list(request.user, request.params.slug, { limit, offset }),
+          'viewer',
+        );
+        if (!page) throw new Error('A list is never null');
+        return { items: page.items, ...describe(page.total) };
+      },
+    );
+
+    app.post(
+      collection,
+      {
+        config: {
+          scope: 'spaces:write',
+          problems: ['namespace_not_found', 'insufficient_role', 'slug_conflict'],
+        },
+        schema: {
+          operationId: 'createSpace',
+          summary: 'Create a new project in a namespace',
+          description: 'Needs the role `editor`.',
+          tags: ['spaces'],
+          hide: hideCollection,
+          params: NamespaceParams,
+          body: ref(SpaceCreate),
+          response: { 201: ref(Space) },
+        },
+      },
+      async (request, reply) => {
+        const { name, slug, description, tags, metadata } = request.body;
+        const outcome = await spaces.create(request.user, request.params.slug, {
+          name,
+          slug: slug ?? deriveSlug(name),
+          description: description ?? null,
+          tags: tags ?? [],
+          metadata: metadata ?? null,
+        });
+        const space = found(permitted(outcome, 'editor'));
+        return reply
+          .code(201)
+          .header('location', `/namespaces/${request.params.slug}/projects/${space.slug}`)
+          .send(space);
+      },
+    );
+
+    app.get(
+      item,
+      {
+        config: { scope: 'spaces:read', problems: ['namespace_not_found', 'space_not_found'] },
+        schema: {
+          operationId: 'getSpace',
+          summary: 'Get a project',
+          tags: ['spaces'],
+          hide: hideItem,
+          params: SpaceParams,
+          response: { 200: ref(SpaceDetails) },
+        },
+      },
+      async (request) => {
+        const { slug, projectSlug } = request.params;
+        const space = found(permitted(await spaces.find(request.user, slug, projectSlug), 'viewer'));
+        return {
+          ...space,
+          namespace: { id: space.namespaceId, slug },
+          createdAt: space.createdAt.toISOString(),
+          updatedAt: space.updatedAt.toISOString(),
+        };
+      },
+    );
+
+    app.patch(
+      item,
+      {
+        config: {
+          scope: 'spaces:write',
+          problems: [
+            'namespace_not_found',
+            'insufficient_role',
+            'space_not_found',
+            'slug_conflict',
+          ],
+        },
+        schema: {
+          operationId: 'updateSpace',
+          summary: 'Update a project',
+          description:
+            'Only provided fields are updated. `metadata` is replaced whole under `application/json` and merged (RFC 7396) under `application/merge-patch+json`. Needs the role `editor`.',
+          tags: ['spaces'],
+          hide: hideItem,
+          consumes: PATCH_TYPES,
+          params: SpaceParams,
+          body: ref(SpaceUpdate),
+          response: { 200: ref(Space) },
+        },
+      },
+      async (request) => {
+        const { slug, projectSlug } = request.params;
+        const { tags, ...changes } = request.body;
+        const given = { ...changes, ...(tags !== undefined && { tags: tags ?? [] }) };
+        const merge = metadataMerge(request, given.metadata);
+        const outcome = merge
+          ? await spaces.merge(request.user, slug, projectSlug, given, merge)
+          : await spaces.update(request.user, slug, projectSlug, given);
+        return found(permitted(outcome, 'editor'));
+      },
+    );
+
+    app.delete(
+      item,
+      {
+        config: {
+          scope: 'spaces:write',
+          problems: ['namespace_not_found', 'insufficient_role', 'space_not_found'],
+        },
+        schema: {
+          operationId: 'deleteSpace',
+          summary: 'Delete a project',
+          description: 'It can be restored. Its slug is free at once. Needs the role `editor`.',
+          tags: ['spaces'],
+          hide: hideItem,
+          params: SpaceParams,
+          response: { 204: Type.Null({ description: 'Deleted' }) },
+        },
+      },
+      async (request, reply) => {
+        const { slug, projectSlug } = request.params;
+        found(permitted(await spaces.remove(request.user, slug, projectSlug), 'editor'));
+        return reply.code(204).send(null);
+      },
+    );
+
+    app.post(
+      `${item}/restore`,
+      {
+        config: {
+          scope: 'spaces:write',
+          problems: [
+            'namespace_not_found',
+            'insufficient_role',
+            'space_not_found',
+            'slug_conflict',
+          ],
+        },
+        schema: {
+          operationId: 'restoreSpace',
+          summary: 'Restore a deleted project',
+          description:
+            'Brings back the last deleted of the spaces that had this slug. A space that is not deleted stays as it is. Needs the role `editor`.',
+          tags: ['spaces'],
+          hide: hideItem,
+          params: SpaceParams,
+          response: { 200: ref(Space) },
+        },
+      },
+      async (request) => {
+        const { slug, projectSlug } = request.params;
+        return found(permitted(await spaces.restore(request.user, slug, projectSlug), 'editor'));
+      },
+    );
+  }
+
+  done();
+};
+
+/** @throws `ServiceError` `space_not_found` */
+function found<Value>(value: Value | null): Value {
+  if (value !== null) return value;
+  throw new ServiceError('space_not_found', 'There is no space with this slug in the namespace.');
+}

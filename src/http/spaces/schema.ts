@@ -1,0 +1,150 @@
+import { Type } from '@sinclair/typebox';
+import {
+  Id,
+  Metadata,
+  Moment,
+  Name,
+  NamespaceParams,
+  Nullable,
+  pageProperties,
+  ref,
+  Slug,
+  StoredMetadata,
+  Text,
+} from '../schemas.js';
+import { SLUG_MAX_LENGTH } from '../../slug.js';
+
+const DESCRIPTION_MAX_LENGTH = 5000;
+const TAGS_MAX = 50;
+const TAG_MAX_LENGTH = 64;
+
+const example = {
+  id: '0199b2f4-6c1e-7d3a-9b5e-2f8c4a1d7e60',
+  name: 'Robotics Lab',
+  slug: 'robotics-lab',
+  description: 'Main robotics project',
+  tags: ['robotics'],
+};
+
+const Description = Text({
+  maxLength: DESCRIPTION_MAX_LENGTH,
+  description: 'Space description',
+});
+
+const Tags = Type.Array(Text({ minLength: 1, maxLength: TAG_MAX_LENGTH }), {
+  maxItems: TAGS_MAX,
+  uniqueItems: true,
+  description: 'Tags for categorization',
+});
+
+const itemProperties = {
+  id: Id,
+  name: Type.String({ description: 'Display name' }),
+  slug: Type.String({ description: 'URL slug, unique among the spaces of the namespace' }),
+  description: Nullable(Type.String({ description: 'Space description' })),
+  tags: Type.Array(Type.String(), { description: 'Tags for categorization' }),
+};
+
+const spaceProperties = {
+  ...itemProperties,
+  metadata: StoredMetadata,
+};
+
+export const SpaceListItem = Type.Object(itemProperties, {
+  $id: 'SpaceListItem',
+  description: 'A space as lists show it',
+  examples: [example],
+});
+
+export const SpaceList = Type.Object(
+  { spaces: Type.Array(ref(SpaceListItem)), ...pageProperties },
+  {
+    $id: 'SpaceList',
+    description: 'A page of the spaces of a namespace',
+    examples: [{ spaces: [example], page: 1, pageSize: 50, total: 1, totalPages: 1 }],
+  },
+);
+
+export const Space = Type.Object(spaceProperties, {
+  $id: 'Space',
+  description: 'A space, also called project',
+  examples: [{ ...example, metadata: null }],
+});
+
+export const SpaceDetails = Type.Object(
+  {
+    ...spaceProperties,
+    namespace: Type.Object({
+      id: Id,
+      slug: Type.String({ description: 'Namespace slug' }),
+    }),
+    createdAt: Moment('When the space was created'),
+    updatedAt: Moment('When the space was last written'),
+    version: Type.Integer({ description: 'Counts the writes of the space, from 1' }),
+  },
+  {
+    $id: 'SpaceDetails',
+    description: 'A space, where it belongs, and when it was written',
+    examples: [
+      {
+        ...example,
+        metadata: { team: 'lab-a' },
+        namespace: { id: '0199b2f4-5a07-7c11-8f2d-6e3b9d0c1a52', slug: 'demo' },
+        createdAt: '2026-11-23T09:30:00.000Z',
+        updatedAt: '2026-11-23T10:15:00.000Z',
+        version: 2,
+      },
+    ],
+  },
+);
+
+export const SpaceCreate = Type.Object(
+  {
+    name: Name,
+    slug: Type.Optional(
+      Nullable({ ...Slug, description: 'URL slug (auto-derived from name if omitted or null)' }),
+    ),
+    description: Type.Optional(Nullable(Description)),
+    tags: Type.Optional(Nullable(Tags)),
+    metadata: Type.Optional(Metadata),
+  },
+  {
+    $id: 'SpaceCreate',
+    description: 'A new space',
+    additionalProperties: false,
+    examples: [
+      { name: 'Robotics Lab', description: 'Main robotics project', tags: ['robotics'] },
+    ],
+  },
+);
+
+export const SpaceUpdate = Type.Object(
+  {
+    name: Type.Optional(Name),
+    slug: Type.Optional({ ...Slug, description: 'New URL slug' }),
+    description: Type.Optional(Nullable(Description)),
+    tags: Type.Optional(Nullable(Tags)),
+    metadata: Type.Optional(Metadata),
+  },
+  {
+    $id: 'SpaceUpdate',
+    description: 'The fields of a space to change; null clears description, tags and metadata',
+    additionalProperties: false,
+    examples: [
+      {
+        description: 'Updated description',
+        tags: ['robotics', 'production'],
+        metadata: { team: 'lab-a' },
+      },
+    ],
+  },
+);
+
+export const SpaceParams = Type.Object({
+  ...NamespaceParams.properties,
+  projectSlug: Type.String({
+    description: 'Current project slug',
+    maxLength: SLUG_MAX_LENGTH,
+    examples: ['robotics-lab'],
+  }),
+});

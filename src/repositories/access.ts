@@ -1,0 +1,179 @@
+import { and, eq, isNotNull, isNull, type SQL, sql } from 'drizzle-orm';
+import { LRUCache } from 'lru-cache';
+import type { Database } from '../db/client.js';
+import { translate } from '../db/errors.js';
+import { memberRole, members } from '../db/schema/members.js';
+import { namespaces } from '../db/schema/namespaces.js';
+import { isSlug } from '../slug.js';
+
+export type Role = (typeof memberRole.enumValues)[number];
+
+/** Who is asking. The first argument of everything that reads or writes a namespace. */
+export interface Principal {
+  /** the token's `sub` */
+  readonly subject: string;
+  /** a trusted service, which acts as owner of every namespace */
+  readonly admin: boolean;
+}
+
+/**
+ * What a namespace answers: null when there is none that this principal may know of, otherwise the
+ * caller's role in it and the value, null when it was not found or the role did not allow it.
+ */
+export type Outcome<Value> = { readonly role: Role; readonly value: Value | null } | null;
+
+/** Positional values are Drizzle's business; statements are written with these names. */
+export const param = sql.placeholder;
+
+/** @returns whether `role` includes what `needed` may do */
+export function includesRole(role: Role, needed: Role): boolean {
+  return memberRole.enumValues.indexOf(role) >= memberRole.enumValues.indexOf(needed);
+}
+
+/** The parameters by which a statement that carries `access` knows its caller. */
+export function principalParams({ subject, admin }: Principal) {
+  return { subject, adminRole: admin ? ('owner' as const) : null };
+}
+
+/**
+ * A common table expression `access` of at most one row, the caller's role in a namespace: null for
+ * a stranger, and no row when the namespace does not exist. Every statement carries it, so that
+ * authorization costs no round trip of its own (contract §3).
+ *
+ * @param condition which namespace
+ */
+export function accessTo(db: Database, condition: SQL | undefined) {
+  return db.$with('access').as(
+    db
+      .select({
+        id: namespaces.id,
+        role: sql<Role | null>`coalesce(${param('adminRole')}::member_role, ${members.role})`.as(
+          'caller_role',
+        ),
+      })
+      .from(namespaces)
+      .leftJoin(
+        members,
+        and(eq(members.namespaceId, namespaces.id), eq(members.subject, param('subject'))),
+      )
+      .where(condition),
+  );
+}
+
+/** @returns the condition, within a statement that carries `access`, that the role suffices */
+export function accessAllows(needed: Role): SQL {
+  return sql`(select caller_role from access) >= ${sql.raw(`'${needed}'`)}`;
+}
+
+/** A part of a list: how many come before it, and how many it holds at most. */
+export interface Page {
+  offset: number;
+  limit: number;
+}
+
+export interface PageOf<Item> {
+  items: Item[];
+  /** how many the whole list holds */
+  total: number;
+}
+
+interface Statement<Row> {
+  execute(values: Record<string, unknown>): Promise<Row[]>;
+}
+
+type Values = Record<string, unknown> & { slug?: string | null };
+
+/**
+ * Runs a prepared statement.
+ *
+ * @param values its parameters; `slug`, where there is one, is the slug being written
+ * @throws `ServiceError` where the failure has a meaning, otherwise the driver's error
+ */
+export async function runAll<Row>(statement: Statement<Row>, values: Values): Promise<Row[]> {
+  try {
+    return await statement.execute(values);
+  } catch (error) {
+    throw translate(error, values.slug ?? '');
+  }
+}
+
+/** As `runAll`, for a statement that answers at most one row. */
+export async function run<Row>(
+  statement: Statement<Row>,
+  values: Values,
+): Promise<Row | undefined> {
+  return (await runAll(statement, values))[0];
+}
+
+/** The condition of `access` for a namespace that the resolver found. */
+export const byIdAndSlug = and(
+  eq(namespaces.id, param('namespaceId')),
+  eq(namespaces.slug, param('namespaceSlug')),
+  isNull(namespaces.deletedAt),
+);
+
+/** The condition of `access` for a namespace of which nothing but the slug is known. */
+export const bySlug = and(
+  eq(namespaces.slug, param('namespaceSlug')),
+  isNull(namespaces.deletedAt),
+);
+
+/** How many slugs are remembered; some 200 bytes each. */
+const REMEMBERED_SLUGS = 50_000;
+
+/**
+ * Finds the namespace that a statement is about.
+ *
+ * A statement for one namespace must bind its id, never join to it: the planner expects the average
+ * namespace and fails the largest, and a distributed database cannot route it. So the id that a slug
+ * last led to is remembered, and the statement itself checks, by `byIdAndSlug`, that it still does:
+ * one round trip when the namespace is known, two when not, never a stale answer.
+ */
+export function namespaceResolver(db: Database) {
+  const ids = new LRUCache<string, string>({ max: REMEMBERED_SLUGS });
+
+  const access = accessTo(db, bySlug);
+  const lookup = db
+    .with(access)
+    .select({ id: access.id })
+    .from(access)
+    .where(isNotNull(access.role))
+    .prepare('namespace_lookup');
+
+  /**
+   * @param query runs the statement and answers its row; undefined when the id no longer carries
+   *   the slug
+   * @returns the caller's role, the namespace's id and the row, or null when there is no such
+   *   namespace for this caller
+   */
+  return async function resolve<Row extends { access: { role: Role | null } }>(
+    principal: Principal,
+    slug: string,
+    query: (scope: NamespaceScope) => Promise<Row | undefined>,
+  ): Promise<{ role: Role; namespaceId: string; row: Row } | null> {
+    if (!isSlug(slug)) return null;
+    const caller = { ...principalParams(principal), namespaceSlug: slug };
+
+    let namespaceId = ids.get(slug);
+    let row = namespaceId === undefined ? undefined : await query({ ...caller, namespaceId });
+    if (!row) {
+      namespaceId = (await run(lookup, caller))?.id;
+      if (namespaceId === undefined) {
+        ids.delete(slug);
+        return null;
+      }
+      ids.set(slug, namespaceId);
+      row = await query({ ...caller, namespaceId });
+    }
+    const role = row?.access.role;
+    return row && role && namespaceId !== undefined ? { role, namespaceId, row } : null;
+  };
+}
+
+export type ResolveNamespace = ReturnType<typeof namespaceResolver>;
+
+/** The parameters by which a statement names its namespace and its caller. */
+export type NamespaceScope = ReturnType<typeof principalParams> & {
+  namespaceSlug: string;
+  namespaceId: string;
+};

@@ -1,0 +1,177 @@
+import { and, asc, eq, sql } from 'drizzle-orm';
+import type { Database } from '../db/client.js';
+import { ServiceError } from '../errors.js';
+import { members } from '../db/schema/members.js';
+import {
+  accessAllows,
+  accessTo,
+  byIdAndSlug,
+  includesRole,
+  type Outcome,
+  type Page,
+  type PageOf,
+  param,
+  type Principal,
+  type ResolveNamespace,
+  type Role,
+  run,
+  runAll,
+} from './access.js';
+
+const memberColumns = {
+  subject: members.subject,
+  role: members.role,
+  createdAt: members.createdAt,
+  updatedAt: members.updatedAt,
+};
+
+export type MemberRow = Pick<typeof members.$inferSelect, keyof typeof memberColumns>;
+
+/** Makes the repository of members; its statements are prepared once per connection. */
+export function membersRepository(db: Database, resolveNamespace: ResolveNamespace) {
+  const access = accessTo(db, byIdAndSlug);
+  const mayOwn = accessAllows('owner');
+  const always = sql`true`;
+  const inNamespace = eq(members.namespaceId, param('namespaceId'));
+  const isMember = eq(members.subject, param('member'));
+
+  const listStatement = db
+    .select(memberColumns)
+    .from(members)
+    .where(inNamespace)
+    .orderBy(asc(members.createdAt), asc(members.subject))
+    .limit(param('limit'))
+    .offset(param('offset'))
+    .prepare('member_list');
+  const total = db
+    .$with('total')
+    .as(
+      db
+        .select({ total: sql<number>`count(*)::int`.as('total') })
+        .from(members)
+        .where(inNamespace),
+    );
+  const countStatement = db
+    .with(access, total)
+    .select()
+    .from(access)
+    .leftJoin(total, always)
+    .prepare('member_count');
+
+  // Locking the owners makes those who would remove one another take turns; a row that the one
+  // before has removed or demoted is not counted any more. One order, so that no two deadlock.
+  const owners = db.$with('owners').as(
+    db
+      .select({ subject: members.subject })
+      .from(members)
+      .where(and(inNamespace, eq(members.role, 'owner')))
+      .orderBy(asc(members.subject))
+      .for('update'),
+  );
+  const guard = db.$with('guard', { ownerRemains: sql<boolean>`owner_remains`.as('owner_remains') })
+    .as(sql`
+      select count(*) > 1 or coalesce(bool_and(subject <> ${param('member')}), true)
+        as owner_remains
+      from owners`);
+  const ownerRemains = sql`(select owner_remains from guard)`;
+
+  const put = db.$with('member', { ...memberColumns, created: sql<boolean>`created`.as('created') })
+    .as(sql`
+      insert into ${members} as current (namespace_id, subject, role)
+      select ${param('namespaceId')}::uuid, ${param('member')}, ${param('role')}::member_role
+      from access
+      where ${mayOwn} and (${param('role')}::member_role = 'owner' or ${ownerRemains})
+      on conflict (namespace_id, subject) do update set role = excluded.role,
+        updated_at = case when current.role = excluded.role then current.updated_at else now() end
+      returning subject, role, created_at, updated_at, xmax = 0 as created`);
+  const putStatement = db
+    .with(access, owners, guard, put)
+    .select()
+    .from(access)
+    .leftJoin(put, always)
+    .prepare('member_put');
+
+  const removed = db.$with('removed').as(
+    db
+      .delete(members)
+      .where(and(inNamespace, isMember, mayOwn, ownerRemains))
+      .returning({ subject: members.subject }),
+  );
+  const removeStatement = db
+    .with(access, owners, guard, removed)
+    .select()
+    .from(access)
+    .leftJoin(guard, always)
+    .leftJoin(removed, always)
+    .prepare('member_remove');
+
+  return {
+    /** The members of a namespace, in the order they joined. */
+    async list(
+      principal: Principal,
+      namespaceSlug: string,
+      page: Page,
+    ): Promise<Outcome<PageOf<MemberRow>>> {
+      const result = await resolveNamespace(principal, namespaceSlug, async (scope) => {
+        const [count, items] = await Promise.all([
+          run(countStatement, scope),
+          runAll(listStatement, { namespaceId: scope.namespaceId, ...page }),
+        ]);
+        return count && { ...count, items };
+      });
+      return (
+        result && {
+          role: result.role,
+          value: { items: result.row.items, total: result.row.total?.total ?? 0 },
+        }
+      );
+    },
+
+    /**
+     * Adds a member or changes a member's role. Needs the role `owner`.
+     *
+     * @throws `ServiceError` `last_owner` when that would leave the namespace without an owner
+     */
+    async put(
+      principal: Principal,
+      namespaceSlug: string,
+      member: string,
+      role: Role,
+    ): Promise<Outcome<MemberRow & { created: boolean }>> {
+      const result = await resolveNamespace(principal, namespaceSlug, (scope) =>
+        run(putStatement, { ...scope, member, role }),
+      );
+      if (!result) return null;
+      if (!result.row.member && includesRole(result.role, 'owner')) throw lastOwner(member);
+      return { role: result.role, value: result.row.member };
+    },
+
+    /**
+     * Needs the role `owner`. The value is null when there is no such member.
+     *
+     * @throws `ServiceError` `last_owner` when that would leave the namespace without an owner
+     */
+    async remove(
+      principal: Principal,
+      namespaceSlug: string,
+      member: string,
+    ): Promise<Outcome<{ subject: string }>> {
+      const result = await resolveNamespace(principal, namespaceSlug, (scope) =>
+        run(removeStatement, { ...scope, member }),
+      );
+      if (!result) return null;
+      const { role, row } = result;
+      if (row.guard?.ownerRemains === false && includesRole(role, 'owner')) throw lastOwner(member);
+      return { role, value: row.removed };
+    },
+  };
+}
+
+export type MembersRepository = ReturnType<typeof membersRepository>;
+
+function lastOwner(member: string): ServiceError {
+  return new ServiceError(
+    'last_owner',
+    `"${member}" is the last owner of this namespace. Make another member owner first.`,
+  );
+}

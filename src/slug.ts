@@ -1,0 +1,65 @@
+import { createHash } from 'node:crypto';
+
+/** What a slug looks like (contract §2.6); anything else cannot exist. */
+export const SLUG_PATTERN = '^[a-z0-9][a-z0-9._-]{0,63}$';
+export const SLUG_MAX_LENGTH = 64;
+
+const slugExpression = new RegExp(SLUG_PATTERN);
+
+/** Letters that Unicode does not decompose into a base letter and a mark. */
+const transliterations: Record<string, string> = {
+  ß: 'ss',
+  æ: 'ae',
+  œ: 'oe',
+  ø: 'o',
+  đ: 'd',
+  ð: 'd',
+  þ: 'th',
+  ł: 'l',
+  ħ: 'h',
+  ı: 'i',
+  ŋ: 'n',
+  ŧ: 't',
+};
+const transliterable = new RegExp(`[${Object.keys(transliterations).join('')}]`, 'gu');
+
+const HASH_LENGTH = 8;
+
+/**
+ * @param text a path segment or a field
+ * @returns whether a namespace or a space can have this slug
+ */
+export function isSlug(text: string): boolean {
+  return slugExpression.test(text);
+}
+
+/**
+ * Makes a slug of a name (contract §2.7). Deterministic, so that a repeated create meets 409.
+ *
+ * @param name a trimmed, non-empty name
+ * @returns a slug that `isSlug` accepts; a name whose letters cannot all be written in it gets a
+ *   short hash of the name appended, a name of which nothing is left becomes `space-` and the hash
+ */
+export function deriveSlug(name: string): string {
+  const latin = name
+    .normalize('NFKD')
+    .replace(/\p{M}/gu, '')
+    .toLowerCase()
+    // Lower-casing can decompose again (İ becomes i and a combining dot).
+    .replace(/\p{M}/gu, '')
+    .replace(transliterable, (letter) => transliterations[letter] ?? '');
+  const base = latin.replace(/[^a-z0-9]+/g, '-').replace(/^-|-$/g, '');
+  const lostLetters = /[^a-z0-9\P{L}]|[^a-z0-9\P{N}]/u.test(latin);
+
+  if (base !== '' && !lostLetters) return cutAtHyphen(base, SLUG_MAX_LENGTH);
+  const hash = createHash('sha256').update(name).digest('hex').slice(0, HASH_LENGTH);
+  const stem = base === '' ? 'space' : cutAtHyphen(base, SLUG_MAX_LENGTH - HASH_LENGTH - 1);
+  return `${stem}-${hash}`;
+}
+
+/** Shortens to at most `length` characters, between words where there is a place to. */
+function cutAtHyphen(text: string, length: number): string {
+  if (text.length <= length) return text;
+  const cut = text.lastIndexOf('-', length);
+  return text.slice(0, cut > 0 ? cut : length);
+}
