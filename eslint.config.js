@@ -16,5 +16,9 @@ export default defineConfig(
     },
   },
   // Plain JavaScript is configuration and the Node version check; it is not in tsconfig.json.
-  { files: ['**/*.js', '**/*.cjs'], extends: [tseslint.configs.disableTypeChecked] },
+  {
+    files: ['**/*.js', '**/*.cjs'],
+    extends: [tseslint.configs.disableTypeChecked],
+    languageOptions: { globals: { console: 'readonly', process: 'readonly' } },
+  },
 );

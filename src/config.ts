@@ -1,7 +1,8 @@
-import { type Static, type TSchema, Type } from '@sinclair/typebox';
+import { type Static, type TSchema, Type, TypeGuard } from '@sinclair/typebox';
 import { Value } from '@sinclair/typebox/value';
 
 const MINIMUM_SECRET_BYTES = 32;
+const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
 
 /**
  * The configuration, which is environment variables and nothing else (contract §6). The table in the
@@ -67,9 +68,7 @@ export const Environment = Type.Object({
     description: 'Whether the start applies migrations.',
   }),
   LOG_LEVEL: Type.Union(
-    ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'].map((level) =>
-      Type.Literal(level),
-    ),
+    LOG_LEVELS.map((level) => Type.Literal(level)),
     { default: 'info', description: 'The least severe log lines to write (pino).' },
   ),
 });
@@ -125,21 +124,27 @@ export function loadConfig(env: NodeJS.ProcessEnv): Config {
 }
 
 function parse(text: string, schema: TSchema): string | number | boolean {
-  if (schema.type === 'integer' && /^\d+$/.test(text)) return Number(text);
-  if (schema.type === 'boolean' && /^(true|false)$/.test(text)) return text === 'true';
+  if (TypeGuard.IsInteger(schema) && /^\d+$/.test(text)) return Number(text);
+  if (TypeGuard.IsBoolean(schema) && /^(true|false)$/.test(text)) return text === 'true';
   return text;
 }
 
-function isValid(schema: TSchema, setting: unknown): boolean {
-  return Value.Check(schema, setting) && (!schema.pattern || URL.canParse(String(setting)));
+function isUrl(schema: TSchema): boolean {
+  return TypeGuard.IsString(schema) && schema.pattern !== undefined;
 }
 
-/** The value itself may be a secret, so it is not repeated. */
+function isValid(schema: TSchema, setting: unknown): boolean {
+  return Value.Check(schema, setting) && (!isUrl(schema) || URL.canParse(String(setting)));
+}
+
+/** What a setting has to be. Its value may be a secret, so that is not repeated. */
 function expectation(schema: TSchema): string {
-  if (schema.type === 'integer') return `a whole number from ${schema.minimum} to ${schema.maximum}`;
-  if (schema.type === 'boolean') return 'true or false';
-  if (schema.anyOf) return `one of ${schema.anyOf.map((one: TSchema) => one.const).join(', ')}`;
-  return `a URL like ${schema.pattern.replace(/[\^?.+()]/g, '')}…`;
+  if (TypeGuard.IsInteger(schema)) {
+    return `a whole number from ${String(schema.minimum)} to ${String(schema.maximum)}`;
+  }
+  if (TypeGuard.IsBoolean(schema)) return 'true or false';
+  if (isUrl(schema)) return 'a URL of the kind that the README gives';
+  return `one of ${LOG_LEVELS.join(', ')}`;
 }
 
 /** What no single variable shows. */

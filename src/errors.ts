@@ -3,7 +3,10 @@
  * bodies, the statuses declared in the OpenAPI document and the list in the README (contract §5).
  */
 export const problems = {
-  malformed_request: { status: 400, title: 'The request is not well-formed HTTP or its URL is not' },
+  malformed_request: {
+    status: 400,
+    title: 'The request is not well-formed HTTP or its URL is not',
+  },
   malformed_body: { status: 400, title: 'The body is not valid JSON' },
   validation_failed: { status: 400, title: 'The request does not fit its schema' },
   token_missing: { status: 401, title: 'No bearer token was sent' },

@@ -64,8 +64,7 @@ export function sqlState(error: unknown): string | null {
 export function translate(error: unknown, slug: string): unknown {
   const cause = driverError(error);
   if (cause instanceof postgres.PostgresError) {
-    const conflict =
-      cause.code === UNIQUE_VIOLATION && uniqueIndexes[cause.constraint_name ?? ''];
+    const conflict = cause.code === UNIQUE_VIOLATION && uniqueIndexes[cause.constraint_name ?? ''];
     if (conflict) return conflict(slug);
     if (transientStates.some((state) => cause.code.startsWith(state))) return unavailable(cause);
     return cause;

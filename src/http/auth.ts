@@ -1,6 +1,7 @@
-import jwt, { type Secret, type TokenOrHeader } from '@fastify/jwt';
+import jwt, { type Secret } from '@fastify/jwt';
 import type { FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
+import { decodeProtectedHeader } from 'jose';
 import { LRUCache } from 'lru-cache';
 import type { TokenConfig } from '../config.js';
 import { type ProblemCode, ServiceError } from '../errors.js';
@@ -57,15 +58,17 @@ export const authPlugin = fp<TokenConfig>(
     const verified = new LRUCache<string, { caller: Caller; expires: number }>({
       max: REMEMBERED_TOKENS,
     });
-    const findKey = key instanceof URL ? remoteKeys(key, () => verified.clear()) : null;
+    const forget = () => {
+      verified.clear();
+    };
+    const findKey = key instanceof URL ? remoteKeys(key, forget) : null;
 
     const secret: Secret = findKey
-      ? (_request: FastifyRequest, token: TokenOrHeader) =>
-          findKey('header' in token ? token.header : token)
+      ? ({ headers }: FastifyRequest) =>
+          findKey(decodeProtectedHeader((headers.authorization ?? '').slice('Bearer '.length)))
       : String(key);
     await app.register(jwt, {
       secret,
-      decode: { complete: true },
       verify: {
         algorithms: [...(findKey ? ASYMMETRIC : SYMMETRIC)],
         requiredClaims: ['sub', 'exp'],

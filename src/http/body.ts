@@ -31,12 +31,17 @@ export const bodyPlugin = fp(
 
     app.removeAllContentTypeParsers();
     app.addContentTypeParser('application/json', { parseAs: 'buffer' }, parseJson);
-    app.addContentTypeParser<Buffer>(MERGE_PATCH, { parseAs: 'buffer' }, (request, body, parsed) => {
-      if (request.method === 'PATCH') void parseJson(request, body, parsed);
-      else {
-        parsed(new ServiceError('unsupported_media_type', `${MERGE_PATCH} is for PATCH only.`));
-      }
-    });
+    app.addContentTypeParser<Buffer>(
+      MERGE_PATCH,
+      { parseAs: 'buffer' },
+      (request, body, parsed) => {
+        if (request.method === 'PATCH') {
+          parseJson(request, body, parsed);
+        } else {
+          parsed(new ServiceError('unsupported_media_type', `${MERGE_PATCH} is for PATCH only.`));
+        }
+      },
+    );
     done();
   },
   { name: 'body', dependencies: ['problem'] },

@@ -1,5 +1,5 @@
 import { KeyObject } from 'node:crypto';
-import { createLocalJWKSet, type JSONWebKeySet, type JWTHeaderParameters } from 'jose';
+import { createLocalJWKSet, type JSONWebKeySet, type ProtectedHeaderParameters } from 'jose';
 import { ServiceError } from '../errors.js';
 
 const FETCH_TIMEOUT_MS = 3_000;
@@ -39,7 +39,8 @@ export function remoteKeys(url: URL, onChange: () => void, now: () => number = D
     if (!response.ok) throw new Error(`The JWKS URL answered ${response.status}`);
     const fingerprint = await response.text();
     if (fingerprint === keys?.fingerprint) return;
-    const set: JSONWebKeySet = JSON.parse(fingerprint);
+    const set: unknown = JSON.parse(fingerprint);
+    if (!isKeySet(set)) throw new Error('The JWKS URL answered something else');
     const changed = keys !== null;
     keys = { fingerprint, find: createLocalJWKSet(set) };
     if (changed) onChange();
@@ -55,12 +56,12 @@ export function remoteKeys(url: URL, onChange: () => void, now: () => number = D
     return pending;
   }
 
-  async function publicKey(header: JWTHeaderParameters): Promise<string | null> {
+  async function publicKey(header: ProtectedHeaderParameters): Promise<string | null> {
     const key = await keys?.find(header).catch(() => null);
     return key ? KeyObject.from(key).export({ type: 'spki', format: 'pem' }).toString() : null;
   }
 
-  return async function find(header: JWTHeaderParameters): Promise<string> {
+  return async function find(header: ProtectedHeaderParameters): Promise<string> {
     let failure: unknown;
     const fetchFailed = (error: unknown) => {
       failure = error;
@@ -81,4 +82,10 @@ export function remoteKeys(url: URL, onChange: () => void, now: () => number = D
       { cause: failure },
     );
   };
+}
+
+function isKeySet(value: unknown): value is JSONWebKeySet {
+  return (
+    typeof value === 'object' && value !== null && 'keys' in value && Array.isArray(value.keys)
+  );
 }

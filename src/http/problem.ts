@@ -8,7 +8,9 @@ import { toViolation } from './validation.js';
 
 export const Problem = Type.Object(
   {
-    type: Type.String({ description: 'Identifies the kind of problem: `urn:problem:` and the code' }),
+    type: Type.String({
+      description: 'Identifies the kind of problem: `urn:problem:` and the code',
+    }),
     title: Type.String({ description: 'The kind of problem in words' }),
     status: Type.Integer({ description: 'The HTTP status' }),
     detail: Type.String({ description: 'What was wrong with this request and what to do next' }),

@@ -46,12 +46,17 @@ export class RequestLog extends LogController {
         route: request.routeOptions.url,
         status: reply.statusCode,
         milliseconds: Math.round(reply.elapsedTime * 1000) / 1000,
-        subject: request.user?.subject,
+        subject: subjectOf(request),
         ...(error && { err: error }),
       },
       'answered',
     );
   }
+}
+
+/** Requests that needed no token, or had none that was valid, have no user. */
+function subjectOf({ user }: { user?: { subject: string } | null }): string | undefined {
+  return user?.subject;
 }
 
 /** Gives every answer the id of its request. */

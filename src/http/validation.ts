@@ -19,7 +19,7 @@ const trim: Keyword = {
   before: 'maxLength',
   errors: false,
   compile: () => (value: string, context) => {
-    if (context) context.parentData[context.parentDataProperty] = value.trim();
+    if (context) Reflect.set(context.parentData, context.parentDataProperty, value.trim());
     return true;
   },
 };
@@ -124,7 +124,8 @@ export function readQueryIntegers(app: FastifyInstance): void {
       }
       done();
     };
-    route.preValidation = [read].concat(route.preValidation ?? []);
+    const others = route.preValidation ?? [];
+    route.preValidation = [read, ...(Array.isArray(others) ? others : [others])];
   });
 }
 

@@ -43,14 +43,12 @@ export function membersRepository(db: Database, resolveNamespace: ResolveNamespa
     .limit(param('limit'))
     .offset(param('offset'))
     .prepare('member_list');
-  const total = db
-    .$with('total')
-    .as(
-      db
-        .select({ total: sql<number>`count(*)::int`.as('total') })
-        .from(members)
-        .where(inNamespace),
-    );
+  const total = db.$with('total').as(
+    db
+      .select({ total: sql<number>`count(*)::int`.as('total') })
+      .from(members)
+      .where(inNamespace),
+  );
   const countStatement = db
     .with(access, total)
     .select()

@@ -100,14 +100,12 @@ export function namespacesRepository(db: Database, resolveNamespace: ResolveName
     .from(created)
     .prepare('namespace_create');
 
-  const found = db
-    .$with('namespace')
-    .as(
-      db
-        .select(namespaceColumns)
-        .from(namespaces)
-        .where(eq(namespaces.id, param('namespaceId'))),
-    );
+  const found = db.$with('namespace').as(
+    db
+      .select(namespaceColumns)
+      .from(namespaces)
+      .where(eq(namespaces.id, param('namespaceId'))),
+  );
   const findStatement = db
     .with(access, found, total)
     .select()

@@ -64,20 +64,22 @@ export function spacesRepository(db: Database, resolveNamespace: ResolveNamespac
   const always = sql`true`;
   const nextVersion = { version: sql`${spaces.version} + 1`, updatedAt: sql`now()` };
 
-  const page = db.$with('page').as(
-    db
-      .select({ items: sql<string | null>`string_agg(item, ',' order by id)`.as('items') })
-      .from(
-        db
-          .select({ id: spaces.id, item: spaces.item })
-          .from(spaces)
-          .where(and(inNamespace, isActive))
-          .orderBy(asc(spaces.id))
-          .limit(param('limit'))
-          .offset(param('offset'))
-          .as('page_items'),
-      ),
-  );
+  const page = db
+    .$with('page')
+    .as(
+      db
+        .select({ items: sql<string | null>`string_agg(item, ',' order by id)`.as('items') })
+        .from(
+          db
+            .select({ id: spaces.id, item: spaces.item })
+            .from(spaces)
+            .where(and(inNamespace, isActive))
+            .orderBy(asc(spaces.id))
+            .limit(param('limit'))
+            .offset(param('offset'))
+            .as('page_items'),
+        ),
+    );
   const total = spaceTotal(db);
   const listStatement = db
     .with(access, page, total)
@@ -87,9 +89,12 @@ export function spacesRepository(db: Database, resolveNamespace: ResolveNamespac
     .leftJoin(total, always)
     .prepare('space_list');
 
-  const found = db
-    .$with('space')
-    .as(db.select(spaceColumns).from(spaces).where(and(inNamespace, hasSlug, isActive)));
+  const found = db.$with('space').as(
+    db
+      .select(spaceColumns)
+      .from(spaces)
+      .where(and(inNamespace, hasSlug, isActive)),
+  );
   const findStatement = db
     .with(access, found)
     .select()
@@ -171,9 +176,12 @@ export function spacesRepository(db: Database, resolveNamespace: ResolveNamespac
       .where(and(inNamespace, eq(spaces.id, lastDeleted), isNotNull(spaces.deletedAt), mayWrite))
       .returning(spaceColumns),
   );
-  const notDeleted = db
-    .$with('not_deleted')
-    .as(db.select(spaceColumns).from(spaces).where(and(inNamespace, hasSlug, isActive)));
+  const notDeleted = db.$with('not_deleted').as(
+    db
+      .select(spaceColumns)
+      .from(spaces)
+      .where(and(inNamespace, hasSlug, isActive)),
+  );
   const restoreStatement = db
     .with(access, restored, countSpaces(db, 1), notDeleted)
     .select()
@@ -236,7 +244,7 @@ export function spacesRepository(db: Database, resolveNamespace: ResolveNamespac
       return (
         result && {
           role: result.role,
-          value: { items: result.row.items ?? '', total: result.row.total ?? 0 },
+          value: { items: result.row.items ?? '', total: result.row.total },
         }
       );
     },
@@ -326,9 +334,7 @@ export function spacesRepository(db: Database, resolveNamespace: ResolveNamespac
       const result = await resolveNamespace(principal, namespaceSlug, (scope) =>
         run(restoreStatement, { ...scope, spaceSlug: slug, slug }),
       );
-      return (
-        result && { role: result.role, value: result.row.space ?? result.row.not_deleted }
-      );
+      return result && { role: result.role, value: result.row.space ?? result.row.not_deleted };
     },
   };
 }

@@ -8,11 +8,12 @@ export type JsonObject = Record<string, unknown>;
  * `jsonb` that always holds what it was given: Drizzle's own column writes SQL NULL as JSON `null`
  * when the value comes from a placeholder, and postgres.js may encode a string a second time.
  */
-export const jsonb = <Data>(name: string) =>
-  customType<{ data: Data; driverData: unknown }>({
-    dataType: () => 'jsonb',
-    toDriver: (value) => (value === null ? null : JSON.stringify(value)),
-  })(name);
+const jsonb = {
+  dataType: () => 'jsonb',
+  toDriver: (value: unknown) => (value === null ? null : JSON.stringify(value)),
+};
+export const jsonObject = customType<{ data: JsonObject; driverData: unknown }>(jsonb);
+export const jsonStrings = customType<{ data: string[]; driverData: unknown }>(jsonb);
 
 const moment = (name: string) => timestamp(name, { precision: 3, withTimezone: true });
 

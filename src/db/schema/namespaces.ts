@@ -1,6 +1,6 @@
 import { isNotNull, isNull } from 'drizzle-orm';
 import { check, index, pgTable, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core';
-import { type JsonObject, jsonb, lifecycle, metadataCheck, slugCheck } from './columns.js';
+import { jsonObject, lifecycle, metadataCheck, slugCheck } from './columns.js';
 
 /** Users and teams. A reference table where the database is distributed (README, "Scaling"). */
 export const namespaces = pgTable(
@@ -9,7 +9,7 @@ export const namespaces = pgTable(
     id: uuid('id').primaryKey(),
     slug: text('slug').notNull(),
     name: text('name'),
-    metadata: jsonb<JsonObject>('metadata'),
+    metadata: jsonObject('metadata'),
     ...lifecycle,
   },
   (table) => [

@@ -1,6 +1,6 @@
 import { isNotNull, isNull, type SQL, sql } from 'drizzle-orm';
 import { check, index, pgTable, primaryKey, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core';
-import { type JsonObject, jsonb, lifecycle, metadataCheck, slugCheck } from './columns.js';
+import { jsonObject, jsonStrings, lifecycle, metadataCheck, slugCheck } from './columns.js';
 import { namespaces } from './namespaces.js';
 
 /** A text as a JSON string, SQL NULL as `null`; `to_json` would do, were it immutable. */
@@ -32,8 +32,8 @@ export const spaces = pgTable(
     name: text('name').notNull(),
     slug: text('slug').notNull(),
     description: text('description'),
-    tags: jsonb<string[]>('tags').notNull(),
-    metadata: jsonb<JsonObject>('metadata'),
+    tags: jsonStrings('tags').notNull(),
+    metadata: jsonObject('metadata'),
     ...lifecycle,
     item: text('item').notNull().generatedAlwaysAs(renderedItem),
   },

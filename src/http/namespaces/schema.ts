@@ -42,7 +42,13 @@ export const NamespaceList = Type.Object(
     $id: 'NamespaceList',
     description: 'A page of the namespaces that the caller is a member of',
     examples: [
-      { namespaces: [{ ...example, role: 'owner' }], page: 1, pageSize: 50, total: 1, totalPages: 1 },
+      {
+        namespaces: [{ ...example, role: 'owner' }],
+        page: 1,
+        pageSize: 50,
+        total: 1,
+        totalPages: 1,
+      },
     ],
   },
 );

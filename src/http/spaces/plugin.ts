@@ -116,7 +116,9 @@ export const spacesPlugin: FastifyPluginCallbackTypebox<{ spaces: SpacesReposito
       },
       async (request) => {
         const { slug, projectSlug } = request.params;
-        const space = found(permitted(await spaces.find(request.user, slug, projectSlug), 'viewer'));
+        const space = found(
+          permitted(await spaces.find(request.user, slug, projectSlug), 'viewer'),
+        );
         return {
           ...space,
           namespace: { id: space.namespaceId, slug },

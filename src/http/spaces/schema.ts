@@ -112,9 +112,7 @@ export const SpaceCreate = Type.Object(
     $id: 'SpaceCreate',
     description: 'A new space',
     additionalProperties: false,
-    examples: [
-      { name: 'Robotics Lab', description: 'Main robotics project', tags: ['robotics'] },
-    ],
+    examples: [{ name: 'Robotics Lab', description: 'Main robotics project', tags: ['robotics'] }],
   },
 );
 

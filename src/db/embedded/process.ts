@@ -1,0 +1,72 @@
+import { execFile } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
+import { setTimeout } from 'node:timers/promises';
+import { promisify } from 'node:util';
+
+/** The system user that a program runs as; null for the one that runs this process. */
+export type Account = { readonly name: string; readonly uid: number; readonly gid: number } | null;
+
+const POLL_MS = 10;
+
+/**
+ * What every program of PostgreSQL is started with. The folder is one that any user may enter.
+ * The environment is not ours, which holds secrets; `LC_ALL` keeps messages in English, for us to
+ * read, and `TZ` saves initdb the search for the system's time zone.
+ */
+export function spawnOptions(account: Account) {
+  const { PATH } = process.env;
+  return {
+    cwd: '/',
+    env: { PATH, LC_ALL: 'C', TZ: 'UTC' },
+    ...(account && { uid: account.uid, gid: account.gid }),
+  };
+}
+
+/**
+ * Runs a program to its end.
+ *
+ * @returns what it wrote to its standard output
+ * @throws when it cannot be started or does not succeed; the message has its standard error
+ */
+export async function run(account: Account, file: string, args: string[]): Promise<string> {
+  const { stdout } = await promisify(execFile)(file, args, spawnOptions(account));
+  return stdout.trim();
+}
+
+/** @returns the program and arguments of a process, or '' when there is none (or a zombie) */
+export async function commandLine(pid: number): Promise<string> {
+  if (process.platform !== 'linux') return ps(pid, 'command=');
+  const text = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
+  return text.replaceAll('\0', ' ');
+}
+
+/** @returns when a process was started, in the system's own terms, or '' when there is none */
+export async function startTime(pid: number): Promise<string> {
+  if (process.platform !== 'linux') return ps(pid, 'lstart=');
+  const text = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');
+  // After the name, which may hold anything: the state first, the start time as the 20th.
+  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
+  return fields[0] === 'Z' ? '' : (fields[19] ?? '');
+}
+
+/** Linux goes without, because slim images have no `ps`. */
+function ps(pid: number, column: string): Promise<string> {
+  return run(null, 'ps', ['-o', column, '-p', String(pid)]).catch(() => '');
+}
+
+/**
+ * Polls a condition.
+ *
+ * @returns whether it held within that time
+ */
+export async function within(
+  milliseconds: number,
+  condition: () => boolean | Promise<boolean>,
+): Promise<boolean> {
+  const deadline = Date.now() + milliseconds;
+  while (!(await condition())) {
+    if (Date.now() > deadline) return false;
+    await setTimeout(POLL_MS);
+  }
+  return true;
+}

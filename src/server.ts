@@ -1,0 +1,102 @@
+import { join } from 'node:path';
+import closeWithGrace from 'close-with-grace';
+import type { FastifyInstance } from 'fastify';
+import { type Logger, pino } from 'pino';
+import pretty from 'pino-pretty';
+import { buildApp } from './app.js';
+import { type Config, ConfigError, loadConfig, type TokenConfig } from './config.js';
+import { connect } from './db/client.js';
+import { startEmbeddedPostgres } from './db/embedded.js';
+import { migrate } from './db/migrate.js';
+import { createDemo, dataDirectory, developmentSecret, introduction } from './development.js';
+import { serializeError } from './http/request-log.js';
+
+/** How long requests that were accepted may take once the process has been told to stop. */
+const DRAIN_MS = 10_000;
+
+function createLogger(level: string): Logger {
+  const options = {
+    level,
+    serializers: { err: serializeError },
+    // Nothing logs a header; should that change, tokens still stay out of the log.
+    redact: ['headers.authorization', 'req.headers.authorization'],
+  };
+  const stream = process.stdout.isTTY ? pretty({ sync: true }) : pino.destination({ sync: false });
+  return pino(options, stream);
+}
+
+/**
+ * Starts what the configuration asks for.
+ *
+ * @param onStop takes what has to be undone, as soon as it has been done
+ */
+async function start(config: Config, onStop: (undo: () => Promise<unknown>) => void) {
+  const { database, production, host, port } = config;
+  let { url } = database;
+  if (url === null) {
+    const embedded = await startEmbeddedPostgres({
+      directory: join(dataDirectory, 'postgres'),
+      database: 'spaces',
+    });
+    onStop(() => embedded.stop());
+    console.log(embedded.notice ?? `PostgreSQL keeps its data in ${embedded.directory}`);
+    url = embedded.url;
+  }
+  if (database.migrateOnStart) await migrate(url);
+  const db = connect({ ...database, url });
+  onStop(() => db.$client.end({ timeout: 1 }));
+  if (database.url === null) await createDemo(db);
+
+  const key = config.token.key ?? (await developmentSecret());
+  const token: TokenConfig = { ...config.token, key };
+  const app = await buildApp({ token, db, logger: createLogger(config.logLevel) });
+  onStop(() => app.close());
+  await app.listen({ host, port });
+  if (!production) console.log(await introduction(origin(app), token));
+}
+
+/** Where a server that listens can be reached from this machine. */
+function origin(app: FastifyInstance): string {
+  const address = app.server.address();
+  if (address === null || typeof address === 'string') throw new Error('No port is listened on');
+  const host = address.address.replace(/^(0\.0\.0\.0|::)$/, 'localhost');
+  return `http://${host.includes(':') ? `[${host}]` : host}:${address.port}`;
+}
+
+/** @returns one sentence where the reason is known, otherwise the stack */
+function explain(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const code = 'code' in error ? error.code : undefined;
+  switch (code) {
+    case 'EADDRINUSE':
+      return 'The port is taken. Set PORT to another one, or to 0 for any that is free.';
+    case 'EACCES':
+    case 'EROFS':
+      return `There is no permission for what the start needs: ${error.message}`;
+    case 'ECONNREFUSED':
+    case 'ENOTFOUND':
+    case 'CONNECT_TIMEOUT':
+      return `The database of DATABASE_URL cannot be reached: ${error.message}`;
+    default:
+      return error instanceof ConfigError ? error.message : (error.stack ?? error.message);
+  }
+}
+
+const undos: (() => Promise<unknown>)[] = [];
+
+async function stop(): Promise<void> {
+  for (let undo = undos.pop(); undo; undo = undos.pop()) await undo();
+}
+
+closeWithGrace({ delay: DRAIN_MS }, async ({ err }) => {
+  if (err) console.error(explain(err));
+  await stop();
+});
+
+try {
+  await start(loadConfig(process.env), (undo) => undos.push(undo));
+} catch (error) {
+  console.error(explain(error));
+  process.exitCode = 1;
+  await stop();
+}

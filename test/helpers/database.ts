@@ -1,0 +1,44 @@
+import { randomUUID } from 'node:crypto';
+import postgres from 'postgres';
+import type { Test } from 'tap';
+import { connect, type Database } from '../../src/db/client.js';
+
+/** @returns the URL of another database of the same server */
+export function databaseUrl(serverUrl: string, name: string): string {
+  const url = new URL(serverUrl);
+  url.pathname = `/${name}`;
+  return url.href;
+}
+
+/** The server that `npm test` has started, and the migrated template on it. */
+export function testServer(): { url: string; template: string } {
+  const url = process.env['TEST_SERVER_URL'];
+  const template = process.env['TEST_TEMPLATE'];
+  if (!url || !template) throw new Error('Run the tests with npm test, which starts PostgreSQL');
+  return { url, template };
+}
+
+/**
+ * Makes a database that is gone when the test ends.
+ *
+ * @param options `empty` for one without any migration
+ * @returns its URL
+ */
+export async function createDatabase(t: Test, options: { empty?: boolean } = {}): Promise<string> {
+  const { url, template } = testServer();
+  const name = `test_${randomUUID().replaceAll('-', '')}`;
+  const admin = postgres(url, { max: 1, onnotice: () => undefined });
+  await admin`create database ${admin(name)} template ${admin(options.empty ? 'template0' : template)}`;
+  t.teardown(async () => {
+    await admin`drop database ${admin(name)} with (force)`;
+    await admin.end();
+  });
+  return databaseUrl(url, name);
+}
+
+/** Opens a pool as the service does, ended when the test ends. */
+export function openDatabase(t: Test, url: string): Database {
+  const db = connect({ url, poolMax: 10, statementTimeoutMs: 10_000, prepare: true });
+  t.teardown(() => db.$client.end());
+  return db;
+}
