@@ -6,7 +6,7 @@
  */
 import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import postgres from 'postgres';
@@ -37,10 +37,14 @@ async function startServer(): Promise<{ url: string; stop: () => Promise<void> }
   };
 }
 
+/** Where tap writes its output once more, for the last line of this run. */
+const outputFile = join('.tap', 'output.tap');
+
 /** Resolves with the exit code of tap. */
 function runTap(env: Record<string, string>): Promise<number> {
-  const args = [join('node_modules', 'tap', 'dist', 'esm', 'run.mjs')];
-  const tap = spawn(process.execPath, [...args, ...process.argv.slice(2)], {
+  const program = join('node_modules', 'tap', 'dist', 'esm', 'run.mjs');
+  const args = [program, `--output-file=${outputFile}`, ...process.argv.slice(2)];
+  const tap = spawn(process.execPath, args, {
     stdio: 'inherit',
     env: { ...process.env, ...env },
   });
@@ -55,6 +59,14 @@ function runTap(env: Record<string, string>): Promise<number> {
   });
 }
 
+/** @returns how many assertions passed and failed, from the last line of tap's own summary */
+async function summary(): Promise<string> {
+  const counts =
+    /^# \{([^}]*)\}\s*(# time=.*\s*)?$/m.exec(await readFile(outputFile, 'utf8'))?.[1] ?? '';
+  const count = (name: string) => new RegExp(`${name}: (\\d+)`).exec(counts)?.[1] ?? '0';
+  return `${count('pass')} passed, ${count('fail')} failed`;
+}
+
 const server = await startServer();
 const template = `spaces_template_${randomUUID().slice(0, 8)}`;
 const admin = postgres(server.url, { max: 1, onnotice: () => undefined });
@@ -67,3 +79,4 @@ try {
   await admin.end();
   await server.stop();
 }
+console.log(await summary());

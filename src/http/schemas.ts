@@ -10,9 +10,9 @@ export const PAGE_SIZE_MAX = 200;
 const INT32_MAX = 2 ** 31 - 1;
 
 /** A shared schema where it is used: the `$id` becomes the name of a component. */
-export function ref<Schema extends TSchema & { $id?: string }>(schema: Schema) {
-  if (schema.$id === undefined) throw new Error('A schema that is referred to needs an $id');
-  return Type.Unsafe<Static<Schema>>({ $ref: `${schema.$id}#` });
+export function ref<Schema extends TSchema>({ $id, description = '' }: Schema) {
+  if ($id === undefined) throw new Error('A schema that is referred to needs an $id');
+  return Type.Unsafe<Static<Schema>>({ $ref: `${$id}#`, description });
 }
 
 /** A schema that also takes null, in the form that OpenAPI 3.1 and every generator know. */

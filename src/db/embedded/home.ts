@@ -81,7 +81,11 @@ async function makeWritable(directory: string): Promise<void> {
 /** The cluster's owner comes first, so that `sudo` does not take it from an ordinary user. */
 async function accountFor(cluster: string): Promise<NonNullable<Account>> {
   const owner = await stat(cluster).catch(() => null);
-  if (owner && owner.uid !== 0) return { name: String(owner.uid), uid: owner.uid, gid: owner.gid };
+  if (owner && owner.uid !== 0) {
+    const uid = String(owner.uid);
+    const name = await run(null, 'id', ['-un', uid]).catch(() => uid);
+    return { name, uid: owner.uid, gid: owner.gid };
+  }
   for (const name of ['postgres', 'nobody']) {
     try {
       const uid = Number(await run(null, 'id', ['-u', name]));

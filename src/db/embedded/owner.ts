@@ -1,5 +1,6 @@
+import { randomUUID } from 'node:crypto';
 import { rmSync } from 'node:fs';
-import { link, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { link, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Type } from '@sinclair/typebox';
 import { Value } from '@sinclair/typebox/value';
@@ -7,7 +8,7 @@ import { EmbeddedPostgresError } from './error.js';
 import { startTime } from './process.js';
 
 /** The number of a process is used again some day; together with its start time it is not. */
-const Owner = Type.Object({ pid: Type.Integer(), started: Type.String() });
+const Owner = Type.Object({ pid: Type.Integer(), started: Type.String({ minLength: 1 }) });
 
 /**
  * Makes this process the owner of the folder, unless a living one is.
@@ -17,12 +18,19 @@ const Owner = Type.Object({ pid: Type.Integer(), started: Type.String() });
  */
 export async function claim(directory: string): Promise<() => void> {
   const file = join(directory, 'owner.json');
-  const own = `${file}.${process.pid}`;
+  const own = `${file}.${randomUUID()}`;
   const owner = { pid: process.pid, started: await startTime(process.pid) };
-  await rm(own, { force: true });
   await writeFile(own, JSON.stringify(owner), { flag: 'wx' });
   try {
-    while (!(await linked(own, file))) await removeIfDead(directory, file);
+    while (!(await linked(own, file))) {
+      const pid = await livingOwner(await read(file));
+      if (pid !== null) {
+        throw new EmbeddedPostgresError(
+          `The embedded PostgreSQL in "${directory}" is already in use by the process ${pid}. Stop that one first, or set DATABASE_URL to use another PostgreSQL.`,
+        );
+      }
+      await removeDead(own, file);
+    }
   } finally {
     await rm(own, { force: true });
   }
@@ -32,6 +40,17 @@ export async function claim(directory: string): Promise<() => void> {
     if (held) rmSync(file, { force: true });
     held = false;
   };
+}
+
+/** One process at a time, and it looks again: the dead owner may have been replaced by a living one. */
+async function removeDead(own: string, file: string): Promise<void> {
+  const guard = `${file}.guard`;
+  if (await linked(own, guard)) {
+    if ((await livingOwner(await read(file))) === null) await rm(file, { force: true });
+    await rm(guard, { force: true });
+  } else if ((await livingOwner(await read(guard))) === null) {
+    await rm(guard, { force: true });
+  }
 }
 
 /** A link appears at once with its whole content, and only one process can make it. */
@@ -45,29 +64,14 @@ async function linked(from: string, to: string): Promise<boolean> {
   }
 }
 
-async function removeIfDead(directory: string, file: string): Promise<void> {
-  const text = await readFile(file, 'utf8').catch(() => '');
-  await throwIfAlive(directory, text);
-  // Others may be about to do the same: only one of them gets to move it, and looks at what it got.
-  const dead = `${file}.${process.pid}.dead`;
-  await rename(file, dead).catch(() => undefined);
-  const moved = await readFile(dead, 'utf8').catch(() => text);
-  if (moved !== text) await linked(dead, file);
-  await rm(dead, { force: true });
+function read(file: string): Promise<string> {
+  return readFile(file, 'utf8').catch(() => '');
 }
 
-async function throwIfAlive(directory: string, text: string): Promise<void> {
-  const owner = parse(text);
-  if (owner && owner.started !== '' && (await startTime(owner.pid)) === owner.started) {
-    throw new EmbeddedPostgresError(
-      `The embedded PostgreSQL in "${directory}" is already in use by the process ${owner.pid}. Stop that one first, or set DATABASE_URL to use another PostgreSQL.`,
-    );
-  }
-}
-
-function parse(text: string) {
+async function livingOwner(text: string): Promise<number | null> {
   try {
-    return Value.Parse(Owner, JSON.parse(text));
+    const { pid, started } = Value.Parse(Owner, JSON.parse(text));
+    return (await startTime(pid)) === started ? pid : null;
   } catch {
     return null;
   }

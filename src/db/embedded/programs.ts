@@ -1,4 +1,4 @@
-import { chmod, cp, mkdtemp, readFile, readdir, rename, rm, symlink } from 'node:fs/promises';
+import { chmod, mkdtemp, readFile, readdir, rename, rm, symlink } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join, relative } from 'node:path';
 import { Type } from '@sinclair/typebox';
@@ -94,8 +94,9 @@ async function failure(directory: string, account: Account): Promise<string | nu
 async function mend(directory: string): Promise<void> {
   const list = await readFile(join(directory, 'native', 'pg-symlinks.json'), 'utf8');
   for (const { source, target } of Value.Parse(Links, JSON.parse(list))) {
-    const link = join(directory, target);
-    if (!(await exists(link))) await symlink(relative(dirname(target), source), link);
+    // Most often it is there; whether what is there suffices, running the programs tells.
+    const ignore = () => undefined;
+    await symlink(relative(dirname(target), source), join(directory, target)).catch(ignore);
   }
   const { initdb, postgres } = programsIn(directory);
   for (const program of [initdb, postgres]) await chmod(program, 0o755);
@@ -108,14 +109,9 @@ async function makeCopy(directory: string, copy: string): Promise<void> {
     if (name.startsWith('programs-')) await rm(join(home, name), { recursive: true });
   }
   const temporary = await mkdtemp(join(home, 'programs-'));
-  const native = join(temporary, 'native');
-  await cp(join(directory, 'native'), native, { recursive: true, verbatimSymlinks: true });
-  // The files may have come under a umask that keeps others out.
-  await chmod(temporary, 0o755);
-  await chmod(native, 0o755);
-  for (const entry of await readdir(native, { recursive: true, withFileTypes: true })) {
-    if (!entry.isSymbolicLink()) await chmod(join(entry.parentPath, entry.name), 0o755);
-  }
+  await run(null, 'cp', ['-RP', join(directory, 'native'), temporary]);
+  // The files may have come under a umask that keeps others out, or read-only.
+  await run(null, 'chmod', ['-R', 'u+w,a+rX', temporary]);
   await mend(temporary);
   await rename(temporary, copy);
 }

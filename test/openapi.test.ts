@@ -1,0 +1,87 @@
+import { readFile } from 'node:fs/promises';
+import { test } from 'tap';
+import { startService } from './helpers/app.js';
+import { complaintsAbout, type OpenApiDocument } from './helpers/openapi.js';
+
+const committed = async (name: string) =>
+  readFile(new URL(`../openapi/${name}`, import.meta.url), 'utf8');
+
+test('every operation declares its statuses, parameters, schemas and examples', async (t) => {
+  const { send } = await startService(t);
+  const { json } = await send({ method: 'GET', path: '/openapi.json' });
+  t.same(complaintsAbout(json), []);
+});
+
+test('an operation that declares too little is found', (t) => {
+  const offending: OpenApiDocument = {
+    paths: {
+      '/things/{id}': {
+        get: { parameters: [{ name: 'id', in: 'path', schema: {} }], responses: {} },
+        post: {
+          operationId: 'makeThing',
+          summary: 'Make a thing',
+          tags: ['things'],
+          security: [{ bearerAuth: [] }],
+          parameters: [],
+          requestBody: { content: { 'application/json': { schema: { type: 'object' } } } },
+          responses: {
+            201: { description: 'Made', content: { 'application/json': { schema: {} } } },
+            404: { description: '', content: {} },
+          },
+        },
+      },
+    },
+    components: { schemas: { 'def-0': { type: 'object' } } },
+  };
+  t.same(complaintsAbout(offending), [
+    'get /things/{id}: no operationId',
+    'get /things/{id}: no summary',
+    'get /things/{id}: no tags',
+    'get /things/{id}: no success status',
+    'get /things/{id}: parameter id has no description',
+    'get /things/{id}: parameter id has no type',
+    'post /things/{id}: path parameter id is not declared',
+    'post /things/{id}: the body is not a named schema',
+    'post /things/{id}: 201 is not a named schema',
+    'post /things/{id}: 404 has no description',
+    'post /things/{id}: 404 is not a named schema',
+    'component def-0: no name, description or example',
+  ]);
+  t.end();
+});
+
+test('the committed documents are the ones that are served', async (t) => {
+  const { send } = await startService(t);
+  for (const name of ['openapi.json', 'openapi.yaml']) {
+    const { text, status } = await send({ method: 'GET', path: `/${name}` });
+    t.equal(status, 200);
+    t.equal(text.trimEnd(), (await committed(name)).trimEnd(), `${name}: npm run openapi`);
+  }
+});
+
+test('the document shows the paths of the API reference and hides their aliases', async (t) => {
+  const { send } = await startService(t);
+  const { json } = await send({ method: 'GET', path: '/openapi.json' });
+  t.match(json, {
+    openapi: '3.1.0',
+    paths: {
+      '/namespaces/{slug}/spaces': {
+        get: { operationId: 'listSpaces' },
+        post: { operationId: 'createSpace' },
+      },
+      '/namespaces/{slug}/projects/{projectSlug}': { patch: { operationId: 'updateSpace' } },
+    },
+  });
+  t.notMatch(json, { paths: { '/namespaces/{slug}/projects': {} } });
+  t.notMatch(json, { paths: { '/namespaces/{slug}/spaces/{projectSlug}': {} } });
+});
+
+test('Swagger UI is served under a policy that works over plain http', async (t) => {
+  const { send } = await startService(t);
+  const { status, headers } = await send({ method: 'GET', path: '/docs/' });
+  t.equal(status, 200);
+  t.match(headers['content-security-policy'], /script-src 'self'/);
+  t.notMatch(headers['content-security-policy'], /upgrade-insecure-requests/);
+  const script = await send({ method: 'GET', path: '/docs/static/swagger-initializer.js' });
+  t.match(script.text, /persistAuthorization/);
+});
