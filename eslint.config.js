@@ -15,6 +15,14 @@ export default defineConfig(
       '@typescript-eslint/consistent-type-imports': 'error',
     },
   },
+  {
+    files: ['test/**'],
+    rules: {
+      // tap itself waits for what `test` returns, and binds its methods.
+      '@typescript-eslint/no-floating-promises': ['error', { allowForKnownSafeCalls: ['test'] }],
+      '@typescript-eslint/unbound-method': 'off',
+    },
+  },
   // Plain JavaScript is configuration and the Node version check; it is not in tsconfig.json.
   {
     files: ['**/*.js', '**/*.cjs'],

@@ -1,3 +1,4 @@
+import { maxHeaderSize } from 'node:http';
 import fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify';
 import type { TokenConfig } from './config.js';
 import type { Database } from './db/client.js';
@@ -9,16 +10,16 @@ import { membersPlugin } from './http/members/plugin.js';
 import { namespacesPlugin } from './http/namespaces/plugin.js';
 import { openapiPlugin } from './http/openapi.js';
 import { problemPlugin, sendProblem } from './http/problem.js';
-import { requestId, requestIdPlugin, RequestLog } from './http/request-log.js';
+import { REQUEST_ID, requestId, requestIdPlugin, RequestLog } from './http/request-log.js';
 import { spacesPlugin } from './http/spaces/plugin.js';
-import { ajvOptions, buildValidator, readQueryIntegers } from './http/validation.js';
+import { ajvOptions, readQueryIntegers, validatorFactory } from './http/validation.js';
 import { namespaceResolver } from './repositories/access.js';
 import { membersRepository } from './repositories/members.js';
 import { namespacesRepository } from './repositories/namespaces.js';
 import { spacesRepository } from './repositories/spaces.js';
 
-/** Longer than any slug or subject, percent-encoded: what cannot exist is the handlers' to say. */
-const MAX_PARAM_LENGTH = 4096;
+/** All that Node takes of a request's head: what cannot exist is the handlers' to say. */
+const MAX_PARAM_LENGTH = maxHeaderSize;
 
 export interface AppOptions {
   token: TokenConfig;
@@ -36,13 +37,15 @@ export async function buildApp({ token, db, logger }: AppOptions): Promise<Fasti
   const app = fastify({
     ...(logger && { loggerInstance: logger }),
     ajv: { customOptions: ajvOptions },
-    schemaController: { compilersFactory: { buildValidator } },
+    schemaController: { compilersFactory: { buildValidator: validatorFactory() } },
     bodyLimit: BODY_LIMIT,
     routerOptions: { maxParamLength: MAX_PARAM_LENGTH },
     logController: new RequestLog(),
     requestIdHeader: false,
     genReqId: requestId,
     frameworkErrors: (error, request, reply) => {
+      // No hook runs before there is a route.
+      void reply.header(REQUEST_ID, request.id);
       void sendProblem(
         request,
         reply,

@@ -2,7 +2,7 @@ import { test } from 'tap';
 import { deriveSlug, isSlug } from '../src/slug.js';
 
 test('a slug is 1 to 64 of a-z 0-9 . _ -, and begins with a letter or a digit', (t) => {
-  const slugs = ['a', '0', 'a-', 'a.b_c-d', 'robotics-lab', '--'.padStart(64, 'a')];
+  const slugs = ['a', '0', 'a-', 'a.b_c-d', 'robotics-lab', 'a'.repeat(64)];
   for (const slug of slugs) t.ok(isSlug(slug), slug);
 
   const others = ['', '-a', '.a', '_a', 'MyProj', 'a b', 'a/b', 'é', '机', '\u0131', 'a\n', '\na'];
@@ -63,7 +63,7 @@ test('a derived slug is cut to 64 characters at a hyphen', (t) => {
     ['word '.repeat(40), 'word-'.repeat(12) + 'word', 'between words'],
     [`short ${'x'.repeat(70)}`, 'short', 'a long last word goes whole'],
     ['x'.repeat(200), 'x'.repeat(64), 'one long word is cut where it has to be'],
-    [`机 ${'word '.repeat(39)}`, `${'word-'.repeat(10)}word-bccf6cba`, 'with room for a hash'],
+    [`机 ${'word '.repeat(39)}`, `${'word-'.repeat(10)}word-052767f4`, 'with room for a hash'],
     [`机${'x'.repeat(199)}`, `${'x'.repeat(55)}-11974b31`, 'one long word and a hash'],
   ];
   for (const [name, slug, why] of rows) t.equal(deriveSlug(name), slug, why);
@@ -105,6 +105,9 @@ test('whatever the name, the same name gives the same possible slug', (t) => {
     const slug = deriveSlug(name);
     return !isSlug(slug) || slug.endsWith('-') || slug !== deriveSlug(name);
   };
-  t.same(names.filter(fails).map(encodeURI), []);
+  t.same(
+    names.filter(fails).map((name) => JSON.stringify(name)),
+    [],
+  );
   t.end();
 });

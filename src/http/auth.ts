@@ -71,7 +71,13 @@ export const authPlugin = fp<TokenConfig>(
       secret,
       verify: {
         algorithms: [...(findKey ? ASYMMETRIC : SYMMETRIC)],
-        requiredClaims: ['sub', 'exp'],
+        // The verifier passes over a claim that is absent, unless it is required.
+        requiredClaims: [
+          'sub',
+          'exp',
+          ...(issuer === null ? [] : ['iss']),
+          ...(audience === null ? [] : ['aud']),
+        ],
         ...(issuer !== null && { allowedIss: issuer }),
         ...(audience !== null && { allowedAud: audience }),
       },

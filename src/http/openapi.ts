@@ -60,19 +60,17 @@ export const openapiPlugin = fp(
       transformStaticCSP: (header) => header.replace('upgrade-insecure-requests;', ''),
     });
 
-    let json = '';
-    let yaml = '';
-    app.addHook('onReady', (done) => {
-      json = JSON.stringify(app.swagger(), null, 2);
-      yaml = app.swagger({ yaml: true });
-      done();
+    // Made when first asked for; few processes ever are.
+    let json: string | undefined;
+    let yaml: string | undefined;
+    app.get('/openapi.json', { schema: { hide: true } }, (_request, reply) => {
+      json ??= JSON.stringify(app.swagger(), null, 2);
+      return reply.type('application/json').send(json);
     });
-    app.get('/openapi.json', { schema: { hide: true } }, (_request, reply) =>
-      reply.type('application/json').send(json),
-    );
-    app.get('/openapi.yaml', { schema: { hide: true } }, (_request, reply) =>
-      reply.type('application/yaml').send(yaml),
-    );
+    app.get('/openapi.yaml', { schema: { hide: true } }, (_request, reply) => {
+      yaml ??= app.swagger({ yaml: true });
+      return reply.type('application/yaml').send(yaml);
+    });
   },
   { name: 'openapi', dependencies: ['problem'] },
 );

@@ -4,7 +4,7 @@ import { type FastifyReply, type FastifyRequest, LogController } from 'fastify';
 import fp from 'fastify-plugin';
 import postgres from 'postgres';
 
-const REQUEST_ID = 'x-request-id';
+export const REQUEST_ID = 'x-request-id';
 const acceptedRequestId = /^[\w.:/+=-]{1,128}$/;
 
 /** @returns the caller's id for the request where it is a plain one, otherwise a new one */

@@ -97,13 +97,16 @@ type ValidatorFactory = ReturnType<typeof AjvCompiler>;
  * Ajv, but for path parameters: their schemas describe them, and one that does not fit is a resource
  * that cannot exist, which is 404 and not 400 (contract §2.6).
  */
-export const buildValidator: ValidatorFactory = (sharedSchemas, options) => {
-  const compile = AjvCompiler()(sharedSchemas, options);
-  return (route) =>
-    typeof route === 'object' && route.httpPart === 'params'
-      ? compile({ ...route, schema: {} })
-      : compile(route);
-};
+export function validatorFactory(): ValidatorFactory {
+  const build = AjvCompiler();
+  return (sharedSchemas, options) => {
+    const compile = build(sharedSchemas, options);
+    return (route) =>
+      typeof route === 'object' && route.httpPart === 'params'
+        ? compile({ ...route, schema: {} })
+        : compile(route);
+  };
+}
 
 /**
  * A query string holds only strings. Where a route's schema declares integers, strings of decimal

@@ -1,4 +1,4 @@
-import { and, asc, eq, sql } from 'drizzle-orm';
+import { and, asc, eq, isNotNull, sql } from 'drizzle-orm';
 import type { Database } from '../db/client.js';
 import { ServiceError } from '../errors.js';
 import { members } from '../db/schema/members.js';
@@ -35,26 +35,31 @@ export function membersRepository(db: Database, resolveNamespace: ResolveNamespa
   const inNamespace = eq(members.namespaceId, param('namespaceId'));
   const isMember = eq(members.subject, param('member'));
 
-  const listStatement = db
-    .select(memberColumns)
-    .from(members)
-    .where(inNamespace)
-    .orderBy(asc(members.createdAt), asc(members.subject))
-    .limit(param('limit'))
-    .offset(param('offset'))
-    .prepare('member_list');
+  const pageRows = db
+    .$with('page')
+    .as(
+      db
+        .select(memberColumns)
+        .from(members)
+        .where(inNamespace)
+        .orderBy(asc(members.createdAt), asc(members.subject))
+        .limit(param('limit'))
+        .offset(param('offset')),
+    );
   const total = db.$with('total').as(
     db
       .select({ total: sql<number>`count(*)::int`.as('total') })
       .from(members)
       .where(inNamespace),
   );
-  const countStatement = db
-    .with(access, total)
+  const listStatement = db
+    .with(access, pageRows, total)
     .select()
     .from(access)
     .leftJoin(total, always)
-    .prepare('member_count');
+    .leftJoin(pageRows, isNotNull(access.role))
+    .orderBy(asc(pageRows.createdAt), asc(pageRows.subject))
+    .prepare('member_list');
 
   // Locking the owners makes those who would remove one another take turns; a row that the one
   // before has removed or demoted is not counted any more. One order, so that no two deadlock.
@@ -111,11 +116,9 @@ export function membersRepository(db: Database, resolveNamespace: ResolveNamespa
       page: Page,
     ): Promise<Outcome<PageOf<MemberRow>>> {
       const result = await resolveNamespace(principal, namespaceSlug, async (scope) => {
-        const [count, items] = await Promise.all([
-          run(countStatement, scope),
-          runAll(listStatement, { namespaceId: scope.namespaceId, ...page }),
-        ]);
-        return count && { ...count, items };
+        const rows = await runAll(listStatement, { ...scope, ...page });
+        const [first] = rows;
+        return first && { ...first, items: rows.flatMap((row) => row.page ?? []) };
       });
       return (
         result && {

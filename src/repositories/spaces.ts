@@ -1,4 +1,4 @@
-import { and, asc, desc, eq, isNotNull, isNull, sql } from 'drizzle-orm';
+import { and, asc, desc, eq, isNotNull, isNull, type SQL, sql } from 'drizzle-orm';
 import { v7 as uuidv7 } from 'uuid';
 import type { Database } from '../db/client.js';
 import type { JsonObject } from '../db/schema/columns.js';
@@ -54,6 +54,9 @@ const spaceColumns = {
 /** Enough rows that connections seldom wait for one another, few enough to add up on every list. */
 const COUNTER_SLOTS = 16;
 
+/** Up to this offset, skipping rows costs less than finding where to begin. */
+const SHALLOW = 1_000;
+
 /** Makes the repository of spaces; its statements are prepared once per connection. */
 export function spacesRepository(db: Database, resolveNamespace: ResolveNamespace) {
   const access = accessTo(db, byIdAndSlug);
@@ -64,30 +67,41 @@ export function spacesRepository(db: Database, resolveNamespace: ResolveNamespac
   const always = sql`true`;
   const nextVersion = { version: sql`${spaces.version} + 1`, updatedAt: sql`now()` };
 
-  const page = db
-    .$with('page')
-    .as(
-      db
-        .select({ items: sql<string | null>`string_agg(item, ',' order by id)`.as('items') })
-        .from(
-          db
-            .select({ id: spaces.id, item: spaces.item })
-            .from(spaces)
-            .where(and(inNamespace, isActive))
-            .orderBy(asc(spaces.id))
-            .limit(param('limit'))
-            .offset(param('offset'))
-            .as('page_items'),
-        ),
-    );
   const total = spaceTotal(db);
-  const listStatement = db
-    .with(access, page, total)
-    .select({ access: { role: access.role }, items: page.items, total: total.total })
-    .from(access)
-    .leftJoin(page, always)
-    .leftJoin(total, always)
-    .prepare('space_list');
+  /** @param start which of the active spaces, in their order, the page is taken from */
+  const prepareList = (name: string, start: SQL | undefined, skip: SQL | undefined) => {
+    const items = db
+      .select({ id: spaces.id, item: spaces.item })
+      .from(spaces)
+      .where(and(inNamespace, isActive, start))
+      .orderBy(asc(spaces.id))
+      .limit(param('limit'));
+    const page = db.$with('page', { items: sql<string | null>`items`.as('items') }).as(sql`
+      select string_agg(item, ',' order by id) as items from (${items} ${skip}) as page_items`);
+    return db
+      .with(access, total, page)
+      .select({ access: { role: access.role }, items: page.items, total: total.total })
+      .from(access)
+      .leftJoin(total, always)
+      .leftJoin(page, always)
+      .prepare(name);
+  };
+  const offset = sql`${param('offset')}::bigint`;
+  const listStatement = prepareList('space_list', undefined, sql`offset ${offset}`);
+
+  // A page far inside finds the id it begins with in the index alone, from the nearer end.
+  const idAt = (order: SQL, position: SQL) =>
+    sql`(select id from ${spaces} where ${and(inNamespace, isActive)}
+      order by ${order} limit 1 offset ${position})`;
+  const count = sql`(select total from total)`;
+  const listDeepStatement = prepareList(
+    'space_list_deep',
+    sql`${spaces.id} >= case
+      when ${offset} >= ${count} then null
+      when ${offset} < ${count} / 2 then ${idAt(asc(spaces.id), offset)}
+      else ${idAt(desc(spaces.id), sql`${count} - 1 - ${offset}`)} end`,
+    undefined,
+  );
 
   const found = db.$with('space').as(
     db
@@ -239,7 +253,7 @@ export function spacesRepository(db: Database, resolveNamespace: ResolveNamespac
       page: Page,
     ): Promise<Outcome<SpacePage>> {
       const result = await resolveNamespace(principal, namespaceSlug, (scope) =>
-        run(listStatement, { ...scope, ...page }),
+        run(page.offset > SHALLOW ? listDeepStatement : listStatement, { ...scope, ...page }),
       );
       return (
         result && {

@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream';
 import type { FastifyInstance } from 'fastify';
 import type { Test } from 'tap';
 import { type AppOptions, buildApp } from '../../src/app.js';
@@ -19,7 +20,7 @@ export interface Answer {
 export interface Send {
   method: 'GET' | 'HEAD' | 'OPTIONS' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   path: string;
-  /** sent as JSON; a string is sent as it is */
+  /** sent as JSON; a string, bytes and a stream, which has no length, are sent as they are */
   body?: unknown;
   headers?: Record<string, string>;
 }
@@ -47,6 +48,10 @@ export interface Service {
   send(request: Send): Promise<Answer>;
 }
 
+function isRaw(body: unknown): body is string | Buffer | Readable {
+  return typeof body === 'string' || Buffer.isBuffer(body) || body instanceof Readable;
+}
+
 /** The application, as the server runs it, on a database of its own. */
 export async function startService(
   t: Test,
@@ -70,7 +75,7 @@ export async function startService(
         ...headers,
       },
       ...(body !== undefined && {
-        payload: typeof body === 'string' || Buffer.isBuffer(body) ? body : JSON.stringify(body),
+        payload: isRaw(body) ? body : JSON.stringify(body),
       }),
     });
     const isJson = String(response.headers['content-type']).includes('json');

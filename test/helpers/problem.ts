@@ -6,7 +6,11 @@ import type { Answer } from './app.js';
 export function isProblem(t: Test, answer: Answer, code: ProblemCode, message: string = code) {
   const { status, title } = problems[code];
   t.equal(answer.status, status, `${message}: status`);
-  t.equal(answer.headers['content-type'], 'application/problem+json', `${message}: media type`);
+  t.match(
+    answer.headers['content-type'],
+    /^application\/problem\+json\b/,
+    `${message}: media type`,
+  );
   t.match(
     answer.json,
     { type: `urn:problem:${code}`, title, status, detail: String, instance: String, code },

@@ -1,5 +1,8 @@
 import { connect, createServer, type Socket } from 'node:net';
 import type { Test } from 'tap';
+import { connect as openDatabase } from '../../src/db/client.js';
+import { type Service, startService } from './app.js';
+import { createDatabase } from './database.js';
 import { portOf } from './issuer.js';
 
 export interface Traffic {
@@ -129,6 +132,22 @@ export async function startProxy(t: Test, databaseUrl: string): Promise<Proxy> {
     server.close();
   });
   return proxy;
+}
+
+/**
+ * Starts a service whose statements are counted. It has one connection, because each prepares a
+ * statement when it first runs it, in a round trip of its own: run an operation before counting.
+ */
+export async function startCounted(t: Test): Promise<{ service: Service; proxy: Proxy }> {
+  const proxy = await startProxy(t, await createDatabase(t));
+  const db = openDatabase({
+    url: proxy.url,
+    poolMax: 1,
+    statementTimeoutMs: 10_000,
+    prepare: true,
+  });
+  t.teardown(() => db.$client.end());
+  return { service: await startService(t, { db }), proxy };
 }
 
 /** @returns a reader of bytes, in whatever pieces they come, that names each message in them */

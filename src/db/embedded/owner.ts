@@ -46,11 +46,18 @@ export async function claim(directory: string): Promise<() => void> {
 async function removeDead(own: string, file: string): Promise<void> {
   const guard = `${file}.guard`;
   if (await linked(own, guard)) {
-    if ((await livingOwner(await read(file))) === null) await rm(file, { force: true });
+    await removeUnlessLiving(file);
     await rm(guard, { force: true });
-  } else if ((await livingOwner(await read(guard))) === null) {
-    await rm(guard, { force: true });
+  } else {
+    // Its holder may have been killed.
+    await removeUnlessLiving(guard);
   }
+}
+
+async function removeUnlessLiving(file: string): Promise<void> {
+  const text = await read(file);
+  // What is not there now may be there, and alive, in a moment.
+  if (text !== null && (await livingOwner(text)) === null) await rm(file, { force: true });
 }
 
 /** A link appears at once with its whole content, and only one process can make it. */
@@ -64,11 +71,12 @@ async function linked(from: string, to: string): Promise<boolean> {
   }
 }
 
-function read(file: string): Promise<string> {
-  return readFile(file, 'utf8').catch(() => '');
+function read(file: string): Promise<string | null> {
+  return readFile(file, 'utf8').catch(() => null);
 }
 
-async function livingOwner(text: string): Promise<number | null> {
+async function livingOwner(text: string | null): Promise<number | null> {
+  if (text === null) return null;
   try {
     const { pid, started } = Value.Parse(Owner, JSON.parse(text));
     return (await startTime(pid)) === started ? pid : null;

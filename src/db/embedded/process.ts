@@ -29,8 +29,10 @@ export function spawnOptions(account: Account) {
  * @throws when it cannot be started or does not succeed; the message has its standard error
  */
 export async function run(account: Account, file: string, args: string[]): Promise<string> {
-  const { stdout } = await promisify(execFile)(file, args, spawnOptions(account));
-  return stdout.trim();
+  const running = promisify(execFile)(file, args, spawnOptions(account));
+  // Nothing may wait for input that never comes.
+  running.child.stdin?.end();
+  return (await running).stdout.trim();
 }
 
 /** @returns the program and arguments of a process, or '' when there is none (or a zombie) */

@@ -1,0 +1,49 @@
+/**
+ * The ceiling: this service's own application, with its authentication, logging and hooks, answering
+ * a canned page of 50 through the response schema's serializer. No database is asked.
+ */
+import { pino } from 'pino';
+import { buildApp } from '../src/app.js';
+import { loadConfig, type TokenConfig } from '../src/config.js';
+import { connect } from '../src/db/client.js';
+import { authPlugin } from '../src/http/auth.js';
+import { NamespaceParams, PageQuery, paging, ref } from '../src/http/schemas.js';
+import { SpaceList, SpaceListItem } from '../src/http/spaces/schema.js';
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+
+const { database, token, port, logLevel } = loadConfig(process.env);
+const checked: TokenConfig = { ...token, key: token.key ?? '' };
+
+const canned = Array.from({ length: 50 }, (_, index) => ({
+  id: `0199b2f4-6c1e-7d3a-9b5e-${String(index).padStart(12, '0')}`,
+  name: `Space ${index}`,
+  slug: `space-${index}`,
+  description: `A space with a description of ordinary length, number ${index}`,
+  tags: ['robotics', 'lab'],
+}));
+
+const ceiling: FastifyPluginAsyncTypebox = async (app) => {
+  await app.register(authPlugin, checked);
+  app.addSchema(SpaceListItem);
+  app.addSchema(SpaceList);
+  app.get(
+    '/ceiling/:slug/spaces',
+    {
+      config: { scope: 'spaces:read' },
+      schema: {
+        params: NamespaceParams,
+        querystring: PageQuery,
+        response: { 200: ref(SpaceList) },
+      },
+    },
+    async (request) => ({ spaces: canned, ...paging(request.query).describe(canned.length) }),
+  );
+};
+
+const app = await buildApp({
+  token: checked,
+  db: connect({ ...database, url: database.url ?? '' }),
+  logger: pino({ level: logLevel }, pino.destination({ sync: false })),
+});
+await app.register(ceiling);
+await app.listen({ host: '127.0.0.1', port });

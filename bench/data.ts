@@ -1,0 +1,48 @@
+import postgres from 'postgres';
+
+/** Namespaces of these sizes live in one database, so that the largest can harm the smallest. */
+export const sizes = { one: 1, fifty: 50, '1k': 1e3, '10k': 1e4, '100k': 1e5, '1m': 1e6 } as const;
+
+export type NamespaceName = keyof typeof sizes;
+
+/** The subject of the benchmark's token. */
+export const SUBJECT = 'bench';
+
+/** The namespaces that creates are spread over. */
+export const SPREAD = 100;
+
+/**
+ * Fills a migrated database: a namespace of each size, and `SPREAD` empty ones, `spread-0` and on.
+ * Their spaces are inserted as they would come in, those of one namespace between those of others.
+ *
+ * @param scale 1 for the sizes as they are, less for a quick run
+ */
+export async function fill(url: string, scale: number): Promise<void> {
+  const sql = postgres(url, { max: 1, onnotice: () => undefined });
+  const members = Object.entries(sizes);
+  for (const [slug] of members) await insertNamespace(sql, slug);
+  for (let index = 0; index < SPREAD; index += 1) await insertNamespace(sql, `spread-${index}`);
+
+  for (const [slug, size] of members) {
+    const count = Math.max(Math.round(size * (size > 50 ? scale : 1)), 1);
+    await sql`
+      insert into spaces (namespace_id, id, name, slug, description, tags, metadata)
+      select n.id, uuidv7(), 'Space ' || i, 'space-' || i,
+        'A space with a description of ordinary length, number ' || i, '["robotics", "lab"]',
+        '{"team": "lab-a"}'
+      from namespaces n, generate_series(1, ${count}::int) i
+      where n.slug = ${slug}`;
+    await sql`
+      insert into space_counters (namespace_id, slot, active)
+      select id, 0, ${count}::int from namespaces where slug = ${slug}`;
+  }
+  await sql`vacuum analyze`;
+  await sql.end();
+}
+
+async function insertNamespace(sql: postgres.Sql, slug: string): Promise<void> {
+  await sql`
+    with namespace as (insert into namespaces (id, slug) values (uuidv7(), ${slug}) returning id)
+    insert into members (namespace_id, subject, role)
+    select id, ${SUBJECT}, 'owner' from namespace`;
+}

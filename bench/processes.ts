@@ -1,0 +1,105 @@
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { openSync, readFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+
+/** Clock ticks a second in /proc, the same on every Linux that Node runs on. */
+const TICKS = 100;
+
+export interface Contender {
+  name: string;
+  pid: number;
+  origin: string;
+  /** from the start of the process to its first 200, in milliseconds */
+  startMs: number;
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts a server as a process of its own, its log going nowhere, and waits until it answers.
+ *
+ * @param args of node
+ * @param env beside PORT, which is chosen here
+ */
+export async function startContender(
+  name: string,
+  args: string[],
+  env: Record<string, string>,
+): Promise<Contender> {
+  const port = await freePort();
+  const nowhere = openSync('/dev/null', 'w');
+  const started = performance.now();
+  const child = spawn(process.execPath, args, {
+    env: { ...process.env, ...env, PORT: String(port) },
+    stdio: ['ignore', nowhere, 'inherit'],
+  });
+  const origin = `http://127.0.0.1:${port}`;
+  while (!(await answers(origin))) {
+    if (child.exitCode !== null) throw new Error(`${name} ended with ${child.exitCode}`);
+  }
+  const startMs = performance.now() - started;
+  return { name, pid: child.pid ?? 0, origin, startMs, stop: () => stop(child) };
+}
+
+async function answers(origin: string): Promise<boolean> {
+  try {
+    await fetch(`${origin}/readyz`);
+    return true;
+  } catch {
+    await new Promise((resolve) => setTimeout(resolve, 10));
+    return false;
+  }
+}
+
+function stop(child: ChildProcess): Promise<void> {
+  return new Promise((resolve) => {
+    child.once('exit', () => {
+      resolve();
+    });
+    child.kill('SIGTERM');
+  });
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer().listen(0, '127.0.0.1', () => {
+      const address = server.address();
+      server.close(() => {
+        if (address !== null && typeof address === 'object') resolve(address.port);
+        else reject(new Error('No port'));
+      });
+    });
+  });
+}
+
+/** @returns the processor time that a process has used, in seconds */
+export function cpuSeconds(pid: number): number {
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    .replace(/^.*\) /s, '')
+    .split(' ');
+  return (Number(fields[11]) + Number(fields[12])) / TICKS;
+}
+
+/** @returns the processor time that a PostgreSQL server and its backends have used, in seconds */
+export function cpuSecondsOfServer(postmaster: number): number {
+  const children = execFileSync('ps', ['-o', 'pid=', '--ppid', String(postmaster)]);
+  return children
+    .toString()
+    .split('\n')
+    .filter((line) => line.trim() !== '')
+    .map((line) => cpuSecondsIfAlive(Number(line)))
+    .reduce((sum, seconds) => sum + seconds, 0);
+}
+
+function cpuSecondsIfAlive(pid: number): number {
+  try {
+    return cpuSeconds(pid);
+  } catch {
+    return 0;
+  }
+}
+
+/** @returns the memory that a process holds, in MiB */
+export function residentMiB(pid: number): number {
+  const [, kib] = /VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? [];
+  return Number(kib ?? 0) / 1024;
+}

@@ -1,0 +1,140 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import type { Result } from './load.js';
+
+export interface Measurement extends Result {
+  /** processor time of the Node process per request */
+  nodeMicroseconds: number;
+  /** processor time of PostgreSQL per request */
+  postgresMicroseconds: number;
+}
+
+export interface Report {
+  date: string;
+  quick: boolean;
+  machine: string;
+  commit: string;
+  startMs: Record<string, number>;
+  tables: Record<'list' | 'bySize' | 'byDepth' | 'writes', Record<string, Measurement>>;
+  /** namespaces whose counter is not their count; anything but 0 is a defect */
+  wrongTotals: number;
+  /** resident MiB of the service */
+  memory: Record<string, number>;
+}
+
+const directory = fileURLToPath(new URL('results/', import.meta.url));
+
+/** @returns each figure's median over the rounds */
+export function median(rounds: Measurement[]): Measurement {
+  const of = (figure: keyof Measurement) => {
+    const sorted = rounds.map((round) => round[figure]).sort((a, b) => a - b);
+    return sorted[Math.floor(sorted.length / 2)] ?? NaN;
+  };
+  return {
+    requests: of('requests'),
+    requestsPerSecond: of('requestsPerSecond'),
+    p50Ms: of('p50Ms'),
+    p99Ms: of('p99Ms'),
+    failures: Math.max(...rounds.map((round) => round.failures)),
+    nodeMicroseconds: of('nodeMicroseconds'),
+    postgresMicroseconds: of('postgresMicroseconds'),
+  };
+}
+
+/** Prints the report and writes it as JSON, Markdown and a chart. */
+export async function writeReport(report: Report): Promise<void> {
+  const text = markdown(report);
+  console.log(text);
+  await mkdir(directory, { recursive: true });
+  const name = report.quick ? 'quick' : 'full';
+  await writeFile(`${directory}${name}.json`, `${JSON.stringify(report, null, 2)}\n`);
+  await writeFile(`${directory}${name}.md`, text);
+  await writeFile(`${directory}${name}.svg`, chart(report));
+}
+
+function markdown({ date, machine, commit, startMs, tables, wrongTotals, memory }: Report): string {
+  const { list, bySize, writes } = tables;
+  const ratio = (a?: Measurement, b?: Measurement) =>
+    ((a?.requestsPerSecond ?? NaN) / (b?.requestsPerSecond ?? NaN)).toFixed(2);
+  const [one, spread] = Object.values(writes);
+  return [
+    `${date}, commit ${commit}, ${machine}`,
+    '',
+    ...Object.entries({
+      'List of 50, warm, 32 connections': list,
+      'First page by size of the namespace': bySize,
+      'Page of the largest namespace, 2 connections': tables.byDepth,
+      'Creates, 32 connections': writes,
+    }).flatMap(([title, rows]) => [`### ${title}`, '', ...table(rows), '']),
+    '| ratio | |',
+    '|---|---|',
+    `| list: service / reference | ${ratio(list['service'], list['reference'])} |`,
+    `| list: service / ceiling | ${ratio(list['service'], list['ceiling'])} |`,
+    `| first page: 1m / fifty | ${ratio(bySize['1m'], bySize['fifty'])} |`,
+    `| creates: into one namespace / spread | ${ratio(one, spread)} |`,
+    '',
+    `Start to the first 200: ${Object.entries(startMs)
+      .map(([name, ms]) => `${name} ${ms} ms`)
+      .join(', ')}.`,
+    `Memory of the service: ${Object.entries(memory)
+      .map(([when, mib]) => `${Math.round(mib)} MiB ${when}`)
+      .join(', ')}.`,
+    `Namespaces whose total is not their count: ${wrongTotals}.`,
+    '',
+  ].join('\n');
+}
+
+function table(rows: Record<string, Measurement>): string[] {
+  const round = (value: number) => Math.round(value).toLocaleString('en');
+  return [
+    '| | requests/s | p50 ms | p99 ms | Node µs | PostgreSQL µs | failures |',
+    '|---|--:|--:|--:|--:|--:|--:|',
+    ...Object.entries(rows).map(([name, m]) =>
+      [
+        `| ${name}`,
+        round(m.requestsPerSecond),
+        m.p50Ms.toFixed(1),
+        m.p99Ms.toFixed(1),
+        round(m.nodeMicroseconds),
+        round(m.postgresMicroseconds),
+        `${m.failures} |`,
+      ].join(' | '),
+    ),
+  ];
+}
+
+const BAR = { left: 220, width: 460, height: 18, gap: 8 };
+
+/** Horizontal bars of requests per second. */
+function chart({ tables, date, machine }: Report): string {
+  const groups = Object.entries({
+    'List of 50': tables.list,
+    'First page by size': tables.bySize,
+    Creates: tables.writes,
+  });
+  const bars: string[] = [];
+  let y = 40;
+  for (const [title, rows] of groups) {
+    bars.push(`<text x="10" y="${y + 13}" font-weight="bold">${title}</text>`);
+    y += BAR.height + BAR.gap;
+    const most = Math.max(...Object.values(rows).map((row) => row.requestsPerSecond));
+    for (const [name, { requestsPerSecond }] of Object.entries(rows)) {
+      const width = (requestsPerSecond / most) * BAR.width;
+      bars.push(
+        `<text x="${BAR.left - 10}" y="${y + 13}" text-anchor="end">${name}</text>`,
+        `<rect x="${BAR.left}" y="${y}" width="${width.toFixed(1)}" height="${BAR.height}" fill="#4a7fb5"/>`,
+        `<text x="${BAR.left + width + 6}" y="${y + 13}">${Math.round(requestsPerSecond).toLocaleString('en')}/s</text>`,
+      );
+      y += BAR.height + BAR.gap;
+    }
+    y += BAR.gap;
+  }
+  return [
+    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 780 ${y}" font-family="sans-serif" font-size="13">`,
+    `<rect width="780" height="${y}" fill="white"/>`,
+    `<text x="10" y="22">${date}, ${machine}</text>`,
+    ...bars,
+    '</svg>',
+    '',
+  ].join('\n');
+}

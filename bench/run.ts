@@ -1,0 +1,187 @@
+/**
+ * The benchmark: `npm run bench`, or `npm run bench -- --quick` for two minutes of it.
+ *
+ * Rounds of the contenders are interleaved, because machines are shared and noisy: only ratios within
+ * one run mean anything, and medians of the rounds are compared. Results go to `bench/results/`.
+ */
+import { execFileSync } from 'node:child_process';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { availableParallelism, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import postgres from 'postgres';
+import { startEmbeddedPostgres } from '../src/db/embedded.js';
+import { migrate } from '../src/db/migrate.js';
+import { signToken } from '../src/token.js';
+import { fill, type NamespaceName, sizes, SPREAD, SUBJECT } from './data.js';
+import { generator, type Load, type Result, run } from './load.js';
+import {
+  type Contender,
+  cpuSeconds,
+  cpuSecondsOfServer,
+  residentMiB,
+  startContender,
+} from './processes.js';
+import { type Measurement, median, writeReport } from './report.js';
+
+const quick = process.argv.includes('--quick');
+const plan = quick
+  ? { scale: 0.1, rounds: 3, seconds: 2, requests: [1e4, 2e4] }
+  : { scale: 1, rounds: 7, seconds: 4, requests: [1e5, 1e6] };
+
+const CONNECTIONS = 32;
+const SECRET = 'a secret that is only used by the benchmark';
+
+function progress(words: string): void {
+  process.stderr.write(`${new Date().toISOString().slice(11, 19)}  ${words}\n`);
+}
+
+const directory = await mkdtemp(join(tmpdir(), 'spaces-bench-'));
+const server = await startEmbeddedPostgres({
+  directory,
+  database: 'bench',
+  settings: { shared_buffers: '1GB', max_connections: '200' },
+});
+const postmaster = Number(
+  (await readFile(join(server.directory, 'data', 'postmaster.pid'), 'utf8')).split('\n', 1)[0],
+);
+const contenders: Contender[] = [];
+
+try {
+  progress('filling the database');
+  await migrate(server.url);
+  await fill(server.url, plan.scale);
+
+  const env = {
+    DATABASE_URL: server.url,
+    JWT_SECRET: SECRET,
+    NODE_ENV: 'production',
+    MIGRATE_ON_START: 'false',
+  };
+  const start = async (name: string, args: string[]) => {
+    const contender = await startContender(name, args, env);
+    contenders.push(contender);
+    progress(`${name} started in ${Math.round(contender.startMs)} ms`);
+    return contender;
+  };
+  const service = await start('service', ['dist/server.js']);
+  const reference = await start('reference', ['--import', 'tsx', 'bench/reference.ts']);
+  const ceiling = await start('ceiling', ['--import', 'tsx', 'bench/ceiling.ts']);
+
+  const token = await signToken(SECRET, { subject: SUBJECT, expiresIn: '1 day' });
+
+  /** One round: what the clients saw, and what it cost. */
+  async function measure(
+    contender: Contender,
+    path: string,
+    options: Partial<Load> = {},
+  ): Promise<Measurement> {
+    const load = {
+      url: contender.origin + path,
+      token,
+      seconds: plan.seconds,
+      connections: CONNECTIONS,
+      ...options,
+    };
+    const before = [cpuSeconds(contender.pid), cpuSecondsOfServer(postmaster)] as const;
+    const result = await run(load);
+    const after = [cpuSeconds(contender.pid), cpuSecondsOfServer(postmaster)] as const;
+    const perRequest = (seconds: number) => (seconds / Math.max(result.requests, 1)) * 1e6;
+    return {
+      ...result,
+      nodeMicroseconds: perRequest(after[0] - before[0]),
+      postgresMicroseconds: perRequest(after[1] - before[1]),
+    };
+  }
+
+  /** Interleaves the rounds of several measurements. */
+  async function compare(
+    title: string,
+    entries: Record<string, () => Promise<Measurement>>,
+  ): Promise<Record<string, Measurement>> {
+    const rounds = new Map<string, Measurement[]>();
+    for (let round = 0; round <= plan.rounds; round += 1) {
+      for (const [name, measureOne] of Object.entries(entries)) {
+        const measurement = await measureOne();
+        // The first round warms up: compiled code, prepared statements, the database's buffers.
+        if (round > 0) rounds.set(name, [...(rounds.get(name) ?? []), measurement]);
+        progress(
+          `${title}, round ${round} of ${plan.rounds}: ${name} ${Math.round(measurement.requestsPerSecond)}/s`,
+        );
+      }
+    }
+    return Object.fromEntries(Array.from(rounds, ([name, all]) => [name, median(all)]));
+  }
+
+  const listOf = (name: NamespaceName, query = '') => `/namespaces/${name}/spaces${query}`;
+
+  const list = await compare('list', {
+    reference: () => measure(reference, listOf('fifty')),
+    service: () => measure(service, listOf('fifty')),
+    ceiling: () => measure(ceiling, '/ceiling/fifty/spaces'),
+  });
+
+  const bySize = await compare(
+    'size',
+    Object.fromEntries(
+      Object.keys(sizes)
+        .filter((name): name is NamespaceName => name in sizes)
+        .map((name) => [name, () => measure(service, listOf(name))]),
+    ),
+  );
+
+  const lastPage = Math.ceil((sizes['1m'] * plan.scale) / 50);
+  const byDepth = await compare(
+    'depth',
+    Object.fromEntries(
+      [1, 0.01, 0.25, 0.5, 0.75, 1].map((part, index) => {
+        const page = index === 0 ? 1 : Math.round(lastPage * part);
+        return [
+          `page ${page}`,
+          () => measure(service, listOf('1m', `?page=${page}`), { connections: 2 }),
+        ];
+      }),
+    ),
+  );
+
+  const create = (namespaces: number, connections = CONNECTIONS) =>
+    measure(service, '/namespaces/spread-0/spaces', { create: { namespaces }, connections });
+  const writes = await compare('create', {
+    'into one namespace': () => create(1),
+    [`into ${SPREAD} namespaces`]: () => create(SPREAD),
+  });
+
+  progress('counters against counts');
+  const sql = postgres(server.url, { max: 1 });
+  const [wrong] = await sql`
+    select count(*)::int as namespaces from namespaces n
+    where (select coalesce(sum(active), 0) from space_counters c where c.namespace_id = n.id)
+      <> (select count(*) from spaces s where s.namespace_id = n.id and s.deleted_at is null)`;
+  await sql.end();
+
+  const memory: Record<string, number> = {};
+  let sent = 0;
+  for (const requests of plan.requests) {
+    while (sent < requests) {
+      const { requests: more }: Result = await measure(service, listOf('fifty'), { seconds: 10 });
+      sent += more;
+      progress(`memory: ${sent} of ${requests} requests`);
+    }
+    memory[`after ${requests} requests`] = residentMiB(service.pid);
+  }
+
+  await writeReport({
+    date: new Date().toISOString().slice(0, 10),
+    quick,
+    machine: `${availableParallelism()} cores, Node ${process.version}, PostgreSQL 18, ${generator}`,
+    commit: execFileSync('git', ['rev-parse', '--short', 'HEAD']).toString().trim(),
+    startMs: Object.fromEntries(contenders.map(({ name, startMs }) => [name, Math.round(startMs)])),
+    tables: { list, bySize, byDepth, writes },
+    wrongTotals: Number(wrong?.['namespaces'] ?? 0),
+    memory,
+  });
+} finally {
+  for (const contender of contenders) await contender.stop();
+  await server.stop();
+  await rm(directory, { recursive: true, force: true });
+  await rm(server.directory, { recursive: true, force: true });
+}

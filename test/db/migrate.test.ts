@@ -1,0 +1,92 @@
+import { execFile } from 'node:child_process';
+import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { sql } from 'drizzle-orm';
+import postgres from 'postgres';
+import { type Test, test } from 'tap';
+import { isMigrated, migrate } from '../../src/db/migrate.js';
+import { startService } from '../helpers/app.js';
+import { createDatabase, openDatabase } from '../helpers/database.js';
+
+/**
+ * Has drizzle-kit compare the schema with a copy of the migrations.
+ *
+ * @param change made to the copied snapshots first
+ * @returns the migration it finds missing, empty when there is none
+ */
+async function missingMigration(
+  t: Test,
+  change: (snapshot: string) => string = (snapshot) => snapshot,
+): Promise<string> {
+  // A path below the project: drizzle-kit takes no absolute one.
+  const copy = await mkdtemp('.tap/migrations-');
+  t.teardown(() => rm(copy, { recursive: true }));
+  await cp('drizzle', copy, { recursive: true });
+  const before = await readdir(copy);
+  for (const name of await readdir(join(copy, 'meta'))) {
+    const file = join(copy, 'meta', name);
+    await writeFile(file, change(await readFile(file, 'utf8')));
+  }
+  await promisify(execFile)(process.execPath, [
+    'node_modules/drizzle-kit/bin.cjs',
+    'generate',
+    '--dialect=postgresql',
+    '--schema=./src/db/schema/*.ts',
+    `--out=./${copy}`,
+  ]);
+  const added = (await readdir(copy)).filter((name) => !before.includes(name));
+  return (await Promise.all(added.map((name) => readFile(join(copy, name), 'utf8')))).join();
+}
+
+test('the migrations make what the schema says', async (t) => {
+  t.equal(await missingMigration(t), '', 'npm run db:generate makes the rest');
+});
+
+test('a schema that has moved on without a migration is noticed', async (t) => {
+  const missing = await missingMigration(t, (snapshot) =>
+    snapshot.replaceAll('"spaces_deleted_index"', '"spaces_older_index"'),
+  );
+  t.match(missing, /CREATE INDEX "spaces_deleted_index"/);
+});
+
+test('ten replicas that start at once apply each migration once', async (t) => {
+  const url = await createDatabase(t, { empty: true });
+  await Promise.all(Array.from({ length: 10 }, () => migrate(url)));
+  const db = openDatabase(t, url);
+  t.equal(await isMigrated(db), true);
+  const applied = await db.execute(
+    sql`select hash from drizzle.__drizzle_migrations group by hash having count(*) > 1`,
+  );
+  t.same([...applied], []);
+});
+
+test('a migrated database lets a role start that may not create anything', async (t) => {
+  const url = await createDatabase(t);
+  const owner = openDatabase(t, url);
+  const role = `service_${new URL(url).pathname.slice(1)}`;
+  await owner.execute(sql.raw(`create role ${role} login password 'service'`));
+  await owner.execute(sql.raw(`grant usage on schema public, drizzle to ${role}`));
+  await owner.execute(
+    sql.raw(`grant select, insert, update, delete on all tables in schema public to ${role}`),
+  );
+  await owner.execute(sql.raw(`grant select on drizzle.__drizzle_migrations to ${role}`));
+  t.teardown(async () => {
+    await owner.execute(sql.raw(`drop owned by ${role}`));
+    await owner.execute(sql.raw(`drop role ${role}`));
+  });
+
+  const serviceUrl = new URL(url);
+  serviceUrl.username = role;
+  serviceUrl.password = 'service';
+  await migrate(serviceUrl.href);
+  const { as } = await startService(t, { databaseUrl: serviceUrl.href });
+  const alice = await as('alice');
+  t.equal((await alice.post('/namespaces', { slug: 'small' })).status, 201);
+  t.equal((await alice.post('/namespaces/small/spaces', { name: 'One' })).status, 201);
+  t.match((await alice.get('/namespaces/small/spaces')).json, { total: 1 });
+
+  const sqlAsRole = postgres(serviceUrl.href, { max: 1 });
+  await t.rejects(sqlAsRole`create table public.more (id int)`, { code: '42501' });
+  await sqlAsRole.end();
+});

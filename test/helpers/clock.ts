@@ -1,0 +1,11 @@
+import type { Test } from 'tap';
+
+/** @returns a function that moves `Date.now` ahead until the test ends; timers go on as they are */
+export function movableClock(t: Test): (milliseconds: number) => void {
+  const { now } = Date;
+  let ahead = 0;
+  t.intercept(Date, 'now', { value: () => now() + ahead });
+  return (milliseconds) => {
+    ahead += milliseconds;
+  };
+}

@@ -1,0 +1,144 @@
+import { type Static, type TSchema, Type } from '@sinclair/typebox';
+import { Value } from '@sinclair/typebox/value';
+import type { Test } from 'tap';
+import type { ProblemCode } from '../../src/errors.js';
+import { type Answer, type Client, type Service, startService } from './app.js';
+import { isProblem } from './problem.js';
+
+// The bodies as the contract has them, written down apart from `src`: no key missing, none added.
+const exactly = { additionalProperties: false };
+const nullable = <Schema extends TSchema>(schema: Schema) => Type.Union([schema, Type.Null()]);
+
+const itemProperties = {
+  id: Type.String(),
+  name: Type.String(),
+  slug: Type.String(),
+  description: nullable(Type.String()),
+  tags: Type.Array(Type.String()),
+};
+const spaceProperties = {
+  ...itemProperties,
+  metadata: nullable(Type.Record(Type.String(), Type.Unknown())),
+};
+
+export const Space = Type.Object(spaceProperties, exactly);
+
+export const SpaceDetails = Type.Object(
+  {
+    ...spaceProperties,
+    namespace: Type.Object({ id: Type.String(), slug: Type.String() }, exactly),
+    createdAt: Type.String(),
+    updatedAt: Type.String(),
+    version: Type.Integer(),
+  },
+  exactly,
+);
+
+export const SpaceList = Type.Object(
+  {
+    spaces: Type.Array(Type.Object(itemProperties, exactly)),
+    page: Type.Integer(),
+    pageSize: Type.Integer(),
+    total: Type.Integer(),
+    totalPages: Type.Integer(),
+  },
+  exactly,
+);
+
+const Violations = Type.Object({
+  errors: Type.Optional(
+    Type.Array(
+      Type.Object(
+        {
+          path: Type.String(),
+          code: Type.String({ minLength: 1 }),
+          message: Type.String({ minLength: 1 }),
+        },
+        exactly,
+      ),
+    ),
+  ),
+});
+
+/** @throws `Error` with the whole answer, when its body is not exactly of the schema */
+export function read<Schema extends TSchema>(answer: Answer, schema: Schema): Static<Schema> {
+  if (Value.Check(schema, answer.json)) return answer.json;
+  throw new Error(`Not the body that was expected: ${answer.status} ${answer.text}`);
+}
+
+/** The answer as JSON in the order of its keys, without the white space that PostgreSQL writes. */
+export function canonical(answer: Answer): string {
+  return JSON.stringify(answer.json);
+}
+
+/**
+ * Asserts that an answer is a problem with the status of the contract.
+ *
+ * @param paths the fields that its `errors` name, in order; none for a problem without `errors`
+ */
+export function refuses(
+  t: Test,
+  answer: Answer,
+  [status, code]: Refusal,
+  title: string,
+  paths?: string[],
+): void {
+  t.equal(answer.status, status, `${title}: ${status}`);
+  isProblem(t, answer, code, title);
+  const { errors } = read(answer, Violations);
+  // One field can violate several rules.
+  const named = errors && [...new Set(errors.map(({ path }) => path))];
+  t.same(named, paths, `${title}: names the field`);
+}
+
+export type Refusal = [status: number, code: ProblemCode];
+
+/** The refusals of the contract that more than one file meets. */
+export const INVALID: Refusal = [400, 'validation_failed'];
+export const NO_NAMESPACE: Refusal = [404, 'namespace_not_found'];
+export const NO_SPACE: Refusal = [404, 'space_not_found'];
+export const CONFLICT: Refusal = [409, 'slug_conflict'];
+
+export interface Namespace {
+  slug: string;
+  /** the paths of its collection under both nouns, and its own */
+  spaces: string;
+  projects: string;
+  path: string;
+  /** creates a space as the owner */
+  create: (fields: Partial<Static<typeof Space>>) => Promise<Static<typeof Space>>;
+  /** what getSpace answers the owner */
+  details: (slug: string) => Promise<Static<typeof SpaceDetails>>;
+  /** @param query such as `?page=2` */
+  list: (query?: string) => Promise<Static<typeof SpaceList>>;
+}
+
+/** The service, the owner of its namespaces, and `makeNamespace` for an empty one of one's own. */
+export async function startSpaces(t: Test): Promise<{
+  service: Service;
+  owner: Client;
+  makeNamespace: () => Promise<Namespace>;
+}> {
+  const service = await startService(t);
+  const owner = await service.as('owner');
+  let namespaces = 0;
+  return {
+    service,
+    owner,
+    async makeNamespace() {
+      const slug = `n${++namespaces}`;
+      await owner.post('/namespaces', { slug });
+      const path = `/namespaces/${slug}`;
+      const spaces = `${path}/spaces`;
+      return {
+        slug,
+        path,
+        spaces,
+        projects: `${path}/projects`,
+        create: async (fields) => read(await owner.post(spaces, fields), Space),
+        details: async (space) => read(await owner.get(`${spaces}/${space}`), SpaceDetails),
+        list: async (query = '') => read(await owner.get(`${spaces}${query}`), SpaceList),
+      };
+    },
+  };
+}

@@ -1,0 +1,134 @@
+import { type Test, test } from 'tap';
+import { ServiceError } from '../../src/errors.js';
+import { remoteKeys } from '../../src/http/jwks.js';
+import { type Issuer, signingKey, startIssuer } from '../helpers/issuer.js';
+
+const COOL_DOWN_MS = 30_000;
+const FIRST_COOL_DOWN_MS = 1_000;
+const MAX_AGE_MS = 10 * 60_000;
+
+/** The keys of an issuer, at a time that stands still until it is moved. */
+function keysAt(issuer: Issuer) {
+  let time = 0;
+  let changes = 0;
+  const find = remoteKeys(
+    issuer.url,
+    () => {
+      changes += 1;
+    },
+    () => time,
+  );
+  return {
+    find: (kid: string, alg = 'ES256') => find({ alg, kid }),
+    advance: (milliseconds: number) => {
+      time += milliseconds;
+    },
+    changes: () => changes,
+  };
+}
+
+const rejects = (t: Test, promise: Promise<unknown>, code: string, title: string = code) =>
+  t.rejects(promise, { name: 'ServiceError', code }, title);
+
+test('an unknown key makes one fetch per cool-down', async (t) => {
+  const key = await signingKey('ES256', 'key');
+  const issuer = await startIssuer(t, key);
+  const { find, advance } = keysAt(issuer);
+  t.match(await find('key'), /^-----BEGIN PUBLIC KEY-----/);
+  t.equal(issuer.requests, 1);
+  for (let period = 1; period <= 3; period += 1) {
+    advance(COOL_DOWN_MS - 1);
+    for (let index = 0; index < 20; index += 1) {
+      await rejects(t, find(`made-up-${period}-${index}`), 'token_invalid');
+    }
+    t.equal(issuer.requests, period, 'none within the cool-down');
+    advance(1);
+    const unknown = Array.from({ length: 20 }, (_, index) => find(`parallel-${period}-${index}`));
+    await Promise.all(unknown.map((found) => rejects(t, found, 'token_invalid')));
+    t.equal(issuer.requests, period + 1, 'one after it, for any number of unknown keys at once');
+  }
+});
+
+test('an algorithm that does not fit the key counts as an unknown key', async (t) => {
+  const issuer = await startIssuer(t, await signingKey('ES256', 'key'));
+  const { find } = keysAt(issuer);
+  for (const alg of ['RS256', 'HS256', 'none']) {
+    await rejects(t, find('key', alg), 'token_invalid', alg);
+  }
+  t.equal(issuer.requests, 1);
+});
+
+test('a failed fetch has a cool-down too: a short one while no keys are known', async (t) => {
+  const key = await signingKey('ES256', 'key');
+  const issuer = await startIssuer(t, key);
+  const { find, advance } = keysAt(issuer);
+  const answer = { status: 500, body: '' };
+
+  issuer.answer = answer;
+  await rejects(t, find('key'), 'unavailable');
+  advance(FIRST_COOL_DOWN_MS - 1);
+  await rejects(t, find('key'), 'unavailable');
+  t.equal(issuer.requests, 1);
+  advance(1);
+  issuer.publish(key);
+  t.ok(await find('key'));
+  t.equal(issuer.requests, 2);
+
+  issuer.answer = answer;
+  advance(COOL_DOWN_MS);
+  await rejects(t, find('unknown'), 'token_invalid');
+  advance(COOL_DOWN_MS - 1);
+  await rejects(t, find('unknown'), 'token_invalid');
+  t.equal(issuer.requests, 3);
+});
+
+test('the failure to fetch is kept for the log', async (t) => {
+  const issuer = await startIssuer(t);
+  issuer.answer = { status: 418, body: '' };
+  const failure: unknown = await keysAt(issuer)
+    .find('key')
+    .catch((error: unknown) => error);
+  t.ok(failure instanceof ServiceError);
+  t.match(failure, { cause: { message: /418/ } });
+  t.notMatch(failure, { message: /418/ });
+});
+
+test('keys are looked for again when they are old, without anyone waiting for it', async (t) => {
+  const [before, after] = await Promise.all([
+    signingKey('ES256', 'before'),
+    signingKey('ES256', 'after'),
+  ]);
+  const issuer = await startIssuer(t, before);
+  const { find, advance, changes } = keysAt(issuer);
+  await find('before');
+  issuer.publish(after);
+  advance(MAX_AGE_MS - 1);
+  await find('before');
+  t.equal(issuer.requests, 1, 'not before');
+  advance(1);
+  t.ok(await find('before'), 'the known key is good enough meanwhile');
+  t.ok(await find('after'), 'an unknown one waits for the same fetch');
+  t.equal(issuer.requests, 2);
+  t.equal(changes(), 1);
+  await rejects(t, find('before'), 'token_invalid', 'the withdrawn key is gone');
+});
+
+test('the change of a set is told, the same set again is not', async (t) => {
+  const [one, two] = await Promise.all([signingKey('ES256', 'one'), signingKey('EdDSA', 'two')]);
+  const issuer = await startIssuer(t, one);
+  const { find, advance, changes } = keysAt(issuer);
+  await find('one');
+  t.equal(changes(), 0, 'the first set is no change');
+  advance(COOL_DOWN_MS);
+  await rejects(t, find('two', 'EdDSA'), 'token_invalid');
+  t.equal(changes(), 0, 'the same set is none');
+  issuer.publish(one, two);
+  advance(COOL_DOWN_MS);
+  await find('two', 'EdDSA');
+  t.equal(changes(), 1);
+  issuer.publish();
+  advance(COOL_DOWN_MS);
+  await rejects(t, find('three'), 'token_invalid');
+  await rejects(t, find('one'), 'token_invalid', 'an empty set withdraws every key');
+  t.equal(changes(), 2);
+});

@@ -1,0 +1,48 @@
+import { sql } from 'drizzle-orm';
+import { test } from 'tap';
+import { namespaceResolver } from '../../src/repositories/access.js';
+import { spacesRepository } from '../../src/repositories/spaces.js';
+import { startService } from '../helpers/app.js';
+
+/** Enough to be far inside from both ends; see `SHALLOW` in the repository. */
+const SIZE = 4_321;
+
+test('a page is the same part of the list however far inside it is', async (t) => {
+  const { as, db } = await startService(t);
+  const alice = await as('alice');
+  await alice.post('/namespaces', { slug: 'large' });
+  await db.execute(sql`
+    insert into spaces (namespace_id, id, name, slug, tags, deleted_at)
+    select id, gen_random_uuid(), 'Space ' || i, 'space-' || i, '[]',
+      case when i % 7 = 0 then now() end
+    from namespaces, generate_series(1, ${SIZE}::int) i`);
+  await db.execute(sql`
+    insert into space_counters (namespace_id, slot, active)
+    select namespace_id, 0, count(*) from spaces where deleted_at is null group by 1`);
+  const ids = (
+    await db.execute<{ id: string }>(sql`
+      select id from spaces where deleted_at is null order by id`)
+  ).map(({ id }) => id);
+
+  const spaces = spacesRepository(db, namespaceResolver(db));
+  const limit = 50;
+  for (let offset = 0; offset < ids.length + 2 * limit; offset += 37) {
+    const page = await spaces.list({ subject: 'alice', admin: false }, 'large', { offset, limit });
+    const parsed: unknown = JSON.parse(`[${page?.value?.items ?? ''}]`);
+    const found = Array.isArray(parsed) ? parsed.map((item: { id: string }) => item.id) : null;
+    t.same(found, ids.slice(offset, offset + limit), `offset ${offset}`);
+    t.equal(page?.value?.total, ids.length);
+  }
+});
+
+test('a page past the end is empty and says the true totals', async (t) => {
+  const { as } = await startService(t);
+  const alice = await as('alice');
+  await alice.post('/namespaces', { slug: 'small' });
+  await alice.post('/namespaces/small/spaces', { name: 'Only' });
+  for (const page of [2, 1_000, 2_147_483_647]) {
+    const { status, json } = await alice.get(`/namespaces/small/spaces?page=${page}`);
+    t.equal(status, 200);
+    t.same(json, { spaces: [], page, pageSize: 50, total: 1, totalPages: 1 });
+  }
+});
