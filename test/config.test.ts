@@ -1,0 +1,104 @@
+import { test } from 'tap';
+import { ConfigError, loadConfig } from '../src/config.js';
+
+const SECRET = 'a secret of more than thirty-two bytes';
+
+test('nothing has to be set for development', (t) => {
+  t.same(loadConfig({}), {
+    production: false,
+    host: '127.0.0.1',
+    port: 3000,
+    database: {
+      url: null,
+      poolMax: 10,
+      statementTimeoutMs: 5000,
+      prepare: true,
+      migrateOnStart: true,
+    },
+    token: { key: null, issuer: null, audience: null },
+    logLevel: 'info',
+  });
+  t.end();
+});
+
+test('every variable is read, and an empty one counts as unset', (t) => {
+  const config = loadConfig({
+    NODE_ENV: 'production',
+    HOST: '0.0.0.0',
+    PORT: '8080',
+    DATABASE_URL: 'postgresql://user:password@db:5432/spaces',
+    JWT_SECRET: '',
+    JWT_JWKS_URL: 'https://issuer.example/keys',
+    JWT_ISSUER: 'https://issuer.example',
+    JWT_AUDIENCE: 'spaces',
+    DATABASE_POOL_MAX: '4',
+    DATABASE_STATEMENT_TIMEOUT_MS: '250',
+    DATABASE_PREPARE: 'false',
+    MIGRATE_ON_START: 'false',
+    LOG_LEVEL: 'warn',
+  });
+  t.same(config, {
+    production: true,
+    host: '0.0.0.0',
+    port: 8080,
+    database: {
+      url: 'postgresql://user:password@db:5432/spaces',
+      poolMax: 4,
+      statementTimeoutMs: 250,
+      prepare: false,
+      migrateOnStart: false,
+    },
+    token: {
+      key: new URL('https://issuer.example/keys'),
+      issuer: 'https://issuer.example',
+      audience: 'spaces',
+    },
+    logLevel: 'warn',
+  });
+  t.end();
+});
+
+test('one message names everything that is wrong and repeats no value', (t) => {
+  const wrong = {
+    PORT: '65536',
+    DATABASE_URL: 'mysql://root:hidden@db',
+    JWT_SECRET: 'hidden',
+    JWT_JWKS_URL: 'ftp://hidden',
+    DATABASE_POOL_MAX: '0',
+    DATABASE_STATEMENT_TIMEOUT_MS: '1.5',
+    DATABASE_PREPARE: 'yes',
+    MIGRATE_ON_START: '1',
+    LOG_LEVEL: 'loud',
+  };
+  t.throws(() => loadConfig(wrong), ConfigError);
+  try {
+    loadConfig(wrong);
+  } catch (error) {
+    const message = String(error);
+    for (const name of Object.keys(wrong)) t.ok(message.includes(name), name);
+    t.notOk(message.includes('hidden'));
+  }
+  t.end();
+});
+
+test('production refuses what development makes up', (t) => {
+  t.throws(() => loadConfig({ NODE_ENV: 'production' }), /DATABASE_URL is required.*JWT_SECRET or/);
+  t.end();
+});
+
+test('a secret and published keys exclude each other', (t) => {
+  const both = { JWT_SECRET: SECRET, JWT_JWKS_URL: 'https://issuer.example/keys' };
+  t.throws(() => loadConfig(both), /JWT_SECRET and JWT_JWKS_URL exclude each other/);
+  t.end();
+});
+
+test('a secret has at least 32 bytes, however many characters', (t) => {
+  t.throws(() => loadConfig({ JWT_SECRET: 'x'.repeat(31) }), /at least 32 bytes/);
+  t.equal(loadConfig({ JWT_SECRET: 'é'.repeat(16) }).token.key, 'é'.repeat(16));
+  t.end();
+});
+
+test('an address that only looks like a URL is refused', (t) => {
+  t.throws(() => loadConfig({ JWT_JWKS_URL: 'https://:::' }), /JWT_JWKS_URL must be a URL/);
+  t.end();
+});

@@ -1,0 +1,88 @@
+import { createServer } from 'node:net';
+import { test } from 'tap';
+import { signToken } from '../src/token.js';
+import { createDatabase } from './helpers/database.js';
+import { startServer } from './helpers/process.js';
+
+const SECRET = 'a secret that is only used by the tests';
+
+test('the server answers, logs no token, and a signal ends it cleanly', async (t) => {
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    const DATABASE_URL = await createDatabase(t);
+    const server = startServer(t, { DATABASE_URL, JWT_SECRET: SECRET, PORT: '0' });
+    const [, origin = ''] = await server.waitFor(/Swagger UI {2}(http:\S+)\/docs/);
+    const token = await signToken(SECRET, { subject: 'alice', expiresIn: '1 hour' });
+    const answer = await fetch(`${origin}/namespaces`, {
+      headers: { authorization: `Bearer ${token}`, 'x-request-id': 'asked-by-a-test' },
+    });
+    t.equal(answer.status, 200);
+    t.equal(answer.headers.get('x-request-id'), 'asked-by-a-test');
+
+    server.child.kill(signal);
+    t.equal(await server.ended, 0, signal);
+    t.match(server.output(), /"reqId":"asked-by-a-test".*"status":200.*"subject":"alice"/);
+    t.notOk(server.output().includes(token), 'the log holds no token');
+  }
+});
+
+test('the introduction prints a token and calls that work', async (t) => {
+  const DATABASE_URL = await createDatabase(t);
+  const server = startServer(t, { DATABASE_URL, JWT_SECRET: SECRET, PORT: '0' });
+  const [, token = ''] = await server.waitFor(/export TOKEN=(\S+)/);
+  const [, origin = ''] = await server.waitFor(/API {9}(http:\S+)/);
+  const answer = await fetch(`${origin}/namespaces`, {
+    headers: { authorization: `Bearer ${token}` },
+  });
+  t.equal(answer.status, 200);
+  t.equal(server.output().match(/curl /g)?.length, 3);
+});
+
+test('production prints no token', async (t) => {
+  const DATABASE_URL = await createDatabase(t);
+  const NODE_ENV = 'production';
+  const server = startServer(t, { DATABASE_URL, JWT_SECRET: SECRET, PORT: '0', NODE_ENV });
+  await server.waitFor(/Server listening/);
+  server.child.kill('SIGTERM');
+  t.equal(await server.ended, 0);
+  t.notMatch(server.output(), /TOKEN|curl/);
+});
+
+test('a start that cannot be says why in one sentence', async (t) => {
+  const taken = createServer().listen(0, '127.0.0.1');
+  await new Promise((resolve) => taken.once('listening', resolve));
+  t.teardown(() => taken.close());
+  const address = taken.address();
+  const port = address !== null && typeof address === 'object' ? String(address.port) : '';
+  const DATABASE_URL = await createDatabase(t);
+
+  const starts = {
+    'a port that is taken': [{ DATABASE_URL, PORT: port }, /^The port is taken\. Set PORT .*$/m],
+    'no database there': [
+      { DATABASE_URL: 'postgres://nobody@127.0.0.1:1/none' },
+      /^The database of DATABASE_URL cannot be reached: .*$/m,
+    ],
+    'wrong settings': [
+      { PORT: 'http', LOG_LEVEL: 'loud' },
+      /^The configuration is not valid\. PORT must be .* LOG_LEVEL must be .*$/m,
+    ],
+    'production without settings': [
+      { NODE_ENV: 'production' },
+      /^The configuration is not valid\. DATABASE_URL is required .* JWT_SECRET or .*$/m,
+    ],
+  } as const;
+  for (const [why, [env, sentence]] of Object.entries(starts)) {
+    const server = startServer(t, { JWT_SECRET: why.startsWith('prod') ? '' : SECRET, ...env });
+    t.equal(await server.ended, 1, why);
+    t.match(server.output().trim(), sentence, why);
+    t.notMatch(server.output(), /\n\s+at /, 'no stack');
+  }
+});
+
+test('a second signal ends a drain at once', async (t) => {
+  const DATABASE_URL = await createDatabase(t);
+  const server = startServer(t, { DATABASE_URL, JWT_SECRET: SECRET, PORT: '0' });
+  await server.waitFor(/Server listening/);
+  server.child.kill('SIGTERM');
+  server.child.kill('SIGINT');
+  t.not(await server.ended, null);
+});
