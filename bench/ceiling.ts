@@ -36,7 +36,7 @@ const ceiling: FastifyPluginAsyncTypebox = async (app) => {
         response: { 200: ref(SpaceList) },
       },
     },
-    async (request) => ({ spaces: canned, ...paging(request.query).describe(canned.length) }),
+    (request) => ({ spaces: canned, ...paging(request.query).describe(canned.length) }),
   );
 };
 

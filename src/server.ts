@@ -6,7 +6,7 @@ import pretty from 'pino-pretty';
 import { buildApp } from './app.js';
 import { type Config, ConfigError, loadConfig, type TokenConfig } from './config.js';
 import { connect } from './db/client.js';
-import { startEmbeddedPostgres } from './db/embedded.js';
+import { EmbeddedPostgresError, startEmbeddedPostgres } from './db/embedded.js';
 import { migrate } from './db/migrate.js';
 import { createDemo, dataDirectory, developmentSecret, introduction } from './development.js';
 import { serializeError } from './http/request-log.js';
@@ -66,6 +66,8 @@ function origin(app: FastifyInstance): string {
 /** @returns one sentence where the reason is known, otherwise the stack */
 function explain(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
+  // Drizzle wraps what the driver threw, in a message that holds the statement.
+  if (error.cause instanceof Error) return explain(error.cause);
   const code = 'code' in error ? error.code : undefined;
   switch (code) {
     case 'EADDRINUSE':
@@ -78,7 +80,9 @@ function explain(error: unknown): string {
     case 'CONNECT_TIMEOUT':
       return `The database of DATABASE_URL cannot be reached: ${error.message}`;
     default:
-      return error instanceof ConfigError ? error.message : (error.stack ?? error.message);
+      return error instanceof ConfigError || error instanceof EmbeddedPostgresError
+        ? error.message
+        : (error.stack ?? error.message);
   }
 }
 
@@ -97,6 +101,6 @@ try {
   await start(loadConfig(process.env), (undo) => undos.push(undo));
 } catch (error) {
   console.error(explain(error));
-  process.exitCode = 1;
   await stop();
+  process.exit(1);
 }

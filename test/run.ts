@@ -6,7 +6,7 @@
  */
 import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import postgres from 'postgres';
@@ -26,6 +26,8 @@ async function startServer(): Promise<{ url: string; stop: () => Promise<void> }
   const given = process.env['TEST_DATABASE_URL'];
   if (given) return { url: given, stop: () => Promise.resolve() };
   const directory = await mkdtemp(join(tmpdir(), 'spaces-test-'));
+  // As root, PostgreSQL runs as another user, who has to reach it.
+  await chmod(directory, 0o755);
   const server = await startEmbeddedPostgres({ directory, database: 'postgres', settings });
   return {
     url: server.url,
