@@ -151,6 +151,7 @@ export function spacesRepository(db: Database, resolveNamespace: ResolveNamespac
           hasSlug,
           isActive,
           mayWrite,
+          sql`${spaces.id} = coalesce(${param('id')}, ${spaces.id})`,
           sql`${spaces.version} = coalesce(${param('version')}, ${spaces.version})`,
         ),
       )
@@ -220,19 +221,20 @@ export function spacesRepository(db: Database, resolveNamespace: ResolveNamespac
     );
   }
 
-  /** @param version only a space that still has this version is written; null writes any */
+  /** @param read only this space, while it still has this version, is written; null writes any */
   async function write(
     principal: Principal,
     namespaceSlug: string,
     spaceSlug: string,
     changes: SpaceChanges,
-    version: number | null,
+    read: Pick<SpaceRow, 'id' | 'version'> | null,
   ): Promise<Outcome<SpaceRow>> {
     const result = await resolveNamespace(principal, namespaceSlug, (scope) =>
       run(updateStatement, {
         ...scope,
         spaceSlug: possibleSlug(spaceSlug),
-        version,
+        id: read?.id ?? null,
+        version: read?.version ?? null,
         name: changes.name ?? null,
         slug: changes.slug ?? null,
         setDescription: changes.description !== undefined,
@@ -314,9 +316,8 @@ export function spacesRepository(db: Database, resolveNamespace: ResolveNamespac
       for (;;) {
         const current = await find(principal, namespaceSlug, spaceSlug);
         if (!current?.value || !includesRole(current.role, 'editor')) return current;
-        const { metadata, version } = current.value;
-        const merged = { ...changes, metadata: merge(metadata) };
-        const outcome = await write(principal, namespaceSlug, spaceSlug, merged, version);
+        const merged = { ...changes, metadata: merge(current.value.metadata) };
+        const outcome = await write(principal, namespaceSlug, spaceSlug, merged, current.value);
         if (!outcome || outcome.value) return outcome;
       }
     },
@@ -348,7 +349,12 @@ export function spacesRepository(db: Database, resolveNamespace: ResolveNamespac
       const result = await resolveNamespace(principal, namespaceSlug, (scope) =>
         run(restoreStatement, { ...scope, spaceSlug: slug, slug }),
       );
-      return result && { role: result.role, value: result.row.space ?? result.row.not_deleted };
+      if (!result) return null;
+      const space = result.row.space ?? result.row.not_deleted;
+      // To a restore that another one overtook, the space was not active yet and not deleted any more.
+      return space
+        ? { role: result.role, value: space }
+        : find(principal, namespaceSlug, spaceSlug);
     },
   };
 }
