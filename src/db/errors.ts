@@ -54,6 +54,14 @@ export function sqlState(error: unknown): string | null {
 }
 
 /**
+ * @returns whether PostgreSQL took the statement back to let another go on (a deadlock, a
+ *   serialization failure), so that it has done nothing and can be run again
+ */
+export function wasRolledBack(error: unknown): boolean {
+  return sqlState(error)?.startsWith('40') ?? false;
+}
+
+/**
  * Makes of a failed statement what the caller may know of it.
  *
  * @param error what Drizzle or postgres.js threw

@@ -1,7 +1,7 @@
 import { and, eq, isNotNull, isNull, type SQL, sql } from 'drizzle-orm';
 import { LRUCache } from 'lru-cache';
 import type { Database } from '../db/client.js';
-import { translate } from '../db/errors.js';
+import { translate, wasRolledBack } from '../db/errors.js';
 import { memberRole, members } from '../db/schema/members.js';
 import { namespaces } from '../db/schema/namespaces.js';
 import { isSlug } from '../slug.js';
@@ -83,6 +83,9 @@ interface Statement<Row> {
 
 type Values = Record<string, unknown> & { slug?: string | null };
 
+/** How often a statement is tried that PostgreSQL takes back in favour of others. */
+const ATTEMPTS = 5;
+
 /**
  * Runs a prepared statement.
  *
@@ -90,10 +93,12 @@ type Values = Record<string, unknown> & { slug?: string | null };
  * @throws `ServiceError` where the failure has a meaning, otherwise the driver's error
  */
 export async function runAll<Row>(statement: Statement<Row>, values: Values): Promise<Row[]> {
-  try {
-    return await statement.execute(values);
-  } catch (error) {
-    throw translate(error, values.slug ?? '');
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await statement.execute(values);
+    } catch (error) {
+      if (attempt === ATTEMPTS || !wasRolledBack(error)) throw translate(error, values.slug ?? '');
+    }
   }
 }
 

@@ -2,6 +2,7 @@ import { and, asc, eq, isNotNull, sql } from 'drizzle-orm';
 import type { Database } from '../db/client.js';
 import { ServiceError } from '../errors.js';
 import { members } from '../db/schema/members.js';
+import { namespaces } from '../db/schema/namespaces.js';
 import {
   accessAllows,
   accessTo,
@@ -61,21 +62,25 @@ export function membersRepository(db: Database, resolveNamespace: ResolveNamespa
     .orderBy(asc(pageRows.createdAt), asc(pageRows.subject))
     .prepare('member_list');
 
-  // Locking the owners makes those who would remove one another take turns; a row that the one
-  // before has removed or demoted is not counted any more. One order, so that no two deadlock.
+  // Changes of the members of a namespace take turns by a lock on it, so that none deadlocks with
+  // another. The lock on the owners then reads them as the turn before left them.
+  const turn = db.$with('turn').as(
+    db
+      .select({ id: namespaces.id })
+      .from(namespaces)
+      .where(and(eq(namespaces.id, param('namespaceId')), mayOwn))
+      .for('no key update'),
+  );
   const owners = db.$with('owners').as(
     db
       .select({ subject: members.subject })
       .from(members)
-      .where(and(inNamespace, eq(members.role, 'owner')))
-      .orderBy(asc(members.subject))
+      .where(and(eq(members.namespaceId, sql`(select id from turn)`), eq(members.role, 'owner')))
       .for('update'),
   );
   const guard = db.$with('guard', { ownerRemains: sql<boolean>`owner_remains`.as('owner_remains') })
     .as(sql`
-      select count(*) > 1 or coalesce(bool_and(subject <> ${param('member')}), true)
-        as owner_remains
-      from owners`);
+      select exists (select from owners where subject <> ${param('member')}) as owner_remains`);
   const ownerRemains = sql`(select owner_remains from guard)`;
 
   const put = db.$with('member', { ...memberColumns, created: sql<boolean>`created`.as('created') })
@@ -88,7 +93,7 @@ export function membersRepository(db: Database, resolveNamespace: ResolveNamespa
         updated_at = case when current.role = excluded.role then current.updated_at else now() end
       returning subject, role, created_at, updated_at, xmax = 0 as created`);
   const putStatement = db
-    .with(access, owners, guard, put)
+    .with(access, turn, owners, guard, put)
     .select()
     .from(access)
     .leftJoin(put, always)
@@ -101,7 +106,7 @@ export function membersRepository(db: Database, resolveNamespace: ResolveNamespa
       .returning({ subject: members.subject }),
   );
   const removeStatement = db
-    .with(access, owners, guard, removed)
+    .with(access, turn, owners, guard, removed)
     .select()
     .from(access)
     .leftJoin(guard, always)

@@ -231,6 +231,11 @@ test('two owners who act against one another at once leave at least one', async 
     'remove the other': (caller, _index, path) => caller.delete(path(other(caller))),
     'demote the other': (caller, _index, path) =>
       caller.put(path(other(caller)), { role: 'editor' }),
+    'add and remove a third': (caller, index, path) => {
+      const third = path('aaron');
+      const role = index % 8 < 4 ? 'owner' : 'viewer';
+      return index % 4 < 2 ? caller.put(third, { role }) : caller.delete(third);
+    },
     leave: (caller, _index, path) => caller.delete(path(caller.subject)),
     'step down': (caller, _index, path) => caller.put(path(caller.subject), { role: 'viewer' }),
     'all of it': (caller, index, path) => {

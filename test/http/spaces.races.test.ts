@@ -1,3 +1,4 @@
+import type { TransactionSql } from 'postgres';
 import t, { test } from 'tap';
 import type { Answer } from '../helpers/app.js';
 import { read, Space, SpaceDetails, SpaceList, startSpaces } from '../helpers/spaces.js';
@@ -13,26 +14,22 @@ const sql = service.db.$client;
  */
 async function meet(
   send: (() => Promise<Answer>)[],
-  hold: (transaction: typeof sql) => Promise<unknown>,
-  release: (transaction: typeof sql) => Promise<unknown> = () => Promise.resolve(),
+  hold: (transaction: TransactionSql) => Promise<unknown>,
+  release?: (transaction: TransactionSql) => Promise<unknown>,
 ): Promise<Answer[]> {
-  const connection = await sql.reserve();
-  try {
-    await connection`begin`;
-    await hold(connection);
-    const answers = Promise.all(send.map((request) => request()));
+  let answers: Promise<Answer>[] = [];
+  await sql.begin(async (transaction) => {
+    await hold(transaction);
+    answers = send.map((request) => request());
     for (let waiting = 0; waiting < send.length;) {
       const [row] = await sql<{ waiting: number }[]>`
         select count(*)::int as waiting from pg_stat_activity
         where datname = current_database() and wait_event_type = 'Lock'`;
       waiting = row?.waiting ?? 0;
     }
-    await release(connection);
-    await connection`commit`;
-    return await answers;
-  } finally {
-    connection.release();
-  }
+    await release?.(transaction);
+  });
+  return Promise.all(answers);
 }
 
 test('parallel merges of different keys lose none', async (t) => {
@@ -86,10 +83,10 @@ test('of parallel restores every one is 200, and one is counted', async (t) => {
 });
 
 test('of parallel restores and creates of one slug, one kind succeeds', async (t) => {
-  const { spaces, create, list } = await makeNamespace();
-  const restore = () => owner.post(`${spaces}/phoenix/restore`);
-  const createAnother = () => owner.post(spaces, { name: 'Phoenix' });
   for (let round = 0; round < 5; round += 1) {
+    const { spaces, create, list } = await makeNamespace();
+    const restore = () => owner.post(`${spaces}/phoenix/restore`);
+    const createAnother = () => owner.post(spaces, { name: 'Phoenix' });
     await create({ name: 'Phoenix' });
     await owner.delete(`${spaces}/phoenix`);
     const answers = await meet(
@@ -99,7 +96,6 @@ test('of parallel restores and creates of one slug, one kind succeeds', async (t
     const statuses = answers.map(({ status }) => status).toSorted();
     t.match(statuses.join(), /^(200,200,409,409|201,409,409,409)$/);
     t.equal((await list()).total, 1);
-    await owner.delete(`${spaces}/phoenix`);
   }
 });
 
