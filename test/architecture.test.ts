@@ -2,20 +2,33 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join, posix } from 'node:path';
 import { test } from 'tap';
 
-/** Every source file with the files of `src` that it imports. */
-async function imports(): Promise<Map<string, string[]>> {
+interface Source {
+  text: string;
+  /** the files of `src` that it imports */
+  own: string[];
+  /** the packages that it imports */
+  packages: string[];
+}
+
+/** Every source file; static, dynamic and bare imports alike. */
+async function sources(): Promise<Map<string, Source>> {
   const entries = await readdir('src', { recursive: true, withFileTypes: true });
   const files = entries
     .filter((entry) => entry.isFile() && entry.name.endsWith('.ts'))
     .map((entry) => join(entry.parentPath, entry.name));
   return new Map(
     await Promise.all(
-      files.map(async (file): Promise<[string, string[]]> => {
+      files.map(async (file): Promise<[string, Source]> => {
         const text = await readFile(file, 'utf8');
-        const found = Array.from(text.matchAll(/from '(\.[^']+)\.js'/g), ([, path]) =>
-          posix.join(posix.dirname(file), `${String(path)}.ts`),
+        const specifiers = Array.from(
+          text.matchAll(/\b(?:from|import)\s*\(?\s*'([^']+)'/g),
+          ([, specifier]) => String(specifier),
         );
-        return [file, found];
+        const own = specifiers
+          .filter((specifier) => specifier.startsWith('.'))
+          .map((path) => posix.join(posix.dirname(file), path.replace(/\.js$/, '.ts')));
+        const packages = specifiers.filter((specifier) => !specifier.startsWith('.'));
+        return [file, { text, own, packages }];
       }),
     ),
   );
@@ -24,30 +37,51 @@ async function imports(): Promise<Map<string, string[]>> {
 /** From the top down; a floor may import what is below it. */
 const floors = ['src/http/', 'src/repositories/', 'src/db/'];
 
-test('imports go down only: http, repositories, db', async (t) => {
-  for (const [file, found] of await imports()) {
+/** Stand on no floor and import nothing of ours; every floor may import them. */
+const leaves = ['src/config.ts', 'src/errors.ts', 'src/slug.ts', 'src/token.ts'];
+
+test('imports go down only: http, repositories, db, and the leaves', async (t) => {
+  for (const [file, { own }] of await sources()) {
     const floor = floors.findIndex((path) => file.startsWith(path));
-    const above = found.filter((target) =>
-      floors.some((path, index) => target.startsWith(path) && index < floor),
+    if (floor === -1) continue;
+    const below = floors.slice(floor);
+    const wrong = own.filter(
+      (target) => !leaves.includes(target) && !below.some((path) => target.startsWith(path)),
     );
-    t.same(above, [], file);
+    t.same(wrong, [], file);
   }
 });
 
-test('the leaves import nothing of ours', async (t) => {
-  const all = await imports();
-  for (const leaf of ['src/config.ts', 'src/errors.ts', 'src/slug.ts', 'src/token.ts']) {
-    t.same(all.get(leaf), [], leaf);
+test('HTTP is known to http alone, SQL to the floors below it', async (t) => {
+  for (const [file, { packages }] of await sources()) {
+    const speaks = (name: RegExp) => packages.some((specifier) => name.test(specifier));
+    if (/^src\/(repositories|db)\//.test(file)) {
+      t.notOk(speaks(/^(@?fastify\b|node:https?$)/), `${file}: HTTP`);
+    }
+    if (file.startsWith('src/http/')) t.notOk(speaks(/^drizzle-orm/), `${file}: SQL`);
   }
+});
+
+test('the application is made in one place', async (t) => {
+  const makers = [...(await sources())].filter(([, { text }]) => /\bfastify\(/.test(text));
+  t.same(
+    makers.map(([file]) => file),
+    ['src/app.ts'],
+  );
+});
+
+test('the leaves import nothing of ours', async (t) => {
+  const all = await sources();
+  for (const leaf of leaves) t.same(all.get(leaf)?.own, [], leaf);
 });
 
 /** Looks up `PATH` for the programs of the embedded PostgreSQL, and no setting. */
 const STARTS_PROGRAMS = 'src/db/embedded/process.ts';
 
 test('only the process and its commands read settings from the environment', async (t) => {
-  for (const [file] of await imports()) {
+  for (const [file, { text }] of await sources()) {
     if (file === 'src/server.ts' || file.startsWith('src/commands/')) continue;
     if (file === STARTS_PROGRAMS) continue;
-    t.notMatch(await readFile(file, 'utf8'), /process\.env\b/, file);
+    t.notMatch(text, /process(\.env|\['env'\])|\benv\b.*'node:process'/, file);
   }
 });
