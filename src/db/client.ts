@@ -16,6 +16,9 @@ export type Database = ReturnType<typeof connect>;
 
 const CONNECT_TIMEOUT_SECONDS = 5;
 
+/** How long a failed connection waits for its next attempt; by default it would be up to 20. */
+const RECONNECT_SECONDS = 0.1;
+
 /**
  * Opens a pool; connections are made when they are first needed. Whoever calls this ends it:
  * `db.$client.end()`.
@@ -27,6 +30,7 @@ export function connect({ url, poolMax, statementTimeoutMs, prepare }: DatabaseO
     max: poolMax,
     prepare,
     connect_timeout: CONNECT_TIMEOUT_SECONDS,
+    backoff: () => RECONNECT_SECONDS,
     // Only needed for arrays; saves a query on every new connection.
     fetch_types: false,
     connection: { application_name: 'spaces', statement_timeout: statementTimeoutMs },

@@ -39,6 +39,6 @@ export async function createDatabase(t: Test, options: { empty?: boolean } = {})
 /** Opens a pool as the service does, ended when the test ends. */
 export function openDatabase(t: Test, url: string): Database {
   const db = connect({ url, poolMax: 10, statementTimeoutMs: 10_000, prepare: true });
-  t.teardown(() => db.$client.end());
+  t.teardown(() => db.$client.end({ timeout: 1 }));
   return db;
 }

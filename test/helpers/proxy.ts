@@ -146,7 +146,7 @@ export async function startCounted(t: Test): Promise<{ service: Service; proxy: 
     statementTimeoutMs: 10_000,
     prepare: true,
   });
-  t.teardown(() => db.$client.end());
+  t.teardown(() => db.$client.end({ timeout: 1 }));
   return { service: await startService(t, { db }), proxy };
 }
 

@@ -1,37 +1,46 @@
-import { Writable } from 'node:stream';
 import { sql } from 'drizzle-orm';
-import { pino } from 'pino';
 import { test } from 'tap';
 import { connect } from '../../src/db/client.js';
 import { problems } from '../../src/errors.js';
-import { serializeError } from '../../src/http/request-log.js';
 import { startService } from '../helpers/app.js';
-
-/** A logger, and what it has written. */
-function memoryLogger() {
-  let text = '';
-  const stream = new Writable({
-    write(chunk: Buffer, _encoding, done) {
-      text += chunk.toString();
-      done();
-    },
-  });
-  const logger = pino({ level: 'trace', serializers: { err: serializeError } }, stream);
-  return { logger, text: () => text };
-}
+import { pick } from '../helpers/json.js';
+import { memoryLogger } from '../helpers/logger.js';
+import { furnish, operations, people } from '../helpers/operations.js';
+import { isProblem } from '../helpers/problem.js';
 
 test('every code is listed in the OpenAPI document', async (t) => {
   const { send } = await startService(t);
-  const { text } = await send({ method: 'GET', path: '/openapi.json' });
+  const { text, json } = await send({ method: 'GET', path: '/openapi.json' });
   for (const code of Object.keys(problems)) t.ok(text.includes(`\`${code}\``), code);
+  t.same(
+    pick(json, 'components', 'schemas', 'Problem', 'properties', 'code', 'enum'),
+    Object.keys(problems),
+  );
 });
 
-test('a path that no route answers is a problem, too', async (t) => {
+test('a request that no route answers is a problem, too', async (t) => {
   const { send } = await startService(t);
-  const { status, headers, json } = await send({ method: 'GET', path: '/nowhere?q=1' });
-  t.equal(status, 404);
-  t.match(headers['content-type'], /^application\/problem\+json/);
-  t.match(json, { code: 'route_not_found', status: 404, instance: '/nowhere' });
+  for (const [method, path] of [
+    ['GET', '/nowhere?q=1'],
+    ['GET', '/'],
+    ['PUT', '/namespaces'],
+    ['DELETE', '/namespaces/acme/spaces'],
+    ['GET', '/namespaces/acme/spaces/lab/restore'],
+    ['OPTIONS', '/namespaces'],
+  ] as const) {
+    const answer = await send({ method, path });
+    isProblem(t, answer, 'route_not_found', `${method} ${path}`);
+    t.equal(pick(answer.json, 'instance'), path.split('?')[0], 'without its query');
+  }
+});
+
+test('a path that cannot be decoded is a problem, with the id of its request', async (t) => {
+  const { send } = await startService(t);
+  for (const path of ['/%zz', '/namespaces/%E0%A4%A', '/namespaces/acme/spaces/%ff']) {
+    const answer = await send({ method: 'GET', path, headers: { 'x-request-id': 'mine' } });
+    isProblem(t, answer, 'malformed_request', path);
+    t.equal(answer.headers['x-request-id'], 'mine', path);
+  }
 });
 
 test('an unexpected failure is 500 and tells nothing; the log tells its id and no data', async (t) => {
@@ -56,22 +65,62 @@ test('an unexpected failure is 500 and tells nothing; the log tells its id and n
   t.notMatch(text(), /eyJ/, 'no token');
 });
 
-test('a database that cannot be reached makes 503 with Retry-After', async (t) => {
+test('no operation tells anything of an unexpected failure', async (t) => {
+  const { logger, text } = memoryLogger();
+  const service = await startService(t, { logger });
+  await furnish(service, 'acme');
+  const owner = await service.as(people.owner);
+  await service.db.execute(sql`alter table namespaces rename column slug to hidden`);
+  await service.db.execute(sql`alter table members rename column subject to hidden`);
+  for (const { title, request } of operations) {
+    const answer = await owner.send(request('acme'));
+    isProblem(t, answer, 'internal_error', title);
+    t.notMatch(answer.text, /select|insert|hidden|column|relation|\/src\/|node_modules/i, title);
+    const id = String(answer.headers['x-request-id']);
+    const line = text()
+      .split('\n')
+      .find((each) => each.includes(id) && each.includes('"err"'));
+    t.match(line, /"sqlState":"42703"/, `${title}: the log has the failure under the same id`);
+  }
+});
+
+test('while the database cannot be reached every operation is 503 with Retry-After', async (t) => {
   const url = 'postgres://nobody@127.0.0.1:1/none';
   const db = connect({ url, poolMax: 1, statementTimeoutMs: 1000, prepare: true });
-  t.teardown(() => db.$client.end());
+  t.teardown(() => db.$client.end({ timeout: 1 }));
   const { as, send } = await startService(t, { db, databaseUrl: url });
   const alice = await as('alice');
-  for (const answer of [
-    await alice.get('/namespaces/small/spaces'),
-    await alice.post('/namespaces/small/spaces', { name: 'One' }),
-    await send({ method: 'GET', path: '/readyz' }),
-  ]) {
-    t.equal(answer.status, 503);
-    t.match(answer.json, { code: 'unavailable' });
+  const calls = operations.map(
+    ({ request }) =>
+      () =>
+        alice.send(request('acme')),
+  );
+  for (const call of [...calls, () => send({ method: 'GET', path: '/readyz' })]) {
+    const answer = await call();
+    isProblem(t, answer, 'unavailable', String(pick(answer.json, 'instance')));
     t.match(answer.headers['retry-after'], /^\d+$/);
-    t.notMatch(answer.text, /127\.0\.0\.1|ECONNREFUSED/);
+    t.notMatch(answer.text, /127\.0\.0\.1|ECONNREFUSED|nobody/);
   }
+});
+
+test('connections that PostgreSQL ends are replaced', async (t) => {
+  const service = await startService(t);
+  const admin = connect({
+    url: service.databaseUrl,
+    poolMax: 1,
+    statementTimeoutMs: 10_000,
+    prepare: true,
+  });
+  t.teardown(() => admin.$client.end({ timeout: 1 }));
+  const alice = await service.as('alice');
+  await alice.post('/namespaces', { slug: 'acme' });
+  await admin.execute(sql`select pg_terminate_backend(pid) from pg_stat_activity
+    where datname = current_database() and pid <> pg_backend_pid()`);
+  const statuses: number[] = [];
+  do statuses.push((await alice.get('/namespaces/acme')).status);
+  while (statuses.at(-1) !== 200 && statuses.length < 20);
+  t.equal(statuses.at(-1), 200);
+  t.notOk(statuses.includes(500), 'what meets an ended one is told to come again');
 });
 
 test('a statement that takes too long is 503', async (t) => {
@@ -82,7 +131,7 @@ test('a statement that takes too long is 503', async (t) => {
     statementTimeoutMs: 200,
     prepare: true,
   });
-  t.teardown(() => db.$client.end());
+  t.teardown(() => db.$client.end({ timeout: 1 }));
   const { as } = await startService(t, { db, databaseUrl: service.databaseUrl });
   const alice = await as('alice');
   await service.db.transaction(async (lock) => {
@@ -99,8 +148,22 @@ test('the id of a request is echoed when it is plain, and made otherwise', async
     const headers = id === undefined ? {} : { 'x-request-id': id };
     return (await send({ method: 'GET', path: '/livez', headers })).headers['x-request-id'];
   };
-  t.equal(await idFor('trace-1.2:3'), 'trace-1.2:3');
-  t.match(await idFor(), /^[0-9a-f-]{36}$/);
-  t.match(await idFor('two words'), /^[0-9a-f-]{36}$/);
-  t.match(await idFor('x'.repeat(129)), /^[0-9a-f-]{36}$/);
+  for (const plain of ['trace-1.2:3', 'a', 'Root=1-67891233-abcdef0/x+y=', 'x'.repeat(128)]) {
+    t.equal(await idFor(plain), plain);
+  }
+  const hostile = [
+    '',
+    'two words',
+    'x'.repeat(129),
+    '<script>',
+    '"',
+    'a;b',
+    'a,b',
+    'a\tb',
+    'ü',
+    '{}',
+  ];
+  for (const id of [undefined, ...hostile])
+    t.match(await idFor(id), /^[0-9a-f-]{36}$/, id ?? 'none');
+  t.not(await idFor(), await idFor(), 'each request has its own');
 });
