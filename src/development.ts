@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { join, resolve } from 'node:path';
 import type { TokenConfig } from './config.js';
 import type { Database } from './db/client.js';
 import { namespaceResolver } from './repositories/access.js';
@@ -9,8 +8,11 @@ import { namespacesRepository } from './repositories/namespaces.js';
 import { spacesRepository } from './repositories/spaces.js';
 import { signToken } from './token.js';
 
-/** Where development keeps its database and its secret. Nothing in production is read from it. */
-export const dataDirectory = fileURLToPath(new URL('../.data', import.meta.url));
+/**
+ * Where development keeps its database and its secret: below the folder it is started in, which with
+ * npm is the checkout. Nothing in production is read from it.
+ */
+export const dataDirectory = resolve('.data');
 
 /** The caller of the demo data and of the token that the start prints. */
 const developer = { subject: 'developer', admin: false };

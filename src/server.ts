@@ -3,6 +3,7 @@ import closeWithGrace from 'close-with-grace';
 import type { FastifyInstance } from 'fastify';
 import { type Logger, pino } from 'pino';
 import pretty from 'pino-pretty';
+import postgres from 'postgres';
 import { buildApp } from './app.js';
 import { type Config, ConfigError, loadConfig, type TokenConfig } from './config.js';
 import { connect } from './db/client.js';
@@ -72,14 +73,19 @@ function explain(error: unknown): string {
   switch (code) {
     case 'EADDRINUSE':
       return 'The port is taken. Set PORT to another one, or to 0 for any that is free.';
+    case 'EADDRNOTAVAIL':
+      return `HOST is not an address of this machine: ${error.message}`;
     case 'EACCES':
     case 'EROFS':
       return `There is no permission for what the start needs: ${error.message}`;
-    case 'ECONNREFUSED':
     case 'ENOTFOUND':
+    case 'EAI_AGAIN':
+      return `A host in DATABASE_URL or HOST is not known: ${error.message}`;
+    case 'ECONNREFUSED':
     case 'CONNECT_TIMEOUT':
       return `The database of DATABASE_URL cannot be reached: ${error.message}`;
     default:
+      if (error instanceof postgres.PostgresError) return `PostgreSQL refuses: ${error.message}`;
       return error instanceof ConfigError || error instanceof EmbeddedPostgresError
         ? error.message
         : (error.stack ?? error.message);
