@@ -67,6 +67,7 @@ function origin(app: FastifyInstance): string {
 /** @returns one sentence where the reason is known, otherwise the stack */
 function explain(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
+  if (error instanceof ConfigError || error instanceof EmbeddedPostgresError) return error.message;
   // Drizzle wraps what the driver threw, in a message that holds the statement.
   if (error.cause instanceof Error) return explain(error.cause);
   const code = 'code' in error ? error.code : undefined;
@@ -85,9 +86,8 @@ function explain(error: unknown): string {
     case 'CONNECT_TIMEOUT':
       return `The database of DATABASE_URL cannot be reached: ${error.message}`;
     default:
-      if (error instanceof postgres.PostgresError) return `PostgreSQL refuses: ${error.message}`;
-      return error instanceof ConfigError || error instanceof EmbeddedPostgresError
-        ? error.message
+      return error instanceof postgres.PostgresError
+        ? `PostgreSQL refuses: ${error.message}`
         : (error.stack ?? error.message);
   }
 }

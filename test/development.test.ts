@@ -1,4 +1,4 @@
-import { chmod, mkdtemp, realpath, rm, stat } from 'node:fs/promises';
+import { chmod, mkdtemp, realpath, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Test, test } from 'tap';
@@ -18,11 +18,16 @@ async function call(url: string, token: string, init: RequestInit = {}): Promise
   return fetch(url, { ...init, headers });
 }
 
+/** A folder to start in, which PostgreSQL's user can enter where that is another one. */
+async function makeFolder(t: Test): Promise<string> {
+  const folder = await realpath(await mkdtemp(join(tmpdir(), 'a checkout-')));
+  t.teardown(() => rm(folder, { recursive: true }));
+  await chmod(folder, 0o755);
+  return folder;
+}
+
 test('with nothing but Node it has a database, a demo and a token, and keeps them', async (t) => {
-  const cwd = await realpath(await mkdtemp(join(tmpdir(), 'a checkout-')));
-  t.teardown(() => rm(cwd, { recursive: true }));
-  // As root, PostgreSQL runs as another user, who has to reach it.
-  await chmod(cwd, 0o755);
+  const cwd = await makeFolder(t);
   const list = '/namespaces/demo/spaces';
   const demo = {
     name: 'Robotics Lab',
@@ -59,4 +64,12 @@ test('with nothing but Node it has a database, a demo and a token, and keeps the
   t.equal(minted.status, 200, 'npm run token signs with the same secret');
   second.server.child.kill('SIGINT');
   t.equal(await second.server.ended, 0);
+});
+
+test('where it cannot keep its data it says so in one sentence', async (t) => {
+  const cwd = await makeFolder(t);
+  await writeFile(join(cwd, '.data'), 'not a folder');
+  const server = startServer(t, { PORT: '0' }, { cwd });
+  t.equal(await server.ended, 1);
+  t.match(server.output(), /^The embedded PostgreSQL cannot keep its files in .*\n$/);
 });
