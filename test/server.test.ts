@@ -36,6 +36,8 @@ test('the introduction prints a token and calls that work', async (t) => {
   });
   t.equal(answer.status, 200);
   t.equal(server.output().match(/curl /g)?.length, 3);
+  server.child.kill('SIGTERM');
+  t.equal(await server.ended, 0);
 });
 
 test('with the keys of an issuer it prints where tokens come from', async (t) => {
@@ -44,6 +46,8 @@ test('with the keys of an issuer it prints where tokens come from', async (t) =>
   const server = startServer(t, { DATABASE_URL, JWT_JWKS_URL, PORT: '0' });
   await server.waitFor(/Tokens come from the issuer whose keys are at http:\/\/127.0.0.1:1\/jwks/);
   t.notMatch(server.output(), /TOKEN|curl/);
+  server.child.kill('SIGTERM');
+  t.equal(await server.ended, 0);
 });
 
 test('production prints no token', async (t) => {
