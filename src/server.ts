@@ -15,6 +15,16 @@ import { serializeError } from './http/request-log.js';
 /** How long requests that were accepted may take once the process has been told to stop. */
 const DRAIN_MS = 10_000;
 
+/** Signals of a crash. A process that listens to them goes on crashing, for ever, on a whole core. */
+const crashes: closeWithGrace.Signals[] = [
+  'SIGILL',
+  'SIGTRAP',
+  'SIGABRT',
+  'SIGBUS',
+  'SIGFPE',
+  'SIGSEGV',
+];
+
 function createLogger(level: string): Logger {
   const options = {
     level,
@@ -98,7 +108,7 @@ async function stop(): Promise<void> {
   for (let undo = undos.pop(); undo; undo = undos.pop()) await undo();
 }
 
-closeWithGrace({ delay: DRAIN_MS }, async ({ err }) => {
+closeWithGrace({ delay: DRAIN_MS, skip: crashes }, async ({ err }) => {
   if (err) console.error(explain(err));
   await stop();
 });

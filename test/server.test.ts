@@ -111,3 +111,11 @@ test('a second signal ends a drain at once', async (t) => {
   server.child.kill('SIGINT');
   t.not(await server.ended, null);
 });
+
+test('a crash ends the process', async (t) => {
+  const DATABASE_URL = await createDatabase(t);
+  const server = startServer(t, { DATABASE_URL, JWT_SECRET: SECRET, PORT: '0' });
+  await server.waitFor(/Server listening/);
+  server.child.kill('SIGSEGV');
+  t.equal(await server.ended, 'SIGSEGV');
+});
