@@ -26,6 +26,13 @@ const RECONNECT_SECONDS = 0.1;
  * @returns Drizzle on postgres.js, with the driver as `$client`
  */
 export function connect({ url, poolMax, statementTimeoutMs, prepare }: DatabaseOptions) {
+  // A pooler refuses them, as it would not know which of its connections has them.
+  const sessionSettings = {
+    statement_timeout: statementTimeoutMs,
+    // Every statement is written to need one plan, whatever the size of the namespace: to plan it
+    // anew for each execution, as PostgreSQL else would, costs three times what running it does.
+    plan_cache_mode: 'force_generic_plan',
+  };
   const client = postgres(url, {
     max: poolMax,
     prepare,
@@ -33,7 +40,7 @@ export function connect({ url, poolMax, statementTimeoutMs, prepare }: DatabaseO
     backoff: () => RECONNECT_SECONDS,
     // Only needed for arrays; saves a query on every new connection.
     fetch_types: false,
-    connection: { application_name: 'spaces', statement_timeout: statementTimeoutMs },
+    connection: { application_name: 'spaces', ...(prepare && sessionSettings) },
     onnotice: () => undefined,
   });
   return drizzle(client);

@@ -1,8 +1,7 @@
 import { connect, createServer, type Socket } from 'node:net';
 import type { Test } from 'tap';
-import { connect as openDatabase } from '../../src/db/client.js';
 import { type Service, startService } from './app.js';
-import { createDatabase } from './database.js';
+import { createDatabase, openDatabase } from './database.js';
 import { portOf } from './issuer.js';
 
 export interface Traffic {
@@ -140,13 +139,7 @@ export async function startProxy(t: Test, databaseUrl: string): Promise<Proxy> {
  */
 export async function startCounted(t: Test): Promise<{ service: Service; proxy: Proxy }> {
   const proxy = await startProxy(t, await createDatabase(t));
-  const db = openDatabase({
-    url: proxy.url,
-    poolMax: 1,
-    statementTimeoutMs: 10_000,
-    prepare: true,
-  });
-  t.teardown(() => db.$client.end({ timeout: 1 }));
+  const db = openDatabase(t, proxy.url, { poolMax: 1 });
   return { service: await startService(t, { db }), proxy };
 }
 
