@@ -1,4 +1,4 @@
-import { and, eq, gt, lte, type SQL, sql } from 'drizzle-orm';
+import { and, eq, lte, type SQL, sql, type SQLWrapper } from 'drizzle-orm';
 import type { PgColumn } from 'drizzle-orm/pg-core';
 import type { Database } from '../db/client.js';
 import { keyInUse } from '../db/errors.js';
@@ -19,18 +19,30 @@ export type Answered<Row> = Row & { replayed: boolean };
 /** How many expired keys a write with a key clears away: more than the one it leaves behind. */
 const CLEARED_AT_ONCE = 10;
 
-/** The condition that a key is still honoured. */
-export const isHonoured = gt(idempotencyKeys.expiresAt, sql`now()`);
-
-/** The condition that a key has been forgotten, though its row may still be there. */
 const hasExpired = lte(idempotencyKeys.expiresAt, sql`now()`);
 
-/** The condition that this is the caller's key for this operation. */
-export const isOwnKey = and(
+/** The condition that this is the caller's key for this operation; the namespace is to be added. */
+const isOwnKey = and(
   eq(idempotencyKeys.subject, param('subject')),
   eq(idempotencyKeys.operation, param('operation')),
   eq(idempotencyKeys.key, param('key')),
 );
+
+/**
+ * The condition that the key is still honoured. In a form that no index knows: by that of the expiry
+ * a look for one key would read all keys of the namespace.
+ */
+const isHonoured = sql`(${hasExpired}) is false`;
+
+/**
+ * @param namespaceId a column of the query around it
+ * @returns the condition that the caller's key was used in that namespace, looked up for each row
+ */
+export function wasUsedIn(namespaceId: SQLWrapper): SQL {
+  const used = and(eq(idempotencyKeys.namespaceId, namespaceId), isOwnKey, isHonoured);
+  // An `exists` may be turned around, into one that begins with the keys of all namespaces.
+  return sql`(select true from ${idempotencyKeys} where ${used})`;
+}
 
 /**
  * The common table expressions that make of a statement one that has its effect once for a key: the
@@ -56,7 +68,7 @@ export function onceByKey<Columns extends Record<string, PgColumn | SQL.Aliased>
   const forgotten = db.$with('forgotten').as(
     db
       .delete(idempotencyKeys)
-      .where(and(isKey, hasExpired, allowed))
+      .where(and(isKey, sql`(${hasExpired}) is true`, allowed))
       .returning({ key: idempotencyKeys.key }),
   );
   const stored = db.$with('stored', {
@@ -72,8 +84,9 @@ export function onceByKey<Columns extends Record<string, PgColumn | SQL.Aliased>
       ${param('subject')}::text, ${param('operation')}::text, ${param('key')}::text), 0)) as free
     from (select count(*) from forgotten) as done
     where ${allowed} and not exists (select from stored)`);
+  // To name the namespace outside too would tempt the planner to read all of its keys.
   const cleared = db.$with('cleared', {}).as(sql`
-    delete from ${idempotencyKeys} where ${inNamespace} and ctid = any(array(
+    delete from ${idempotencyKeys} where ctid = any(array(
       select ctid from ${idempotencyKeys} where ${and(inNamespace, hasExpired)}
       order by expires_at limit ${sql.raw(String(CLEARED_AT_ONCE))} for update skip locked))`);
 

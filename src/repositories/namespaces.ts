@@ -2,7 +2,6 @@ import { and, asc, desc, eq, isNotNull, isNull, or, type SQL, sql } from 'drizzl
 import { NIL, v7 as uuidv7 } from 'uuid';
 import type { Database } from '../db/client.js';
 import type { JsonObject } from '../db/schema/columns.js';
-import { idempotencyKeys } from '../db/schema/idempotency-keys.js';
 import { members } from '../db/schema/members.js';
 import { namespaces } from '../db/schema/namespaces.js';
 import { isSlug } from '../slug.js';
@@ -25,11 +24,10 @@ import {
 import {
   type Answered,
   type IdempotencyKey,
-  isHonoured,
-  isOwnKey,
   onceByKey,
   recordOf,
   runOnce,
+  wasUsedIn,
 } from './idempotency.js';
 import { spaceTotal } from './spaces.js';
 import {
@@ -211,28 +209,21 @@ export function namespacesRepository(db: Database, resolveNamespace: ResolveName
       )
       .orderBy(desc(namespaces.deletedAt), desc(namespaces.id))
       .limit(1);
-  const lastDeleted = known(isNotNull(namespaces.deletedAt));
-  const active = known(isNull(namespaces.deletedAt));
-  const prepareTarget = (name: string, ...candidates: (typeof active)[]) => {
-    const target = db.$with('target', { id: sql<string | null>`id`.as('id') }).as(
-      sql`select coalesce(${sql.join(
-        candidates.map((one) => sql`(${one})`),
-        sql`, `,
-      )}) as id`,
-    );
+  const inOrder = [isNotNull(namespaces.deletedAt), isNull(namespaces.deletedAt)];
+  const prepareTarget = (name: string, candidates: (SQL | undefined)[]) => {
+    const ids = candidates.map((condition) => sql`(${known(condition)})`);
+    const target = db
+      .$with('target', { id: sql<string | null>`id`.as('id') })
+      .as(sql`select coalesce(${sql.join(ids, sql`, `)}) as id`);
     return db.with(target).select().from(target).prepare(name);
   };
-  const targetStatement = prepareTarget('namespace_restore_target', lastDeleted, active);
+  const targetStatement = prepareTarget('namespace_restore_target', inOrder);
   // A repetition is about the one that the key was used for.
-  const restoredBefore = known(
-    sql`exists (select from ${idempotencyKeys} where ${and(eq(idempotencyKeys.namespaceId, namespaces.id), isOwnKey, isHonoured)})`,
-  );
-  const targetOnceStatement = prepareTarget(
-    'namespace_restore_target_once',
-    restoredBefore,
-    lastDeleted,
-    active,
-  );
+  const usedIn = inOrder.map((condition) => and(condition, wasUsedIn(namespaces.id)));
+  const targetOnceStatement = prepareTarget('namespace_restore_target_once', [
+    ...usedIn,
+    ...inOrder,
+  ]);
 
   const isTarget = eq(namespaces.id, param('namespaceId'));
   const targetAccess = accessTo(db, isTarget);
