@@ -42,14 +42,15 @@ export async function createDemo(db: Database): Promise<void> {
   const namespaces = namespacesRepository(db, resolveNamespace);
   const [existing] = await db.execute('select from namespaces limit 1');
   if (existing) return;
-  await namespaces.create(developer, { slug: DEMO, name: 'Demo team', metadata: null });
-  await spacesRepository(db, resolveNamespace).create(developer, DEMO, {
+  await namespaces.create(developer, { slug: DEMO, name: 'Demo team', metadata: null }, null);
+  const space = {
     name: 'Robotics Lab',
     slug: 'robotics-lab',
     description: 'Main robotics project',
     tags: ['robotics'],
     metadata: null,
-  });
+  };
+  await spacesRepository(db, resolveNamespace).create(developer, DEMO, space, null);
 }
 
 /**

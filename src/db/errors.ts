@@ -38,7 +38,16 @@ const uniqueIndexes: Record<string, (slug: string) => ServiceError> = {
       'slug_conflict',
       `Another space of this namespace has the slug "${slug}". Send another "slug".`,
     ),
+  idempotency_keys_namespace_id_subject_operation_key_pk: keyInUse,
 };
+
+/** @returns the problem of a request whose key another one holds that is still being answered */
+export function keyInUse(): ServiceError {
+  return new ServiceError(
+    'idempotency_key_in_use',
+    'An earlier request with this Idempotency-Key is still being answered. Repeat this one soon.',
+  );
+}
 
 const UNIQUE_VIOLATION = '23505';
 

@@ -102,7 +102,9 @@ export function sendProblem(
     ...(options.violations && { errors: options.violations }),
   };
   if (status === 401) void reply.header('www-authenticate', challenge(code, message));
-  if (status === 503) void reply.header('retry-after', RETRY_AFTER_SECONDS);
+  if (status === 503 || code === 'idempotency_key_in_use') {
+    void reply.header('retry-after', RETRY_AFTER_SECONDS);
+  }
   return reply.code(status).type(PROBLEM_TYPE).send(JSON.stringify(body));
 }
 
@@ -127,12 +129,18 @@ const fastifyErrors: Record<string, [ProblemCode, string]> = {
   ],
 };
 
+/** What the parts of a request are called, by Fastify's names for them. */
+const partNames: Record<string, string> = {
+  body: 'body',
+  headers: 'headers',
+  querystring: 'query string',
+};
+
 function toServiceError(error: FastifyError): ServiceError {
   if (error instanceof ServiceError) return error;
   if (error.validation) {
     const violations = error.validation.slice(0, MAX_VIOLATIONS).map(toViolation);
-    const where = error.validationContext === 'querystring' ? 'query string' : 'body';
-    return invalid(where, violations);
+    return invalid(partNames[error.validationContext ?? 'body'] ?? 'request', violations);
   }
   const known = fastifyErrors[error.code];
   if (known) return new ServiceError(...known);

@@ -19,7 +19,7 @@ const built: Record<string, readonly [number, number, number, number]> = {
   updateNamespace: [1, 1, 2, 2],
   'updateNamespace, merge patch': [2, 2, 3, 3],
   deleteNamespace: [1, 1, 2, 2],
-  restoreNamespace: [2, 2, 3, 3],
+  restoreNamespace: [2, 2, 2, 2],
   listMembers: [1, 1, 2, 2],
   putMember: [1, 1, 2, 2],
   removeMember: [1, 1, 2, 2],
