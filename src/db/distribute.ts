@@ -2,6 +2,7 @@ import { getTableName, type SQL, sql } from 'drizzle-orm';
 import type { PgTable } from 'drizzle-orm/pg-core';
 import { connect, type Database } from './client.js';
 import { isMigrated } from './migrate.js';
+import { idempotencyKeys } from './schema/idempotency-keys.js';
 import { members } from './schema/members.js';
 import { namespaces } from './schema/namespaces.js';
 import { spaceCounters } from './schema/space-counters.js';
@@ -11,7 +12,7 @@ import { spaces } from './schema/spaces.js';
 const referenceTables = [namespaces, members];
 
 /** Split by namespace; the rows that a namespace has in all of them are on one worker. */
-const distributedTables = [spaces, spaceCounters];
+const distributedTables = [spaces, spaceCounters, idempotencyKeys];
 
 const DISTRIBUTION_COLUMN = 'namespace_id';
 
