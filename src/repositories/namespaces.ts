@@ -16,6 +16,8 @@ import {
   param,
   type Principal,
   principalParams,
+  read,
+  readAll,
   type ResolveNamespace,
   type Role,
   run,
@@ -196,7 +198,7 @@ export function namespacesRepository(db: Database, resolveNamespace: ResolveName
     .prepare('namespace_restore');
 
   async function find(principal: Principal, slug: string): Promise<Outcome<CountedNamespace>> {
-    const result = await resolveNamespace(principal, slug, (scope) => run(findStatement, scope));
+    const result = await resolveNamespace(principal, slug, (scope) => read(findStatement, scope));
     return result && { role: result.role, value: counted(result.row) };
   }
 
@@ -226,8 +228,8 @@ export function namespacesRepository(db: Database, resolveNamespace: ResolveName
     async list(principal: Principal, page: Page): Promise<PageOf<OwnNamespace>> {
       const { subject } = principal;
       const [items, [count]] = await Promise.all([
-        runAll(listStatement, { subject, ...page }),
-        runAll(countStatement, { subject }),
+        readAll(listStatement, { subject, ...page }),
+        readAll(countStatement, { subject }),
       ]);
       return { items, total: count?.total ?? 0 };
     },

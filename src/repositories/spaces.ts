@@ -14,6 +14,7 @@ import {
   type Page,
   param,
   type Principal,
+  read,
   type ResolveNamespace,
   run,
 } from './access.js';
@@ -211,7 +212,7 @@ export function spacesRepository(db: Database, resolveNamespace: ResolveNamespac
     spaceSlug: string,
   ): Promise<Outcome<NamespacedSpace>> {
     const result = await resolveNamespace(principal, namespaceSlug, (scope) =>
-      run(findStatement, { ...scope, spaceSlug: possibleSlug(spaceSlug) }),
+      read(findStatement, { ...scope, spaceSlug: possibleSlug(spaceSlug) }),
     );
     return (
       result && {
@@ -255,7 +256,7 @@ export function spacesRepository(db: Database, resolveNamespace: ResolveNamespac
       page: Page,
     ): Promise<Outcome<SpacePage>> {
       const result = await resolveNamespace(principal, namespaceSlug, (scope) =>
-        run(page.offset > SHALLOW ? listDeepStatement : listStatement, { ...scope, ...page }),
+        read(page.offset > SHALLOW ? listDeepStatement : listStatement, { ...scope, ...page }),
       );
       return (
         result && {
