@@ -34,7 +34,7 @@ export async function rawConnection(t: Test, port: number): Promise<RawConnectio
 /** @returns the answers in a text that holds nothing else, each with its Content-Length */
 function parseAnswers(text: string): RawAnswer[] {
   const answers: RawAnswer[] = [];
-  for (let rest = text; rest !== ''; ) {
+  for (let rest = text; rest !== '';) {
     const end = rest.indexOf('\r\n\r\n');
     const [statusLine = '', ...lines] = rest.slice(0, end).split('\r\n');
     const status = Number(/^HTTP\/1\.1 (\d{3}) /.exec(statusLine)?.[1]);

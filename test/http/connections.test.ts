@@ -91,7 +91,10 @@ test('what is not HTTP, or could be read in two ways, is a problem and closes th
 test('headers that are too large are a problem', async (t) => {
   const { exchange, isWell } = await listen(t);
   const long = 'x'.repeat(20_000);
-  for (const lines of [[`X: ${long}`], Array.from({ length: 1900 }, (_, n) => `X-${n}: 0123456789`)]) {
+  for (const lines of [
+    [`X: ${long}`],
+    Array.from({ length: 1900 }, (_, n) => `X-${n}: 0123456789`),
+  ]) {
     const [answer] = await exchange(request('GET /livez HTTP/1.1', ...lines, ...last));
     isRawProblem(t, answer, 'headers_too_large', `${lines.length} headers`);
   }
