@@ -1,6 +1,8 @@
+import type { Socket } from 'node:net';
+import { setTimeout } from 'node:timers/promises';
 import { drizzle } from 'drizzle-orm/postgres-js';
 import postgres from 'postgres';
-import { watchConnections } from './connections.js';
+import { type Target, watchConnections } from './connections.js';
 
 export interface DatabaseOptions {
   /** `postgres://user:password@host:port/database` */
@@ -15,9 +17,10 @@ export interface DatabaseOptions {
 
 export type Database = ReturnType<typeof connect>;
 
+const CONNECT_TIMEOUT_SECONDS = 5;
+
 /** Whoever waits for a connection waits for an answer. */
-const CONNECT_TIMEOUT_SECONDS = 1;
-const UNHURRIED_CONNECT_TIMEOUT_SECONDS = 5;
+const WATCHED_CONNECT_TIMEOUT_SECONDS = 1;
 
 /** How long a failed connection waits for its next attempt; by default it would be up to 20. */
 const RECONNECT_SECONDS = 0.1;
@@ -28,41 +31,79 @@ const RECONNECT_SECONDS = 0.1;
  *
  * @returns Drizzle on postgres.js, with the driver as `$client`
  */
-export function connect({ url, poolMax, statementTimeoutMs, prepare }: DatabaseOptions) {
-  const connections = watchConnections(statementTimeoutMs);
-  const hurried = statementTimeoutMs > 0;
-  const options = {
+export function connect(options: DatabaseOptions) {
+  return drizzle(options.statementTimeoutMs > 0 ? watchedPool(options) : openPool(options));
+}
+
+function openPool(
+  { url, poolMax, statementTimeoutMs, prepare }: DatabaseOptions,
+  more: { connect_timeout?: number; socket?: (target: Target) => Promise<Socket> } = {},
+): postgres.Sql {
+  return postgres(url, {
     max: poolMax,
     prepare,
-    socket: connections.open,
-    connect_timeout: hurried ? CONNECT_TIMEOUT_SECONDS : UNHURRIED_CONNECT_TIMEOUT_SECONDS,
+    connect_timeout: CONNECT_TIMEOUT_SECONDS,
     backoff: () => RECONNECT_SECONDS,
     // Only needed for arrays; saves a query on every new connection.
     fetch_types: false,
     connection: { application_name: 'spaces', statement_timeout: statementTimeoutMs },
     onnotice: () => undefined,
-  };
-  const client = postgres(url, options);
-  return drizzle(hurried ? watched(client, connections) : client);
+    ...more,
+  });
 }
 
-/** The driver as Drizzle uses it, with every statement and every transaction watched. */
-function watched(
-  client: postgres.Sql,
-  { watch }: ReturnType<typeof watchConnections>,
-): postgres.Sql {
-  const unsafe = (...statement: Parameters<typeof client.unsafe>) => {
-    // postgres.js sends it when it is first waited for.
-    const query = client.unsafe(...statement);
-    return {
-      values: () => watch(query.values()),
-      then: (...settled: Parameters<typeof query.then>) => watch(query).then(...settled),
-    };
+/**
+ * A pool that gives up on what gets no answer, and that is replaced when it loses a connection:
+ * postgres.js makes a lost connection anew, but with what was half read and half written on the old one,
+ * so that the new one can hang, or answer its first statement with the failure of the last.
+ */
+function watchedPool(options: DatabaseOptions): postgres.Sql {
+  const { open, watch } = watchConnections(options.statementTimeoutMs);
+  let ended = false;
+  let lostAt = -Infinity;
+
+  const start = (): postgres.Sql => {
+    const pool = openPool(options, {
+      connect_timeout: WATCHED_CONNECT_TIMEOUT_SECONDS,
+      socket: async (target) => {
+        const wait = lostAt + RECONNECT_SECONDS * 1000 - performance.now();
+        if (wait > 0) await setTimeout(wait);
+        return open(target, () => {
+          if (pool === current && !ended) replace();
+        });
+      },
+    });
+    return pool;
   };
-  const begin = (...transaction: Parameters<typeof client.begin>) =>
-    watch(client.begin(...transaction));
-  return new Proxy(client, {
-    get: (target, name): unknown =>
-      name === 'unsafe' ? unsafe : name === 'begin' ? begin : Reflect.get(target, name),
+  const replace = () => {
+    const lost = current;
+    lostAt = performance.now();
+    current = start();
+    // Drizzle has put its own in there.
+    Object.assign(current.options.parsers, lost.options.parsers);
+    Object.assign(current.options.serializers, lost.options.serializers);
+    // What is under way on its other connections is still answered.
+    void lost.end({ timeout: options.statementTimeoutMs / 1000 });
+  };
+  let current = start();
+
+  const replaced = {
+    unsafe: (...statement: Parameters<typeof current.unsafe>) => {
+      // postgres.js sends it when it is first waited for.
+      const query = current.unsafe(...statement);
+      return {
+        values: () => watch(query.values()),
+        then: (...settled: Parameters<typeof query.then>) => watch(query).then(...settled),
+      };
+    },
+    begin: (...transaction: Parameters<typeof current.begin>) =>
+      watch(current.begin(...transaction)),
+    end: (...how: Parameters<typeof current.end>) => {
+      ended = true;
+      return current.end(...how);
+    },
+  };
+  return new Proxy(current, {
+    get: (_first, name): unknown => Reflect.get(name in replaced ? replaced : current, name),
   });
 }

@@ -11,7 +11,7 @@ interface Statement {
 }
 
 /** What postgres.js tells of a connection that it wants; its types leave `socket` out. */
-interface Target {
+export interface Target {
   host: string[];
   port: number[];
   /** of a Unix socket, instead of host and port */
@@ -58,14 +58,21 @@ export function watchConnections(statementTimeoutMs: number) {
   }
 
   return {
-    /** Opens a socket, each time to the next of the hosts: the option `socket` of postgres.js. */
-    open: ({ host: hosts, port: ports, path }: Target): Socket => {
+    /**
+     * Opens a socket, each time to the next of the hosts: the option `socket` of postgres.js.
+     *
+     * @param onLost called when it closes after PostgreSQL has spoken on it
+     */
+    open: ({ host: hosts, port: ports, path }: Target, onLost: () => void): Socket => {
       const index = attempts++ % hosts.length;
       const host = hosts[index] ?? 'localhost';
       const port = ports[index] ?? 5432;
       const socket = path ? connect(path) : connect({ host, port, noDelay: true });
       sockets.set(socket, { bytesRead: 0, since: performance.now() });
-      socket.once('close', () => sockets.delete(socket));
+      socket.once('close', () => {
+        sockets.delete(socket);
+        if (socket.bytesRead > 0) onLost();
+      });
       // Without an error postgres.js would take a connection that is closed while it is being made
       // for one to be made again at once, and its statement would wait for as long as that fails.
       socket.once('end', () =>
