@@ -99,11 +99,14 @@ export async function buildApp({
   await app.register(openapiPlugin);
   await app.register(healthPlugin, { db });
 
+  const admission = { active: 0, waiting: 0, refused: 0 };
+  app.decorate('admission', admission);
   const resolveNamespace = namespaceResolver(db);
   await app.register(async (guarded) => {
     await guarded.register(admissionPlugin, {
       places: db.$client.options.max * REQUESTS_PER_CONNECTION,
       queueMax,
+      admission,
     });
     await guarded.register(authPlugin, token);
     if (rateLimit) await guarded.register(rateLimitPlugin, rateLimit);

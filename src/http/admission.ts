@@ -8,7 +8,7 @@ declare module 'fastify' {
     admitted: boolean;
   }
   interface FastifyInstance {
-    admission: Readonly<Admission>;
+    admission: Admission;
   }
 }
 
@@ -17,6 +17,8 @@ export interface AdmissionOptions {
   places: number;
   /** how many wait for a place; more are refused at once */
   queueMax: number;
+  /** kept up to date */
+  admission: Admission;
 }
 
 /** How things stand, for whoever watches. */
@@ -60,26 +62,13 @@ const overloaded = new ServiceError(
  * Register it before the guard, so that a full queue costs no verification of tokens.
  */
 export const admissionPlugin = fp<AdmissionOptions>(
-  (app, { places, queueMax }, done) => {
+  (app, { places, queueMax, admission }, done) => {
     const queue: Waiting[] = [];
-    let active = 0;
-    let refused = 0;
     let timer: NodeJS.Timeout | undefined;
 
     app.decorateRequest('admitted', false);
-    app.decorate('admission', {
-      get active() {
-        return active;
-      },
-      get waiting() {
-        return queue.length;
-      },
-      get refused() {
-        return refused;
-      },
-    });
 
-    const isFull = () => active >= places && queue.length >= queueMax;
+    const isFull = () => admission.active >= places && queue.length >= queueMax;
 
     app.addHook('onRequest', (_request, _reply, next) => {
       if (isFull()) refuse(next);
@@ -87,12 +76,13 @@ export const admissionPlugin = fp<AdmissionOptions>(
     });
 
     app.addHook('preHandler', (request, _reply, next) => {
-      if (active < places) {
+      if (admission.active < places) {
         admit(request, next);
       } else if (isFull()) {
         refuse(next);
       } else {
         queue.push({ request, since: performance.now(), answer: next });
+        admission.waiting = queue.length;
         timer ??= setInterval(sweep, SWEEP_MS);
       }
     });
@@ -101,28 +91,29 @@ export const admissionPlugin = fp<AdmissionOptions>(
     app.addHook('onSend', (request, _reply, _payload, next) => {
       if (request.admitted) {
         request.admitted = false;
-        active -= 1;
+        admission.active -= 1;
         admitNext();
       }
       next();
     });
 
     function admit(request: FastifyRequest, answer: Waiting['answer']): void {
-      active += 1;
+      admission.active += 1;
       request.admitted = true;
       answer();
     }
 
     function admitNext(): void {
-      while (active < places) {
+      while (admission.active < places) {
         const last = queue.pop();
         if (!last) return;
+        admission.waiting = queue.length;
         if (!hasGone(last)) admit(last.request, last.answer);
       }
     }
 
     function refuse(answer: Waiting['answer']): void {
-      refused += 1;
+      admission.refused += 1;
       answer(overloaded);
     }
 
@@ -130,7 +121,9 @@ export const admissionPlugin = fp<AdmissionOptions>(
     function sweep(): void {
       const tooOld = performance.now() - PATIENCE_MS;
       const kept = queue.findIndex(({ since }) => since > tooOld);
-      for (const waiting of queue.splice(0, kept === -1 ? queue.length : kept)) {
+      const expired = queue.splice(0, kept === -1 ? queue.length : kept);
+      admission.waiting = queue.length;
+      for (const waiting of expired) {
         if (!hasGone(waiting)) refuse(waiting.answer);
       }
       if (queue.length === 0) {
