@@ -36,7 +36,8 @@ const MAX_PARAM_LENGTH = maxHeaderSize;
  */
 const REQUESTS_PER_CONNECTION = 4;
 
-const QUEUE_MAX = 1000;
+/** As many as there are connections: a caller who waits does not send the next request. */
+const QUEUE_MAX = 10_000;
 
 export interface AppOptions {
   token: TokenConfig;

@@ -63,7 +63,7 @@ export const Environment = Type.Object({
   DATABASE_QUEUE_MAX: Type.Integer({
     minimum: 0,
     maximum: 100_000,
-    default: 1000,
+    default: 10_000,
     description:
       'The most requests that wait for the database, each at most half a second; more are 503 at once.',
   }),

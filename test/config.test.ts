@@ -12,7 +12,7 @@ test('nothing has to be set for development', (t) => {
       url: null,
       poolMax: 10,
       statementTimeoutMs: 1000,
-      queueMax: 1000,
+      queueMax: 10_000,
       prepare: true,
       migrateOnStart: true,
     },
