@@ -1,15 +1,24 @@
 import { maxHeaderSize } from 'node:http';
 import fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify';
-import type { TokenConfig } from './config.js';
+import type { RateLimitConfig, TokenConfig } from './config.js';
 import type { Database } from './db/client.js';
 import { ServiceError } from './errors.js';
+import { admissionPlugin } from './http/admission.js';
 import { authPlugin } from './http/auth.js';
 import { BODY_LIMIT, bodyPlugin } from './http/body.js';
+import {
+  type ConnectionLimits,
+  connectionLimits,
+  connectionOptions,
+  connectionsPlugin,
+} from './http/connections.js';
+import { drainPlugin } from './http/drain.js';
 import { healthPlugin } from './http/health.js';
 import { membersPlugin } from './http/members/plugin.js';
 import { namespacesPlugin } from './http/namespaces/plugin.js';
 import { openapiPlugin } from './http/openapi.js';
 import { problemPlugin, sendProblem } from './http/problem.js';
+import { rateLimitPlugin } from './http/rate-limit.js';
 import { REQUEST_ID, requestId, requestIdPlugin, RequestLog } from './http/request-log.js';
 import { spacesPlugin } from './http/spaces/plugin.js';
 import { ajvOptions, readQueryIntegers, validatorFactory } from './http/validation.js';
@@ -21,24 +30,50 @@ import { spacesRepository } from './repositories/spaces.js';
 /** All that Node takes of a request's head: what cannot exist is the handlers' to say. */
 const MAX_PARAM_LENGTH = maxHeaderSize;
 
+/**
+ * How many requests are at the database at once, for each of its connections: enough that the next
+ * statement is there when one is done, few enough that none waits long behind others.
+ */
+const REQUESTS_PER_CONNECTION = 4;
+
+/** As many as there are connections: a caller who waits does not send the next request. */
+const QUEUE_MAX = 10_000;
+
 export interface AppOptions {
   token: TokenConfig;
   /** the caller's to close */
   db: Database;
   /** nothing is logged without one */
   logger?: FastifyBaseLogger;
+  /** how many requests wait for the database */
+  queueMax?: number;
+  /** requests of one subject are not limited without one */
+  rateLimit?: RateLimitConfig | null;
+  /** instead of the usual ones */
+  connections?: Partial<ConnectionLimits>;
 }
 
 /**
  * Builds the application; nothing listens yet. The server, the tests and the OpenAPI document all
  * use this one.
  */
-export async function buildApp({ token, db, logger }: AppOptions): Promise<FastifyInstance> {
+export async function buildApp({
+  token,
+  db,
+  logger,
+  queueMax = QUEUE_MAX,
+  rateLimit = null,
+  connections,
+}: AppOptions): Promise<FastifyInstance> {
+  const limits = { ...connectionLimits, ...connections };
   const app = fastify({
     ...(logger && { loggerInstance: logger }),
     ajv: { customOptions: ajvOptions },
     schemaController: { compilersFactory: { buildValidator: validatorFactory() } },
     bodyLimit: BODY_LIMIT,
+    ...connectionOptions(limits),
+    // What still comes on connections that are open while the process drains is answered.
+    return503OnClosing: false,
     routerOptions: { maxParamLength: MAX_PARAM_LENGTH },
     logController: new RequestLog(),
     requestIdHeader: false,
@@ -59,13 +94,23 @@ export async function buildApp({ token, db, logger }: AppOptions): Promise<Fasti
   readQueryIntegers(app);
   await app.register(requestIdPlugin);
   await app.register(problemPlugin);
+  await app.register(connectionsPlugin, limits);
+  await app.register(drainPlugin);
   await app.register(bodyPlugin);
   await app.register(openapiPlugin);
   await app.register(healthPlugin, { db });
 
+  const admission = { active: 0, waiting: 0, refused: 0 };
+  app.decorate('admission', admission);
   const resolveNamespace = namespaceResolver(db);
   await app.register(async (guarded) => {
+    await guarded.register(admissionPlugin, {
+      places: db.$client.options.max * REQUESTS_PER_CONNECTION,
+      queueMax,
+      admission,
+    });
     await guarded.register(authPlugin, token);
+    if (rateLimit) await guarded.register(rateLimitPlugin, rateLimit);
     await guarded.register(namespacesPlugin, {
       namespaces: namespacesRepository(db, resolveNamespace),
     });

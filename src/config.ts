@@ -56,8 +56,16 @@ export const Environment = Type.Object({
   DATABASE_STATEMENT_TIMEOUT_MS: Type.Integer({
     minimum: 1,
     maximum: 600_000,
-    default: 5000,
-    description: 'PostgreSQL ends a statement that runs longer, in milliseconds.',
+    default: 1000,
+    description:
+      'PostgreSQL ends a statement that runs longer, in milliseconds; one without an answer a quarter of a second later is given up.',
+  }),
+  DATABASE_QUEUE_MAX: Type.Integer({
+    minimum: 0,
+    maximum: 100_000,
+    default: 10_000,
+    description:
+      'The most requests that wait for the database, each at most half a second; more are 503 at once.',
   }),
   DATABASE_PREPARE: Type.Boolean({
     default: true,
@@ -67,6 +75,27 @@ export const Environment = Type.Object({
     default: true,
     description: 'Whether the start applies migrations.',
   }),
+  SHUTDOWN_DELAY_MS: Type.Integer({
+    minimum: 0,
+    maximum: 600_000,
+    default: 1000,
+    description:
+      'In production, how long a process that was told to stop still accepts requests while `/readyz` is 503, so that load balancers turn away first, in milliseconds.',
+  }),
+  RATE_LIMIT_MAX: Type.Optional(
+    Type.Integer({
+      minimum: 1,
+      maximum: 1_000_000_000,
+      description: 'The most requests a minute of one token subject. Unset: no limit.',
+    }),
+  ),
+  RATE_LIMIT_REDIS_URL: Type.Optional(
+    Type.String({
+      pattern: '^rediss?://.+',
+      description:
+        'Where replicas count together. Unset: each counts on its own. While it cannot be reached nothing is limited.',
+    }),
+  ),
   LOG_LEVEL: Type.Union(
     LOG_LEVELS.map((level) => Type.Literal(level)),
     { default: 'info', description: 'The least severe log lines to write (pino).' },
@@ -80,6 +109,13 @@ export interface TokenConfig {
   readonly audience: string | null;
 }
 
+export interface RateLimitConfig {
+  /** the most requests a minute of one subject */
+  readonly max: number;
+  /** where replicas count together, null where each counts on its own */
+  readonly redisUrl: string | null;
+}
+
 /** What `Environment` says, in the form the service uses it; null where nothing was set. */
 export interface Config {
   readonly production: boolean;
@@ -89,10 +125,14 @@ export interface Config {
     readonly url: string | null;
     readonly poolMax: number;
     readonly statementTimeoutMs: number;
+    readonly queueMax: number;
     readonly prepare: boolean;
     readonly migrateOnStart: boolean;
   };
   readonly token: Omit<TokenConfig, 'key'> & { readonly key: TokenConfig['key'] | null };
+  readonly shutdownDelayMs: number;
+  /** null where nothing is limited */
+  readonly rateLimit: RateLimitConfig | null;
   readonly logLevel: string;
 }
 
@@ -162,6 +202,9 @@ function inconsistencies(env: NodeJS.ProcessEnv): string[] {
   if (JWT_SECRET && Buffer.byteLength(JWT_SECRET) < MINIMUM_SECRET_BYTES) {
     found.push(`JWT_SECRET must have at least ${MINIMUM_SECRET_BYTES} bytes.`);
   }
+  if (env['RATE_LIMIT_REDIS_URL'] && !env['RATE_LIMIT_MAX']) {
+    found.push('RATE_LIMIT_REDIS_URL needs RATE_LIMIT_MAX.');
+  }
   return found;
 }
 
@@ -174,6 +217,7 @@ function toConfig(env: Static<typeof Environment>): Config {
       url: env.DATABASE_URL ?? null,
       poolMax: env.DATABASE_POOL_MAX,
       statementTimeoutMs: env.DATABASE_STATEMENT_TIMEOUT_MS,
+      queueMax: env.DATABASE_QUEUE_MAX,
       prepare: env.DATABASE_PREPARE,
       migrateOnStart: env.MIGRATE_ON_START,
     },
@@ -182,6 +226,11 @@ function toConfig(env: Static<typeof Environment>): Config {
       issuer: env.JWT_ISSUER ?? null,
       audience: env.JWT_AUDIENCE ?? null,
     },
+    shutdownDelayMs: env.NODE_ENV === 'production' ? env.SHUTDOWN_DELAY_MS : 0,
+    rateLimit:
+      env.RATE_LIMIT_MAX === undefined
+        ? null
+        : { max: env.RATE_LIMIT_MAX, redisUrl: env.RATE_LIMIT_REDIS_URL ?? null },
     logLevel: env.LOG_LEVEL,
   };
 }

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import closeWithGrace from 'close-with-grace';
 import type { FastifyInstance } from 'fastify';
 import { type Logger, pino } from 'pino';
@@ -63,8 +64,18 @@ async function start(config: Config, onStop: (undo: () => Promise<unknown>) => v
 
   const key = config.token.key ?? (await developmentSecret());
   const token: TokenConfig = { ...config.token, key };
-  const app = await buildApp({ token, db, logger: createLogger(config.logLevel) });
+  const app = await buildApp({
+    token,
+    db,
+    logger: createLogger(config.logLevel),
+    queueMax: database.queueMax,
+    rateLimit: config.rateLimit,
+  });
   onStop(() => app.close());
+  onStop(async () => {
+    app.draining = true;
+    await setTimeout(config.shutdownDelayMs);
+  });
   await app.listen({ host, port });
   if (!production) console.log(await introduction(origin(app), token));
 }
@@ -111,13 +122,13 @@ async function stop(): Promise<void> {
   for (let undo = undos.pop(); undo; undo = undos.pop()) await undo();
 }
 
-closeWithGrace({ delay: DRAIN_MS, skip: crashes }, async ({ err }) => {
-  if (err) console.error(explain(err));
-  await stop();
-});
-
 try {
-  await start(loadConfig(process.env), (undo) => undos.push(undo));
+  const config = loadConfig(process.env);
+  closeWithGrace({ delay: config.shutdownDelayMs + DRAIN_MS, skip: crashes }, async ({ err }) => {
+    if (err) console.error(explain(err));
+    await stop();
+  });
+  await start(config, (undo) => undos.push(undo));
 } catch (error) {
   console.error(explain(error));
   await stop();

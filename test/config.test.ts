@@ -11,11 +11,14 @@ test('nothing has to be set for development', (t) => {
     database: {
       url: null,
       poolMax: 10,
-      statementTimeoutMs: 5000,
+      statementTimeoutMs: 1000,
+      queueMax: 10_000,
       prepare: true,
       migrateOnStart: true,
     },
     token: { key: null, issuer: null, audience: null },
+    shutdownDelayMs: 0,
+    rateLimit: null,
     logLevel: 'info',
   });
   t.end();
@@ -34,7 +37,11 @@ test('every variable is read, and an empty one counts as unset', (t) => {
     DATABASE_POOL_MAX: '4',
     DATABASE_STATEMENT_TIMEOUT_MS: '250',
     DATABASE_PREPARE: 'false',
+    DATABASE_QUEUE_MAX: '50',
     MIGRATE_ON_START: 'false',
+    SHUTDOWN_DELAY_MS: '3000',
+    RATE_LIMIT_MAX: '600',
+    RATE_LIMIT_REDIS_URL: 'redis://redis:6379',
     LOG_LEVEL: 'warn',
   });
   t.same(config, {
@@ -45,6 +52,7 @@ test('every variable is read, and an empty one counts as unset', (t) => {
       url: 'postgresql://user:password@db:5432/spaces',
       poolMax: 4,
       statementTimeoutMs: 250,
+      queueMax: 50,
       prepare: false,
       migrateOnStart: false,
     },
@@ -53,6 +61,8 @@ test('every variable is read, and an empty one counts as unset', (t) => {
       issuer: 'https://issuer.example',
       audience: 'spaces',
     },
+    shutdownDelayMs: 3000,
+    rateLimit: { max: 600, redisUrl: 'redis://redis:6379' },
     logLevel: 'warn',
   });
   t.end();
@@ -67,6 +77,10 @@ test('one message names everything that is wrong and repeats no value', (t) => {
     DATABASE_POOL_MAX: '0',
     DATABASE_STATEMENT_TIMEOUT_MS: '1.5',
     DATABASE_PREPARE: 'yes',
+    DATABASE_QUEUE_MAX: '-1',
+    SHUTDOWN_DELAY_MS: '1s',
+    RATE_LIMIT_MAX: '0',
+    RATE_LIMIT_REDIS_URL: 'hidden',
     MIGRATE_ON_START: '1',
     LOG_LEVEL: 'loud',
   };
@@ -78,6 +92,14 @@ test('one message names everything that is wrong and repeats no value', (t) => {
     for (const name of Object.keys(wrong)) t.ok(message.includes(name), name);
     t.notOk(message.includes('hidden'));
   }
+  t.end();
+});
+
+test('a place to count needs something to count', (t) => {
+  t.throws(
+    () => loadConfig({ RATE_LIMIT_REDIS_URL: 'redis://redis' }),
+    /RATE_LIMIT_REDIS_URL needs RATE_LIMIT_MAX/,
+  );
   t.end();
 });
 

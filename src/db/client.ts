@@ -1,12 +1,15 @@
+import type { Socket } from 'node:net';
+import { setTimeout } from 'node:timers/promises';
 import { drizzle } from 'drizzle-orm/postgres-js';
 import postgres from 'postgres';
+import { type Target, watchConnections } from './connections.js';
 
 export interface DatabaseOptions {
   /** `postgres://user:password@host:port/database` */
   url: string;
   /** the most connections held at once */
   poolMax: number;
-  /** PostgreSQL ends a statement that runs longer, in milliseconds */
+  /** PostgreSQL ends a statement that runs longer, in milliseconds; 0 for no limit of any kind */
   statementTimeoutMs: number;
   /** false behind a pooler that cannot keep prepared statements */
   prepare: boolean;
@@ -15,6 +18,9 @@ export interface DatabaseOptions {
 export type Database = ReturnType<typeof connect>;
 
 const CONNECT_TIMEOUT_SECONDS = 5;
+
+/** Whoever waits for a connection waits for an answer. */
+const WATCHED_CONNECT_TIMEOUT_SECONDS = 1;
 
 /** How long a failed connection waits for its next attempt; by default it would be up to 20. */
 const RECONNECT_SECONDS = 0.1;
@@ -25,7 +31,14 @@ const RECONNECT_SECONDS = 0.1;
  *
  * @returns Drizzle on postgres.js, with the driver as `$client`
  */
-export function connect({ url, poolMax, statementTimeoutMs, prepare }: DatabaseOptions) {
+export function connect(options: DatabaseOptions) {
+  return drizzle(options.statementTimeoutMs > 0 ? watchedPool(options) : openPool(options));
+}
+
+function openPool(
+  { url, poolMax, statementTimeoutMs, prepare }: DatabaseOptions,
+  more: { connect_timeout?: number; socket?: (target: Target) => Promise<Socket> } = {},
+): postgres.Sql {
   // A pooler refuses them, as it would not know which of its connections has them.
   const sessionSettings = {
     statement_timeout: statementTimeoutMs,
@@ -33,7 +46,7 @@ export function connect({ url, poolMax, statementTimeoutMs, prepare }: DatabaseO
     // anew for each execution, as PostgreSQL else would, costs three times what running it does.
     plan_cache_mode: 'force_generic_plan',
   };
-  const client = postgres(url, {
+  return postgres(url, {
     max: poolMax,
     prepare,
     connect_timeout: CONNECT_TIMEOUT_SECONDS,
@@ -42,6 +55,62 @@ export function connect({ url, poolMax, statementTimeoutMs, prepare }: DatabaseO
     fetch_types: false,
     connection: { application_name: 'spaces', ...(prepare && sessionSettings) },
     onnotice: () => undefined,
+    ...more,
   });
-  return drizzle(client);
+}
+
+/**
+ * A pool that gives up on what gets no answer, and that is replaced when it loses a connection:
+ * postgres.js makes a lost connection anew, but with what was half read and half written on the old one,
+ * so that the new one can hang, or answer its first statement with the failure of the last.
+ */
+function watchedPool(options: DatabaseOptions): postgres.Sql {
+  const { open, watch } = watchConnections(options.statementTimeoutMs);
+  let ended = false;
+  let lostAt = -Infinity;
+
+  const start = (): postgres.Sql => {
+    const pool = openPool(options, {
+      connect_timeout: WATCHED_CONNECT_TIMEOUT_SECONDS,
+      socket: async (target) => {
+        const wait = lostAt + RECONNECT_SECONDS * 1000 - performance.now();
+        if (wait > 0) await setTimeout(wait);
+        return open(target, () => {
+          if (pool === current && !ended) replace();
+        });
+      },
+    });
+    return pool;
+  };
+  const replace = () => {
+    const lost = current;
+    lostAt = performance.now();
+    current = start();
+    // Drizzle has put its own in there.
+    Object.assign(current.options.parsers, lost.options.parsers);
+    Object.assign(current.options.serializers, lost.options.serializers);
+    // What is under way on its other connections is still answered.
+    void lost.end({ timeout: options.statementTimeoutMs / 1000 });
+  };
+  let current = start();
+
+  const replaced = {
+    unsafe: (...statement: Parameters<typeof current.unsafe>) => {
+      // postgres.js sends it when it is first waited for.
+      const query = current.unsafe(...statement);
+      return {
+        values: () => watch(query.values()),
+        then: (...settled: Parameters<typeof query.then>) => watch(query).then(...settled),
+      };
+    },
+    begin: (...transaction: Parameters<typeof current.begin>) =>
+      watch(current.begin(...transaction)),
+    end: (...how: Parameters<typeof current.end>) => {
+      ended = true;
+      return current.end(...how);
+    },
+  };
+  return new Proxy(current, {
+    get: (_first, name): unknown => Reflect.get(name in replaced ? replaced : current, name),
+  });
 }

@@ -4,7 +4,7 @@ import type { Database } from '../db/client.js';
 import { keyInUse } from '../db/errors.js';
 import { idempotencyKeys } from '../db/schema/idempotency-keys.js';
 import { problems, ServiceError } from '../errors.js';
-import { param, run } from './access.js';
+import { param, repeat } from './access.js';
 
 /** By what a request that may be repeated is known again, within its subject and operation. */
 export interface IdempotencyKey {
@@ -127,15 +127,15 @@ interface Keyed {
  * Runs a statement made with `onceByKey`.
  *
  * @throws `ServiceError` `idempotency_key_reused` when the key belongs to another request,
- *   `idempotency_key_in_use` when the earlier one is not answered yet, and what `run` throws
+ *   `idempotency_key_in_use` when the earlier one is not answered yet, and what `repeat` throws
  */
 export async function runOnce<Row extends Keyed>(
   statement: { execute(values: Record<string, unknown>): Promise<Row[]> },
   values: Record<string, unknown> & { slug: string } & IdempotencyKey,
 ): Promise<Row | undefined> {
-  const row = await run(statement, values).catch((error: unknown) => {
+  const row = await repeat(statement, values).catch((error: unknown) => {
     // What is in the way may be this request's own effect, had while this statement waited.
-    if (isConflict(error)) return run(statement, values);
+    if (isConflict(error)) return repeat(statement, values);
     throw error;
   });
   if (row?.stored && row.stored.fingerprint !== values.fingerprint) {

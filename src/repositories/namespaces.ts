@@ -16,10 +16,11 @@ import {
   param,
   type Principal,
   principalParams,
+  repeat,
+  repeatAll,
   type ResolveNamespace,
   type Role,
   run,
-  runAll,
 } from './access.js';
 import {
   type Answered,
@@ -282,7 +283,7 @@ export function namespacesRepository(db: Database, resolveNamespace: ResolveName
     .prepare('namespace_restore_once');
 
   async function find(principal: Principal, slug: string): Promise<Outcome<CountedNamespace>> {
-    const result = await resolveNamespace(principal, slug, (scope) => run(findStatement, scope));
+    const result = await resolveNamespace(principal, slug, (scope) => repeat(findStatement, scope));
     return result && { role: result.role, value: counted(result.row) };
   }
 
@@ -311,8 +312,8 @@ export function namespacesRepository(db: Database, resolveNamespace: ResolveName
     async list(principal: Principal, page: Page): Promise<PageOf<OwnNamespace>> {
       const { subject } = principal;
       const [items, [count]] = await Promise.all([
-        runAll(listStatement, { subject, ...page }),
-        runAll(countStatement, { subject }),
+        repeatAll(listStatement, { subject, ...page }),
+        repeatAll(countStatement, { subject }),
       ]);
       return { items, total: count?.total ?? 0 };
     },

@@ -14,6 +14,7 @@ import {
   type Page,
   param,
   type Principal,
+  repeat,
   type ResolveNamespace,
   type Role,
   run,
@@ -266,7 +267,7 @@ export function spacesRepository(db: Database, resolveNamespace: ResolveNamespac
     spaceSlug: string,
   ): Promise<Outcome<NamespacedSpace>> {
     const result = await resolveNamespace(principal, namespaceSlug, (scope) =>
-      run(findStatement, { ...scope, spaceSlug: possibleSlug(spaceSlug) }),
+      repeat(findStatement, { ...scope, spaceSlug: possibleSlug(spaceSlug) }),
     );
     return (
       result && {
@@ -308,7 +309,7 @@ export function spacesRepository(db: Database, resolveNamespace: ResolveNamespac
       page: Page,
     ): Promise<Outcome<SpacePage>> {
       const result = await resolveNamespace(principal, namespaceSlug, (scope) =>
-        run(page.offset > SHALLOW ? listDeepStatement : listStatement, { ...scope, ...page }),
+        repeat(page.offset > SHALLOW ? listDeepStatement : listStatement, { ...scope, ...page }),
       );
       return (
         result && {
