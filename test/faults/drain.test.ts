@@ -28,7 +28,10 @@ async function startBackend(t: Test, databaseUrl: string, delay: string): Promis
 }
 
 /** A load balancer: takes turns among the backends that say they are ready, over kept connections. */
-async function startBalancer(t: Test, backends: Backend[]): Promise<number> {
+async function startBalancer(
+  t: Test,
+  backends: Backend[],
+): Promise<{ port: number; untilReady: (backend: Backend) => Promise<void> }> {
   const agent = new Agent({ keepAlive: true });
   const ready = new Set<Backend>(backends);
   let turn = 0;
@@ -67,7 +70,12 @@ async function startBalancer(t: Test, backends: Backend[]): Promise<number> {
     server.closeAllConnections();
     server.close();
   });
-  return portOf(server.address());
+  return {
+    port: portOf(server.address()),
+    untilReady: async (backend) => {
+      while (!ready.has(backend)) await new Promise(setImmediate);
+    },
+  };
 }
 
 test('a rolling restart of two processes behind one port loses no request', async (t) => {
@@ -77,7 +85,7 @@ test('a rolling restart of two processes behind one port loses no request', asyn
     startBackend(t, databaseUrl, '1000'),
     startBackend(t, databaseUrl, '1000'),
   ]);
-  const port = await startBalancer(t, backends);
+  const { port, untilReady } = await startBalancer(t, backends);
   const authorization = `Bearer ${await signToken(SECRET, { subject: 'alice', expiresIn: '1 hour' })}`;
   const call = async (method: string, path: string, body?: unknown) => {
     const answer = await fetch(`http://127.0.0.1:${port}${path}`, {
@@ -105,7 +113,9 @@ test('a rolling restart of two processes behind one port loses no request', asyn
   for (const [index, backend] of backends.entries()) {
     backend.process.child.kill('SIGTERM');
     t.equal(await backend.process.ended, 0, `process ${index + 1} ends by itself`);
-    backends[index] = await startBackend(t, databaseUrl, '1000');
+    const replacement = await startBackend(t, databaseUrl, '1000');
+    backends[index] = replacement;
+    await untilReady(replacement);
   }
   stopped = true;
   await Promise.all(clients);

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { type Test, test } from 'tap';
 import { type Answer, type Client, type Service, startService } from '../helpers/app.js';
+import { openDatabase } from '../helpers/database.js';
 import { pick, pickString } from '../helpers/json.js';
 import { isProblem } from '../helpers/problem.js';
 import { startCounted } from '../helpers/proxy.js';
@@ -14,7 +15,9 @@ async function startAcme(t: Test, service?: Service) {
   const owner = await started.as('owner');
   await owner.post('/namespaces', { slug: 'acme' });
   await owner.put('/namespaces/acme/members/ed', { role: 'editor' });
-  return { service: started, owner, sql: started.db.$client };
+  // A pool of its own: the service's is replaced when it loses a connection.
+  const { $client: sql } = openDatabase(t, started.databaseUrl);
+  return { service: started, owner, sql };
 }
 
 const post = (client: Client, path: string, key: string, body?: unknown): Promise<Answer> =>
@@ -48,6 +51,8 @@ type Sql = Service['db']['$client'];
  * @returns lets the request go on
  */
 async function holdLab(sql: Sql): Promise<() => Promise<void>> {
+  // Without fetch_types postgres.js reserves no connection but one that is open already.
+  await sql`select`;
   const connection = await sql.reserve();
   await connection`begin`;
   await connection`
@@ -347,18 +352,18 @@ test('two that met are told apart by the primary key', async (t) => {
   t.equal(await total(owner), 0, 'its own effect was taken back');
 });
 
-test('a request whose connection dies before the effect can be repeated', async (t) => {
+test('a request whose connection dies before the effect is run again by the service', async (t) => {
   const { owner, sql } = await startAcme(t);
   const release = await holdLab(sql);
   const first = post(owner, spaces, 'key', { name: 'Lab' });
-  await sql`select pg_terminate_backend(${await waiting(sql)})`;
-  isProblem(t, await first, 'unavailable');
+  const ended = await waiting(sql);
+  await sql`select pg_terminate_backend(${ended})`;
+  let again = ended;
+  while (again === ended) again = await waiting(sql);
   await release();
-  t.equal(await total(owner), 0);
-  const again = await post(owner, spaces, 'key', { name: 'Lab' });
-  t.equal(again.status, 201);
-  t.equal(again.headers['idempotent-replayed'], undefined);
+  t.equal((await first).status, 201);
   t.equal(await total(owner), 1);
+  isReplay(t, await post(owner, spaces, 'key', { name: 'Lab' }), await first, 'by the caller');
 });
 
 test('a request whose connection dies after the effect can be repeated', async (t) => {
