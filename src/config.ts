@@ -67,6 +67,12 @@ export const Environment = Type.Object({
     default: true,
     description: 'Whether the start applies migrations.',
   }),
+  METRICS_PORT: Type.Optional(
+    Type.Union([Type.Integer({ minimum: 0, maximum: 65535 }), Type.Literal('off')], {
+      description:
+        'Where `GET /metrics` answers. Unset: on `PORT`. A number: on that port alone. `off`: nowhere, and nothing is counted.',
+    }),
+  ),
   LOG_LEVEL: Type.Union(
     LOG_LEVELS.map((level) => Type.Literal(level)),
     { default: 'info', description: 'The least severe log lines to write (pino).' },
@@ -93,6 +99,8 @@ export interface Config {
     readonly migrateOnStart: boolean;
   };
   readonly token: Omit<TokenConfig, 'key'> & { readonly key: TokenConfig['key'] | null };
+  /** null for the main port */
+  readonly metricsPort: number | 'off' | null;
   readonly logLevel: string;
 }
 
@@ -124,7 +132,8 @@ export function loadConfig(env: NodeJS.ProcessEnv): Config {
 }
 
 function parse(text: string, schema: TSchema): string | number | boolean {
-  if (TypeGuard.IsInteger(schema) && /^\d+$/.test(text)) return Number(text);
+  const variants = TypeGuard.IsUnion(schema) ? schema.anyOf : [schema];
+  if (variants.some(TypeGuard.IsInteger) && /^\d+$/.test(text)) return Number(text);
   if (TypeGuard.IsBoolean(schema) && /^(true|false)$/.test(text)) return text === 'true';
   return text;
 }
@@ -139,12 +148,13 @@ function isValid(schema: TSchema, setting: unknown): boolean {
 
 /** What a setting has to be. Its value may be a secret, so that is not repeated. */
 function expectation(schema: TSchema): string {
+  if (TypeGuard.IsUnion(schema)) return schema.anyOf.map(expectation).join(' or ');
+  if (TypeGuard.IsLiteral(schema)) return String(schema.const);
   if (TypeGuard.IsInteger(schema)) {
     return `a whole number from ${String(schema.minimum)} to ${String(schema.maximum)}`;
   }
   if (TypeGuard.IsBoolean(schema)) return 'true or false';
-  if (isUrl(schema)) return 'a URL of the kind that the README gives';
-  return `one of ${LOG_LEVELS.join(', ')}`;
+  return isUrl(schema) ? 'a URL of the kind that the README gives' : 'a text';
 }
 
 /** What no single variable shows. */
@@ -182,6 +192,7 @@ function toConfig(env: Static<typeof Environment>): Config {
       issuer: env.JWT_ISSUER ?? null,
       audience: env.JWT_AUDIENCE ?? null,
     },
+    metricsPort: env.METRICS_PORT ?? null,
     logLevel: env.LOG_LEVEL,
   };
 }

@@ -3,12 +3,13 @@ import closeWithGrace from 'close-with-grace';
 import type { FastifyInstance } from 'fastify';
 import { type Logger, pino } from 'pino';
 import pretty from 'pino-pretty';
-import { buildApp } from './app.js';
+import { buildApp, buildMetricsApp } from './app.js';
 import { type Config, ConfigError, loadConfig, type TokenConfig } from './config.js';
 import { connect } from './db/client.js';
 import { EmbeddedPostgresError, startEmbeddedPostgres } from './db/embedded.js';
 import { migrate } from './db/migrate.js';
 import { createDemo, dataDirectory, developmentSecret, introduction } from './development.js';
+import { processMetrics } from './http/metrics.js';
 import { serializeError } from './http/request-log.js';
 
 /** How long requests that were accepted may take once the process has been told to stop. */
@@ -49,8 +50,19 @@ async function start(config: Config, onStop: (undo: () => Promise<unknown>) => v
 
   const key = config.token.key ?? (await developmentSecret());
   const token: TokenConfig = { ...config.token, key };
-  const app = await buildApp({ token, db, logger: createLogger(config.logLevel) });
+  const logger = createLogger(config.logLevel);
+  const { metricsPort } = config;
+  const metrics =
+    metricsPort === 'off'
+      ? undefined
+      : { registry: processMetrics(), served: metricsPort === null };
+  const app = await buildApp({ token, db, logger, ...(metrics && { metrics }) });
   onStop(() => app.close());
+  if (metrics && typeof metricsPort === 'number') {
+    const metricsApp = await buildMetricsApp(metrics.registry, logger);
+    onStop(() => metricsApp.close());
+    await metricsApp.listen({ host, port: metricsPort });
+  }
   await app.listen({ host, port });
   if (!production) console.log(await introduction(origin(app), token));
 }
@@ -71,7 +83,7 @@ function explain(error: unknown): string {
   const code = 'code' in error ? error.code : undefined;
   switch (code) {
     case 'EADDRINUSE':
-      return 'The port is taken. Set PORT to another one, or to 0 for any that is free.';
+      return 'The port is taken. Set PORT (or METRICS_PORT) to another one, or to 0 for any that is free.';
     case 'EACCES':
     case 'EROFS':
       return `There is no permission for what the start needs: ${error.message}`;

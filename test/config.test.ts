@@ -16,6 +16,7 @@ test('nothing has to be set for development', (t) => {
       migrateOnStart: true,
     },
     token: { key: null, issuer: null, audience: null },
+    metricsPort: null,
     logLevel: 'info',
   });
   t.end();
@@ -35,6 +36,7 @@ test('every variable is read, and an empty one counts as unset', (t) => {
     DATABASE_STATEMENT_TIMEOUT_MS: '250',
     DATABASE_PREPARE: 'false',
     MIGRATE_ON_START: 'false',
+    METRICS_PORT: '9464',
     LOG_LEVEL: 'warn',
   });
   t.same(config, {
@@ -53,6 +55,7 @@ test('every variable is read, and an empty one counts as unset', (t) => {
       issuer: 'https://issuer.example',
       audience: 'spaces',
     },
+    metricsPort: 9464,
     logLevel: 'warn',
   });
   t.end();
@@ -68,6 +71,7 @@ test('one message names everything that is wrong and repeats no value', (t) => {
     DATABASE_STATEMENT_TIMEOUT_MS: '1.5',
     DATABASE_PREPARE: 'yes',
     MIGRATE_ON_START: '1',
+    METRICS_PORT: 'on',
     LOG_LEVEL: 'loud',
   };
   t.throws(() => loadConfig(wrong), ConfigError);

@@ -61,10 +61,18 @@ export function problemResponses(...codes: ProblemCode[]) {
   );
 }
 
+declare module 'fastify' {
+  interface FastifyReply {
+    /** which problem the request was answered with, for the log and the metrics */
+    problem: ProblemCode | null;
+  }
+}
+
 /** Answers every failure, expected or not, as a problem body; nothing internal is sent. */
 export const problemPlugin = fp(
   (app, _options, done) => {
     app.addSchema(Problem);
+    app.decorateReply('problem', null);
     app.setErrorHandler<FastifyError>((error, request, reply) => {
       const failure = toServiceError(error);
       if (problems[failure.code].status >= 500) request.log.error({ err: error });
@@ -92,6 +100,7 @@ export function sendProblem(
   { code, message, options }: ServiceError,
 ): FastifyReply {
   const { status, title } = problems[code];
+  reply.problem = code;
   const body: Static<typeof Problem> = {
     type: `urn:problem:${code}`,
     title,
