@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { type Static, type TSchema, Type, TypeGuard } from '@sinclair/typebox';
 import { Value } from '@sinclair/typebox/value';
 
@@ -29,9 +30,21 @@ export const Environment = Type.Object({
         'PostgreSQL 15 or later, `postgres://user:password@host:port/database`. Unset: the embedded PostgreSQL in `.data/`.',
     }),
   ),
+  DATABASE_URL_FILE: Type.Optional(
+    Type.String({
+      description:
+        'A file that holds the URL, instead of `DATABASE_URL`. Each new connection takes the password that the file has then.',
+    }),
+  ),
   JWT_SECRET: Type.Optional(
     Type.String({
       description: `The shared secret of HS256 tokens, at least ${MINIMUM_SECRET_BYTES} bytes. Unset outside production: one is made and kept in \`.data/\`.`,
+    }),
+  ),
+  JWT_SECRET_FILE: Type.Optional(
+    Type.String({
+      description:
+        'A file that holds the secret, instead of `JWT_SECRET`; or several, one a line, while they are rotated: tokens of each are accepted. Read again when it changes.',
     }),
   ),
   JWT_JWKS_URL: Type.Optional(
@@ -82,6 +95,8 @@ export const Environment = Type.Object({
 export interface TokenConfig {
   /** the secret of HS256 tokens, or where the issuer's public keys are */
   readonly key: string | URL;
+  /** where the secret is, and maybe others, when it came from a file; see `readSecrets` */
+  readonly secretFile?: string;
   readonly issuer: string | null;
   readonly audience: string | null;
 }
@@ -93,6 +108,8 @@ export interface Config {
   readonly port: number;
   readonly database: {
     readonly url: string | null;
+    /** where the URL came from, when that was a file */
+    readonly urlFile: string | null;
     readonly poolMax: number;
     readonly statementTimeoutMs: number;
     readonly prepare: boolean;
@@ -104,16 +121,49 @@ export interface Config {
   readonly logLevel: string;
 }
 
+/** What may be in a file instead, because an environment is easily read and cannot be changed. */
+const inFiles: Record<string, (file: string) => string> = {
+  DATABASE_URL: readDatabaseUrl,
+  JWT_SECRET: (file) => readSecrets(file)[0],
+};
+
+/** @throws when the file cannot be read */
+export function readDatabaseUrl(file: string): string {
+  return readFileSync(file, 'utf8').trim();
+}
+
+/**
+ * @returns the secrets in a file, one a line, blank lines left out: the first signs, all verify
+ * @throws when the file cannot be read, holds none, or one of them is too short
+ */
+export function readSecrets(file: string): [string, ...string[]] {
+  const [first, ...others] = readFileSync(file, 'utf8')
+    .split('\n')
+    .map((line) => line.trim())
+    .filter((line) => line !== '');
+  if (first === undefined) throw new Error(`${file} holds no secret`);
+  if ([first, ...others].some(isShort)) {
+    throw new Error(`each secret in ${file} must have at least ${MINIMUM_SECRET_BYTES} bytes`);
+  }
+  return [first, ...others];
+}
+
+function isShort(secret: string): boolean {
+  return Buffer.byteLength(secret) < MINIMUM_SECRET_BYTES;
+}
+
 /** One or more settings are wrong or missing; the message names every one of them. */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError';
 }
 
 /**
- * @param env the environment; a variable that is set to the empty string counts as unset
+ * @param given the environment; a variable that is set to the empty string counts as unset
  * @throws `ConfigError`
  */
-export function loadConfig(env: NodeJS.ProcessEnv): Config {
+export function loadConfig(given: NodeJS.ProcessEnv): Config {
+  const wrong: string[] = [];
+  const env = readFiles(given, wrong);
   const settings = Object.fromEntries(
     Object.entries(Environment.properties).flatMap(([name, schema]) => {
       const text = env[name];
@@ -121,14 +171,32 @@ export function loadConfig(env: NodeJS.ProcessEnv): Config {
     }),
   );
   const environment: unknown = Value.Default(Environment, settings);
-  const wrong = Object.entries(Environment.properties)
-    .filter(([name, schema]) => name in settings && !isValid(schema, settings[name]))
-    .map(([name, schema]) => `${name} must be ${expectation(schema)}.`);
-  wrong.push(...inconsistencies(env));
+  wrong.push(
+    ...Object.entries(Environment.properties)
+      .filter(([name, schema]) => name in settings && !isValid(schema, settings[name]))
+      .map(([name, schema]) => `${name} must be ${expectation(schema)}.`),
+    ...inconsistencies(env),
+  );
   if (wrong.length > 0 || !Value.Check(Environment, environment)) {
     throw new ConfigError(`The configuration is not valid. ${wrong.join(' ')}`);
   }
   return toConfig(environment);
+}
+
+/** @returns the environment with the variables that `_FILE` has brought; failures go to `wrong` */
+function readFiles(given: NodeJS.ProcessEnv, wrong: string[]): NodeJS.ProcessEnv {
+  const env = { ...given };
+  for (const [name, read] of Object.entries(inFiles)) {
+    const file = given[`${name}_FILE`];
+    if (!file) continue;
+    if (given[name]) wrong.push(`${name} and ${name}_FILE exclude each other: unset one.`);
+    try {
+      env[name] = read(file);
+    } catch (error) {
+      wrong.push(`${name}_FILE cannot be used: ${String(error)}.`);
+    }
+  }
+  return env;
 }
 
 function parse(text: string, schema: TSchema): string | number | boolean {
@@ -160,16 +228,18 @@ function expectation(schema: TSchema): string {
 /** What no single variable shows. */
 function inconsistencies(env: NodeJS.ProcessEnv): string[] {
   const { NODE_ENV, DATABASE_URL, JWT_SECRET, JWT_JWKS_URL } = env;
+  const { DATABASE_URL_FILE, JWT_SECRET_FILE } = env;
   const production = NODE_ENV === 'production';
   const found: string[] = [];
-  if (production && !DATABASE_URL) found.push('DATABASE_URL is required in production.');
-  if (production && !JWT_SECRET && !JWT_JWKS_URL) {
+  if (production && !DATABASE_URL && !DATABASE_URL_FILE)
+    found.push('DATABASE_URL is required in production.');
+  if (production && !JWT_SECRET && !JWT_SECRET_FILE && !JWT_JWKS_URL) {
     found.push('JWT_SECRET or JWT_JWKS_URL is required in production.');
   }
   if (JWT_SECRET && JWT_JWKS_URL) {
     found.push('JWT_SECRET and JWT_JWKS_URL exclude each other: unset one.');
   }
-  if (JWT_SECRET && Buffer.byteLength(JWT_SECRET) < MINIMUM_SECRET_BYTES) {
+  if (JWT_SECRET && isShort(JWT_SECRET)) {
     found.push(`JWT_SECRET must have at least ${MINIMUM_SECRET_BYTES} bytes.`);
   }
   return found;
@@ -182,6 +252,7 @@ function toConfig(env: Static<typeof Environment>): Config {
     port: env.PORT,
     database: {
       url: env.DATABASE_URL ?? null,
+      urlFile: env.DATABASE_URL_FILE ?? null,
       poolMax: env.DATABASE_POOL_MAX,
       statementTimeoutMs: env.DATABASE_STATEMENT_TIMEOUT_MS,
       prepare: env.DATABASE_PREPARE,
@@ -189,6 +260,7 @@ function toConfig(env: Static<typeof Environment>): Config {
     },
     token: {
       key: env.JWT_JWKS_URL === undefined ? (env.JWT_SECRET ?? null) : new URL(env.JWT_JWKS_URL),
+      ...(env.JWT_SECRET_FILE !== undefined && { secretFile: env.JWT_SECRET_FILE }),
       issuer: env.JWT_ISSUER ?? null,
       audience: env.JWT_AUDIENCE ?? null,
     },

@@ -1,9 +1,12 @@
 import { drizzle } from 'drizzle-orm/postgres-js';
 import postgres from 'postgres';
+import { readDatabaseUrl } from '../config.js';
 
 export interface DatabaseOptions {
   /** `postgres://user:password@host:port/database` */
   url: string;
+  /** a file with the same URL, where the password may change; asked for each new connection */
+  urlFile?: string | null;
   /** the most connections held at once */
   poolMax: number;
   /** PostgreSQL ends a statement that runs longer, in milliseconds */
@@ -25,8 +28,15 @@ const RECONNECT_SECONDS = 0.1;
  *
  * @returns Drizzle on postgres.js, with the driver as `$client`
  */
-export function connect({ url, poolMax, statementTimeoutMs, prepare }: DatabaseOptions) {
+export function connect({
+  url,
+  urlFile = null,
+  poolMax,
+  statementTimeoutMs,
+  prepare,
+}: DatabaseOptions) {
   const client = postgres(url, {
+    ...(urlFile !== null && { password: passwordIn(urlFile, url) }),
     max: poolMax,
     prepare,
     connect_timeout: CONNECT_TIMEOUT_SECONDS,
@@ -37,4 +47,24 @@ export function connect({ url, poolMax, statementTimeoutMs, prepare }: DatabaseO
     onnotice: () => undefined,
   });
   return drizzle(client);
+}
+
+/**
+ * @returns a function that gives the password a file has now, or the last good one: the driver takes
+ *   no failure here
+ */
+function passwordIn(urlFile: string, url: string): () => string {
+  let last = passwordOf(url);
+  return () => {
+    try {
+      last = passwordOf(readDatabaseUrl(urlFile));
+    } catch {
+      // It is being replaced; should it stay away, PostgreSQL says what is wrong with the last one.
+    }
+    return last;
+  };
+}
+
+function passwordOf(url: string): string {
+  return decodeURIComponent(new URL(url).password);
 }
