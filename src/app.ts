@@ -1,5 +1,9 @@
 import { maxHeaderSize } from 'node:http';
-import fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify';
+import fastify, {
+  type FastifyBaseLogger,
+  type FastifyInstance,
+  type FastifyPluginAsync,
+} from 'fastify';
 import type { Registry } from 'prom-client';
 import type { TokenConfig } from './config.js';
 import type { Database } from './db/client.js';
@@ -43,6 +47,8 @@ export interface AppOptions {
     served: boolean;
     poolStats?: () => PoolStats;
   };
+  /** nothing is traced without one */
+  tracing?: FastifyPluginAsync;
 }
 
 /**
@@ -54,6 +60,7 @@ export async function buildApp({
   db,
   logger,
   metrics,
+  tracing,
 }: AppOptions): Promise<FastifyInstance> {
   const app = fastify({
     ...(logger && { loggerInstance: logger }),
@@ -77,6 +84,7 @@ export async function buildApp({
     },
   });
 
+  if (tracing) await app.register(tracing);
   readQueryIntegers(app);
   await app.register(requestIdPlugin);
   await app.register(securityPlugin);

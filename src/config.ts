@@ -86,6 +86,13 @@ export const Environment = Type.Object({
         'Where `GET /metrics` answers. Unset: on `PORT`. A number: on that port alone. `off`: nowhere, and nothing is counted.',
     }),
   ),
+  OTEL_EXPORTER_OTLP_ENDPOINT: Type.Optional(
+    Type.String({
+      pattern: '^https?://.+',
+      description:
+        'Where traces are sent (OTLP over HTTP, such as `http://localhost:4318`), and with it the other variables of OpenTelemetry. Unset: nothing is traced.',
+    }),
+  ),
   LOG_LEVEL: Type.Union(
     LOG_LEVELS.map((level) => Type.Literal(level)),
     { default: 'info', description: 'The least severe log lines to write (pino).' },
@@ -118,6 +125,7 @@ export interface Config {
   readonly token: Omit<TokenConfig, 'key'> & { readonly key: TokenConfig['key'] | null };
   /** null for the main port */
   readonly metricsPort: number | 'off' | null;
+  readonly traced: boolean;
   readonly logLevel: string;
 }
 
@@ -265,6 +273,7 @@ function toConfig(env: Static<typeof Environment>): Config {
       audience: env.JWT_AUDIENCE ?? null,
     },
     metricsPort: env.METRICS_PORT ?? null,
+    traced: env.OTEL_EXPORTER_OTLP_ENDPOINT !== undefined,
     logLevel: env.LOG_LEVEL,
   };
 }

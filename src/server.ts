@@ -11,6 +11,7 @@ import { migrate } from './db/migrate.js';
 import { createDemo, dataDirectory, developmentSecret, introduction } from './development.js';
 import { processMetrics } from './http/metrics.js';
 import { serializeError } from './http/request-log.js';
+import { startTracing } from './http/tracing.js';
 
 /** How long requests that were accepted may take once the process has been told to stop. */
 const DRAIN_MS = 10_000;
@@ -56,7 +57,15 @@ async function start(config: Config, onStop: (undo: () => Promise<unknown>) => v
     metricsPort === 'off'
       ? undefined
       : { registry: processMetrics(), served: metricsPort === null };
-  const app = await buildApp({ token, db, logger, ...(metrics && { metrics }) });
+  const tracing = config.traced ? await startTracing() : undefined;
+  if (tracing) onStop(() => tracing.stop());
+  const app = await buildApp({
+    token,
+    db,
+    logger,
+    ...(metrics && { metrics }),
+    ...(tracing && { tracing: tracing.plugin }),
+  });
   onStop(() => app.close());
   if (metrics && typeof metricsPort === 'number') {
     const metricsApp = await buildMetricsApp(metrics.registry, logger);

@@ -20,6 +20,7 @@ test('nothing has to be set for development', (t) => {
     },
     token: { key: null, issuer: null, audience: null },
     metricsPort: null,
+    traced: false,
     logLevel: 'info',
   });
   t.end();
@@ -40,6 +41,7 @@ test('every variable is read, and an empty one counts as unset', (t) => {
     DATABASE_PREPARE: 'false',
     MIGRATE_ON_START: 'false',
     METRICS_PORT: '9464',
+    OTEL_EXPORTER_OTLP_ENDPOINT: 'http://localhost:4318',
     LOG_LEVEL: 'warn',
   });
   t.same(config, {
@@ -60,6 +62,7 @@ test('every variable is read, and an empty one counts as unset', (t) => {
       audience: 'spaces',
     },
     metricsPort: 9464,
+    traced: true,
     logLevel: 'warn',
   });
   t.end();

@@ -46,10 +46,11 @@ export class RequestLog extends LogController {
   ): void {
     request.log.info(
       {
-        ...asked(request),
+        ...what(request),
         status: reply.statusCode,
         outcome: reply.problem ?? 'ok',
         milliseconds: Math.round(reply.elapsedTime * 1000) / 1000,
+        ...whose(request),
         ...(error && { err: error }),
       },
       'answered',
@@ -57,12 +58,16 @@ export class RequestLog extends LogController {
   }
 }
 
-/** What a request was about, and whose it was. */
-function asked(request: FastifyRequest) {
+function what(request: FastifyRequest) {
   return {
     method: request.method,
     path: request.url.split('?', 1)[0],
     route: request.routeOptions.url,
+  };
+}
+
+function whose(request: FastifyRequest) {
+  return {
     subject: subjectOf(request),
     namespace: parameter(request, 'slug'),
   };
@@ -86,7 +91,7 @@ export const requestIdPlugin = fp(
       next();
     });
     app.addHook('onRequestAbort', (request, next) => {
-      request.log.info({ ...asked(request), outcome: 'aborted' }, 'not answered');
+      request.log.info({ ...what(request), outcome: 'aborted', ...whose(request) }, 'not answered');
       next();
     });
     done();

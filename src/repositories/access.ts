@@ -4,6 +4,7 @@ import type { Database } from '../db/client.js';
 import { translate, wasRolledBack } from '../db/errors.js';
 import { memberRole, members } from '../db/schema/members.js';
 import { namespaces } from '../db/schema/namespaces.js';
+import { inSpan } from '../db/tracing.js';
 import { isSlug } from '../slug.js';
 
 export type Role = (typeof memberRole.enumValues)[number];
@@ -78,6 +79,7 @@ export interface PageOf<Item> {
 }
 
 interface Statement<Row> {
+  getQuery(): { sql: string };
   execute(values: Record<string, unknown>): Promise<Row[]>;
 }
 
@@ -95,7 +97,7 @@ const ATTEMPTS = 5;
 export async function runAll<Row>(statement: Statement<Row>, values: Values): Promise<Row[]> {
   for (let attempt = 1; ; attempt += 1) {
     try {
-      return await statement.execute(values);
+      return await inSpan(statement, () => statement.execute(values));
     } catch (error) {
       if (attempt === ATTEMPTS || !wasRolledBack(error)) throw translate(error, values.slug ?? '');
     }

@@ -141,5 +141,5 @@ test('a request whose caller goes away makes its line too', async (t) => {
   await arrived;
   socket.destroy();
   while (!text().includes('"not answered"')) await fetch(`http://127.0.0.1:${port}/livez`);
-  t.match(text(), /"namespace":"acme","outcome":"aborted".*"not answered"/);
+  t.match(text(), /"outcome":"aborted".*"namespace":"acme".*"not answered"/);
 });
