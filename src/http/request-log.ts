@@ -46,11 +46,15 @@ export class RequestLog extends LogController {
   ): void {
     request.log.info(
       {
-        ...what(request),
+        // One literal: to put it together from parts took four times as long.
+        method: request.method,
+        path: pathOf(request),
+        route: request.routeOptions.url,
         status: reply.statusCode,
         outcome: reply.problem ?? 'ok',
         milliseconds: Math.round(reply.elapsedTime * 1000) / 1000,
-        ...whose(request),
+        subject: subjectOf(request),
+        namespace: parameter(request, 'slug'),
         ...(error && { err: error }),
       },
       'answered',
@@ -58,19 +62,8 @@ export class RequestLog extends LogController {
   }
 }
 
-function what(request: FastifyRequest) {
-  return {
-    method: request.method,
-    path: request.url.split('?', 1)[0],
-    route: request.routeOptions.url,
-  };
-}
-
-function whose(request: FastifyRequest) {
-  return {
-    subject: subjectOf(request),
-    namespace: parameter(request, 'slug'),
-  };
+function pathOf({ url }: FastifyRequest): string | undefined {
+  return url.split('?', 1)[0];
 }
 
 /** @returns a parameter of the path; routes have some, or none */
@@ -91,7 +84,17 @@ export const requestIdPlugin = fp(
       next();
     });
     app.addHook('onRequestAbort', (request, next) => {
-      request.log.info({ ...what(request), outcome: 'aborted', ...whose(request) }, 'not answered');
+      request.log.info(
+        {
+          method: request.method,
+          path: pathOf(request),
+          route: request.routeOptions.url,
+          outcome: 'aborted',
+          subject: subjectOf(request),
+          namespace: parameter(request, 'slug'),
+        },
+        'not answered',
+      );
       next();
     });
     done();
