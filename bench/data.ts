@@ -11,8 +11,11 @@ export const SUBJECT = 'bench';
 /** The namespaces that creates are spread over. */
 export const SPREAD = 100;
 
+/** The namespace that bare SQL inserts into, past the counters. */
+export const BARE = 'bare';
+
 /**
- * Fills a migrated database: a namespace of each size, and `SPREAD` empty ones, `spread-0` and on.
+ * Fills a migrated database: a namespace of each size, `SPREAD` empty ones, `spread-0` and on, and `BARE`.
  * Their spaces are inserted as they would come in, those of one namespace between those of others.
  *
  * @param scale 1 for the sizes as they are, less for a quick run
@@ -20,7 +23,7 @@ export const SPREAD = 100;
 export async function fill(url: string, scale: number): Promise<void> {
   const sql = postgres(url, { max: 1, onnotice: () => undefined });
   const members = Object.entries(sizes);
-  for (const [slug] of members) await insertNamespace(sql, slug);
+  for (const slug of [BARE, ...Object.keys(sizes)]) await insertNamespace(sql, slug);
   for (let index = 0; index < SPREAD; index += 1) await insertNamespace(sql, `spread-${index}`);
 
   for (const [slug, size] of members) {

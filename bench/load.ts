@@ -10,9 +10,18 @@ export interface Load {
   token: string;
   seconds: number;
   connections: number;
-  /** a POST with a name of its own each time, spread over the namespaces `spread-0` and on */
-  create?: { namespaces: number };
+  /** what is sent instead of a GET; `url` is only where to */
+  write?: Write;
 }
+
+export type Write =
+  /** a name of its own each time, spread over as many of the namespaces `spread-0` and on */
+  | { kind: 'create'; namespaces: number }
+  /** the description of one after another of the first `UPDATED` spaces of a namespace */
+  | { kind: 'update'; namespace: string };
+
+/** How many spaces updates go round in. */
+export const UPDATED = 50;
 
 export interface Result {
   requests: number;
@@ -23,14 +32,16 @@ export interface Result {
   failures: number;
 }
 
-const wrkInstalled = (() => {
+export function isInstalled(program: string): boolean {
   try {
-    execFileSync('which', ['wrk']);
+    execFileSync('which', [program]);
     return true;
   } catch {
     return false;
   }
-})();
+}
+
+const wrkInstalled = isInstalled('wrk');
 
 /** What makes the load: wrk, which costs the least, where it is installed. */
 export const generator = wrkInstalled ? 'wrk' : 'autocannon';
@@ -40,22 +51,37 @@ export function run(load: Load): Promise<Result> {
   return wrkInstalled ? runWrk(load) : runAutocannon(load);
 }
 
+/** A Lua expression, with `n` counting, for the path of a write; the same in JavaScript below. */
+function luaPath(write: Write): string {
+  return write.kind === 'create'
+    ? `'/namespaces/spread-' .. (n % ${write.namespaces}) .. '/spaces'`
+    : `'/namespaces/${write.namespace}/projects/space-' .. (n % ${UPDATED} + 1)`;
+}
+
+function path(write: Write, n: number): string {
+  return write.kind === 'create'
+    ? `/namespaces/spread-${n % write.namespaces}/spaces`
+    : `/namespaces/${write.namespace}/projects/space-${(n % UPDATED) + 1}`;
+}
+
+const methods = { create: 'POST', update: 'PATCH' } as const;
+const fields = { create: 'name', update: 'description' } as const;
+
 /** Names are told apart by the clock and a counter, so that no two creates meet. */
-const createScript = (namespaces: number) => `
+const luaScript = (write: Write) => `
 local n, stamp = 0, tostring({}):gsub('%W', '')
 request = function()
   n = n + 1
-  local path = ${namespaces > 1 ? `'/namespaces/spread-' .. (n % ${namespaces}) .. '/spaces'` : "'/namespaces/spread-0/spaces'"}
-  local body = '{"name":"Space ' .. os.time() .. stamp .. n .. '","tags":["robotics"]}'
-  return wrk.format('POST', path, nil, body)
+  local body = '{"${fields[write.kind]}":"Space ' .. os.time() .. stamp .. n .. '","tags":["robotics"]}'
+  return wrk.format('${methods[write.kind]}', ${luaPath(write)}, nil, body)
 end`;
 
-async function runWrk({ url, token, seconds, connections, create }: Load): Promise<Result> {
+async function runWrk({ url, token, seconds, connections, write }: Load): Promise<Result> {
   const args = ['-t1', `-c${connections}`, `-d${seconds}s`, '--latency', '--timeout', '10s'];
   args.push('-H', `authorization: Bearer ${token}`);
-  if (create) {
-    const script = join(await mkdtemp(join(tmpdir(), 'spaces-bench-')), 'create.lua');
-    await writeFile(script, createScript(create.namespaces));
+  if (write) {
+    const script = join(await mkdtemp(join(tmpdir(), 'spaces-bench-')), 'write.lua');
+    await writeFile(script, luaScript(write));
     args.push('-H', 'content-type: application/json', '-s', script);
   }
   const { stdout } = await promisify(execFile)('wrk', [...args, url]);
@@ -75,22 +101,22 @@ async function runWrk({ url, token, seconds, connections, create }: Load): Promi
   };
 }
 
-async function runAutocannon({ url, token, seconds, connections, create }: Load): Promise<Result> {
+async function runAutocannon({ url, token, seconds, connections, write }: Load): Promise<Result> {
   let n = 0;
   const result = await autocannon({
     url,
     connections,
     duration: seconds,
     headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
-    ...(create && {
+    ...(write && {
       requests: [
         {
-          method: 'POST' as const,
+          method: methods[write.kind],
           setupRequest: (request) => {
             n += 1;
-            const body = JSON.stringify({ name: `Space ${Date.now()} ${n}`, tags: ['robotics'] });
-            const path = `/namespaces/spread-${create.namespaces > 1 ? n % create.namespaces : 0}/spaces`;
-            return { ...request, path, body };
+            const text = `Space ${Date.now()} ${n}`;
+            const body = JSON.stringify({ [fields[write.kind]]: text, tags: ['robotics'] });
+            return { ...request, path: path(write, n), body };
           },
         },
       ],

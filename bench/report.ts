@@ -64,7 +64,7 @@ function markdown({ date, machine, commit, startMs, tables, wrongTotals, memory 
       'List of 50, warm, 32 connections': list,
       'First page by size of the namespace': bySize,
       'Page of the largest namespace, 2 connections': tables.byDepth,
-      'Creates, 32 connections': writes,
+      'Writes, 32 connections': writes,
     }).flatMap(([title, rows]) => [`### ${title}`, '', ...table(rows), '']),
     '| ratio | |',
     '|---|---|',
@@ -85,18 +85,24 @@ function markdown({ date, machine, commit, startMs, tables, wrongTotals, memory 
 }
 
 function table(rows: Record<string, Measurement>): string[] {
-  const round = (value: number) => Math.round(value).toLocaleString('en');
+  const figure = (value: number, digits = 0) =>
+    Number.isNaN(value)
+      ? ''
+      : value.toLocaleString('en', {
+          minimumFractionDigits: digits,
+          maximumFractionDigits: digits,
+        });
   return [
     '| | requests/s | p50 ms | p99 ms | Node µs | PostgreSQL µs | failures |',
     '|---|--:|--:|--:|--:|--:|--:|',
     ...Object.entries(rows).map(([name, m]) =>
       [
         `| ${name}`,
-        round(m.requestsPerSecond),
-        m.p50Ms.toFixed(1),
-        m.p99Ms.toFixed(1),
-        round(m.nodeMicroseconds),
-        round(m.postgresMicroseconds),
+        figure(m.requestsPerSecond),
+        figure(m.p50Ms, 1),
+        figure(m.p99Ms, 1),
+        figure(m.nodeMicroseconds),
+        figure(m.postgresMicroseconds),
         `${m.failures} |`,
       ].join(' | '),
     ),
@@ -110,7 +116,7 @@ function chart({ tables, date, machine }: Report): string {
   const groups = Object.entries({
     'List of 50': tables.list,
     'First page by size': tables.bySize,
-    Creates: tables.writes,
+    Writes: tables.writes,
   });
   const bars: string[] = [];
   let y = 40;

@@ -12,8 +12,9 @@ import postgres from 'postgres';
 import { startEmbeddedPostgres } from '../src/db/embedded.js';
 import { migrate } from '../src/db/migrate.js';
 import { signToken } from '../src/token.js';
-import { fill, type NamespaceName, sizes, SPREAD, SUBJECT } from './data.js';
-import { generator, type Load, type Result, run } from './load.js';
+import { BARE, fill, type NamespaceName, sizes, SPREAD, SUBJECT } from './data.js';
+import { generator, type Load, type Result, run, type Write } from './load.js';
+import { type BareStatement, pgbenchInstalled, runPgbench } from './pgbench.js';
 import {
   type Contender,
   cpuSeconds,
@@ -25,10 +26,13 @@ import { type Measurement, median, writeReport } from './report.js';
 
 const quick = process.argv.includes('--quick');
 const plan = quick
-  ? { scale: 0.1, rounds: 3, seconds: 2, requests: [1e4, 2e4] }
-  : { scale: 1, rounds: 7, seconds: 4, requests: [1e5, 1e6] };
+  ? { scale: 0.1, rounds: 2, seconds: 1, requests: [1e4, 2e4], memorySeconds: 2 }
+  : { scale: 1, rounds: 5, seconds: 4, requests: [1e5, 1e6], memorySeconds: 10 };
 
 const CONNECTIONS = 32;
+
+/** The connections of the service to PostgreSQL, and of pgbench. */
+const POOL = 10;
 const SECRET = 'a secret that is only used by the benchmark';
 
 function progress(words: string): void {
@@ -56,6 +60,7 @@ try {
     JWT_SECRET: SECRET,
     NODE_ENV: 'production',
     MIGRATE_ON_START: 'false',
+    DATABASE_POOL_MAX: String(POOL),
   };
   const start = async (name: string, args: string[]) => {
     const contender = await startContender(name, args, env);
@@ -143,18 +148,28 @@ try {
     ),
   );
 
-  const create = (namespaces: number, connections = CONNECTIONS) =>
-    measure(service, '/namespaces/spread-0/spaces', { create: { namespaces }, connections });
-  const writes = await compare('create', {
-    'into one namespace': () => create(1),
-    [`into ${SPREAD} namespaces`]: () => create(SPREAD),
+  const write = (contender: Contender, write: Write) => () => measure(contender, '/', { write });
+  const bare = (statement: BareStatement) => async () => ({
+    ...(await runPgbench(server.url, statement, plan.seconds, POOL)),
+    // Its connections have gone when it ends, and with them what they used.
+    nodeMicroseconds: NaN,
+    postgresMicroseconds: NaN,
+  });
+  const writes = await compare('writes', {
+    'creates into one namespace': write(service, { kind: 'create', namespaces: 1 }),
+    [`creates into ${SPREAD} namespaces`]: write(service, { kind: 'create', namespaces: SPREAD }),
+    updates: write(service, { kind: 'update', namespace: '1k' }),
+    ...(pgbenchInstalled && {
+      'bare insert (pgbench)': bare('insert'),
+      'bare update (pgbench)': bare('update'),
+    }),
   });
 
   progress('counters against counts');
   const sql = postgres(server.url, { max: 1 });
   const [wrong] = await sql`
     select count(*)::int as namespaces from namespaces n
-    where (select coalesce(sum(active), 0) from space_counters c where c.namespace_id = n.id)
+    where slug <> ${BARE} and (select coalesce(sum(active), 0) from space_counters c where c.namespace_id = n.id)
       <> (select count(*) from spaces s where s.namespace_id = n.id and s.deleted_at is null)`;
   await sql.end();
 
@@ -162,7 +177,9 @@ try {
   let sent = 0;
   for (const requests of plan.requests) {
     while (sent < requests) {
-      const { requests: more }: Result = await measure(service, listOf('fifty'), { seconds: 10 });
+      const { requests: more }: Result = await measure(service, listOf('fifty'), {
+        seconds: plan.memorySeconds,
+      });
       sent += more;
       progress(`memory: ${sent} of ${requests} requests`);
     }

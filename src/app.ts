@@ -5,17 +5,26 @@ import fastify, {
   type FastifyPluginAsync,
 } from 'fastify';
 import type { Registry } from 'prom-client';
-import type { TokenConfig } from './config.js';
+import type { RateLimitConfig, TokenConfig } from './config.js';
 import type { Database } from './db/client.js';
 import { ServiceError } from './errors.js';
+import { admissionPlugin } from './http/admission.js';
 import { authPlugin } from './http/auth.js';
 import { BODY_LIMIT, bodyPlugin } from './http/body.js';
+import {
+  type ConnectionLimits,
+  connectionLimits,
+  connectionOptions,
+  connectionsPlugin,
+} from './http/connections.js';
+import { drainPlugin } from './http/drain.js';
 import { healthPlugin } from './http/health.js';
-import { metricsPlugin, type PoolStats, serveMetrics } from './http/metrics.js';
+import { metricsPlugin, serveMetrics } from './http/metrics.js';
 import { membersPlugin } from './http/members/plugin.js';
 import { namespacesPlugin } from './http/namespaces/plugin.js';
 import { openapiPlugin } from './http/openapi.js';
 import { problemPlugin, sendProblem } from './http/problem.js';
+import { rateLimitPlugin } from './http/rate-limit.js';
 import {
   auditPlugin,
   REQUEST_ID,
@@ -34,6 +43,15 @@ import { spacesRepository } from './repositories/spaces.js';
 /** All that Node takes of a request's head: what cannot exist is the handlers' to say. */
 const MAX_PARAM_LENGTH = maxHeaderSize;
 
+/**
+ * How many requests are at the database at once, for each of its connections: enough that the next
+ * statement is there when one is done, few enough that none waits long behind others.
+ */
+const REQUESTS_PER_CONNECTION = 4;
+
+/** As many as there are connections: a caller who waits does not send the next request. */
+const QUEUE_MAX = 10_000;
+
 export interface AppOptions {
   token: TokenConfig;
   /** the caller's to close */
@@ -45,10 +63,15 @@ export interface AppOptions {
     registry: Registry;
     /** whether this application also serves them, as `GET /metrics` */
     served: boolean;
-    poolStats?: () => PoolStats;
   };
   /** nothing is traced without one */
   tracing?: FastifyPluginAsync;
+  /** how many requests wait for the database */
+  queueMax?: number;
+  /** requests of one subject are not limited without one */
+  rateLimit?: RateLimitConfig | null;
+  /** instead of the usual ones */
+  connections?: Partial<ConnectionLimits>;
 }
 
 /**
@@ -61,12 +84,19 @@ export async function buildApp({
   logger,
   metrics,
   tracing,
+  queueMax = QUEUE_MAX,
+  rateLimit = null,
+  connections,
 }: AppOptions): Promise<FastifyInstance> {
+  const limits = { ...connectionLimits, ...connections };
   const app = fastify({
     ...(logger && { loggerInstance: logger }),
     ajv: { customOptions: ajvOptions },
     schemaController: { compilersFactory: { buildValidator: validatorFactory() } },
     bodyLimit: BODY_LIMIT,
+    ...connectionOptions(limits),
+    // What still comes on connections that are open while the process drains is answered.
+    return503OnClosing: false,
     routerOptions: { maxParamLength: MAX_PARAM_LENGTH },
     logController: new RequestLog(),
     requestIdHeader: false,
@@ -89,7 +119,11 @@ export async function buildApp({
   await app.register(requestIdPlugin);
   await app.register(securityPlugin);
   await app.register(problemPlugin);
-  if (metrics) await app.register(metricsPlugin, metrics);
+  const admission = { active: 0, waiting: 0, refused: 0 };
+  app.decorate('admission', admission);
+  if (metrics) await app.register(metricsPlugin, { ...metrics, admission });
+  await app.register(connectionsPlugin, limits);
+  await app.register(drainPlugin);
   await app.register(bodyPlugin);
   await app.register(openapiPlugin);
   await app.register(healthPlugin, { db });
@@ -98,7 +132,13 @@ export async function buildApp({
   const resolveNamespace = namespaceResolver(db);
   await app.register(async (guarded) => {
     await guarded.register(auditPlugin);
+    await guarded.register(admissionPlugin, {
+      places: db.$client.options.max * REQUESTS_PER_CONNECTION,
+      queueMax,
+      admission,
+    });
     await guarded.register(authPlugin, token);
+    if (rateLimit) await guarded.register(rateLimitPlugin, rateLimit);
     await guarded.register(namespacesPlugin, {
       namespaces: namespacesRepository(db, resolveNamespace),
     });

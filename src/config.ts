@@ -69,8 +69,16 @@ export const Environment = Type.Object({
   DATABASE_STATEMENT_TIMEOUT_MS: Type.Integer({
     minimum: 1,
     maximum: 600_000,
-    default: 5000,
-    description: 'PostgreSQL ends a statement that runs longer, in milliseconds.',
+    default: 1000,
+    description:
+      'PostgreSQL ends a statement that runs longer, in milliseconds; one without an answer a quarter of a second later is given up.',
+  }),
+  DATABASE_QUEUE_MAX: Type.Integer({
+    minimum: 0,
+    maximum: 100_000,
+    default: 10_000,
+    description:
+      'The most requests that wait for the database, each at most half a second; more are 503 at once.',
   }),
   DATABASE_PREPARE: Type.Boolean({
     default: true,
@@ -93,6 +101,27 @@ export const Environment = Type.Object({
         'Where traces are sent (OTLP over HTTP, such as `http://localhost:4318`), and with it the other variables of OpenTelemetry. Unset: nothing is traced.',
     }),
   ),
+  SHUTDOWN_DELAY_MS: Type.Integer({
+    minimum: 0,
+    maximum: 600_000,
+    default: 1000,
+    description:
+      'In production, how long a process that was told to stop still accepts requests while `/readyz` is 503, so that load balancers turn away first, in milliseconds.',
+  }),
+  RATE_LIMIT_MAX: Type.Optional(
+    Type.Integer({
+      minimum: 1,
+      maximum: 1_000_000_000,
+      description: 'The most requests a minute of one token subject. Unset: no limit.',
+    }),
+  ),
+  RATE_LIMIT_REDIS_URL: Type.Optional(
+    Type.String({
+      pattern: '^rediss?://.+',
+      description:
+        'Where replicas count together. Unset: each counts on its own. While it cannot be reached nothing is limited.',
+    }),
+  ),
   LOG_LEVEL: Type.Union(
     LOG_LEVELS.map((level) => Type.Literal(level)),
     { default: 'info', description: 'The least severe log lines to write (pino).' },
@@ -108,6 +137,13 @@ export interface TokenConfig {
   readonly audience: string | null;
 }
 
+export interface RateLimitConfig {
+  /** the most requests a minute of one subject */
+  readonly max: number;
+  /** where replicas count together, null where each counts on its own */
+  readonly redisUrl: string | null;
+}
+
 /** What `Environment` says, in the form the service uses it; null where nothing was set. */
 export interface Config {
   readonly production: boolean;
@@ -119,6 +155,7 @@ export interface Config {
     readonly urlFile: string | null;
     readonly poolMax: number;
     readonly statementTimeoutMs: number;
+    readonly queueMax: number;
     readonly prepare: boolean;
     readonly migrateOnStart: boolean;
   };
@@ -126,6 +163,9 @@ export interface Config {
   /** null for the main port */
   readonly metricsPort: number | 'off' | null;
   readonly traced: boolean;
+  readonly shutdownDelayMs: number;
+  /** null where nothing is limited */
+  readonly rateLimit: RateLimitConfig | null;
   readonly logLevel: string;
 }
 
@@ -250,6 +290,9 @@ function inconsistencies(env: NodeJS.ProcessEnv): string[] {
   if (JWT_SECRET && isShort(JWT_SECRET)) {
     found.push(`JWT_SECRET must have at least ${MINIMUM_SECRET_BYTES} bytes.`);
   }
+  if (env['RATE_LIMIT_REDIS_URL'] && !env['RATE_LIMIT_MAX']) {
+    found.push('RATE_LIMIT_REDIS_URL needs RATE_LIMIT_MAX.');
+  }
   return found;
 }
 
@@ -263,6 +306,7 @@ function toConfig(env: Static<typeof Environment>): Config {
       urlFile: env.DATABASE_URL_FILE ?? null,
       poolMax: env.DATABASE_POOL_MAX,
       statementTimeoutMs: env.DATABASE_STATEMENT_TIMEOUT_MS,
+      queueMax: env.DATABASE_QUEUE_MAX,
       prepare: env.DATABASE_PREPARE,
       migrateOnStart: env.MIGRATE_ON_START,
     },
@@ -274,6 +318,11 @@ function toConfig(env: Static<typeof Environment>): Config {
     },
     metricsPort: env.METRICS_PORT ?? null,
     traced: env.OTEL_EXPORTER_OTLP_ENDPOINT !== undefined,
+    shutdownDelayMs: env.NODE_ENV === 'production' ? env.SHUTDOWN_DELAY_MS : 0,
+    rateLimit:
+      env.RATE_LIMIT_MAX === undefined
+        ? null
+        : { max: env.RATE_LIMIT_MAX, redisUrl: env.RATE_LIMIT_REDIS_URL ?? null },
     logLevel: env.LOG_LEVEL,
   };
 }

@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { join, resolve } from 'node:path';
 import type { TokenConfig } from './config.js';
 import type { Database } from './db/client.js';
 import { namespaceResolver } from './repositories/access.js';
@@ -9,8 +8,11 @@ import { namespacesRepository } from './repositories/namespaces.js';
 import { spacesRepository } from './repositories/spaces.js';
 import { signToken } from './token.js';
 
-/** Where development keeps its database and its secret. Nothing in production is read from it. */
-export const dataDirectory = fileURLToPath(new URL('../.data', import.meta.url));
+/**
+ * Where development keeps its database and its secret: below the folder it is started in, which with
+ * npm is the checkout. Nothing in production is read from it.
+ */
+export const dataDirectory = resolve('.data');
 
 /** The caller of the demo data and of the token that the start prints. */
 const developer = { subject: 'developer', admin: false };
@@ -40,14 +42,15 @@ export async function createDemo(db: Database): Promise<void> {
   const namespaces = namespacesRepository(db, resolveNamespace);
   const [existing] = await db.execute('select from namespaces limit 1');
   if (existing) return;
-  await namespaces.create(developer, { slug: DEMO, name: 'Demo team', metadata: null });
-  await spacesRepository(db, resolveNamespace).create(developer, DEMO, {
+  await namespaces.create(developer, { slug: DEMO, name: 'Demo team', metadata: null }, null);
+  const space = {
     name: 'Robotics Lab',
     slug: 'robotics-lab',
     description: 'Main robotics project',
     tags: ['robotics'],
     metadata: null,
-  });
+  };
+  await spacesRepository(db, resolveNamespace).create(developer, DEMO, space, null);
 }
 
 /**

@@ -20,10 +20,23 @@ export const problems = {
   member_not_found: { status: 404, title: 'Member not found' },
   slug_conflict: { status: 409, title: 'The slug is taken' },
   last_owner: { status: 409, title: 'A namespace keeps at least one owner' },
+  request_timeout: { status: 408, title: 'The request did not arrive in time' },
+  idempotency_key_in_use: {
+    status: 409,
+    title: 'A request with this Idempotency-Key is still being answered',
+  },
+  precondition_failed: { status: 412, title: 'The resource has changed meanwhile' },
   body_too_large: { status: 413, title: 'The body is too large' },
   unsupported_media_type: { status: 415, title: 'The content type is not supported' },
+  idempotency_key_reused: {
+    status: 422,
+    title: 'The Idempotency-Key belongs to another request',
+  },
+  rate_limited: { status: 429, title: 'The subject of the token sends too many requests' },
+  headers_too_large: { status: 431, title: 'The headers are too large' },
   internal_error: { status: 500, title: 'Something went wrong on our side' },
   unavailable: { status: 503, title: 'The service cannot answer right now' },
+  overloaded: { status: 503, title: 'More requests have come than can be answered in time' },
 } as const satisfies Record<string, { status: number; title: string }>;
 
 export type ProblemCode = keyof typeof problems;

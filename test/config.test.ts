@@ -14,13 +14,16 @@ test('nothing has to be set for development', (t) => {
       url: null,
       urlFile: null,
       poolMax: 10,
-      statementTimeoutMs: 5000,
+      statementTimeoutMs: 1000,
+      queueMax: 10_000,
       prepare: true,
       migrateOnStart: true,
     },
     token: { key: null, issuer: null, audience: null },
     metricsPort: null,
     traced: false,
+    shutdownDelayMs: 0,
+    rateLimit: null,
     logLevel: 'info',
   });
   t.end();
@@ -39,9 +42,13 @@ test('every variable is read, and an empty one counts as unset', (t) => {
     DATABASE_POOL_MAX: '4',
     DATABASE_STATEMENT_TIMEOUT_MS: '250',
     DATABASE_PREPARE: 'false',
+    DATABASE_QUEUE_MAX: '50',
     MIGRATE_ON_START: 'false',
     METRICS_PORT: '9464',
     OTEL_EXPORTER_OTLP_ENDPOINT: 'http://localhost:4318',
+    SHUTDOWN_DELAY_MS: '3000',
+    RATE_LIMIT_MAX: '600',
+    RATE_LIMIT_REDIS_URL: 'redis://redis:6379',
     LOG_LEVEL: 'warn',
   });
   t.same(config, {
@@ -53,6 +60,7 @@ test('every variable is read, and an empty one counts as unset', (t) => {
       urlFile: null,
       poolMax: 4,
       statementTimeoutMs: 250,
+      queueMax: 50,
       prepare: false,
       migrateOnStart: false,
     },
@@ -63,6 +71,8 @@ test('every variable is read, and an empty one counts as unset', (t) => {
     },
     metricsPort: 9464,
     traced: true,
+    shutdownDelayMs: 3000,
+    rateLimit: { max: 600, redisUrl: 'redis://redis:6379' },
     logLevel: 'warn',
   });
   t.end();
@@ -77,6 +87,10 @@ test('one message names everything that is wrong and repeats no value', (t) => {
     DATABASE_POOL_MAX: '0',
     DATABASE_STATEMENT_TIMEOUT_MS: '1.5',
     DATABASE_PREPARE: 'yes',
+    DATABASE_QUEUE_MAX: '-1',
+    SHUTDOWN_DELAY_MS: '1s',
+    RATE_LIMIT_MAX: '0',
+    RATE_LIMIT_REDIS_URL: 'hidden',
     MIGRATE_ON_START: '1',
     METRICS_PORT: 'on',
     LOG_LEVEL: 'loud',
@@ -89,6 +103,14 @@ test('one message names everything that is wrong and repeats no value', (t) => {
     for (const name of Object.keys(wrong)) t.ok(message.includes(name), name);
     t.notOk(message.includes('hidden'));
   }
+  t.end();
+});
+
+test('a place to count needs something to count', (t) => {
+  t.throws(
+    () => loadConfig({ RATE_LIMIT_REDIS_URL: 'redis://redis' }),
+    /RATE_LIMIT_REDIS_URL needs RATE_LIMIT_MAX/,
+  );
   t.end();
 });
 

@@ -22,7 +22,15 @@ test('an operation that declares too little is found', (t) => {
           summary: 'Make a thing',
           tags: ['things'],
           security: [{ bearerAuth: [] }],
-          parameters: [],
+          parameters: [
+            {
+              name: 'many',
+              in: 'query',
+              description: 'How many',
+              required: true,
+              schema: { type: 'integer', default: 1 },
+            },
+          ],
           requestBody: { content: { 'application/json': { schema: { type: 'object' } } } },
           responses: {
             201: { description: 'Made', content: { 'application/json': { schema: {} } } },
@@ -41,6 +49,7 @@ test('an operation that declares too little is found', (t) => {
     'get /things/{id}: parameter id has no description',
     'get /things/{id}: parameter id has no type',
     'post /things/{id}: path parameter id is not declared',
+    'post /things/{id}: parameter many needs no default',
     'post /things/{id}: the body is not a named schema',
     'post /things/{id}: 201 is not a named schema',
     'post /things/{id}: 404 has no description',
@@ -80,8 +89,10 @@ test('Swagger UI is served under a policy that works over plain http', async (t)
   const { send } = await startService(t);
   const { status, headers } = await send({ method: 'GET', path: '/docs/' });
   t.equal(status, 200);
-  t.match(headers['content-security-policy'], /script-src 'self'/);
-  t.notMatch(headers['content-security-policy'], /upgrade-insecure-requests/);
+  const policy = String(headers['content-security-policy']);
+  t.match(policy, /default-src 'self';/);
+  t.match(policy, /style-src 'self' 'unsafe-inline';/, 'for the style element it adds');
+  t.notMatch(policy, /script-src|https:|upgrade-insecure-requests/);
   const script = await send({ method: 'GET', path: '/docs/static/swagger-initializer.js' });
   t.match(script.text, /persistAuthorization/);
 });

@@ -1,7 +1,7 @@
 import { createServer } from 'node:net';
 import { test } from 'tap';
 import { signToken } from '../src/token.js';
-import { createDatabase } from './helpers/database.js';
+import { createDatabase, databaseUrl } from './helpers/database.js';
 import { startServer } from './helpers/process.js';
 
 const SECRET = 'a secret that is only used by the tests';
@@ -27,7 +27,8 @@ test('the server answers, logs no token, and a signal ends it cleanly', async (t
 
 test('the introduction prints a token and calls that work', async (t) => {
   const DATABASE_URL = await createDatabase(t);
-  const server = startServer(t, { DATABASE_URL, JWT_SECRET: SECRET, PORT: '0' });
+  const claims = { JWT_ISSUER: 'https://issuer.test', JWT_AUDIENCE: 'spaces' };
+  const server = startServer(t, { DATABASE_URL, JWT_SECRET: SECRET, PORT: '0', ...claims });
   const [, token = ''] = await server.waitFor(/export TOKEN=(\S+)/);
   const [, origin = ''] = await server.waitFor(/API {9}(http:\S+)/);
   const answer = await fetch(`${origin}/namespaces`, {
@@ -35,6 +36,18 @@ test('the introduction prints a token and calls that work', async (t) => {
   });
   t.equal(answer.status, 200);
   t.equal(server.output().match(/curl /g)?.length, 3);
+  server.child.kill('SIGTERM');
+  t.equal(await server.ended, 0);
+});
+
+test('with the keys of an issuer it prints where tokens come from', async (t) => {
+  const DATABASE_URL = await createDatabase(t);
+  const JWT_JWKS_URL = 'http://127.0.0.1:1/jwks';
+  const server = startServer(t, { DATABASE_URL, JWT_JWKS_URL, PORT: '0' });
+  await server.waitFor(/Tokens come from the issuer whose keys are at http:\/\/127.0.0.1:1\/jwks/);
+  t.notMatch(server.output(), /TOKEN|curl/);
+  server.child.kill('SIGTERM');
+  t.equal(await server.ended, 0);
 });
 
 test('production prints no token', async (t) => {
@@ -61,6 +74,18 @@ test('a start that cannot be says why in one sentence', async (t) => {
       { DATABASE_URL: 'postgres://nobody@127.0.0.1:1/none' },
       /^The database of DATABASE_URL cannot be reached: .*$/m,
     ],
+    'a host that is none of ours': [
+      { DATABASE_URL, HOST: '192.0.2.1', PORT: '0' },
+      /^HOST is not an address of this machine: .*$/m,
+    ],
+    'a host that is not known': [
+      { DATABASE_URL, HOST: 'nowhere.invalid', PORT: '0' },
+      /^A host in DATABASE_URL or HOST is not known: .*$/m,
+    ],
+    'no such database': [
+      { DATABASE_URL: databaseUrl(DATABASE_URL, 'none') },
+      /^PostgreSQL refuses: database "none" does not exist$/m,
+    ],
     'wrong settings': [
       { PORT: 'http', LOG_LEVEL: 'loud' },
       /^The configuration is not valid\. PORT must be .* LOG_LEVEL must be .*$/m,
@@ -85,4 +110,12 @@ test('a second signal ends a drain at once', async (t) => {
   server.child.kill('SIGTERM');
   server.child.kill('SIGINT');
   t.not(await server.ended, null);
+});
+
+test('a crash ends the process', async (t) => {
+  const DATABASE_URL = await createDatabase(t);
+  const server = startServer(t, { DATABASE_URL, JWT_SECRET: SECRET, PORT: '0' });
+  await server.waitFor(/Server listening/);
+  server.child.kill('SIGSEGV');
+  t.equal(await server.ended, 'SIGSEGV');
 });

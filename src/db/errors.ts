@@ -29,6 +29,12 @@ const transientStates = [
   '57', // operator intervention: shutdown, crash, starting up, statement timeout
 ];
 
+/** How postgres.js and the system say that a connection ended while something was under way on it. */
+const cutOff = new Set(['CONNECTION_CLOSED', 'ECONNRESET', 'EPIPE']);
+
+/** SQLSTATEs that PostgreSQL ends a connection with: shutdown, crash, not yet recovered. */
+const endingStates = new Set(['57P01', '57P02', '57P03']);
+
 /** Violated unique indexes, by name, and what to tell the caller. */
 const uniqueIndexes: Record<string, (slug: string) => ServiceError> = {
   namespaces_slug_unique: (slug) =>
@@ -38,7 +44,16 @@ const uniqueIndexes: Record<string, (slug: string) => ServiceError> = {
       'slug_conflict',
       `Another space of this namespace has the slug "${slug}". Send another "slug".`,
     ),
+  idempotency_keys_namespace_id_subject_operation_key_pk: keyInUse,
 };
+
+/** @returns the problem of a request whose key another one holds that is still being answered */
+export function keyInUse(): ServiceError {
+  return new ServiceError(
+    'idempotency_key_in_use',
+    'An earlier request with this Idempotency-Key is still being answered. Repeat this one soon.',
+  );
+}
 
 const UNIQUE_VIOLATION = '23505';
 
@@ -61,6 +76,19 @@ export function wasRolledBack(error: unknown): boolean {
   return sqlState(error)?.startsWith('40') ?? false;
 }
 
+/** @returns whether the connection ended before there was an answer: it may have been carried out */
+export function wasCutOff(error: unknown): boolean {
+  const state = sqlState(error);
+  return state === null ? cutOff.has(failureCode(error) ?? '') : endingStates.has(state);
+}
+
+/** @returns what the driver or the system calls the failure */
+function failureCode(error: unknown): string | null {
+  const cause = driverError(error);
+  const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
+  return typeof code === 'string' ? code : null;
+}
+
 /**
  * Makes of a failed statement what the caller may know of it.
  *
@@ -77,8 +105,7 @@ export function translate(error: unknown, slug: string): unknown {
     if (transientStates.some((state) => cause.code.startsWith(state))) return unavailable(cause);
     return cause;
   }
-  const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
-  return typeof code === 'string' && connectionFailures.has(code) ? unavailable(cause) : cause;
+  return connectionFailures.has(failureCode(error) ?? '') ? unavailable(cause) : cause;
 }
 
 function unavailable(cause: unknown): ServiceError {

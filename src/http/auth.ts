@@ -1,5 +1,5 @@
 import jwt, { type Secret } from '@fastify/jwt';
-import type { FastifyRequest } from 'fastify';
+import type { FastifyRequest, FastifySchema } from 'fastify';
 import fp from 'fastify-plugin';
 import { decodeProtectedHeader } from 'jose';
 import { LRUCache } from 'lru-cache';
@@ -108,11 +108,15 @@ export const authPlugin = fp<TokenConfig>(
             'token_expired',
             'insufficient_scope',
             'malformed_request',
-            ...(route.schema?.querystring || route.schema?.body ? INPUT_PROBLEMS : []),
+            'request_timeout',
+            'rate_limited',
+            'headers_too_large',
+            ...(takesInput(route.schema) ? INPUT_PROBLEMS : []),
             ...(route.schema?.body ? BODY_PROBLEMS : []),
             ...problems,
             'internal_error',
             'unavailable',
+            'overloaded',
           ),
         },
       };
@@ -135,6 +139,10 @@ export const authPlugin = fp<TokenConfig>(
   },
   { name: 'auth', dependencies: ['problem'] },
 );
+
+function takesInput({ querystring, headers, body }: FastifySchema = {}): boolean {
+  return Boolean(querystring ?? headers ?? body);
+}
 
 const INPUT_PROBLEMS: ProblemCode[] = ['validation_failed'];
 const BODY_PROBLEMS: ProblemCode[] = ['malformed_body', 'body_too_large', 'unsupported_media_type'];

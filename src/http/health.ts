@@ -36,11 +36,13 @@ const plugin: FastifyPluginCallbackTypebox<{ db: Database }> = (app, { db }, don
       schema: {
         operationId: 'getReadiness',
         summary: 'Whether requests can be served: the database is reachable and migrated',
+        description: 'A process that was told to stop is not ready, and answers all the same.',
         tags: ['health'],
         response: { 200: ref(Health), ...problemResponses('internal_error', 'unavailable') },
       },
     },
     async () => {
+      if (app.draining) throw new ServiceError('unavailable', 'The process is about to stop.');
       const migrated = await isMigrated(db).catch((cause: unknown) => {
         throw new ServiceError('unavailable', 'The database cannot be reached.', { cause });
       });
@@ -55,4 +57,4 @@ const plugin: FastifyPluginCallbackTypebox<{ db: Database }> = (app, { db }, don
 };
 
 /** `/livez` looks at nothing but the process, `/readyz` at everything it needs. */
-export const healthPlugin = fp(plugin, { name: 'health', dependencies: ['problem'] });
+export const healthPlugin = fp(plugin, { name: 'health', dependencies: ['problem', 'drain'] });

@@ -1,19 +1,12 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
-
-/** How busy the way to the database is. */
-export interface PoolStats {
-  /** connections that a statement is running on, or that are held for a transaction */
-  inUse: number;
-  /** statements that wait for a connection */
-  queued: number;
-}
+import type { Admission } from './admission.js';
 
 export interface MetricsOptions {
   registry: Registry;
-  /** asked when metrics are read; nothing is said of the pool without it */
-  poolStats?: (() => PoolStats) | undefined;
+  /** read when the metrics are */
+  admission: Admission;
 }
 
 /** From half of what a list takes to the longest that a statement may, in seconds. */
@@ -39,7 +32,7 @@ export function processMetrics(): Registry {
  * statuses, problem codes; nothing that a caller sends becomes one.
  */
 export const metricsPlugin = fp<MetricsOptions>(
-  (app, { registry, poolStats }, done) => {
+  (app, { registry, admission }, done) => {
     const registers = [registry];
     const durations = new Histogram({
       name: 'http_request_duration_seconds',
@@ -56,20 +49,13 @@ export const metricsPlugin = fp<MetricsOptions>(
     });
     let inFlight = 0;
     gauge(registry, 'http_requests_in_flight', 'Requests not yet answered', () => inFlight);
-    if (poolStats) {
-      gauge(
-        registry,
-        'database_pool_in_use',
-        'Connections to PostgreSQL in use',
-        () => poolStats().inUse,
-      );
-      gauge(
-        registry,
-        'database_pool_queue',
-        'Statements that wait for a connection',
-        () => poolStats().queued,
-      );
-    }
+    gauge(registry, 'database_requests_active', 'Requests at the database', () => admission.active);
+    gauge(
+      registry,
+      'database_requests_waiting',
+      'Requests that wait for the database',
+      () => admission.waiting,
+    );
 
     // A look-up by route and status costs less than labels made for each request.
     const series = new Map<unknown, Map<number | string, Histogram.Internal<string>>>();

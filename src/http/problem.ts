@@ -34,7 +34,7 @@ export const Problem = Type.Object(
 );
 
 /** The media type of every error body (RFC 9457). */
-const PROBLEM_TYPE = 'application/problem+json';
+export const PROBLEM_TYPE = 'application/problem+json';
 
 const MAX_VIOLATIONS = 20;
 const RETRY_AFTER_SECONDS = 1;
@@ -75,7 +75,10 @@ export const problemPlugin = fp(
     app.decorateReply('problem', null);
     app.setErrorHandler<FastifyError>((error, request, reply) => {
       const failure = toServiceError(error);
-      if (problems[failure.code].status >= 500) request.log.error({ err: error });
+      // Overload is no fault of ours, and no time to write about each request.
+      if (problems[failure.code].status >= 500 && failure.code !== 'overloaded') {
+        request.log.error({ err: error });
+      }
       return sendProblem(request, reply, failure);
     });
     app.setNotFoundHandler((request, reply) =>
@@ -97,22 +100,37 @@ export const problemPlugin = fp(
 export function sendProblem(
   request: FastifyRequest,
   reply: FastifyReply,
-  { code, message, options }: ServiceError,
+  problem: ServiceError,
 ): FastifyReply {
-  const { status, title } = problems[code];
+  const { code, message } = problem;
+  const { status } = problems[code];
   reply.problem = code;
+  if (status === 401) void reply.header('www-authenticate', challenge(code, message));
+  if (status === 503 || code === 'idempotency_key_in_use') {
+    void reply.header('retry-after', RETRY_AFTER_SECONDS);
+  }
+  return reply
+    .code(status)
+    .type(PROBLEM_TYPE)
+    .send(problemBody(problem, request.url.split('?', 1).join('')));
+}
+
+/**
+ * @param instance the path of the request, empty where none could be read
+ * @returns the body as JSON
+ */
+export function problemBody({ code, message, options }: ServiceError, instance: string): string {
+  const { status, title } = problems[code];
   const body: Static<typeof Problem> = {
     type: `urn:problem:${code}`,
     title,
     status,
     detail: message,
-    instance: request.url.split('?', 1).join(''),
+    instance,
     code,
     ...(options.violations && { errors: options.violations }),
   };
-  if (status === 401) void reply.header('www-authenticate', challenge(code, message));
-  if (status === 503) void reply.header('retry-after', RETRY_AFTER_SECONDS);
-  return reply.code(status).type(PROBLEM_TYPE).send(JSON.stringify(body));
+  return JSON.stringify(body);
 }
 
 /** RFC 6750 §3: no error code where no token was sent. */
@@ -136,12 +154,18 @@ const fastifyErrors: Record<string, [ProblemCode, string]> = {
   ],
 };
 
+/** What the parts of a request are called, by Fastify's names for them. */
+const partNames: Record<string, string> = {
+  body: 'body',
+  headers: 'headers',
+  querystring: 'query string',
+};
+
 function toServiceError(error: FastifyError): ServiceError {
   if (error instanceof ServiceError) return error;
   if (error.validation) {
     const violations = error.validation.slice(0, MAX_VIOLATIONS).map(toViolation);
-    const where = error.validationContext === 'querystring' ? 'query string' : 'body';
-    return invalid(where, violations);
+    return invalid(partNames[error.validationContext ?? 'body'] ?? 'request', violations);
   }
   const known = fastifyErrors[error.code];
   if (known) return new ServiceError(...known);

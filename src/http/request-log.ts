@@ -117,6 +117,11 @@ export const auditPlugin = fp(
       if ([route.method].flat().every((method) => READS.has(method))) return;
       const operation = route.schema?.operationId;
       const audit: onSendHookHandler = (request, reply, payload, next) => {
+        // Nobody was asked who they are, and under overload each line counts.
+        if (reply.problem === 'overloaded') {
+          next(null, payload);
+          return;
+        }
         log.info(
           {
             reqId: request.id,
@@ -126,6 +131,7 @@ export const auditPlugin = fp(
             space: parameter(request, 'projectSlug'),
             member: parameter(request, 'subject'),
             created: reply.getHeader('location'),
+            replayed: reply.getHeader('idempotent-replayed'),
             status: reply.statusCode,
             outcome: reply.problem ?? 'ok',
           },

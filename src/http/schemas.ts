@@ -69,24 +69,33 @@ export const NamespaceParams = Type.Object({
   }),
 });
 
-/** What lists take: which page, and how many items on it. */
-export const PageQuery = Type.Object(
+const pageQuery = Type.Object(
   {
-    page: Type.Integer({
-      minimum: 1,
-      maximum: INT32_MAX,
-      default: 1,
-      description: 'Page number (1-based). A page past the end is empty.',
-    }),
-    pageSize: Type.Integer({
-      minimum: 1,
-      maximum: INT32_MAX,
-      default: 50,
-      description: `Items per page. More than ${PAGE_SIZE_MAX} are served as ${PAGE_SIZE_MAX}.`,
-    }),
+    page: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        maximum: INT32_MAX,
+        default: 1,
+        description: 'Page number (1-based). A page past the end is empty.',
+      }),
+    ),
+    pageSize: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        maximum: INT32_MAX,
+        default: 50,
+        description: `Items per page. More than ${PAGE_SIZE_MAX} are served as ${PAGE_SIZE_MAX}.`,
+      }),
+    ),
   },
   { additionalProperties: false },
 );
+
+/**
+ * What lists take: which page, and how many items on it. A client may leave either out; validation
+ * fills in the defaults.
+ */
+export const PageQuery = Type.Unsafe<Required<Static<typeof pageQuery>>>(pageQuery);
 
 /** The members that every list has beside its items. */
 export const pageProperties = {

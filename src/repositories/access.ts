@@ -1,7 +1,7 @@
 import { and, eq, isNotNull, isNull, type SQL, sql } from 'drizzle-orm';
 import { LRUCache } from 'lru-cache';
 import type { Database } from '../db/client.js';
-import { translate, wasRolledBack } from '../db/errors.js';
+import { translate, wasCutOff, wasRolledBack } from '../db/errors.js';
 import { memberRole, members } from '../db/schema/members.js';
 import { namespaces } from '../db/schema/namespaces.js';
 import { inSpan } from '../db/tracing.js';
@@ -78,7 +78,8 @@ export interface PageOf<Item> {
   total: number;
 }
 
-interface Statement<Row> {
+/** A prepared statement of Drizzle. */
+export interface Statement<Row> {
   getQuery(): { sql: string };
   execute(values: Record<string, unknown>): Promise<Row[]>;
 }
@@ -89,19 +90,13 @@ type Values = Record<string, unknown> & { slug?: string | null };
 const ATTEMPTS = 5;
 
 /**
- * Runs a prepared statement.
+ * Runs a prepared statement that may write.
  *
  * @param values its parameters; `slug`, where there is one, is the slug being written
  * @throws `ServiceError` where the failure has a meaning, otherwise the driver's error
  */
-export async function runAll<Row>(statement: Statement<Row>, values: Values): Promise<Row[]> {
-  for (let attempt = 1; ; attempt += 1) {
-    try {
-      return await inSpan(statement, () => statement.execute(values));
-    } catch (error) {
-      if (attempt === ATTEMPTS || !wasRolledBack(error)) throw translate(error, values.slug ?? '');
-    }
-  }
+export function runAll<Row>(statement: Statement<Row>, values: Values): Promise<Row[]> {
+  return execute(statement, values, false);
 }
 
 /** As `runAll`, for a statement that answers at most one row. */
@@ -109,7 +104,40 @@ export async function run<Row>(
   statement: Statement<Row>,
   values: Values,
 ): Promise<Row | undefined> {
-  return (await runAll(statement, values))[0];
+  return (await execute(statement, values, false))[0];
+}
+
+/**
+ * As `runAll`, for a statement that may be run twice, because it only reads or because it has its
+ * effect once: when it has lost its connection it is run once more.
+ */
+export function repeatAll<Row>(statement: Statement<Row>, values: Values): Promise<Row[]> {
+  return execute(statement, values, true);
+}
+
+/** As `repeatAll`, for a statement that answers at most one row. */
+export async function repeat<Row>(
+  statement: Statement<Row>,
+  values: Values,
+): Promise<Row | undefined> {
+  return (await execute(statement, values, true))[0];
+}
+
+async function execute<Row>(
+  statement: Statement<Row>,
+  values: Values,
+  repeatable: boolean,
+): Promise<Row[]> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await inSpan(statement, () => statement.execute(values));
+    } catch (error) {
+      const again = wasRolledBack(error)
+        ? attempt < ATTEMPTS
+        : repeatable && attempt === 1 && wasCutOff(error);
+      if (!again) throw translate(error, values.slug ?? '');
+    }
+  }
 }
 
 /** The condition of `access` for a namespace that the resolver found. */
@@ -164,7 +192,7 @@ export function namespaceResolver(db: Database) {
     let namespaceId = ids.get(slug);
     let row = namespaceId === undefined ? undefined : await query({ ...caller, namespaceId });
     if (!row) {
-      namespaceId = (await run(lookup, caller))?.id;
+      namespaceId = (await repeat(lookup, caller))?.id;
       if (namespaceId === undefined) {
         ids.delete(slug);
         return null;

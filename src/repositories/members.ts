@@ -13,10 +13,10 @@ import {
   type PageOf,
   param,
   type Principal,
+  repeatAll,
   type ResolveNamespace,
   type Role,
   run,
-  runAll,
 } from './access.js';
 
 const memberColumns = {
@@ -121,7 +121,7 @@ export function membersRepository(db: Database, resolveNamespace: ResolveNamespa
       page: Page,
     ): Promise<Outcome<PageOf<MemberRow>>> {
       const result = await resolveNamespace(principal, namespaceSlug, async (scope) => {
-        const rows = await runAll(listStatement, { ...scope, ...page });
+        const rows = await repeatAll(listStatement, { ...scope, ...page });
         const [first] = rows;
         return first && { ...first, items: rows.flatMap((row) => row.page ?? []) };
       });

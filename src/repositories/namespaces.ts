@@ -1,5 +1,5 @@
-import { and, asc, desc, eq, isNotNull, isNull, or, sql } from 'drizzle-orm';
-import { v7 as uuidv7 } from 'uuid';
+import { and, asc, desc, eq, isNotNull, isNull, or, type SQL, sql } from 'drizzle-orm';
+import { NIL, v7 as uuidv7 } from 'uuid';
 import type { Database } from '../db/client.js';
 import type { JsonObject } from '../db/schema/columns.js';
 import { members } from '../db/schema/members.js';
@@ -16,12 +16,29 @@ import {
   param,
   type Principal,
   principalParams,
+  repeat,
+  repeatAll,
   type ResolveNamespace,
   type Role,
   run,
-  runAll,
 } from './access.js';
+import {
+  type Answered,
+  type IdempotencyKey,
+  onceByKey,
+  recordOf,
+  runOnce,
+  wasUsedIn,
+} from './idempotency.js';
 import { spaceTotal } from './spaces.js';
+import {
+  type Expected,
+  expectVersion,
+  expectWritten,
+  hasVersion,
+  versionParam,
+  versionTag,
+} from './version.js';
 
 const namespaceColumns = {
   id: namespaces.id,
@@ -99,6 +116,29 @@ export function namespacesRepository(db: Database, resolveNamespace: ResolveName
     .select()
     .from(created)
     .prepare('namespace_create');
+  const onceCreated = onceByKey(db, always, namespaceColumns, recordOf(namespaceColumns));
+  const createdOnce = db.$with('namespace', namespaceColumns).as(sql`
+    insert into ${namespaces} (id, slug, name, metadata)
+    select ${param('id')}::uuid, ${param('slug')}, ${param('name')},
+      ${sql.param(param('metadata'), namespaces.metadata)}::jsonb
+    from claim where free
+    returning ${sql.join(
+      Object.values(namespaceColumns).map((column) => sql.identifier(column.name)),
+      sql`, `,
+    )}`);
+  const createOnceStatement = db
+    .with(
+      ...onceCreated.expressions,
+      createdOnce,
+      firstOwner,
+      onceCreated.keep(sql`select to_jsonb(namespace) from namespace`),
+    )
+    .select()
+    .from(sql`(select) as one`)
+    .leftJoin(onceCreated.claim, always)
+    .leftJoin(onceCreated.stored, always)
+    .leftJoin(createdOnce, always)
+    .prepare('namespace_create_once');
 
   const found = db.$with('namespace').as(
     db
@@ -126,13 +166,7 @@ export function namespacesRepository(db: Database, resolveNamespace: ResolveName
           then ${sql.param(param('metadata'), namespaces.metadata)}::jsonb
           else ${namespaces.metadata} end`,
       })
-      .where(
-        and(
-          byIdAndSlug,
-          mayOwn,
-          sql`${namespaces.version} = coalesce(${param('version')}, ${namespaces.version})`,
-        ),
-      )
+      .where(and(byIdAndSlug, mayOwn, hasVersion(namespaces)))
       .returning(namespaceColumns),
   );
   const updateStatement = db
@@ -147,8 +181,8 @@ export function namespacesRepository(db: Database, resolveNamespace: ResolveName
     db
       .update(namespaces)
       .set({ ...nextVersion, deletedAt: sql`now()` })
-      .where(and(byIdAndSlug, mayOwn))
-      .returning({ id: namespaces.id }),
+      .where(and(byIdAndSlug, mayOwn, hasVersion(namespaces)))
+      .returning({ id: namespaces.id, version: namespaces.version }),
   );
   const deleteStatement = db
     .with(access, deleted)
@@ -157,60 +191,112 @@ export function namespacesRepository(db: Database, resolveNamespace: ResolveName
     .leftJoin(deleted, always)
     .prepare('namespace_delete');
 
-  // The latest of the deleted namespaces with the slug that this caller knew.
-  const lastDeleted = db
-    .select({ id: namespaces.id })
-    .from(namespaces)
-    .leftJoin(
-      members,
-      and(eq(members.namespaceId, namespaces.id), eq(members.subject, param('subject'))),
-    )
-    .where(
-      and(
-        eq(namespaces.slug, param('namespaceSlug')),
-        isNotNull(namespaces.deletedAt),
-        or(isNotNull(members.role), sql`${param('adminRole')}::member_role is not null`),
-      ),
-    )
-    .orderBy(desc(namespaces.deletedAt), desc(namespaces.id))
-    .limit(1);
-  const deletedAccess = accessTo(db, eq(namespaces.id, lastDeleted));
-  const restored = db.$with('namespace').as(
+  // What a restore of a slug is about, among the namespaces that this caller knows: the last that
+  // was deleted, or else the one that is not.
+  const known = (condition: SQL | undefined) =>
     db
-      .update(namespaces)
-      .set({ ...nextVersion, deletedAt: sql`null` })
+      .select({ id: namespaces.id })
+      .from(namespaces)
+      .leftJoin(
+        members,
+        and(eq(members.namespaceId, namespaces.id), eq(members.subject, param('subject'))),
+      )
       .where(
         and(
-          eq(namespaces.id, sql`(select id from access)`),
-          isNotNull(namespaces.deletedAt),
-          mayOwn,
+          eq(namespaces.slug, param('namespaceSlug')),
+          or(isNotNull(members.role), sql`${param('adminRole')}::member_role is not null`),
+          condition,
         ),
       )
-      .returning({ id: namespaces.id }),
+      .orderBy(desc(namespaces.deletedAt), desc(namespaces.id))
+      .limit(1);
+  const inOrder = [isNotNull(namespaces.deletedAt), isNull(namespaces.deletedAt)];
+  const prepareTarget = (name: string, candidates: (SQL | undefined)[]) => {
+    const ids = candidates.map((condition) => sql`(${known(condition)})`);
+    const target = db
+      .$with('target', { id: sql<string | null>`id`.as('id') })
+      .as(sql`select coalesce(${sql.join(ids, sql`, `)}) as id`);
+    return db.with(target).select().from(target).prepare(name);
+  };
+  const targetStatement = prepareTarget('namespace_restore_target', inOrder);
+  // A repetition is about the one that the key was used for.
+  const usedIn = inOrder.map((condition) => and(condition, wasUsedIn(namespaces.id)));
+  const targetOnceStatement = prepareTarget('namespace_restore_target_once', [
+    ...usedIn,
+    ...inOrder,
+  ]);
+
+  const isTarget = eq(namespaces.id, param('namespaceId'));
+  const targetAccess = accessTo(db, isTarget);
+  const before = db.$with('before').as(
+    db
+      .select({ ...namespaceColumns, deletedAt: namespaces.deletedAt })
+      .from(namespaces)
+      .where(isTarget),
   );
+  const restoreWhere = (allowed: SQL) =>
+    db.$with('namespace').as(
+      db
+        .update(namespaces)
+        .set({ ...nextVersion, deletedAt: sql`null` })
+        .where(and(isTarget, isNotNull(namespaces.deletedAt), allowed, hasVersion(namespaces)))
+        .returning(namespaceColumns),
+    );
+  const restored = restoreWhere(mayOwn);
   const restoreStatement = db
-    .with(deletedAccess, restored)
+    .with(targetAccess, before, restored, total)
     .select()
-    .from(deletedAccess)
+    .from(targetAccess)
+    .leftJoin(before, always)
     .leftJoin(restored, always)
+    .leftJoin(total, always)
     .prepare('namespace_restore');
+  const onceRestored = onceByKey(
+    db,
+    mayOwn,
+    { ...namespaceColumns, spaces: sql<number>`spaces`.as('spaces') },
+    sql`${recordOf(namespaceColumns)}, spaces integer`,
+  );
+  const restoredOnce = restoreWhere(onceRestored.isClaimed);
+  const restoreOnceStatement = db
+    .with(
+      targetAccess,
+      ...onceRestored.expressions,
+      before,
+      restoredOnce,
+      total,
+      onceRestored.keep(sql`
+        select answer || jsonb_build_object('spaces', total)
+        from total, (
+          select to_jsonb(namespace) from namespace
+          union all select to_jsonb(before) from before
+          where ${and(onceRestored.isClaimed, isNull(before.deletedAt), hasVersion(before))}
+        ) as effect (answer)`),
+    )
+    .select()
+    .from(targetAccess)
+    .leftJoin(onceRestored.claim, always)
+    .leftJoin(onceRestored.stored, always)
+    .leftJoin(before, always)
+    .leftJoin(restoredOnce, always)
+    .leftJoin(total, always)
+    .prepare('namespace_restore_once');
 
   async function find(principal: Principal, slug: string): Promise<Outcome<CountedNamespace>> {
-    const result = await resolveNamespace(principal, slug, (scope) => run(findStatement, scope));
+    const result = await resolveNamespace(principal, slug, (scope) => repeat(findStatement, scope));
     return result && { role: result.role, value: counted(result.row) };
   }
 
-  /** @param version only a namespace that still has this version is written; null writes any */
   async function write(
     principal: Principal,
     namespaceSlug: string,
     changes: NamespaceChanges,
-    version: number | null,
+    expected: Expected,
   ): Promise<Outcome<CountedNamespace>> {
     const result = await resolveNamespace(principal, namespaceSlug, (scope) =>
       run(updateStatement, {
         ...scope,
-        version,
+        ...versionParam(expected),
         slug: changes.slug ?? null,
         setName: changes.name !== undefined,
         name: changes.name ?? null,
@@ -226,8 +312,8 @@ export function namespacesRepository(db: Database, resolveNamespace: ResolveName
     async list(principal: Principal, page: Page): Promise<PageOf<OwnNamespace>> {
       const { subject } = principal;
       const [items, [count]] = await Promise.all([
-        runAll(listStatement, { subject, ...page }),
-        runAll(countStatement, { subject }),
+        repeatAll(listStatement, { subject, ...page }),
+        repeatAll(countStatement, { subject }),
       ]);
       return { items, total: count?.total ?? 0 };
     },
@@ -235,12 +321,27 @@ export function namespacesRepository(db: Database, resolveNamespace: ResolveName
     /**
      * The caller becomes the first owner.
      *
-     * @throws `ServiceError` `slug_conflict` when another active namespace has the slug
+     * @param key with it the namespace is created once, however often this is called
+     * @throws `ServiceError` `slug_conflict` when another active namespace has the slug, and what
+     *   `runOnce` throws
      */
-    async create({ subject }: Principal, namespace: NewNamespace): Promise<CountedNamespace> {
-      const [row] = await runAll(createStatement, { ...namespace, id: uuidv7(), subject });
-      if (!row) throw new Error('PostgreSQL inserted a namespace and did not return it');
-      return { ...row, spaces: 0 };
+    async create(
+      { subject }: Principal,
+      namespace: NewNamespace,
+      key: IdempotencyKey | null,
+    ): Promise<Answered<CountedNamespace>> {
+      const values = { ...namespace, id: uuidv7(), subject };
+      const row: { stored?: NamespaceRow | null; namespace: NamespaceRow | null } | undefined = key
+        ? await runOnce(createOnceStatement, {
+            ...values,
+            ...key,
+            namespaceId: NIL,
+            operation: 'createNamespace',
+          })
+        : { namespace: (await run(createStatement, values)) ?? null };
+      const created = row?.stored ?? row?.namespace;
+      if (!created) throw new Error('PostgreSQL inserted a namespace and did not return it');
+      return { ...created, spaces: 0, replayed: Boolean(row?.stored) };
     },
 
     find,
@@ -248,16 +349,26 @@ export function namespacesRepository(db: Database, resolveNamespace: ResolveName
     /**
      * Writes the given fields and no others. Needs the role `owner`.
      *
-     * @throws `ServiceError` `slug_conflict` when another active namespace has the slug
+     * @throws `ServiceError` `slug_conflict` when another active namespace has the slug,
+     *   `precondition_failed` when the namespace has none of the versions expected
      */
-    update(
+    async update(
       principal: Principal,
       namespaceSlug: string,
       changes: NamespaceChanges,
+      expected: Expected,
     ): Promise<Outcome<CountedNamespace>> {
+      const read = () => find(principal, namespaceSlug);
       // Nothing to write must not count as a new version.
-      if (Object.keys(changes).length === 0) return find(principal, namespaceSlug);
-      return write(principal, namespaceSlug, changes, null);
+      if (Object.keys(changes).length === 0) {
+        const current = await read();
+        if (current?.value && includesRole(current.role, 'owner')) {
+          expectVersion(current.value, expected);
+        }
+        return current;
+      }
+      const outcome = await write(principal, namespaceSlug, changes, expected);
+      return expectWritten(outcome, 'owner', expected, read);
     },
 
     /** As `update`, with metadata made from what is stored; see the repository of spaces. */
@@ -266,45 +377,91 @@ export function namespacesRepository(db: Database, resolveNamespace: ResolveName
       namespaceSlug: string,
       changes: NamespaceChanges,
       merge: (stored: JsonObject | null) => JsonObject | null,
+      expected: Expected,
     ): Promise<Outcome<CountedNamespace>> {
       for (;;) {
         const current = await find(principal, namespaceSlug);
         if (!current?.value || !includesRole(current.role, 'owner')) return current;
-        const { metadata, version } = current.value;
-        const merged = { ...changes, metadata: merge(metadata) };
-        const outcome = await write(principal, namespaceSlug, merged, version);
+        expectVersion(current.value, expected);
+        const merged = { ...changes, metadata: merge(current.value.metadata) };
+        const read = [versionTag(current.value)];
+        const outcome = await write(principal, namespaceSlug, merged, read);
         if (!outcome || outcome.value) return outcome;
       }
     },
 
-    /** Soft; members and spaces stay for a restore. Needs the role `owner`. */
-    async remove(principal: Principal, namespaceSlug: string): Promise<Outcome<{ id: string }>> {
+    /**
+     * Soft; members and spaces stay for a restore. Needs the role `owner`. The value is the version
+     * of the deleted namespace.
+     *
+     * @throws `ServiceError` `precondition_failed` when it has none of the versions expected
+     */
+    async remove(
+      principal: Principal,
+      namespaceSlug: string,
+      expected: Expected,
+    ): Promise<Outcome<Pick<NamespaceRow, 'id' | 'version'>>> {
       const result = await resolveNamespace(principal, namespaceSlug, (scope) =>
-        run(deleteStatement, scope),
+        run(deleteStatement, { ...scope, ...versionParam(expected) }),
       );
-      return result && { role: result.role, value: result.row.namespace };
+      const outcome = result && { role: result.role, value: result.row.namespace };
+      return expectWritten(outcome, 'owner', expected, () => find(principal, namespaceSlug));
     },
 
     /**
      * Brings back the last deleted of the caller's namespaces that had this slug; a namespace that is
      * not deleted stays as it is. Needs the role `owner`.
      *
-     * @throws `ServiceError` `slug_conflict` when an active namespace has taken the slug meanwhile
+     * @param key with it the namespace is restored once, however often this is called
+     * @throws `ServiceError` `slug_conflict` when an active namespace has taken the slug meanwhile,
+     *   `precondition_failed` when the namespace has none of the versions expected, and what
+     *   `runOnce` throws
      */
-    async restore(principal: Principal, slug: string): Promise<Outcome<CountedNamespace>> {
+    async restore(
+      principal: Principal,
+      slug: string,
+      expected: Expected,
+      key: IdempotencyKey | null,
+    ): Promise<Outcome<Answered<CountedNamespace>>> {
       if (!isSlug(slug)) return null;
-      const row = await run(restoreStatement, {
-        ...principalParams(principal),
-        namespaceSlug: slug,
-        slug,
-      });
-      if (row?.access.role && !row.namespace) return { role: row.access.role, value: null };
-      return find(principal, slug);
+      const caller = { ...principalParams(principal), namespaceSlug: slug };
+      const once = key && { ...key, operation: `restoreNamespace ${slug}` };
+      const attempt = async (): Promise<Outcome<Answered<CountedNamespace>>> => {
+        const target = await (once
+          ? run(targetOnceStatement, { ...caller, ...once })
+          : run(targetStatement, caller));
+        if (!target?.id) return null;
+        const values = { ...caller, ...versionParam(expected), namespaceId: target.id, slug };
+        const row: RestoreRow | undefined = await (once
+          ? runOnce(restoreOnceStatement, { ...values, ...once })
+          : run(restoreStatement, values));
+        const role = row?.access.role;
+        if (!role) return null;
+        if (row.stored) return { role, value: { ...row.stored, replayed: true } };
+        if (row.before && !row.namespace && includesRole(role, 'owner')) {
+          expectVersion(row.before, expected);
+        }
+        const untouched = row.before?.deletedAt === null ? row.before : null;
+        const value = counted({ ...row, namespace: row.namespace ?? untouched });
+        return { role, value: value && { ...value, replayed: false } };
+      };
+      const outcome = await attempt();
+      // To a restore that another one overtook, it was not active yet and not deleted any more.
+      return outcome?.value === null && includesRole(outcome.role, 'owner') ? attempt() : outcome;
     },
   };
 }
 
 export type NamespacesRepository = ReturnType<typeof namespacesRepository>;
+
+/** The row of a restore with or without a key. */
+interface RestoreRow {
+  access: { role: Role | null };
+  stored?: CountedNamespace | null;
+  before: (NamespaceRow & { deletedAt: Date | null }) | null;
+  namespace: NamespaceRow | null;
+  total: { total: number } | null;
+}
 
 function counted(row: {
   namespace: NamespaceRow | null;

@@ -14,9 +14,20 @@ import {
   type Page,
   param,
   type Principal,
+  repeat,
   type ResolveNamespace,
+  type Role,
   run,
 } from './access.js';
+import { type Answered, type IdempotencyKey, onceByKey, recordOf, runOnce } from './idempotency.js';
+import {
+  type Expected,
+  expectVersion,
+  expectWritten,
+  hasVersion,
+  versionParam,
+  versionTag,
+} from './version.js';
 
 export type SpaceRow = Pick<typeof spaces.$inferSelect, keyof typeof spaceColumns>;
 
@@ -116,21 +127,40 @@ export function spacesRepository(db: Database, resolveNamespace: ResolveNamespac
     .leftJoin(found, always)
     .prepare('space_find');
 
-  const created = db.$with('space', spaceColumns).as(sql`
-    insert into ${spaces} (namespace_id, id, name, slug, description, tags, metadata)
-    select ${param('namespaceId')}::uuid, ${param('id')}::uuid, ${param('name')}, ${param('slug')},
-      ${param('description')}, ${jsonParam('tags')}, ${jsonParam('metadata')}
-    from access where ${mayWrite}
-    returning ${sql.join(
-      Object.values(spaceColumns).map((column) => sql.identifier(column.name)),
-      sql`, `,
-    )}`);
+  const once = onceByKey(db, mayWrite, spaceColumns, recordOf(spaceColumns));
+
+  const insertWhere = (allowed: SQL) =>
+    db.$with('space', spaceColumns).as(sql`
+      insert into ${spaces} (namespace_id, id, name, slug, description, tags, metadata)
+      select ${param('namespaceId')}::uuid, ${param('id')}::uuid, ${param('name')}, ${param('slug')},
+        ${param('description')}, ${jsonParam('tags')}, ${jsonParam('metadata')}
+      from access where ${allowed}
+      returning ${sql.join(
+        Object.values(spaceColumns).map((column) => sql.identifier(column.name)),
+        sql`, `,
+      )}`);
+  const created = insertWhere(mayWrite);
   const createStatement = db
     .with(access, created, countSpaces(db, 1))
     .select()
     .from(access)
     .leftJoin(created, always)
     .prepare('space_create');
+  const createdOnce = insertWhere(once.isClaimed);
+  const createOnceStatement = db
+    .with(
+      access,
+      ...once.expressions,
+      createdOnce,
+      countSpaces(db, 1),
+      once.keep(sql`select to_jsonb(space) from space`),
+    )
+    .select()
+    .from(access)
+    .leftJoin(once.claim, always)
+    .leftJoin(once.stored, always)
+    .leftJoin(createdOnce, always)
+    .prepare('space_create_once');
 
   const updated = db.$with('space').as(
     db
@@ -145,16 +175,7 @@ export function spacesRepository(db: Database, resolveNamespace: ResolveNamespac
         metadata: sql`case when ${param('setMetadata')}::boolean then ${jsonParam('metadata')}
           else ${spaces.metadata} end`,
       })
-      .where(
-        and(
-          inNamespace,
-          hasSlug,
-          isActive,
-          mayWrite,
-          sql`${spaces.id} = coalesce(${param('id')}, ${spaces.id})`,
-          sql`${spaces.version} = coalesce(${param('version')}, ${spaces.version})`,
-        ),
-      )
+      .where(and(inNamespace, hasSlug, isActive, mayWrite, hasVersion(spaces)))
       .returning(spaceColumns),
   );
   const updateStatement = db
@@ -168,8 +189,8 @@ export function spacesRepository(db: Database, resolveNamespace: ResolveNamespac
     db
       .update(spaces)
       .set({ ...nextVersion, deletedAt: sql`now()` })
-      .where(and(inNamespace, hasSlug, isActive, mayWrite))
-      .returning({ id: spaces.id }),
+      .where(and(inNamespace, hasSlug, isActive, mayWrite, hasVersion(spaces)))
+      .returning({ id: spaces.id, version: spaces.version }),
   );
   const deleteStatement = db
     .with(access, deleted, countSpaces(db, -1))
@@ -178,32 +199,67 @@ export function spacesRepository(db: Database, resolveNamespace: ResolveNamespac
     .leftJoin(deleted, always)
     .prepare('space_delete');
 
-  const lastDeleted = db
-    .select({ id: spaces.id })
-    .from(spaces)
-    .where(and(inNamespace, hasSlug, isNotNull(spaces.deletedAt)))
-    .orderBy(desc(spaces.deletedAt), desc(spaces.id))
-    .limit(1);
-  const restored = db.$with('space').as(
+  const lastDeleted = db.$with('last_deleted').as(
     db
-      .update(spaces)
-      .set({ ...nextVersion, deletedAt: sql`null` })
-      .where(and(inNamespace, eq(spaces.id, lastDeleted), isNotNull(spaces.deletedAt), mayWrite))
-      .returning(spaceColumns),
+      .select({ id: spaces.id, version: spaces.version })
+      .from(spaces)
+      .where(and(inNamespace, hasSlug, isNotNull(spaces.deletedAt)))
+      .orderBy(desc(spaces.deletedAt), desc(spaces.id))
+      .limit(1),
   );
+  const restoreWhere = (allowed: SQL) =>
+    db.$with('space').as(
+      db
+        .update(spaces)
+        .set({ ...nextVersion, deletedAt: sql`null` })
+        .where(
+          and(
+            inNamespace,
+            eq(spaces.id, sql`(select id from last_deleted)`),
+            isNotNull(spaces.deletedAt),
+            allowed,
+            hasVersion(spaces),
+          ),
+        )
+        .returning(spaceColumns),
+    );
   const notDeleted = db.$with('not_deleted').as(
     db
       .select(spaceColumns)
       .from(spaces)
       .where(and(inNamespace, hasSlug, isActive)),
   );
+  const restored = restoreWhere(mayWrite);
   const restoreStatement = db
-    .with(access, restored, countSpaces(db, 1), notDeleted)
+    .with(access, lastDeleted, restored, countSpaces(db, 1), notDeleted)
     .select()
     .from(access)
+    .leftJoin(lastDeleted, always)
     .leftJoin(restored, always)
     .leftJoin(notDeleted, always)
     .prepare('space_restore');
+  const restoredOnce = restoreWhere(once.isClaimed);
+  const restoreOnceStatement = db
+    .with(
+      access,
+      ...once.expressions,
+      lastDeleted,
+      restoredOnce,
+      countSpaces(db, 1),
+      notDeleted,
+      once.keep(sql`
+        select to_jsonb(space) from space
+        union all select to_jsonb(not_deleted) from not_deleted
+        where ${and(once.isClaimed, hasVersion(notDeleted), sql`not exists (select from last_deleted)`)}`),
+    )
+    .select()
+    .from(access)
+    .leftJoin(once.claim, always)
+    .leftJoin(once.stored, always)
+    .leftJoin(lastDeleted, always)
+    .leftJoin(restoredOnce, always)
+    .leftJoin(notDeleted, always)
+    .prepare('space_restore_once');
 
   async function find(
     principal: Principal,
@@ -211,7 +267,7 @@ export function spacesRepository(db: Database, resolveNamespace: ResolveNamespac
     spaceSlug: string,
   ): Promise<Outcome<NamespacedSpace>> {
     const result = await resolveNamespace(principal, namespaceSlug, (scope) =>
-      run(findStatement, { ...scope, spaceSlug: possibleSlug(spaceSlug) }),
+      repeat(findStatement, { ...scope, spaceSlug: possibleSlug(spaceSlug) }),
     );
     return (
       result && {
@@ -221,20 +277,18 @@ export function spacesRepository(db: Database, resolveNamespace: ResolveNamespac
     );
   }
 
-  /** @param read only this space, while it still has this version, is written; null writes any */
   async function write(
     principal: Principal,
     namespaceSlug: string,
     spaceSlug: string,
     changes: SpaceChanges,
-    read: Pick<SpaceRow, 'id' | 'version'> | null,
+    expected: Expected,
   ): Promise<Outcome<SpaceRow>> {
     const result = await resolveNamespace(principal, namespaceSlug, (scope) =>
       run(updateStatement, {
         ...scope,
+        ...versionParam(expected),
         spaceSlug: possibleSlug(spaceSlug),
-        id: read?.id ?? null,
-        version: read?.version ?? null,
         name: changes.name ?? null,
         slug: changes.slug ?? null,
         setDescription: changes.description !== undefined,
@@ -255,7 +309,7 @@ export function spacesRepository(db: Database, resolveNamespace: ResolveNamespac
       page: Page,
     ): Promise<Outcome<SpacePage>> {
       const result = await resolveNamespace(principal, namespaceSlug, (scope) =>
-        run(page.offset > SHALLOW ? listDeepStatement : listStatement, { ...scope, ...page }),
+        repeat(page.offset > SHALLOW ? listDeepStatement : listStatement, { ...scope, ...page }),
       );
       return (
         result && {
@@ -270,34 +324,55 @@ export function spacesRepository(db: Database, resolveNamespace: ResolveNamespac
     /**
      * Needs the role `editor`.
      *
-     * @throws `ServiceError` `slug_conflict` when an active space of the namespace has the slug
+     * @param key with it the space is created once, however often this is called
+     * @throws `ServiceError` `slug_conflict` when an active space of the namespace has the slug, and
+     *   what `runOnce` throws
      */
     async create(
       principal: Principal,
       namespaceSlug: string,
       space: NewSpace,
-    ): Promise<Outcome<SpaceRow>> {
+      key: IdempotencyKey | null,
+    ): Promise<Outcome<Answered<SpaceRow>>> {
       const id = uuidv7();
-      const result = await resolveNamespace(principal, namespaceSlug, (scope) =>
-        run(createStatement, { ...scope, ...space, id }),
+      const result = await resolveNamespace<KeyedRow>(principal, namespaceSlug, (scope) =>
+        key
+          ? runOnce(createOnceStatement, {
+              ...scope,
+              ...space,
+              ...key,
+              id,
+              operation: 'createSpace',
+            })
+          : run(createStatement, { ...scope, ...space, id }),
       );
-      return result && { role: result.role, value: result.row.space };
+      return result && { role: result.role, value: answered(result.row) };
     },
 
     /**
      * Writes the given fields and no others. Needs the role `editor`.
      *
-     * @throws `ServiceError` `slug_conflict` when another active space of the namespace has the slug
+     * @throws `ServiceError` `slug_conflict` when another active space of the namespace has the slug,
+     *   `precondition_failed` when the space has none of the versions expected
      */
-    update(
+    async update(
       principal: Principal,
       namespaceSlug: string,
       spaceSlug: string,
       changes: SpaceChanges,
+      expected: Expected,
     ): Promise<Outcome<SpaceRow>> {
+      const read = () => find(principal, namespaceSlug, spaceSlug);
       // Nothing to write must not count as a new version.
-      if (Object.keys(changes).length === 0) return find(principal, namespaceSlug, spaceSlug);
-      return write(principal, namespaceSlug, spaceSlug, changes, null);
+      if (Object.keys(changes).length === 0) {
+        const current = await read();
+        if (current?.value && includesRole(current.role, 'editor')) {
+          expectVersion(current.value, expected);
+        }
+        return current;
+      }
+      const outcome = await write(principal, namespaceSlug, spaceSlug, changes, expected);
+      return expectWritten(outcome, 'editor', expected, read);
     },
 
     /**
@@ -312,54 +387,105 @@ export function spacesRepository(db: Database, resolveNamespace: ResolveNamespac
       spaceSlug: string,
       changes: SpaceChanges,
       merge: (stored: JsonObject | null) => JsonObject | null,
+      expected: Expected,
     ): Promise<Outcome<SpaceRow>> {
       for (;;) {
         const current = await find(principal, namespaceSlug, spaceSlug);
         if (!current?.value || !includesRole(current.role, 'editor')) return current;
+        expectVersion(current.value, expected);
         const merged = { ...changes, metadata: merge(current.value.metadata) };
-        const outcome = await write(principal, namespaceSlug, spaceSlug, merged, current.value);
+        const read = [versionTag(current.value)];
+        const outcome = await write(principal, namespaceSlug, spaceSlug, merged, read);
         if (!outcome || outcome.value) return outcome;
       }
     },
 
-    /** Soft. Needs the role `editor`. The value is the id of the space. */
+    /**
+     * Soft. Needs the role `editor`. The value is the version of the deleted space.
+     *
+     * @throws `ServiceError` `precondition_failed` when the space has none of the versions expected
+     */
     async remove(
       principal: Principal,
       namespaceSlug: string,
       spaceSlug: string,
-    ): Promise<Outcome<{ id: string }>> {
+      expected: Expected,
+    ): Promise<Outcome<Pick<SpaceRow, 'id' | 'version'>>> {
       const result = await resolveNamespace(principal, namespaceSlug, (scope) =>
-        run(deleteStatement, { ...scope, spaceSlug: possibleSlug(spaceSlug) }),
+        run(deleteStatement, {
+          ...scope,
+          ...versionParam(expected),
+          spaceSlug: possibleSlug(spaceSlug),
+        }),
       );
-      return result && { role: result.role, value: result.row.space };
+      const outcome = result && { role: result.role, value: result.row.space };
+      return expectWritten(outcome, 'editor', expected, () =>
+        find(principal, namespaceSlug, spaceSlug),
+      );
     },
 
     /**
      * Brings back the last deleted of the spaces that had this slug; a space that is not deleted
      * stays as it is. Needs the role `editor`.
      *
-     * @throws `ServiceError` `slug_conflict` when an active space has taken the slug meanwhile
+     * @param key with it the space is restored once, however often this is called
+     * @throws `ServiceError` `slug_conflict` when an active space has taken the slug meanwhile,
+     *   `precondition_failed` when the space has none of the versions expected, and what `runOnce`
+     *   throws
      */
     async restore(
       principal: Principal,
       namespaceSlug: string,
       spaceSlug: string,
-    ): Promise<Outcome<SpaceRow>> {
+      expected: Expected,
+      key: IdempotencyKey | null,
+    ): Promise<Outcome<Answered<SpaceRow>>> {
       const slug = possibleSlug(spaceSlug);
-      const result = await resolveNamespace(principal, namespaceSlug, (scope) =>
-        run(restoreStatement, { ...scope, spaceSlug: slug, slug }),
-      );
-      if (!result) return null;
-      const space = result.row.space ?? result.row.not_deleted;
+      const attempt = async () => {
+        const result = await resolveNamespace<RestoreRow>(principal, namespaceSlug, (scope) => {
+          const values = { ...scope, ...versionParam(expected), spaceSlug: slug, slug };
+          return key
+            ? runOnce(restoreOnceStatement, {
+                ...values,
+                ...key,
+                operation: `restoreSpace ${slug}`,
+              })
+            : run(restoreStatement, values);
+        });
+        if (!result) return null;
+        const { role, row } = result;
+        const value = answered(row);
+        if (value || !includesRole(role, 'editor')) return { role, value };
+        const untouched = row.last_deleted ?? row.not_deleted;
+        if (untouched) expectVersion(untouched, expected);
+        const active = row.last_deleted ? null : row.not_deleted;
+        return { role, value: active && { ...active, replayed: false } };
+      };
+      const outcome = await attempt();
       // To a restore that another one overtook, the space was not active yet and not deleted any more.
-      return space
-        ? { role: result.role, value: space }
-        : find(principal, namespaceSlug, spaceSlug);
+      return outcome?.value === null && includesRole(outcome.role, 'editor') ? attempt() : outcome;
     },
   };
 }
 
 export type SpacesRepository = ReturnType<typeof spacesRepository>;
+
+/** The row of a statement with or without a key. */
+interface KeyedRow {
+  access: { role: Role | null };
+  stored?: SpaceRow | null;
+  space: SpaceRow | null;
+}
+
+interface RestoreRow extends KeyedRow {
+  last_deleted: Pick<SpaceRow, 'id' | 'version'> | null;
+  not_deleted: SpaceRow | null;
+}
+
+function answered({ stored, space }: KeyedRow): Answered<SpaceRow> | null {
+  if (stored) return { ...stored, replayed: true };
+  return space && { ...space, replayed: false };
+}
 
 /** How many active spaces the namespace has: a common table expression of one row. */
 export function spaceTotal(db: Database) {

@@ -26,13 +26,16 @@ async function missingMigration(
     const file = join(copy, 'meta', name);
     await writeFile(file, change(await readFile(file, 'utf8')));
   }
-  await promisify(execFile)(process.execPath, [
+  const args = [
     'node_modules/drizzle-kit/bin.cjs',
     'generate',
     '--dialect=postgresql',
     '--schema=./src/db/schema/*.ts',
     `--out=./${copy}`,
-  ]);
+  ];
+  // It compiles TypeScript its own way, which would count as other lines of the same files.
+  const env = { ...process.env, NODE_V8_COVERAGE: undefined };
+  await promisify(execFile)(process.execPath, args, { env });
   const added = (await readdir(copy)).filter((name) => !before.includes(name));
   return (await Promise.all(added.map((name) => readFile(join(copy, name), 'utf8')))).join();
 }

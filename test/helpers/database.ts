@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import postgres from 'postgres';
 import type { Test } from 'tap';
-import { connect, type Database } from '../../src/db/client.js';
+import { connect, type Database, type DatabaseOptions } from '../../src/db/client.js';
 
 /** @returns the URL of another database of the same server */
 export function databaseUrl(serverUrl: string, name: string): string {
@@ -9,6 +9,12 @@ export function databaseUrl(serverUrl: string, name: string): string {
   url.pathname = `/${name}`;
   return url.href;
 }
+
+/** A pooler in transaction mode, in front of the server, that the services under test connect to. */
+const poolerUrl = process.env['TEST_POOLER_URL'];
+
+/** What is not prepared has its parameters described first, in a round trip of its own. */
+export const ROUND_TRIPS_PER_STATEMENT = poolerUrl ? 2 : 1;
 
 /** The server that `npm test` has started, and the migrated template on it. */
 export function testServer(): { url: string; template: string } {
@@ -33,12 +39,22 @@ export async function createDatabase(t: Test, options: { empty?: boolean } = {})
     await admin`drop database ${admin(name)} with (force)`;
     await admin.end();
   });
-  return databaseUrl(url, name);
+  return databaseUrl(poolerUrl ?? url, name);
 }
 
 /** Opens a pool as the service does, ended when the test ends. */
-export function openDatabase(t: Test, url: string): Database {
-  const db = connect({ url, poolMax: 10, statementTimeoutMs: 10_000, prepare: true });
+export function openDatabase(
+  t: Test,
+  url: string,
+  options: Partial<Omit<DatabaseOptions, 'url'>> = {},
+): Database {
+  const db = connect({
+    url,
+    poolMax: 10,
+    statementTimeoutMs: 10_000,
+    prepare: !poolerUrl,
+    ...options,
+  });
   t.teardown(() => db.$client.end({ timeout: 1 }));
   return db;
 }

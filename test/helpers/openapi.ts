@@ -11,7 +11,8 @@ interface Operation {
     name: string;
     in: string;
     description?: string;
-    schema?: { type?: unknown };
+    required?: boolean;
+    schema?: { type?: unknown; default?: unknown };
   }[];
   requestBody?: { content: Record<string, Media> };
   responses?: Record<string, { description: string; content?: Record<string, Media> }>;
@@ -75,14 +76,15 @@ function complaintsAboutOperation(path: string, operation: Operation): string[] 
       );
     }
   }
-  for (const { name, description, schema } of parameters) {
+  for (const { name, description, required, schema } of parameters) {
     expect(description !== undefined, `parameter ${name} has no description`);
     expect(schema?.type !== undefined, `parameter ${name} has no type`);
+    expect(!required || schema?.default === undefined, `parameter ${name} needs no default`);
   }
   if (requestBody) expect(isNamed(requestBody.content), 'the body is not a named schema');
   for (const [status, { description, content = {} }] of Object.entries(responses)) {
     expect(description !== '', `${status} has no description`);
-    expect(status === '204' || isNamed(content), `${status} is not a named schema`);
+    expect(['204', '304'].includes(status) || isNamed(content), `${status} is not a named schema`);
   }
   return complaints;
 }

@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
 import type { Test } from 'tap';
 
 export interface Running {
@@ -11,13 +12,28 @@ export interface Running {
   ended: Promise<number | NodeJS.Signals | null>;
 }
 
-/** Starts `src/server.ts` as a process of its own, killed at the latest when the test ends. */
-export function startServer(t: Test, env: Record<string, string>): Running {
+/**
+ * Starts a program of `src` as a process of its own, killed at the latest when the test ends.
+ *
+ * @param options `cwd` is the folder it is started in, the checkout unless given
+ */
+export function startProgram(
+  t: Test,
+  [file, ...args]: [file: string, ...args: string[]],
+  env: Record<string, string>,
+  options: { cwd?: string } = {},
+): Running {
   const { PATH = '', HOME = '', NODE_V8_COVERAGE } = process.env;
-  const child = spawn(process.execPath, ['--import=tsx', 'src/server.ts'], {
-    env: { PATH, HOME, ...(NODE_V8_COVERAGE && { NODE_V8_COVERAGE }), ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
+  const program = fileURLToPath(new URL(`../../src/${file}`, import.meta.url));
+  const child = spawn(
+    process.execPath,
+    [`--import=${import.meta.resolve('tsx')}`, program, ...args],
+    {
+      ...options,
+      env: { PATH, HOME, ...(NODE_V8_COVERAGE && { NODE_V8_COVERAGE }), ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    },
+  );
   let output = '';
   const ended = new Promise<number | NodeJS.Signals | null>((resolve) => {
     child.once('close', (code, signal) => {
@@ -51,4 +67,13 @@ export function startServer(t: Test, env: Record<string, string>): Running {
     });
   }
   return { child, output: () => output, waitFor, ended };
+}
+
+/** Starts the service as a process; see `startProgram`. */
+export function startServer(
+  t: Test,
+  env: Record<string, string>,
+  options?: { cwd: string },
+): Running {
+  return startProgram(t, ['server.ts'], env, options);
 }

@@ -1,8 +1,7 @@
 import { connect, createServer, type Socket } from 'node:net';
 import type { Test } from 'tap';
-import { connect as openDatabase } from '../../src/db/client.js';
 import { type Service, startService } from './app.js';
-import { createDatabase } from './database.js';
+import { createDatabase, openDatabase } from './database.js';
 import { portOf } from './issuer.js';
 
 export interface Traffic {
@@ -18,6 +17,10 @@ export interface Proxy {
   url: string;
   /** milliseconds that bytes take each way */
   delay: number;
+  /** lets so many more statements through; the connection breaks before the last of them is answered */
+  cutAfter(statements: number): void;
+  /** ends what `cutAfter` began */
+  mend(): void;
   /** what has passed since the start */
   traffic: Traffic;
   /** @returns the result, and what passed meanwhile, over all connections */
@@ -37,6 +40,7 @@ export async function startProxy(t: Test, databaseUrl: string): Promise<Proxy> {
   const traffic: Traffic = { statements: 0, roundTrips: 0 };
   let outstanding = 0;
   let waiting = false;
+  let cutAt = Infinity;
 
   const settle = (answers: number) => {
     outstanding -= answers;
@@ -79,6 +83,10 @@ export async function startProxy(t: Test, databaseUrl: string): Promise<Proxy> {
       later(() => upstream.write(bytes));
     });
     upstream.on('data', (bytes) => {
+      if (traffic.statements >= cutAt) {
+        client.destroy();
+        return;
+      }
       later(() => {
         readServer(bytes);
         client.write(bytes);
@@ -116,6 +124,12 @@ export async function startProxy(t: Test, databaseUrl: string): Promise<Proxy> {
   const proxy: Proxy = {
     url: through.href,
     delay: 0,
+    cutAfter(statements) {
+      cutAt = traffic.statements + statements;
+    },
+    mend() {
+      cutAt = Infinity;
+    },
     traffic,
     async count(operation) {
       const before = { ...traffic };
@@ -140,13 +154,7 @@ export async function startProxy(t: Test, databaseUrl: string): Promise<Proxy> {
  */
 export async function startCounted(t: Test): Promise<{ service: Service; proxy: Proxy }> {
   const proxy = await startProxy(t, await createDatabase(t));
-  const db = openDatabase({
-    url: proxy.url,
-    poolMax: 1,
-    statementTimeoutMs: 10_000,
-    prepare: true,
-  });
-  t.teardown(() => db.$client.end({ timeout: 1 }));
+  const db = openDatabase(t, proxy.url, { poolMax: 1 });
   return { service: await startService(t, { db }), proxy };
 }
 

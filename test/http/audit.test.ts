@@ -37,11 +37,16 @@ test('an audit line names the space, the member, and what was made', async (t) =
   await owner.post('/namespaces/acme/spaces', { name: 'Arm' });
   await owner.patch('/namespaces/acme/projects/arm', { slug: 'hand' });
   await owner.put('/namespaces/acme/members/bob', { role: 'viewer' });
+  const path = '/namespaces/acme/spaces';
+  const keyed = { headers: { 'idempotency-key': 'one' }, body: { name: 'Leg' } };
+  for (let time = 1; time <= 2; time += 1) await owner.send({ method: 'POST', path, ...keyed });
   t.match(lines().slice(before).filter(isAudit), [
     { operation: 'createNamespace', created: '/namespaces/new' },
     { operation: 'createSpace', namespace: 'acme', created: '/namespaces/acme/projects/arm' },
     { operation: 'updateSpace', namespace: 'acme', space: 'arm' },
     { operation: 'putMember', namespace: 'acme', member: 'bob' },
+    { operation: 'createSpace', outcome: 'ok', replayed: undefined },
+    { operation: 'createSpace', outcome: 'ok', replayed: 'true' },
   ]);
 });
 

@@ -1,3 +1,4 @@
+import { sql } from 'drizzle-orm';
 import { test } from 'tap';
 import { type Answer, type Client, type Service, startService } from '../helpers/app.js';
 import { isoMoment, pick, pickString } from '../helpers/json.js';
@@ -102,9 +103,15 @@ test('remove answers 204 without a body, and 404 when there is no such member', 
 });
 
 test('members are listed in the order they were added, by pages', async (t) => {
-  const { alice } = await startAcme(t);
+  const { service, alice } = await startAcme(t);
   const added = ['zoe', 'bob', 'yan', 'carol'];
-  for (const subject of added) await alice.put(memberPath(subject), { role: 'viewer' });
+  for (const [minute, subject] of added.entries()) {
+    await alice.put(memberPath(subject), { role: 'viewer' });
+    // Two can be added within one millisecond, which is all that is kept of the moment.
+    await service.db.execute(sql`
+      update members set created_at = created_at + ${minute + 1} * interval '1 minute'
+      where subject = ${subject}`);
+  }
   await alice.put(memberPath('zoe'), { role: 'editor' });
   const all = ['alice', ...added];
   const pages: [query: string, subjects: string[], described: object][] = [

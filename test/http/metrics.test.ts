@@ -11,13 +11,7 @@ import { createDatabase } from '../helpers/database.js';
 import { startServer } from '../helpers/process.js';
 
 const startMeasured = (t: Test) =>
-  startService(t, {
-    metrics: {
-      registry: new Registry(),
-      served: true,
-      poolStats: () => ({ inUse: 3, queued: 7 }),
-    },
-  });
+  startService(t, { metrics: { registry: new Registry(), served: true } });
 
 const read = async (service: Service) =>
   (await service.send({ method: 'GET', path: '/metrics' })).text;
@@ -59,8 +53,11 @@ test('requests are counted by method, template of the route, and status, without
     '{code="token_missing"}': 1,
   });
   t.same(samples(text, 'http_requests_in_flight'), { '': 1 }, 'this one');
-  t.same(samples(text, 'database_pool_in_use'), { '': 3 });
-  t.same(samples(text, 'database_pool_queue'), { '': 7 });
+
+  Object.assign(service.app.admission, { active: 3, waiting: 7 });
+  const busy = await read(service);
+  t.same(samples(busy, 'database_requests_active'), { '': 3 });
+  t.same(samples(busy, 'database_requests_waiting'), { '': 7 });
 });
 
 test('no caller can make a label', async (t) => {

@@ -1,8 +1,8 @@
 import { sql } from 'drizzle-orm';
 import { test } from 'tap';
-import { connect } from '../../src/db/client.js';
 import { problems } from '../../src/errors.js';
 import { startService } from '../helpers/app.js';
+import { openDatabase } from '../helpers/database.js';
 import { pick } from '../helpers/json.js';
 import { memoryLogger } from '../helpers/logger.js';
 import { furnish, operations, people } from '../helpers/operations.js';
@@ -86,8 +86,7 @@ test('no operation tells anything of an unexpected failure', async (t) => {
 
 test('while the database cannot be reached every operation is 503 with Retry-After', async (t) => {
   const url = 'postgres://nobody@127.0.0.1:1/none';
-  const db = connect({ url, poolMax: 1, statementTimeoutMs: 1000, prepare: true });
-  t.teardown(() => db.$client.end({ timeout: 1 }));
+  const db = openDatabase(t, url, { poolMax: 1 });
   const { as, send } = await startService(t, { db, databaseUrl: url });
   const alice = await as('alice');
   const calls = operations.map(
@@ -105,13 +104,7 @@ test('while the database cannot be reached every operation is 503 with Retry-Aft
 
 test('connections that PostgreSQL ends are replaced', async (t) => {
   const service = await startService(t);
-  const admin = connect({
-    url: service.databaseUrl,
-    poolMax: 1,
-    statementTimeoutMs: 10_000,
-    prepare: true,
-  });
-  t.teardown(() => admin.$client.end({ timeout: 1 }));
+  const admin = openDatabase(t, service.databaseUrl, { poolMax: 1 });
   const alice = await service.as('alice');
   await alice.post('/namespaces', { slug: 'acme' });
   await admin.execute(sql`select pg_terminate_backend(pid) from pg_stat_activity
@@ -125,13 +118,7 @@ test('connections that PostgreSQL ends are replaced', async (t) => {
 
 test('a statement that takes too long is 503', async (t) => {
   const service = await startService(t);
-  const db = connect({
-    url: service.databaseUrl,
-    poolMax: 1,
-    statementTimeoutMs: 200,
-    prepare: true,
-  });
-  t.teardown(() => db.$client.end({ timeout: 1 }));
+  const db = openDatabase(t, service.databaseUrl, { poolMax: 1, statementTimeoutMs: 200 });
   const { as } = await startService(t, { db, databaseUrl: service.databaseUrl });
   const alice = await as('alice');
   await service.db.transaction(async (lock) => {

@@ -1,6 +1,7 @@
 import { test } from 'tap';
 import { furnish, operations, people } from '../helpers/operations.js';
-import { startCounted } from '../helpers/proxy.js';
+import { ROUND_TRIPS_PER_STATEMENT } from '../helpers/database.js';
+import { startCounted, type Traffic } from '../helpers/proxy.js';
 import { type Service, startService } from '../helpers/app.js';
 
 /** What the API reference allows, as `[statements, round trips in sequence]`. */
@@ -18,7 +19,7 @@ const built: Record<string, readonly [number, number, number, number]> = {
   updateNamespace: [1, 1, 2, 2],
   'updateNamespace, merge patch': [2, 2, 3, 3],
   deleteNamespace: [1, 1, 2, 2],
-  restoreNamespace: [2, 2, 3, 3],
+  restoreNamespace: [2, 2, 2, 2],
   listMembers: [1, 1, 2, 2],
   putMember: [1, 1, 2, 2],
   removeMember: [1, 1, 2, 2],
@@ -59,14 +60,15 @@ test('every operation keeps to its round trips', async (t) => {
     proxy.delay = 0;
 
     row(title, seen.statements, seen.roundTrips, unseen.statements, unseen.roundTrips);
+    const trips = ({ roundTrips }: Traffic) => roundTrips / ROUND_TRIPS_PER_STATEMENT;
     t.same(
-      [seen.statements, seen.roundTrips, unseen.statements, unseen.roundTrips],
+      [seen.statements, trips(seen), unseen.statements, trips(unseen)],
       built[title.replace(/, (spaces|projects)/, '')],
       `${title} does what was built`,
     );
     const [statements, roundTrips] = seedCeilings[id] ?? [3, 3];
     t.ok(unseen.statements <= statements, `${title} keeps to the ceiling of its statements`);
-    t.ok(unseen.roundTrips <= roundTrips, `${title} keeps to the ceiling of its round trips`);
+    t.ok(trips(unseen) <= roundTrips, `${title} keeps to the ceiling of its round trips`);
   }
 });
 
@@ -77,7 +79,7 @@ test('an update of nothing costs no more than a get', async (t) => {
   for (const path of ['/namespaces/acme', '/namespaces/acme/projects/lab']) {
     await owner.get(path);
     const { statements, roundTrips } = await proxy.count(() => owner.patch(path, {}));
-    t.same({ statements, roundTrips }, { statements: 1, roundTrips: 1 });
+    t.same({ statements, roundTrips }, { statements: 1, roundTrips: ROUND_TRIPS_PER_STATEMENT });
   }
 });
 

@@ -15,9 +15,10 @@ const jsonb = {
 export const jsonObject = customType<{ data: JsonObject; driverData: unknown }>(jsonb);
 export const jsonStrings = customType<{ data: string[]; driverData: unknown }>(jsonb);
 
-const moment = (name: string) => timestamp(name, { precision: 3, withTimezone: true });
+/** Milliseconds, because that is what a `Date` holds. */
+export const moment = (name: string) => timestamp(name, { precision: 3, withTimezone: true });
 
-/** What every versioned resource carries; milliseconds, because that is what a `Date` holds. */
+/** What every versioned resource carries. */
 export const lifecycle = {
   version: integer('version').notNull().default(1),
   createdAt: moment('created_at').notNull().defaultNow(),

@@ -1,9 +1,28 @@
 import { type Static, Type } from '@sinclair/typebox';
 import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox';
+import type { FastifyReply } from 'fastify';
 import { ServiceError } from '../../errors.js';
 import type { CountedNamespace, NamespacesRepository } from '../../repositories/namespaces.js';
 import { permitted } from '../auth.js';
 import { metadataMerge, PATCH_TYPES } from '../body.js';
+import {
+  etagOf,
+  expectedVersions,
+  IfMatch,
+  IfNoneMatch,
+  isNotModified,
+  namespaceEtag,
+  NotModified,
+  tagged,
+} from '../conditional.js';
+import {
+  idempotencyKey,
+  IdempotencyHeader,
+  idempotencyProblems,
+  markReplayed,
+  repeatable,
+  RestoreHeaders,
+} from '../idempotency.js';
 import { NamespaceParams, PageQuery, paging, ref } from '../schemas.js';
 import {
   Namespace,
@@ -53,24 +72,27 @@ export const namespacesPlugin: FastifyPluginCallbackTypebox<{
   app.post(
     '/namespaces',
     {
-      config: { scope: 'namespaces:write', problems: ['slug_conflict'] },
+      config: { scope: 'namespaces:write', problems: ['slug_conflict', ...idempotencyProblems] },
       schema: {
         operationId: 'createNamespace',
         summary: 'Create a namespace',
         description: 'You become its first owner.',
         tags,
+        headers: IdempotencyHeader,
         body: ref(NamespaceCreate),
-        response: { 201: ref(Namespace) },
+        response: { 201: repeatable(ref(Namespace)) },
       },
     },
     async (request, reply) => {
       const { slug, name, metadata } = request.body;
-      const namespace = await namespaces.create(request.user, {
-        slug,
-        name: name ?? null,
-        metadata: metadata ?? null,
-      });
-      return reply.code(201).header('location', `/namespaces/${slug}`).send(answer(namespace));
+      const namespace = await namespaces.create(
+        request.user,
+        { slug, name: name ?? null, metadata: metadata ?? null },
+        idempotencyKey(request.headers['idempotency-key'], request.body),
+      );
+      markReplayed(reply, namespace);
+      void reply.code(201).header('location', `/namespaces/${slug}`);
+      return answer(reply, namespace);
     },
   );
 
@@ -83,11 +105,18 @@ export const namespacesPlugin: FastifyPluginCallbackTypebox<{
         summary: 'Get a namespace',
         tags,
         params: NamespaceParams,
-        response: { 200: ref(Namespace) },
+        headers: IfNoneMatch,
+        response: { 200: tagged(ref(Namespace)), 304: NotModified },
       },
     },
-    async (request) =>
-      answer(permitted(await namespaces.find(request.user, request.params.slug), 'viewer')),
+    async (request, reply) => {
+      const { user, params, headers } = request;
+      const namespace = found(permitted(await namespaces.find(user, params.slug), 'viewer'));
+      if (isNotModified(headers['if-none-match'], namespaceEtag(namespace))) {
+        return reply.code(304).header('etag', namespaceEtag(namespace)).send(undefined);
+      }
+      return answer(reply, namespace);
+    },
   );
 
   app.patch(
@@ -95,7 +124,12 @@ export const namespacesPlugin: FastifyPluginCallbackTypebox<{
     {
       config: {
         scope: 'namespaces:write',
-        problems: ['namespace_not_found', 'insufficient_role', 'slug_conflict'],
+        problems: [
+          'namespace_not_found',
+          'insufficient_role',
+          'precondition_failed',
+          'slug_conflict',
+        ],
       },
       schema: {
         operationId: 'updateNamespace',
@@ -105,18 +139,20 @@ export const namespacesPlugin: FastifyPluginCallbackTypebox<{
         tags,
         consumes: PATCH_TYPES,
         params: NamespaceParams,
+        headers: IfMatch,
         body: ref(NamespaceUpdate),
-        response: { 200: ref(Namespace) },
+        response: { 200: tagged(ref(Namespace)) },
       },
     },
-    async (request) => {
+    async (request, reply) => {
       const { slug } = request.params;
       const changes = request.body;
+      const expected = expectedVersions(request.headers['if-match']);
       const merge = metadataMerge(request, changes.metadata);
       const outcome = merge
-        ? await namespaces.merge(request.user, slug, changes, merge)
-        : await namespaces.update(request.user, slug, changes);
-      return answer(permitted(outcome, 'owner'));
+        ? await namespaces.merge(request.user, slug, changes, merge, expected)
+        : await namespaces.update(request.user, slug, changes, expected);
+      return answer(reply, found(permitted(outcome, 'owner')));
     },
   );
 
@@ -125,7 +161,7 @@ export const namespacesPlugin: FastifyPluginCallbackTypebox<{
     {
       config: {
         scope: 'namespaces:write',
-        problems: ['namespace_not_found', 'insufficient_role'],
+        problems: ['namespace_not_found', 'insufficient_role', 'precondition_failed'],
       },
       schema: {
         operationId: 'deleteNamespace',
@@ -134,12 +170,17 @@ export const namespacesPlugin: FastifyPluginCallbackTypebox<{
           'Its spaces go with it, and come back with it when it is restored. Its slug is free at once. Needs the role `owner`.',
         tags,
         params: NamespaceParams,
-        response: { 204: Type.Null({ description: 'Deleted' }) },
+        headers: IfMatch,
+        response: { 204: tagged(Type.Null({ description: 'Deleted' })) },
       },
     },
     async (request, reply) => {
-      found(permitted(await namespaces.remove(request.user, request.params.slug), 'owner'));
-      return reply.code(204).send(null);
+      const { user, params, headers } = request;
+      const expected = expectedVersions(headers['if-match']);
+      const deleted = found(
+        permitted(await namespaces.remove(user, params.slug, expected), 'owner'),
+      );
+      return reply.code(204).header('etag', etagOf(deleted)).send(null);
     },
   );
 
@@ -148,7 +189,13 @@ export const namespacesPlugin: FastifyPluginCallbackTypebox<{
     {
       config: {
         scope: 'namespaces:write',
-        problems: ['namespace_not_found', 'insufficient_role', 'slug_conflict'],
+        problems: [
+          'namespace_not_found',
+          'insufficient_role',
+          'precondition_failed',
+          'slug_conflict',
+          ...idempotencyProblems,
+        ],
       },
       schema: {
         operationId: 'restoreNamespace',
@@ -157,18 +204,30 @@ export const namespacesPlugin: FastifyPluginCallbackTypebox<{
           'Brings back the last deleted of your namespaces that had this slug. A namespace that is not deleted stays as it is. Needs the role `owner`.',
         tags,
         params: NamespaceParams,
-        response: { 200: ref(Namespace) },
+        headers: RestoreHeaders,
+        response: { 200: repeatable(ref(Namespace)) },
       },
     },
-    async (request) =>
-      answer(permitted(await namespaces.restore(request.user, request.params.slug), 'owner')),
+    async (request, reply) => {
+      const { user, params, headers } = request;
+      const outcome = await namespaces.restore(
+        user,
+        params.slug,
+        expectedVersions(headers['if-match']),
+        idempotencyKey(headers['idempotency-key'], null),
+      );
+      const namespace = found(permitted(outcome, 'owner'));
+      markReplayed(reply, namespace);
+      return answer(reply, namespace);
+    },
   );
 
   done();
 };
 
-function answer(namespace: CountedNamespace | null): Static<typeof Namespace> {
-  const { createdAt, updatedAt, ...rest } = found(namespace);
+function answer(reply: FastifyReply, namespace: CountedNamespace): Static<typeof Namespace> {
+  void reply.header('etag', namespaceEtag(namespace));
+  const { createdAt, updatedAt, ...rest } = namespace;
   return { ...rest, createdAt: createdAt.toISOString(), updatedAt: updatedAt.toISOString() };
 }
 

@@ -5,6 +5,23 @@ import type { SpacePage, SpacesRepository } from '../../repositories/spaces.js';
 import { deriveSlug } from '../../slug.js';
 import { permitted } from '../auth.js';
 import { metadataMerge, PATCH_TYPES } from '../body.js';
+import {
+  etagOf,
+  expectedVersions,
+  IfMatch,
+  IfNoneMatch,
+  isNotModified,
+  NotModified,
+  tagged,
+} from '../conditional.js';
+import {
+  idempotencyKey,
+  IdempotencyHeader,
+  idempotencyProblems,
+  markReplayed,
+  repeatable,
+  RestoreHeaders,
+} from '../idempotency.js';
 import { NamespaceParams, PageQuery, paging, ref } from '../schemas.js';
 import {
   Space,
@@ -71,7 +88,12 @@ export const spacesPlugin: FastifyPluginCallbackTypebox<{ spaces: SpacesReposito
       {
         config: {
           scope: 'spaces:write',
-          problems: ['namespace_not_found', 'insufficient_role', 'slug_conflict'],
+          problems: [
+            'namespace_not_found',
+            'insufficient_role',
+            'slug_conflict',
+            ...idempotencyProblems,
+          ],
         },
         schema: {
           operationId: 'createSpace',
@@ -80,22 +102,30 @@ export const spacesPlugin: FastifyPluginCallbackTypebox<{ spaces: SpacesReposito
           tags: ['spaces'],
           hide: hideCollection,
           params: NamespaceParams,
+          headers: IdempotencyHeader,
           body: ref(SpaceCreate),
-          response: { 201: ref(Space) },
+          response: { 201: repeatable(ref(Space)) },
         },
       },
       async (request, reply) => {
         const { name, slug, description, tags, metadata } = request.body;
-        const outcome = await spaces.create(request.user, request.params.slug, {
-          name,
-          slug: slug ?? deriveSlug(name),
-          description: description ?? null,
-          tags: tags ?? [],
-          metadata: metadata ?? null,
-        });
+        const outcome = await spaces.create(
+          request.user,
+          request.params.slug,
+          {
+            name,
+            slug: slug ?? deriveSlug(name),
+            description: description ?? null,
+            tags: tags ?? [],
+            metadata: metadata ?? null,
+          },
+          idempotencyKey(request.headers['idempotency-key'], request.body),
+        );
         const space = found(permitted(outcome, 'editor'));
+        markReplayed(reply, space);
         return reply
           .code(201)
+          .header('etag', etagOf(space))
           .header('location', `/namespaces/${request.params.slug}/projects/${space.slug}`)
           .send(space);
       },
@@ -111,14 +141,19 @@ export const spacesPlugin: FastifyPluginCallbackTypebox<{ spaces: SpacesReposito
           tags: ['spaces'],
           hide: hideItem,
           params: SpaceParams,
-          response: { 200: ref(SpaceDetails) },
+          headers: IfNoneMatch,
+          response: { 200: tagged(ref(SpaceDetails)), 304: NotModified },
         },
       },
-      async (request) => {
+      async (request, reply) => {
         const { slug, projectSlug } = request.params;
         const space = found(
           permitted(await spaces.find(request.user, slug, projectSlug), 'viewer'),
         );
+        void reply.header('etag', etagOf(space));
+        if (isNotModified(request.headers['if-none-match'], etagOf(space))) {
+          return reply.code(304).send(undefined);
+        }
         return {
           ...space,
           namespace: { id: space.namespaceId, slug },
@@ -137,6 +172,7 @@ export const spacesPlugin: FastifyPluginCallbackTypebox<{ spaces: SpacesReposito
             'namespace_not_found',
             'insufficient_role',
             'space_not_found',
+            'precondition_failed',
             'slug_conflict',
           ],
         },
@@ -149,19 +185,23 @@ export const spacesPlugin: FastifyPluginCallbackTypebox<{ spaces: SpacesReposito
           hide: hideItem,
           consumes: PATCH_TYPES,
           params: SpaceParams,
+          headers: IfMatch,
           body: ref(SpaceUpdate),
-          response: { 200: ref(Space) },
+          response: { 200: tagged(ref(Space)) },
         },
       },
-      async (request) => {
+      async (request, reply) => {
         const { slug, projectSlug } = request.params;
         const { tags, ...changes } = request.body;
         const given = { ...changes, ...(tags !== undefined && { tags: tags ?? [] }) };
+        const expected = expectedVersions(request.headers['if-match']);
         const merge = metadataMerge(request, given.metadata);
         const outcome = merge
-          ? await spaces.merge(request.user, slug, projectSlug, given, merge)
-          : await spaces.update(request.user, slug, projectSlug, given);
-        return found(permitted(outcome, 'editor'));
+          ? await spaces.merge(request.user, slug, projectSlug, given, merge, expected)
+          : await spaces.update(request.user, slug, projectSlug, given, expected);
+        const space = found(permitted(outcome, 'editor'));
+        void reply.header('etag', etagOf(space));
+        return space;
       },
     );
 
@@ -170,7 +210,12 @@ export const spacesPlugin: FastifyPluginCallbackTypebox<{ spaces: SpacesReposito
       {
         config: {
           scope: 'spaces:write',
-          problems: ['namespace_not_found', 'insufficient_role', 'space_not_found'],
+          problems: [
+            'namespace_not_found',
+            'insufficient_role',
+            'space_not_found',
+            'precondition_failed',
+          ],
         },
         schema: {
           operationId: 'deleteSpace',
@@ -179,13 +224,17 @@ export const spacesPlugin: FastifyPluginCallbackTypebox<{ spaces: SpacesReposito
           tags: ['spaces'],
           hide: hideItem,
           params: SpaceParams,
-          response: { 204: Type.Null({ description: 'Deleted' }) },
+          headers: IfMatch,
+          response: { 204: tagged(Type.Null({ description: 'Deleted' })) },
         },
       },
       async (request, reply) => {
         const { slug, projectSlug } = request.params;
-        found(permitted(await spaces.remove(request.user, slug, projectSlug), 'editor'));
-        return reply.code(204).send(null);
+        const expected = expectedVersions(request.headers['if-match']);
+        const deleted = found(
+          permitted(await spaces.remove(request.user, slug, projectSlug, expected), 'editor'),
+        );
+        return reply.code(204).header('etag', etagOf(deleted)).send(null);
       },
     );
 
@@ -198,7 +247,9 @@ export const spacesPlugin: FastifyPluginCallbackTypebox<{ spaces: SpacesReposito
             'namespace_not_found',
             'insufficient_role',
             'space_not_found',
+            'precondition_failed',
             'slug_conflict',
+            ...idempotencyProblems,
           ],
         },
         schema: {
@@ -209,12 +260,23 @@ export const spacesPlugin: FastifyPluginCallbackTypebox<{ spaces: SpacesReposito
           tags: ['spaces'],
           hide: hideItem,
           params: SpaceParams,
-          response: { 200: ref(Space) },
+          headers: RestoreHeaders,
+          response: { 200: repeatable(ref(Space)) },
         },
       },
-      async (request) => {
+      async (request, reply) => {
         const { slug, projectSlug } = request.params;
-        return found(permitted(await spaces.restore(request.user, slug, projectSlug), 'editor'));
+        const outcome = await spaces.restore(
+          request.user,
+          slug,
+          projectSlug,
+          expectedVersions(request.headers['if-match']),
+          idempotencyKey(request.headers['idempotency-key'], null),
+        );
+        const space = found(permitted(outcome, 'editor'));
+        markReplayed(reply, space);
+        void reply.header('etag', etagOf(space));
+        return space;
       },
     );
   }

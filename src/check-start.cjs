@@ -1,0 +1,19 @@
+// What `npm start` needs before it can build. Plain old JavaScript, so that a Node that is too old
+// can still read it.
+var fs = require('fs');
+var path = require('path');
+
+var version = process.versions.node.split('.').map(Number);
+if (version[0] < 20 || (version[0] === 20 && version[1] < 19)) {
+  console.error('Spaces needs Node 20.19 or later; this is Node ' + process.versions.node + '.');
+  process.exit(1);
+}
+
+var dist = path.join(__dirname, '..', 'dist');
+try {
+  fs.mkdirSync(dist, { recursive: true });
+  fs.accessSync(dist, fs.constants.W_OK);
+} catch (error) {
+  console.error('Spaces cannot be built, because "' + dist + '" is not writable: ' + error.message);
+  process.exit(1);
+}

@@ -1,0 +1,80 @@
+import { getTableName, type SQL, sql } from 'drizzle-orm';
+import type { PgTable } from 'drizzle-orm/pg-core';
+import { connect, type Database } from './client.js';
+import { isMigrated } from './migrate.js';
+import { idempotencyKeys } from './schema/idempotency-keys.js';
+import { members } from './schema/members.js';
+import { namespaces } from './schema/namespaces.js';
+import { spaceCounters } from './schema/space-counters.js';
+import { spaces } from './schema/spaces.js';
+
+/** On every worker, because every statement reads them beside the tables of its namespace. */
+const referenceTables = [namespaces, members];
+
+/** Split by namespace; the rows that a namespace has in all of them are on one worker. */
+const distributedTables = [spaces, spaceCounters, idempotencyKeys];
+
+const DISTRIBUTION_COLUMN = 'namespace_id';
+
+/** The database cannot be distributed; the message says why and what to do. */
+export class DistributeError extends Error {
+  override readonly name = 'DistributeError';
+}
+
+/**
+ * Turns a migrated database into a distributed one (Citus): `namespaces` and `members` into reference
+ * tables, everything within a namespace into tables that are distributed, together, by
+ * `namespace_id`. Tables that are distributed already stay as they are, so that it can be repeated.
+ *
+ * @param url of the coordinator
+ * @returns a line for each table: what became of it
+ * @throws `DistributeError` where the extension or a migration is missing
+ */
+export async function distribute(url: string): Promise<string[]> {
+  // Rows that are there are moved, which may take its time.
+  const db = connect({ url, poolMax: 1, statementTimeoutMs: 0, prepare: false });
+  try {
+    await demand(db);
+    return [
+      ...(await each(db, referenceTables, (table) => sql`create_reference_table(${table})`)),
+      ...(await each(
+        db,
+        distributedTables,
+        (table, first) => sql`create_distributed_table(${table}, ${DISTRIBUTION_COLUMN},
+          colocate_with => ${table === first ? 'none' : first})`,
+      )),
+    ];
+  } finally {
+    await db.$client.end();
+  }
+}
+
+async function demand(db: Database): Promise<void> {
+  const extensions = await db.execute(sql`select 1 from pg_extension where extname = 'citus'`);
+  if (extensions.length === 0) {
+    throw new DistributeError(
+      'The database has no Citus. Install it on every node (https://docs.citusdata.com), run CREATE EXTENSION citus in this database, add the workers with citus_add_node, and try again.',
+    );
+  }
+  if (!(await isMigrated(db))) {
+    throw new DistributeError('The database lacks the newest migrations. Run npm run db:migrate.');
+  }
+}
+
+/** @param call the function of Citus, given the table and the first of those it is one of */
+async function each(
+  db: Database,
+  tables: PgTable[],
+  call: (table: string, first: string) => SQL,
+): Promise<string[]> {
+  const lines: string[] = [];
+  const names = tables.map(getTableName);
+  for (const name of names) {
+    const before = await db.execute(
+      sql`select 1 from pg_dist_partition where logicalrelid = ${name}::regclass`,
+    );
+    if (before.length === 0) await db.execute(sql`select ${call(name, names[0] ?? name)}`);
+    lines.push(`${name}: ${before.length === 0 ? 'done' : 'was done before'}`);
+  }
+  return lines;
+}

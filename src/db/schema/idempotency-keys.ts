@@ -1,0 +1,24 @@
+import { index, pgTable, primaryKey, text, uuid } from 'drizzle-orm/pg-core';
+import { jsonObject, moment } from './columns.js';
+
+/**
+ * What requests with an `Idempotency-Key` were answered. A key lies with the namespace that its
+ * request wrote in, so that both are written by one statement where the database is distributed;
+ * keys of requests for a new namespace lie under the nil UUID, hence no reference to `namespaces`.
+ */
+export const idempotencyKeys = pgTable(
+  'idempotency_keys',
+  {
+    namespaceId: uuid('namespace_id').notNull(),
+    subject: text('subject').notNull(),
+    operation: text('operation').notNull(),
+    key: text('key').notNull(),
+    fingerprint: text('fingerprint').notNull(),
+    answer: jsonObject('answer').notNull(),
+    expiresAt: moment('expires_at').notNull(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.namespaceId, table.subject, table.operation, table.key] }),
+    index('idempotency_keys_expiry_index').on(table.namespaceId, table.expiresAt),
+  ],
+);

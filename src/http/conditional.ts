@@ -1,0 +1,89 @@
+import { type TSchema, Type } from '@sinclair/typebox';
+import { type Expected, versionTag } from '../repositories/version.js';
+
+const TAG = '(?:W/)?"[\\x21\\x23-\\x7e\\x80-\\xff]*"';
+
+/** `*`, or entity tags separated by commas; more commas than needed are allowed (RFC 9110 §5.6.1). */
+const TAGS_PATTERN = `^(?:\\*|[ \\t,]*${TAG}(?:[ \\t]*,[ \\t,]*${TAG})*[ \\t,]*)$`;
+
+/** Of operations that write a resource (RFC 9110 §13.1.1). */
+export const IfMatch = Type.Object({
+  'if-match': Type.Optional(
+    Type.String({
+      pattern: TAGS_PATTERN,
+      description:
+        'The `ETag` that the resource must still have, one of several, or `*`; otherwise the answer is 412.',
+    }),
+  ),
+});
+
+/** Of operations that read a resource (RFC 9110 §13.1.2). */
+export const IfNoneMatch = Type.Object({
+  'if-none-match': Type.Optional(
+    Type.String({
+      pattern: TAGS_PATTERN,
+      description:
+        'The `ETag` of the representation you have, several, or `*`; when it is still the current one, the answer is 304.',
+    }),
+  ),
+});
+
+/** Declares that an answer carries an `ETag`, and what other headers of its own. */
+export function tagged<Schema extends TSchema>(schema: Schema, others: object = {}): Schema {
+  const etag = {
+    type: 'string',
+    description: 'Names this version of the resource, for `If-Match` and `If-None-Match`',
+  };
+  return { ...schema, headers: { etag, ...others } };
+}
+
+/** The answer to a read of what the client has already. It has no body: to send null would make one. */
+export const NotModified = tagged(
+  Type.Unsafe<undefined>(
+    Type.Null({ description: 'The representation you have is the current one' }),
+  ),
+);
+
+/** @returns the strong entity tag of a space, and of what has been deleted */
+export function etagOf(resource: { id: string; version: number }): string {
+  return `"${versionTag(resource)}"`;
+}
+
+/**
+ * @returns the strong entity tag of a namespace. Its representation holds the count of its spaces,
+ *   which changes without a new version, so the tag holds it too.
+ */
+export function namespaceEtag(namespace: { id: string; version: number; spaces: number }): string {
+  return `"${versionTag(namespace)}.${namespace.spaces}"`;
+}
+
+/**
+ * Reads `If-Match` by the strong comparison: a weak tag matches nothing (RFC 9110 §8.8.3.2). The
+ * count in the tag of a namespace is passed over, because no write of the namespace can lose it: a
+ * space that was created meanwhile is no reason to refuse.
+ *
+ * @param header one that fits its schema
+ * @returns the versions that a write may find; null, for any, without the header and for `*`
+ */
+export function expectedVersions(header: string | undefined): Expected {
+  if (header === undefined || header === '*') return null;
+  return entityTags(header)
+    .filter((tag) => !tag.startsWith('W/'))
+    .map((tag) => tag.slice(1, -1).replace(/\.\d+$/, ''));
+}
+
+/**
+ * Reads `If-None-Match` by the weak comparison.
+ *
+ * @param header one that fits its schema
+ * @param current the entity tag of what would be answered
+ * @returns whether the client has it already
+ */
+export function isNotModified(header: string | undefined, current: string): boolean {
+  if (header === undefined) return false;
+  return header === '*' || entityTags(header).some((tag) => tag.replace(/^W\//, '') === current);
+}
+
+function entityTags(header: string): string[] {
+  return header.match(/(?:W\/)?"[^"]*"/g) ?? [];
+}

@@ -1,0 +1,153 @@
+import { and, eq, lte, type SQL, sql, type SQLWrapper } from 'drizzle-orm';
+import type { PgColumn } from 'drizzle-orm/pg-core';
+import type { Database } from '../db/client.js';
+import { keyInUse } from '../db/errors.js';
+import { idempotencyKeys } from '../db/schema/idempotency-keys.js';
+import { problems, ServiceError } from '../errors.js';
+import { param, repeat, type Statement } from './access.js';
+
+/** By what a request that may be repeated is known again, within its subject and operation. */
+export interface IdempotencyKey {
+  readonly key: string;
+  /** differs between requests that ask for different things */
+  readonly fingerprint: string;
+}
+
+/** What a write answers, and whether an earlier request with the same key wrote it. */
+export type Answered<Row> = Row & { replayed: boolean };
+
+/** How many expired keys a write with a key clears away: more than the one it leaves behind. */
+const CLEARED_AT_ONCE = 10;
+
+const hasExpired = lte(idempotencyKeys.expiresAt, sql`now()`);
+
+/** The condition that this is the caller's key for this operation; the namespace is to be added. */
+const isOwnKey = and(
+  eq(idempotencyKeys.subject, param('subject')),
+  eq(idempotencyKeys.operation, param('operation')),
+  eq(idempotencyKeys.key, param('key')),
+);
+
+/**
+ * The condition that the key is still honoured. In a form that no index knows: by that of the expiry
+ * a look for one key would read all keys of the namespace.
+ */
+const isHonoured = sql`(${hasExpired}) is false`;
+
+/**
+ * @param namespaceId a column of the query around it
+ * @returns the condition that the caller's key was used in that namespace, looked up for each row
+ */
+export function wasUsedIn(namespaceId: SQLWrapper): SQL {
+  const used = and(eq(idempotencyKeys.namespaceId, namespaceId), isOwnKey, isHonoured);
+  // An `exists` may be turned around, into one that begins with the keys of all namespaces.
+  return sql`(select true from ${idempotencyKeys} where ${used})`;
+}
+
+/**
+ * The common table expressions that make of a statement one that has its effect once for a key: the
+ * effect and the answer kept under the key are one statement, so that neither is ever without the
+ * other, wherever a connection, a process or the database dies.
+ *
+ * That the effect is had once is the primary key's doing: of two statements that overlap, the later
+ * violates it and is rolled back. The advisory lock only spares the later one the wait.
+ *
+ * @param allowed the condition that the caller may have the effect, and so be told of it
+ * @param columns what is kept of the effect
+ * @param record the same as the definition of a record
+ */
+export function onceByKey<Columns extends Record<string, PgColumn | SQL.Aliased>>(
+  db: Database,
+  allowed: SQL,
+  columns: Columns,
+  record: SQL,
+) {
+  const inNamespace = eq(idempotencyKeys.namespaceId, param('namespaceId'));
+  const isKey = and(inNamespace, isOwnKey);
+
+  const forgotten = db.$with('forgotten').as(
+    db
+      .delete(idempotencyKeys)
+      .where(and(isKey, sql`(${hasExpired}) is true`, allowed))
+      .returning({ key: idempotencyKeys.key }),
+  );
+  const stored = db.$with('stored', {
+    ...columns,
+    fingerprint: sql<string>`fingerprint`.as('fingerprint'),
+  }).as(sql`
+    select effect.*, fingerprint
+    from ${idempotencyKeys}, jsonb_to_record(answer) as effect (${record})
+    where ${and(isKey, isHonoured, allowed)}`);
+  // The row of an expired key has to be gone before the effect puts another in its place.
+  const claim = db.$with('claim', { free: sql<boolean>`free`.as('free') }).as(sql`
+    select pg_try_advisory_xact_lock(hashtextextended(concat_ws(' ', ${param('namespaceId')}::text,
+      ${param('subject')}::text, ${param('operation')}::text, ${param('key')}::text), 0)) as free
+    from (select count(*) from forgotten) as done
+    where ${allowed} and not exists (select from stored)`);
+  // To name the namespace outside too would tempt the planner to read all of its keys.
+  const cleared = db.$with('cleared', {}).as(sql`
+    delete from ${idempotencyKeys} where ctid = any(array(
+      select ctid from ${idempotencyKeys} where ${and(inNamespace, hasExpired)}
+      order by expires_at limit ${sql.raw(String(CLEARED_AT_ONCE))} for update skip locked))`);
+
+  return {
+    /** in the order they build on one another; the effect comes after them */
+    expressions: [forgotten, stored, claim, cleared],
+    stored,
+    claim,
+    /** the condition that this statement is the one to have the effect */
+    isClaimed: sql`(select free from claim)`,
+    /** @param effect a query of what is to be kept, as a column of JSON objects */
+    keep: (effect: SQL) =>
+      db.$with('kept', {}).as(sql`
+        insert into ${idempotencyKeys}
+          (namespace_id, subject, operation, key, fingerprint, answer, expires_at)
+        select ${param('namespaceId')}::uuid, ${param('subject')}, ${param('operation')},
+          ${param('key')}, ${param('fingerprint')}, answer, now() + interval '24 hours'
+        from (${effect}) as effect (answer)`),
+  };
+}
+
+/** @returns columns as the definition of a record, for `onceByKey` */
+export function recordOf(columns: Record<string, PgColumn>): SQL {
+  return sql.join(
+    Object.values(columns).map(
+      (column) => sql`${sql.identifier(column.name)} ${sql.raw(column.getSQLType())}`,
+    ),
+    sql`, `,
+  );
+}
+
+interface Keyed {
+  stored: { fingerprint: string } | null;
+  claim: { free: boolean | null } | null;
+}
+
+/**
+ * Runs a statement made with `onceByKey`.
+ *
+ * @throws `ServiceError` `idempotency_key_reused` when the key belongs to another request,
+ *   `idempotency_key_in_use` when the earlier one is not answered yet, and what `repeat` throws
+ */
+export async function runOnce<Row extends Keyed>(
+  statement: Statement<Row>,
+  values: Record<string, unknown> & { slug: string } & IdempotencyKey,
+): Promise<Row | undefined> {
+  const row = await repeat(statement, values).catch((error: unknown) => {
+    // What is in the way may be this request's own effect, had while this statement waited.
+    if (isConflict(error)) return repeat(statement, values);
+    throw error;
+  });
+  if (row?.stored && row.stored.fingerprint !== values.fingerprint) {
+    throw new ServiceError(
+      'idempotency_key_reused',
+      'This Idempotency-Key came with another body before. Send a new key with a new request.',
+    );
+  }
+  if (row?.claim?.free === false) throw keyInUse();
+  return row;
+}
+
+function isConflict(error: unknown): boolean {
+  return error instanceof ServiceError && problems[error.code].status === 409;
+}

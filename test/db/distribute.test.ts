@@ -1,0 +1,30 @@
+import { sql } from 'drizzle-orm';
+import { test } from 'tap';
+import { DistributeError, distribute } from '../../src/db/distribute.js';
+import { createDatabase, openDatabase } from '../helpers/database.js';
+
+test('a database without Citus is told what it lacks, and stays as it is', async (t) => {
+  await t.rejects(distribute(await createDatabase(t)), {
+    constructor: DistributeError,
+    message: /has no Citus.*CREATE EXTENSION citus/,
+  });
+});
+
+test('every key within a namespace begins with its id, and refers to namespaces at most', async (t) => {
+  const db = openDatabase(t, await createDatabase(t));
+  const unique = await db.execute<{ table: string; first: string }>(sql`
+    select indrelid::regclass::text as table, attname as first
+    from pg_index join pg_attribute on attrelid = indrelid and attnum = indkey[0]
+    where indisunique and indrelid::regclass::text in (
+      select table_name from information_schema.columns
+      where table_schema = 'public' and column_name = 'namespace_id')`);
+  t.ok(unique.some(({ table }) => table === 'spaces'));
+  for (const { table, first } of unique) t.equal(first, 'namespace_id', table);
+
+  const foreignKeys = await db.execute<{ target: string }>(
+    sql`select confrelid::regclass::text as target from pg_constraint where contype = 'f'`,
+  );
+  t.same(new Set(foreignKeys.map(({ target }) => target)), new Set(['namespaces']));
+  const triggers = await db.execute(sql`select 1 from pg_trigger where not tgisinternal`);
+  t.equal(triggers.length, 0, 'no triggers');
+});

@@ -1,0 +1,43 @@
+import { sql } from 'drizzle-orm';
+import { getTableConfig, type PgTable } from 'drizzle-orm/pg-core';
+import { test } from 'tap';
+import { members } from '../../src/db/schema/members.js';
+import { namespaces } from '../../src/db/schema/namespaces.js';
+import { spaceCounters } from '../../src/db/schema/space-counters.js';
+import { spaces } from '../../src/db/schema/spaces.js';
+import { createDatabase, openDatabase } from '../helpers/database.js';
+
+/** The columns of each primary key and unique index of a table. */
+function uniqueKeys(table: PgTable): string[][] {
+  const { primaryKeys, indexes } = getTableConfig(table);
+  const unique = indexes.filter(({ config }) => config.unique);
+  return [
+    ...primaryKeys.map(({ columns }) => columns.map(({ name }) => name)),
+    ...unique.map(({ config }) =>
+      config.columns.map((column) => ('name' in column ? String(column.name) : 'an expression')),
+    ),
+  ];
+}
+
+test('what is below a namespace can be distributed by its id', (t) => {
+  for (const table of [members, spaces, spaceCounters]) {
+    const { name, foreignKeys } = getTableConfig(table);
+    const keys = uniqueKeys(table);
+    t.ok(keys.length > 0, name);
+    for (const [first] of keys) t.equal(first, 'namespace_id', `every key of ${name} begins so`);
+    for (const key of foreignKeys) {
+      t.equal(key.reference().foreignTable, namespaces, `${name} reaches only its namespace`);
+    }
+  }
+  t.same(uniqueKeys(spaces), [
+    ['namespace_id', 'id'],
+    ['namespace_id', 'slug'],
+  ]);
+  t.same(uniqueKeys(namespaces), [['slug']], 'beside the id');
+  t.end();
+});
+
+test('there are no triggers', async (t) => {
+  const db = openDatabase(t, await createDatabase(t));
+  t.same([...(await db.execute(sql`select tgname from pg_trigger where not tgisinternal`))], []);
+});

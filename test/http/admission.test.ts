@@ -1,0 +1,167 @@
+import { connect } from 'node:net';
+import { sql } from 'drizzle-orm';
+import { test, type Test } from 'tap';
+import { connect as openDatabase } from '../../src/db/client.js';
+import { signToken } from '../../src/token.js';
+import { SECRET, type Service, startService } from '../helpers/app.js';
+import { createDatabase } from '../helpers/database.js';
+import { portOf } from '../helpers/issuer.js';
+import { isProblem } from '../helpers/problem.js';
+import { startProxy } from '../helpers/proxy.js';
+
+/** Four places for each connection. */
+const PLACES = 4;
+
+/** A service with one connection, and a way to hold up all that its requests do. */
+async function startSmall(t: Test, queueMax: number) {
+  const databaseUrl = await createDatabase(t);
+  const db = openDatabase({
+    url: databaseUrl,
+    poolMax: 1,
+    statementTimeoutMs: 30_000,
+    prepare: true,
+  });
+  t.teardown(() => db.$client.end({ timeout: 1 }));
+  const service = await startService(t, { db, databaseUrl, queueMax });
+  const other = await startService(t, { databaseUrl });
+  const alice = await service.as('alice');
+  await alice.post('/namespaces', { slug: 'acme' });
+  return {
+    service,
+    alice,
+    other: other.db,
+    /** Holds up reads and writes while something is done. */
+    whileHeldUp: <Result>(work: () => Promise<Result>): Promise<Result> =>
+      other.db.transaction(async (lock) => {
+        await lock.execute(sql`lock table namespaces in access exclusive mode`);
+        return work();
+      }),
+  };
+}
+
+/** Resolves when so many requests are at the database and so many wait. */
+async function reached({ app }: Service, active: number, waiting: number): Promise<void> {
+  while (app.admission.active !== active || app.admission.waiting !== waiting) {
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}
+
+test('what is refused for another reason never takes a connection', async (t) => {
+  const proxy = await startProxy(t, await createDatabase(t));
+  const db = openDatabase({ url: proxy.url, poolMax: 1, statementTimeoutMs: 5000, prepare: true });
+  t.teardown(() => db.$client.end({ timeout: 1 }));
+  const service = await startService(t, { db });
+  const alice = await service.as('alice');
+  const reader = await service.as('alice', 'spaces:read');
+  const answers = [
+    await service.send({ method: 'GET', path: '/namespaces' }),
+    await reader.post('/namespaces', { slug: 'acme' }),
+    await alice.post('/namespaces', {}),
+    await alice.get('/namespaces?page=0'),
+    await alice.get('/nowhere'),
+    await alice.send({ method: 'OPTIONS', path: '/namespaces' }),
+    await alice.send({ method: 'POST', path: '/namespaces', body: 'x'.repeat(70_000) }),
+  ];
+  t.same(
+    answers.map(({ status }) => status),
+    [401, 403, 400, 400, 404, 404, 413],
+  );
+  t.equal(proxy.traffic.roundTrips, 0, 'none was even opened');
+  t.equal(service.app.admission.active, 0);
+});
+
+test('beyond the places and the queue a request is refused at once', async (t) => {
+  const { service, alice, whileHeldUp } = await startSmall(t, 0);
+  const admitted = await whileHeldUp(async () => {
+    const requests = Array.from({ length: PLACES }, () => alice.get('/namespaces/acme'));
+    await reached(service, PLACES, 0);
+    const refused = await alice.get('/namespaces/acme');
+    isProblem(t, refused, 'overloaded');
+    t.match(refused.headers['retry-after'], /^\d+$/);
+    t.equal(service.app.admission.refused, 1);
+    t.equal((await service.send({ method: 'GET', path: '/livez' })).status, 200);
+    return requests;
+  });
+  for (const { status } of await Promise.all(admitted)) t.equal(status, 200, 'the admitted ones');
+  t.equal((await alice.get('/namespaces/acme')).status, 200, 'and the next');
+});
+
+test('who waits is admitted when a place is free, the last to come first', async (t) => {
+  const { service, alice, whileHeldUp } = await startSmall(t, 10);
+  const order: string[] = [];
+  const requests = await whileHeldUp(async () => {
+    const first = Array.from({ length: PLACES }, () => alice.get('/namespaces/acme'));
+    await reached(service, PLACES, 0);
+    const second = alice.get('/namespaces/acme').finally(() => order.push('second'));
+    await reached(service, PLACES, 1);
+    const third = alice.get('/namespaces/acme').finally(() => order.push('third'));
+    await reached(service, PLACES, 2);
+    return [...first, second, third];
+  });
+  for (const { status } of await Promise.all(requests)) t.equal(status, 200);
+  t.same(order, ['third', 'second']);
+});
+
+test('who waits for too long is refused', async (t) => {
+  const { service, alice, whileHeldUp } = await startSmall(t, 10);
+  const admitted = await whileHeldUp(async () => {
+    const requests = Array.from({ length: PLACES }, () => alice.get('/namespaces/acme'));
+    await reached(service, PLACES, 0);
+    for (const answer of await Promise.all([
+      alice.get('/namespaces/acme'),
+      alice.post('/namespaces', { slug: 'other' }),
+    ])) {
+      isProblem(t, answer, 'overloaded');
+    }
+    t.equal(service.app.admission.waiting, 0);
+    return requests;
+  });
+  for (const { status } of await Promise.all(admitted)) t.equal(status, 200);
+  t.equal((await alice.get('/namespaces/other')).status, 404, 'nothing was done for the refused');
+});
+
+test('who goes away while waiting is forgotten; what has begun is finished', async (t) => {
+  const { service, alice, whileHeldUp } = await startSmall(t, 10);
+  await service.app.listen({ host: '127.0.0.1', port: 0 });
+  const port = portOf(service.app.server.address());
+  const token = await signToken(SECRET, { subject: 'alice', expiresIn: '1 hour' });
+  const post = (slug: string) => {
+    const body = JSON.stringify({ slug });
+    const socket = connect(port, '127.0.0.1');
+    socket.write(
+      [
+        'POST /namespaces HTTP/1.1',
+        'Host: test',
+        `Authorization: Bearer ${token}`,
+        'Content-Type: application/json',
+        `Content-Length: ${body.length}`,
+        '',
+        body,
+      ].join('\r\n'),
+    );
+    return socket;
+  };
+  const closed = () =>
+    new Promise((resolve) =>
+      service.app.server.once('connection', (socket) => socket.once('close', resolve)),
+    );
+
+  const admitted = await whileHeldUp(async () => {
+    const begunGone = closed();
+    const begun = post('begun');
+    await reached(service, 1, 0);
+    const requests = Array.from({ length: PLACES - 1 }, () => alice.get('/namespaces/acme'));
+    await reached(service, PLACES, 0);
+    const waitingGone = closed();
+    const waiting = post('waiting');
+    await reached(service, PLACES, 1);
+    begun.destroy();
+    waiting.destroy();
+    await Promise.all([begunGone, waitingGone]);
+    return requests;
+  });
+  await Promise.all(admitted);
+  await reached(service, 0, 0);
+  t.equal((await alice.get('/namespaces/begun')).status, 200);
+  t.equal((await alice.get('/namespaces/waiting')).status, 404);
+});
