@@ -141,6 +141,8 @@ test('the process serves its metrics where METRICS_PORT says', async (t) => {
     };
     const server = startServer(t, env);
     const [, origin = ''] = await server.waitFor(/API {9}(http:\S+)/);
+    // The log is written when there is time.
+    await server.waitFor(METRICS_PORT === '0' ? /listening[^]*listening/ : /listening/);
     const origins = server.output().match(/http:\/\/127\.0\.0\.1:\d+(?=")/g) ?? [];
     return { origin, other: origins.find((listening) => listening !== origin) };
   };
