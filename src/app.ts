@@ -1,5 +1,10 @@
 import { maxHeaderSize } from 'node:http';
-import fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify';
+import fastify, {
+  type FastifyBaseLogger,
+  type FastifyInstance,
+  type FastifyPluginAsync,
+} from 'fastify';
+import type { Registry } from 'prom-client';
 import type { RateLimitConfig, TokenConfig } from './config.js';
 import type { Database } from './db/client.js';
 import { ServiceError } from './errors.js';
@@ -14,12 +19,20 @@ import {
 } from './http/connections.js';
 import { drainPlugin } from './http/drain.js';
 import { healthPlugin } from './http/health.js';
+import { metricsPlugin, serveMetrics } from './http/metrics.js';
 import { membersPlugin } from './http/members/plugin.js';
 import { namespacesPlugin } from './http/namespaces/plugin.js';
 import { openapiPlugin } from './http/openapi.js';
 import { problemPlugin, sendProblem } from './http/problem.js';
 import { rateLimitPlugin } from './http/rate-limit.js';
-import { REQUEST_ID, requestId, requestIdPlugin, RequestLog } from './http/request-log.js';
+import {
+  auditPlugin,
+  REQUEST_ID,
+  requestId,
+  requestIdPlugin,
+  RequestLog,
+} from './http/request-log.js';
+import { securityHeaders, securityPlugin } from './http/security.js';
 import { spacesPlugin } from './http/spaces/plugin.js';
 import { ajvOptions, readQueryIntegers, validatorFactory } from './http/validation.js';
 import { namespaceResolver } from './repositories/access.js';
@@ -45,6 +58,14 @@ export interface AppOptions {
   db: Database;
   /** nothing is logged without one */
   logger?: FastifyBaseLogger;
+  /** where what happens is counted; nothing is without it */
+  metrics?: {
+    registry: Registry;
+    /** whether this application also serves them, as `GET /metrics` */
+    served: boolean;
+  };
+  /** nothing is traced without one */
+  tracing?: FastifyPluginAsync;
   /** how many requests wait for the database */
   queueMax?: number;
   /** requests of one subject are not limited without one */
@@ -61,6 +82,8 @@ export async function buildApp({
   token,
   db,
   logger,
+  metrics,
+  tracing,
   queueMax = QUEUE_MAX,
   rateLimit = null,
   connections,
@@ -80,7 +103,7 @@ export async function buildApp({
     genReqId: requestId,
     frameworkErrors: (error, request, reply) => {
       // No hook runs before there is a route.
-      void reply.header(REQUEST_ID, request.id);
+      void reply.header(REQUEST_ID, request.id).headers(securityHeaders);
       void sendProblem(
         request,
         reply,
@@ -91,19 +114,24 @@ export async function buildApp({
     },
   });
 
+  if (tracing) await app.register(tracing);
   readQueryIntegers(app);
   await app.register(requestIdPlugin);
+  await app.register(securityPlugin);
   await app.register(problemPlugin);
+  const admission = { active: 0, waiting: 0, refused: 0 };
+  app.decorate('admission', admission);
+  if (metrics) await app.register(metricsPlugin, { ...metrics, admission });
   await app.register(connectionsPlugin, limits);
   await app.register(drainPlugin);
   await app.register(bodyPlugin);
   await app.register(openapiPlugin);
   await app.register(healthPlugin, { db });
+  if (metrics?.served) serveMetrics(app, metrics.registry);
 
-  const admission = { active: 0, waiting: 0, refused: 0 };
-  app.decorate('admission', admission);
   const resolveNamespace = namespaceResolver(db);
   await app.register(async (guarded) => {
+    await guarded.register(auditPlugin);
     await guarded.register(admissionPlugin, {
       places: db.$client.options.max * REQUESTS_PER_CONNECTION,
       queueMax,
@@ -118,5 +146,19 @@ export async function buildApp({
     await guarded.register(spacesPlugin, { spaces: spacesRepository(db, resolveNamespace) });
   });
 
+  return app;
+}
+
+/** Builds an application that serves nothing but metrics, for a port of their own. */
+export async function buildMetricsApp(
+  registry: Registry,
+  logger?: FastifyBaseLogger,
+): Promise<FastifyInstance> {
+  const app = fastify({
+    ...(logger && { loggerInstance: logger }),
+    logController: new RequestLog(),
+  });
+  await app.register(problemPlugin);
+  serveMetrics(app, registry);
   return app;
 }

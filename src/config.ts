@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { type Static, type TSchema, Type, TypeGuard } from '@sinclair/typebox';
 import { Value } from '@sinclair/typebox/value';
 
@@ -29,9 +30,21 @@ export const Environment = Type.Object({
         'PostgreSQL 15 or later, `postgres://user:password@host:port/database`. Unset: the embedded PostgreSQL in `.data/`.',
     }),
   ),
+  DATABASE_URL_FILE: Type.Optional(
+    Type.String({
+      description:
+        'A file that holds the URL, instead of `DATABASE_URL`. Each new connection takes the password that the file has then.',
+    }),
+  ),
   JWT_SECRET: Type.Optional(
     Type.String({
       description: `The shared secret of HS256 tokens, at least ${MINIMUM_SECRET_BYTES} bytes. Unset outside production: one is made and kept in \`.data/\`.`,
+    }),
+  ),
+  JWT_SECRET_FILE: Type.Optional(
+    Type.String({
+      description:
+        'A file that holds the secret, instead of `JWT_SECRET`; or several, one a line, while they are rotated: tokens of each are accepted. Read again when it changes.',
     }),
   ),
   JWT_JWKS_URL: Type.Optional(
@@ -75,6 +88,19 @@ export const Environment = Type.Object({
     default: true,
     description: 'Whether the start applies migrations.',
   }),
+  METRICS_PORT: Type.Optional(
+    Type.Union([Type.Integer({ minimum: 0, maximum: 65535 }), Type.Literal('off')], {
+      description:
+        'Where `GET /metrics` answers. Unset: on `PORT`. A number: on that port alone. `off`: nowhere, and nothing is counted.',
+    }),
+  ),
+  OTEL_EXPORTER_OTLP_ENDPOINT: Type.Optional(
+    Type.String({
+      pattern: '^https?://.+',
+      description:
+        'Where traces are sent (OTLP over HTTP, such as `http://localhost:4318`), and with it the other variables of OpenTelemetry. Unset: nothing is traced.',
+    }),
+  ),
   SHUTDOWN_DELAY_MS: Type.Integer({
     minimum: 0,
     maximum: 600_000,
@@ -105,6 +131,8 @@ export const Environment = Type.Object({
 export interface TokenConfig {
   /** the secret of HS256 tokens, or where the issuer's public keys are */
   readonly key: string | URL;
+  /** where the secret is, and maybe others, when it came from a file; see `readSecrets` */
+  readonly secretFile?: string;
   readonly issuer: string | null;
   readonly audience: string | null;
 }
@@ -123,6 +151,8 @@ export interface Config {
   readonly port: number;
   readonly database: {
     readonly url: string | null;
+    /** where the URL came from, when that was a file */
+    readonly urlFile: string | null;
     readonly poolMax: number;
     readonly statementTimeoutMs: number;
     readonly queueMax: number;
@@ -130,10 +160,44 @@ export interface Config {
     readonly migrateOnStart: boolean;
   };
   readonly token: Omit<TokenConfig, 'key'> & { readonly key: TokenConfig['key'] | null };
+  /** null for the main port */
+  readonly metricsPort: number | 'off' | null;
+  readonly traced: boolean;
   readonly shutdownDelayMs: number;
   /** null where nothing is limited */
   readonly rateLimit: RateLimitConfig | null;
   readonly logLevel: string;
+}
+
+/** What may be in a file instead, because an environment is easily read and cannot be changed. */
+const inFiles: Record<string, (file: string) => string> = {
+  DATABASE_URL: readDatabaseUrl,
+  JWT_SECRET: (file) => readSecrets(file)[0],
+};
+
+/** @throws when the file cannot be read */
+export function readDatabaseUrl(file: string): string {
+  return readFileSync(file, 'utf8').trim();
+}
+
+/**
+ * @returns the secrets in a file, one a line, blank lines left out: the first signs, all verify
+ * @throws when the file cannot be read, holds none, or one of them is too short
+ */
+export function readSecrets(file: string): [string, ...string[]] {
+  const [first, ...others] = readFileSync(file, 'utf8')
+    .split('\n')
+    .map((line) => line.trim())
+    .filter((line) => line !== '');
+  if (first === undefined) throw new Error(`${file} holds no secret`);
+  if ([first, ...others].some(isShort)) {
+    throw new Error(`each secret in ${file} must have at least ${MINIMUM_SECRET_BYTES} bytes`);
+  }
+  return [first, ...others];
+}
+
+function isShort(secret: string): boolean {
+  return Buffer.byteLength(secret) < MINIMUM_SECRET_BYTES;
 }
 
 /** One or more settings are wrong or missing; the message names every one of them. */
@@ -142,10 +206,12 @@ export class ConfigError extends Error {
 }
 
 /**
- * @param env the environment; a variable that is set to the empty string counts as unset
+ * @param given the environment; a variable that is set to the empty string counts as unset
  * @throws `ConfigError`
  */
-export function loadConfig(env: NodeJS.ProcessEnv): Config {
+export function loadConfig(given: NodeJS.ProcessEnv): Config {
+  const wrong: string[] = [];
+  const env = readFiles(given, wrong);
   const settings = Object.fromEntries(
     Object.entries(Environment.properties).flatMap(([name, schema]) => {
       const text = env[name];
@@ -153,18 +219,37 @@ export function loadConfig(env: NodeJS.ProcessEnv): Config {
     }),
   );
   const environment: unknown = Value.Default(Environment, settings);
-  const wrong = Object.entries(Environment.properties)
-    .filter(([name, schema]) => name in settings && !isValid(schema, settings[name]))
-    .map(([name, schema]) => `${name} must be ${expectation(schema)}.`);
-  wrong.push(...inconsistencies(env));
+  wrong.push(
+    ...Object.entries(Environment.properties)
+      .filter(([name, schema]) => name in settings && !isValid(schema, settings[name]))
+      .map(([name, schema]) => `${name} must be ${expectation(schema)}.`),
+    ...inconsistencies(env),
+  );
   if (wrong.length > 0 || !Value.Check(Environment, environment)) {
     throw new ConfigError(`The configuration is not valid. ${wrong.join(' ')}`);
   }
   return toConfig(environment);
 }
 
+/** @returns the environment with the variables that `_FILE` has brought; failures go to `wrong` */
+function readFiles(given: NodeJS.ProcessEnv, wrong: string[]): NodeJS.ProcessEnv {
+  const env = { ...given };
+  for (const [name, read] of Object.entries(inFiles)) {
+    const file = given[`${name}_FILE`];
+    if (!file) continue;
+    if (given[name]) wrong.push(`${name} and ${name}_FILE exclude each other: unset one.`);
+    try {
+      env[name] = read(file);
+    } catch (error) {
+      wrong.push(`${name}_FILE cannot be used: ${String(error)}.`);
+    }
+  }
+  return env;
+}
+
 function parse(text: string, schema: TSchema): string | number | boolean {
-  if (TypeGuard.IsInteger(schema) && /^\d+$/.test(text)) return Number(text);
+  const variants = TypeGuard.IsUnion(schema) ? schema.anyOf : [schema];
+  if (variants.some(TypeGuard.IsInteger) && /^\d+$/.test(text)) return Number(text);
   if (TypeGuard.IsBoolean(schema) && /^(true|false)$/.test(text)) return text === 'true';
   return text;
 }
@@ -179,27 +264,30 @@ function isValid(schema: TSchema, setting: unknown): boolean {
 
 /** What a setting has to be. Its value may be a secret, so that is not repeated. */
 function expectation(schema: TSchema): string {
+  if (TypeGuard.IsUnion(schema)) return schema.anyOf.map(expectation).join(' or ');
+  if (TypeGuard.IsLiteral(schema)) return String(schema.const);
   if (TypeGuard.IsInteger(schema)) {
     return `a whole number from ${String(schema.minimum)} to ${String(schema.maximum)}`;
   }
   if (TypeGuard.IsBoolean(schema)) return 'true or false';
-  if (isUrl(schema)) return 'a URL of the kind that the README gives';
-  return `one of ${LOG_LEVELS.join(', ')}`;
+  return isUrl(schema) ? 'a URL of the kind that the README gives' : 'a text';
 }
 
 /** What no single variable shows. */
 function inconsistencies(env: NodeJS.ProcessEnv): string[] {
   const { NODE_ENV, DATABASE_URL, JWT_SECRET, JWT_JWKS_URL } = env;
+  const { DATABASE_URL_FILE, JWT_SECRET_FILE } = env;
   const production = NODE_ENV === 'production';
   const found: string[] = [];
-  if (production && !DATABASE_URL) found.push('DATABASE_URL is required in production.');
-  if (production && !JWT_SECRET && !JWT_JWKS_URL) {
+  if (production && !DATABASE_URL && !DATABASE_URL_FILE)
+    found.push('DATABASE_URL is required in production.');
+  if (production && !JWT_SECRET && !JWT_SECRET_FILE && !JWT_JWKS_URL) {
     found.push('JWT_SECRET or JWT_JWKS_URL is required in production.');
   }
   if (JWT_SECRET && JWT_JWKS_URL) {
     found.push('JWT_SECRET and JWT_JWKS_URL exclude each other: unset one.');
   }
-  if (JWT_SECRET && Buffer.byteLength(JWT_SECRET) < MINIMUM_SECRET_BYTES) {
+  if (JWT_SECRET && isShort(JWT_SECRET)) {
     found.push(`JWT_SECRET must have at least ${MINIMUM_SECRET_BYTES} bytes.`);
   }
   if (env['RATE_LIMIT_REDIS_URL'] && !env['RATE_LIMIT_MAX']) {
@@ -215,6 +303,7 @@ function toConfig(env: Static<typeof Environment>): Config {
     port: env.PORT,
     database: {
       url: env.DATABASE_URL ?? null,
+      urlFile: env.DATABASE_URL_FILE ?? null,
       poolMax: env.DATABASE_POOL_MAX,
       statementTimeoutMs: env.DATABASE_STATEMENT_TIMEOUT_MS,
       queueMax: env.DATABASE_QUEUE_MAX,
@@ -223,9 +312,12 @@ function toConfig(env: Static<typeof Environment>): Config {
     },
     token: {
       key: env.JWT_JWKS_URL === undefined ? (env.JWT_SECRET ?? null) : new URL(env.JWT_JWKS_URL),
+      ...(env.JWT_SECRET_FILE !== undefined && { secretFile: env.JWT_SECRET_FILE }),
       issuer: env.JWT_ISSUER ?? null,
       audience: env.JWT_AUDIENCE ?? null,
     },
+    metricsPort: env.METRICS_PORT ?? null,
+    traced: env.OTEL_EXPORTER_OTLP_ENDPOINT !== undefined,
     shutdownDelayMs: env.NODE_ENV === 'production' ? env.SHUTDOWN_DELAY_MS : 0,
     rateLimit:
       env.RATE_LIMIT_MAX === undefined

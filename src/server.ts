@@ -5,13 +5,15 @@ import type { FastifyInstance } from 'fastify';
 import { type Logger, pino } from 'pino';
 import pretty from 'pino-pretty';
 import postgres from 'postgres';
-import { buildApp } from './app.js';
+import { buildApp, buildMetricsApp } from './app.js';
 import { type Config, ConfigError, loadConfig, type TokenConfig } from './config.js';
 import { connect } from './db/client.js';
 import { EmbeddedPostgresError, startEmbeddedPostgres } from './db/embedded.js';
 import { migrate } from './db/migrate.js';
 import { createDemo, dataDirectory, developmentSecret, introduction } from './development.js';
+import { processMetrics } from './http/metrics.js';
 import { serializeError } from './http/request-log.js';
+import { startTracing } from './http/tracing.js';
 
 /** How long requests that were accepted may take once the process has been told to stop. */
 const DRAIN_MS = 10_000;
@@ -64,14 +66,29 @@ async function start(config: Config, onStop: (undo: () => Promise<unknown>) => v
 
   const key = config.token.key ?? (await developmentSecret());
   const token: TokenConfig = { ...config.token, key };
+  const logger = createLogger(config.logLevel);
+  const { metricsPort } = config;
+  const metrics =
+    metricsPort === 'off'
+      ? undefined
+      : { registry: processMetrics(), served: metricsPort === null };
+  const tracing = config.traced ? await startTracing() : undefined;
+  if (tracing) onStop(() => tracing.stop());
   const app = await buildApp({
     token,
     db,
-    logger: createLogger(config.logLevel),
+    logger,
     queueMax: database.queueMax,
     rateLimit: config.rateLimit,
+    ...(metrics && { metrics }),
+    ...(tracing && { tracing: tracing.plugin }),
   });
   onStop(() => app.close());
+  if (metrics && typeof metricsPort === 'number') {
+    const metricsApp = await buildMetricsApp(metrics.registry, logger);
+    onStop(() => metricsApp.close());
+    await metricsApp.listen({ host, port: metricsPort });
+  }
   onStop(async () => {
     app.draining = true;
     await setTimeout(config.shutdownDelayMs);
@@ -97,7 +114,7 @@ function explain(error: unknown): string {
   const code = 'code' in error ? error.code : undefined;
   switch (code) {
     case 'EADDRINUSE':
-      return 'The port is taken. Set PORT to another one, or to 0 for any that is free.';
+      return 'The port is taken. Set PORT (or METRICS_PORT) to another one, or to 0 for any that is free.';
     case 'EADDRNOTAVAIL':
       return `HOST is not an address of this machine: ${error.message}`;
     case 'EACCES':

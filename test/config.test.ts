@@ -1,3 +1,5 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { test } from 'tap';
 import { ConfigError, loadConfig } from '../src/config.js';
 
@@ -10,6 +12,7 @@ test('nothing has to be set for development', (t) => {
     port: 3000,
     database: {
       url: null,
+      urlFile: null,
       poolMax: 10,
       statementTimeoutMs: 1000,
       queueMax: 10_000,
@@ -17,6 +20,8 @@ test('nothing has to be set for development', (t) => {
       migrateOnStart: true,
     },
     token: { key: null, issuer: null, audience: null },
+    metricsPort: null,
+    traced: false,
     shutdownDelayMs: 0,
     rateLimit: null,
     logLevel: 'info',
@@ -39,6 +44,8 @@ test('every variable is read, and an empty one counts as unset', (t) => {
     DATABASE_PREPARE: 'false',
     DATABASE_QUEUE_MAX: '50',
     MIGRATE_ON_START: 'false',
+    METRICS_PORT: '9464',
+    OTEL_EXPORTER_OTLP_ENDPOINT: 'http://localhost:4318',
     SHUTDOWN_DELAY_MS: '3000',
     RATE_LIMIT_MAX: '600',
     RATE_LIMIT_REDIS_URL: 'redis://redis:6379',
@@ -50,6 +57,7 @@ test('every variable is read, and an empty one counts as unset', (t) => {
     port: 8080,
     database: {
       url: 'postgresql://user:password@db:5432/spaces',
+      urlFile: null,
       poolMax: 4,
       statementTimeoutMs: 250,
       queueMax: 50,
@@ -61,6 +69,8 @@ test('every variable is read, and an empty one counts as unset', (t) => {
       issuer: 'https://issuer.example',
       audience: 'spaces',
     },
+    metricsPort: 9464,
+    traced: true,
     shutdownDelayMs: 3000,
     rateLimit: { max: 600, redisUrl: 'redis://redis:6379' },
     logLevel: 'warn',
@@ -82,6 +92,7 @@ test('one message names everything that is wrong and repeats no value', (t) => {
     RATE_LIMIT_MAX: '0',
     RATE_LIMIT_REDIS_URL: 'hidden',
     MIGRATE_ON_START: '1',
+    METRICS_PORT: 'on',
     LOG_LEVEL: 'loud',
   };
   t.throws(() => loadConfig(wrong), ConfigError);
@@ -123,4 +134,33 @@ test('a secret has at least 32 bytes, however many characters', (t) => {
 test('an address that only looks like a URL is refused', (t) => {
   t.throws(() => loadConfig({ JWT_JWKS_URL: 'https://:::' }), /JWT_JWKS_URL must be a URL/);
   t.end();
+});
+
+test('secrets come from files as well', async (t) => {
+  const directory = t.testdir({
+    url: 'postgres://a:b@db/spaces\n',
+    jwt: `${SECRET}\n\nold ${SECRET}\n`,
+  });
+  const [DATABASE_URL_FILE, JWT_SECRET_FILE] = [join(directory, 'url'), join(directory, 'jwt')];
+  const files = { NODE_ENV: 'production', DATABASE_URL_FILE, JWT_SECRET_FILE };
+  t.match(loadConfig(files), {
+    database: { url: 'postgres://a:b@db/spaces', urlFile: DATABASE_URL_FILE },
+    token: { key: SECRET, secretFile: JWT_SECRET_FILE },
+  });
+
+  const fails = (env: Record<string, string>, message: RegExp) => {
+    t.throws(() => loadConfig({ ...files, ...env }), message);
+  };
+  fails({ JWT_SECRET: SECRET }, /JWT_SECRET and JWT_SECRET_FILE exclude each other/);
+  fails({ JWT_JWKS_URL: 'https://issuer.example' }, /JWT_SECRET and JWT_JWKS_URL exclude each/);
+  fails(
+    { DATABASE_URL_FILE: join(directory, 'none') },
+    /valid\. DATABASE_URL_FILE cannot[^.]*ENOENT/,
+  );
+  await writeFile(JWT_SECRET_FILE, `${SECRET}\nhidden`);
+  fails({}, /JWT_SECRET_FILE cannot be used: .* at least 32 bytes\.$/);
+  await writeFile(JWT_SECRET_FILE, '\n');
+  fails({}, /JWT_SECRET_FILE cannot be used: .* holds no secret\.$/);
+  await writeFile(DATABASE_URL_FILE, 'mysql://hidden');
+  fails({}, /DATABASE_URL must be a URL/);
 });

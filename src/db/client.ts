@@ -2,11 +2,14 @@ import type { Socket } from 'node:net';
 import { setTimeout } from 'node:timers/promises';
 import { drizzle } from 'drizzle-orm/postgres-js';
 import postgres from 'postgres';
+import { readDatabaseUrl } from '../config.js';
 import { type Target, watchConnections } from './connections.js';
 
 export interface DatabaseOptions {
   /** `postgres://user:password@host:port/database` */
   url: string;
+  /** a file with the same URL, where the password may change; asked for each new connection */
+  urlFile?: string | null;
   /** the most connections held at once */
   poolMax: number;
   /** PostgreSQL ends a statement that runs longer, in milliseconds; 0 for no limit of any kind */
@@ -36,7 +39,7 @@ export function connect(options: DatabaseOptions) {
 }
 
 function openPool(
-  { url, poolMax, statementTimeoutMs, prepare }: DatabaseOptions,
+  { url, urlFile = null, poolMax, statementTimeoutMs, prepare }: DatabaseOptions,
   more: { connect_timeout?: number; socket?: (target: Target) => Promise<Socket> } = {},
 ): postgres.Sql {
   // A pooler refuses them, as it would not know which of its connections has them.
@@ -47,6 +50,7 @@ function openPool(
     plan_cache_mode: 'force_generic_plan',
   };
   return postgres(url, {
+    ...(urlFile !== null && { password: passwordIn(urlFile, url) }),
     max: poolMax,
     prepare,
     connect_timeout: CONNECT_TIMEOUT_SECONDS,
@@ -113,4 +117,24 @@ function watchedPool(options: DatabaseOptions): postgres.Sql {
   return new Proxy(current, {
     get: (_first, name): unknown => Reflect.get(name in replaced ? replaced : current, name),
   });
+}
+
+/**
+ * @returns a function that gives the password a file has now, or the last good one: the driver takes
+ *   no failure here
+ */
+function passwordIn(urlFile: string, url: string): () => string {
+  let last = passwordOf(url);
+  return () => {
+    try {
+      last = passwordOf(readDatabaseUrl(urlFile));
+    } catch {
+      // It is being replaced; should it stay away, PostgreSQL says what is wrong with the last one.
+    }
+    return last;
+  };
+}
+
+function passwordOf(url: string): string {
+  return decodeURIComponent(new URL(url).password);
 }

@@ -9,6 +9,7 @@ import { includesRole, type Outcome, type Principal, type Role } from '../reposi
 import { remoteKeys } from './jwks.js';
 import { problemResponses } from './problem.js';
 import { SUBJECT_MAX_LENGTH } from './schemas.js';
+import { fixedSecret, secretsIn } from './secrets.js';
 import { isText } from './validation.js';
 
 const grantedByDefault = [
@@ -54,23 +55,32 @@ const ASYMMETRIC = ['RS256', 'ES256', 'EdDSA'] as const;
  * hook documents what it demands.
  */
 export const authPlugin = fp<TokenConfig>(
-  async (app, { key, issuer, audience }) => {
+  async (app, { key, secretFile, issuer, audience }) => {
     const verified = new LRUCache<string, { caller: Caller; expires: number }>({
       max: REMEMBERED_TOKENS,
     });
     const forget = () => {
       verified.clear();
     };
-    const findKey = key instanceof URL ? remoteKeys(key, forget) : null;
+    const bearer = ({ headers }: FastifyRequest) =>
+      (headers.authorization ?? '').slice('Bearer '.length);
 
-    const secret: Secret = findKey
-      ? ({ headers }: FastifyRequest) =>
-          findKey(decodeProtectedHeader((headers.authorization ?? '').slice('Bearer '.length)))
-      : String(key);
+    let secret: Secret;
+    if (key instanceof URL) {
+      const findKey = remoteKeys(key, forget);
+      secret = (request: FastifyRequest) => findKey(decodeProtectedHeader(bearer(request)));
+    } else {
+      const secrets =
+        secretFile === undefined ? fixedSecret(key) : secretsIn(secretFile, forget, app.log);
+      app.addHook('onClose', () => {
+        secrets.close();
+      });
+      secret = (request: FastifyRequest) => Promise.resolve(secrets.find(bearer(request)));
+    }
     await app.register(jwt, {
       secret,
       verify: {
-        algorithms: [...(findKey ? ASYMMETRIC : SYMMETRIC)],
+        algorithms: [...(key instanceof URL ? ASYMMETRIC : SYMMETRIC)],
         // The verifier passes over a claim that is absent, unless it is required.
         requiredClaims: [
           'sub',

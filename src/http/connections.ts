@@ -4,6 +4,7 @@ import fp from 'fastify-plugin';
 import { problems, ServiceError } from '../errors.js';
 import { PROBLEM_TYPE, problemBody } from './problem.js';
 import { REQUEST_ID, requestId } from './request-log.js';
+import { securityHeaders } from './security.js';
 
 /** What a connection may take; all in milliseconds but the last. */
 export interface ConnectionLimits {
@@ -76,6 +77,7 @@ function refuse(error: Error & { code?: string }, socket: Socket): void {
     `Content-Type: ${PROBLEM_TYPE}`,
     `Content-Length: ${Buffer.byteLength(body)}`,
     `${REQUEST_ID}: ${requestId({ headers: {} })}`,
+    ...Object.entries(securityHeaders).map(([name, value]) => `${name}: ${value}`),
     'Connection: close',
   ];
   socket.end(`${head.join('\r\n')}\r\n\r\n${body}`, () => socket.destroy());

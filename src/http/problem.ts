@@ -61,10 +61,18 @@ export function problemResponses(...codes: ProblemCode[]) {
   );
 }
 
+declare module 'fastify' {
+  interface FastifyReply {
+    /** which problem the request was answered with, for the log and the metrics */
+    problem: ProblemCode | null;
+  }
+}
+
 /** Answers every failure, expected or not, as a problem body; nothing internal is sent. */
 export const problemPlugin = fp(
   (app, _options, done) => {
     app.addSchema(Problem);
+    app.decorateReply('problem', null);
     app.setErrorHandler<FastifyError>((error, request, reply) => {
       const failure = toServiceError(error);
       // Overload is no fault of ours, and no time to write about each request.
@@ -96,6 +104,7 @@ export function sendProblem(
 ): FastifyReply {
   const { code, message } = problem;
   const { status } = problems[code];
+  reply.problem = code;
   if (status === 401) void reply.header('www-authenticate', challenge(code, message));
   if (status === 503 || code === 'idempotency_key_in_use') {
     void reply.header('retry-after', RETRY_AFTER_SECONDS);

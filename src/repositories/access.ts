@@ -4,6 +4,7 @@ import type { Database } from '../db/client.js';
 import { translate, wasCutOff, wasRolledBack } from '../db/errors.js';
 import { memberRole, members } from '../db/schema/members.js';
 import { namespaces } from '../db/schema/namespaces.js';
+import { inSpan } from '../db/tracing.js';
 import { isSlug } from '../slug.js';
 
 export type Role = (typeof memberRole.enumValues)[number];
@@ -77,7 +78,9 @@ export interface PageOf<Item> {
   total: number;
 }
 
-interface Statement<Row> {
+/** A prepared statement of Drizzle. */
+export interface Statement<Row> {
+  getQuery(): { sql: string };
   execute(values: Record<string, unknown>): Promise<Row[]>;
 }
 
@@ -127,7 +130,7 @@ async function execute<Row>(
 ): Promise<Row[]> {
   for (let attempt = 1; ; attempt += 1) {
     try {
-      return await statement.execute(values);
+      return await inSpan(statement, () => statement.execute(values));
     } catch (error) {
       const again = wasRolledBack(error)
         ? attempt < ATTEMPTS

@@ -4,7 +4,7 @@ import type { Database } from '../db/client.js';
 import { keyInUse } from '../db/errors.js';
 import { idempotencyKeys } from '../db/schema/idempotency-keys.js';
 import { problems, ServiceError } from '../errors.js';
-import { param, repeat } from './access.js';
+import { param, repeat, type Statement } from './access.js';
 
 /** By what a request that may be repeated is known again, within its subject and operation. */
 export interface IdempotencyKey {
@@ -130,7 +130,7 @@ interface Keyed {
  *   `idempotency_key_in_use` when the earlier one is not answered yet, and what `repeat` throws
  */
 export async function runOnce<Row extends Keyed>(
-  statement: { execute(values: Record<string, unknown>): Promise<Row[]> },
+  statement: Statement<Row>,
   values: Record<string, unknown> & { slug: string } & IdempotencyKey,
 ): Promise<Row | undefined> {
   const row = await repeat(statement, values).catch((error: unknown) => {

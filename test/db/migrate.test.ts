@@ -3,10 +3,8 @@ import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { sql } from 'drizzle-orm';
-import postgres from 'postgres';
 import { type Test, test } from 'tap';
 import { isMigrated, migrate } from '../../src/db/migrate.js';
-import { startService } from '../helpers/app.js';
 import { createDatabase, openDatabase } from '../helpers/database.js';
 
 /**
@@ -62,34 +60,4 @@ test('ten replicas that start at once apply each migration once', async (t) => {
     sql`select hash from drizzle.__drizzle_migrations group by hash having count(*) > 1`,
   );
   t.same([...applied], []);
-});
-
-test('a migrated database lets a role start that may not create anything', async (t) => {
-  const url = await createDatabase(t);
-  const owner = openDatabase(t, url);
-  const role = `service_${new URL(url).pathname.slice(1)}`;
-  await owner.execute(sql.raw(`create role ${role} login password 'service'`));
-  await owner.execute(sql.raw(`grant usage on schema public, drizzle to ${role}`));
-  await owner.execute(
-    sql.raw(`grant select, insert, update, delete on all tables in schema public to ${role}`),
-  );
-  await owner.execute(sql.raw(`grant select on drizzle.__drizzle_migrations to ${role}`));
-  t.teardown(async () => {
-    await owner.execute(sql.raw(`drop owned by ${role}`));
-    await owner.execute(sql.raw(`drop role ${role}`));
-  });
-
-  const serviceUrl = new URL(url);
-  serviceUrl.username = role;
-  serviceUrl.password = 'service';
-  await migrate(serviceUrl.href);
-  const { as } = await startService(t, { databaseUrl: serviceUrl.href });
-  const alice = await as('alice');
-  t.equal((await alice.post('/namespaces', { slug: 'small' })).status, 201);
-  t.equal((await alice.post('/namespaces/small/spaces', { name: 'One' })).status, 201);
-  t.match((await alice.get('/namespaces/small/spaces')).json, { total: 1 });
-
-  const sqlAsRole = postgres(serviceUrl.href, { max: 1 });
-  await t.rejects(sqlAsRole`create table public.more (id int)`, { code: '42501' });
-  await sqlAsRole.end();
 });

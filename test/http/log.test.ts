@@ -1,6 +1,9 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import { test } from 'tap';
 import { SECRET, startService } from '../helpers/app.js';
 import { signToken } from '../../src/token.js';
+import { portOf } from '../helpers/issuer.js';
 import { pick } from '../helpers/json.js';
 import { memoryLogger } from '../helpers/logger.js';
 import { furnish, operations, people } from '../helpers/operations.js';
@@ -12,6 +15,7 @@ test('each request makes one line, with what was asked, by whom, and how it was 
   const headers = { 'x-request-id': 'mine' };
   await alice.send({ method: 'GET', path: '/namespaces/acme/spaces?page=2', headers });
   await service.send({ method: 'GET', path: '/nowhere' });
+  await alice.get('/namespaces');
   t.match(lines(), [
     {
       level: 30,
@@ -22,10 +26,13 @@ test('each request makes one line, with what was asked, by whom, and how it was 
       status: 404,
       milliseconds: Number,
       subject: 'alice',
+      namespace: 'acme',
+      outcome: 'namespace_not_found',
     },
-    { level: 30, method: 'GET', path: '/nowhere', status: 404 },
+    { level: 30, method: 'GET', path: '/nowhere', status: 404, outcome: 'route_not_found' },
+    { level: 30, route: '/namespaces', status: 200, subject: 'alice', outcome: 'ok' },
   ]);
-  t.equal(lines().length, 2);
+  t.equal(lines().length, 3);
   t.equal(pick(lines(), 1, 'subject'), undefined, 'nobody, where there was no token');
 });
 
@@ -113,4 +120,26 @@ test('a failure is logged once, as an error, with what caused it', async (t) => 
     { level: 30, reqId: 'failing', status: 500 },
   ]);
   t.equal(lines().length, before + 2);
+});
+
+test('a request whose caller goes away makes its line too', async (t) => {
+  const { logger, text } = memoryLogger();
+  const service = await startService(t, { logger });
+  await service.app.listen({ port: 0, host: '127.0.0.1' });
+  const port = portOf(service.app.server.address());
+  const socket = connect(port, '127.0.0.1');
+  const arrived = once(service.app.server, 'request');
+  const token = await signToken(SECRET, { subject: 'alice', expiresIn: '1 hour' });
+  const head = [
+    'POST /namespaces/acme/spaces HTTP/1.1',
+    'host: spaces',
+    `authorization: Bearer ${token}`,
+    'content-type: application/json',
+    'content-length: 10',
+  ];
+  socket.write(`${head.join('\r\n')}\r\n\r\n{`);
+  await arrived;
+  socket.destroy();
+  while (!text().includes('"not answered"')) await fetch(`http://127.0.0.1:${port}/livez`);
+  t.match(text(), /"outcome":"aborted".*"namespace":"acme".*"not answered"/);
 });

@@ -1,0 +1,113 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import fp from 'fastify-plugin';
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import type { Admission } from './admission.js';
+
+export interface MetricsOptions {
+  registry: Registry;
+  /** read when the metrics are */
+  admission: Admission;
+}
+
+/** From half of what a list takes to the longest that a statement may, in seconds. */
+const DURATIONS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
+
+/** The one route that requests of no route are counted under, so that callers cannot make labels. */
+const NO_ROUTE = { method: '*', url: 'none' };
+
+/** Instead of a status, where the caller went away before the answer. */
+const ABORTED = 'aborted';
+
+/** @returns a registry that already has what there is to say of the process and its event loop */
+export function processMetrics(): Registry {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  // Nobody has to know which vulnerabilities to try.
+  registry.removeSingleMetric('nodejs_version_info');
+  return registry;
+}
+
+/**
+ * Counts requests and what became of them. Label values are those of the code: templates of routes,
+ * statuses, problem codes; nothing that a caller sends becomes one.
+ */
+export const metricsPlugin = fp<MetricsOptions>(
+  (app, { registry, admission }, done) => {
+    const registers = [registry];
+    const durations = new Histogram({
+      name: 'http_request_duration_seconds',
+      help: 'From the head of a request to the end of its answer',
+      labelNames: ['method', 'route', 'status'],
+      buckets: DURATIONS,
+      registers,
+    });
+    const rejected = new Counter({
+      name: 'http_requests_rejected_total',
+      help: 'Requests that were answered with a problem, by its code',
+      labelNames: ['code'],
+      registers,
+    });
+    let inFlight = 0;
+    gauge(registry, 'http_requests_in_flight', 'Requests not yet answered', () => inFlight);
+    gauge(registry, 'database_requests_active', 'Requests at the database', () => admission.active);
+    gauge(
+      registry,
+      'database_requests_waiting',
+      'Requests that wait for the database',
+      () => admission.waiting,
+    );
+
+    // A look-up by route and status costs less than labels made for each request.
+    const series = new Map<unknown, Map<number | string, Histogram.Internal<string>>>();
+    const seriesOf = (request: FastifyRequest, status: number | string) => {
+      const { config } = request.routeOptions;
+      let ofRoute = series.get(config);
+      if (!ofRoute) {
+        ofRoute = new Map<number | string, Histogram.Internal<string>>();
+        series.set(config, ofRoute);
+      }
+      let found = ofRoute.get(status);
+      if (!found) {
+        const { method, url } = request.is404 ? NO_ROUTE : config;
+        found = durations.labels(String(method), url, String(status));
+        ofRoute.set(status, found);
+      }
+      return found;
+    };
+
+    app.addHook('onRequest', (request, reply, next) => {
+      inFlight += 1;
+      // Fastify's onResponse passes over requests whose caller goes away.
+      reply.raw.once('close', () => {
+        inFlight -= 1;
+        const status = reply.raw.writableEnded ? reply.statusCode : ABORTED;
+        seriesOf(request, status).observe(reply.elapsedTime / 1000);
+        if (reply.problem) rejected.inc({ code: reply.problem });
+      });
+      next();
+    });
+    done();
+  },
+  { name: 'metrics', dependencies: ['problem'] },
+);
+
+function gauge(registry: Registry, name: string, help: string, read: () => number): void {
+  new Gauge({
+    name,
+    help,
+    registers: [registry],
+    collect() {
+      this.set(read());
+    },
+  });
+}
+
+/** Serves what a registry holds as `GET /metrics`, in the text format of Prometheus. */
+export function serveMetrics(app: FastifyInstance, registry: Registry): void {
+  app.get(
+    '/metrics',
+    { logLevel: 'warn', schema: { hide: true } },
+    async (_request, reply: FastifyReply) =>
+      reply.type(registry.contentType).send(await registry.metrics()),
+  );
+}
