@@ -19,7 +19,7 @@ import {
 } from './http/connections.js';
 import { drainPlugin } from './http/drain.js';
 import { healthPlugin } from './http/health.js';
-import { metricsPlugin, serveMetrics } from './http/metrics.js';
+import { metricsPlugin, type MetricsSource, serveMetrics } from './http/metrics.js';
 import { membersPlugin } from './http/members/plugin.js';
 import { namespacesPlugin } from './http/namespaces/plugin.js';
 import { openapiPlugin } from './http/openapi.js';
@@ -151,7 +151,7 @@ export async function buildApp({
 
 /** Builds an application that serves nothing but metrics, for a port of their own. */
 export async function buildMetricsApp(
-  registry: Registry,
+  source: MetricsSource,
   logger?: FastifyBaseLogger,
 ): Promise<FastifyInstance> {
   const app = fastify({
@@ -159,6 +159,6 @@ export async function buildMetricsApp(
     logController: new RequestLog(),
   });
   await app.register(problemPlugin);
-  serveMetrics(app, registry);
+  serveMetrics(app, source);
   return app;
 }

@@ -88,6 +88,13 @@ export const Environment = Type.Object({
     default: true,
     description: 'Whether the start applies migrations.',
   }),
+  WORKERS: Type.Integer({
+    minimum: 1,
+    maximum: 256,
+    default: 1,
+    description:
+      'How many processes share the port, one for each core say; each has a pool of its own. The signal SIGUSR2 replaces them one after another.',
+  }),
   METRICS_PORT: Type.Optional(
     Type.Union([Type.Integer({ minimum: 0, maximum: 65535 }), Type.Literal('off')], {
       description:
@@ -161,6 +168,7 @@ export interface Config {
   };
   readonly token: Omit<TokenConfig, 'key'> & { readonly key: TokenConfig['key'] | null };
   /** null for the main port */
+  readonly workers: number;
   readonly metricsPort: number | 'off' | null;
   readonly traced: boolean;
   readonly shutdownDelayMs: number;
@@ -293,6 +301,9 @@ function inconsistencies(env: NodeJS.ProcessEnv): string[] {
   if (env['RATE_LIMIT_REDIS_URL'] && !env['RATE_LIMIT_MAX']) {
     found.push('RATE_LIMIT_REDIS_URL needs RATE_LIMIT_MAX.');
   }
+  if (Number(env['WORKERS'] ?? 1) > 1 && !env['METRICS_PORT']) {
+    found.push('WORKERS above 1 needs METRICS_PORT, where all of theirs are added up, or off.');
+  }
   return found;
 }
 
@@ -316,6 +327,7 @@ function toConfig(env: Static<typeof Environment>): Config {
       issuer: env.JWT_ISSUER ?? null,
       audience: env.JWT_AUDIENCE ?? null,
     },
+    workers: env.WORKERS,
     metricsPort: env.METRICS_PORT ?? null,
     traced: env.OTEL_EXPORTER_OTLP_ENDPOINT !== undefined,
     shutdownDelayMs: env.NODE_ENV === 'production' ? env.SHUTDOWN_DELAY_MS : 0,

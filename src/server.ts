@@ -1,7 +1,8 @@
+import cluster from 'node:cluster';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import closeWithGrace from 'close-with-grace';
-import type { FastifyInstance } from 'fastify';
 import { type Logger, pino } from 'pino';
 import pretty from 'pino-pretty';
 import postgres from 'postgres';
@@ -11,12 +12,21 @@ import { connect } from './db/client.js';
 import { EmbeddedPostgresError, startEmbeddedPostgres } from './db/embedded.js';
 import { migrate } from './db/migrate.js';
 import { createDemo, dataDirectory, developmentSecret, introduction } from './development.js';
-import { processMetrics } from './http/metrics.js';
+import {
+  answerPrimary,
+  type MetricsSource,
+  metricsOfWorkers,
+  processMetrics,
+} from './http/metrics.js';
 import { serializeError } from './http/request-log.js';
 import { startTracing } from './http/tracing.js';
+import { startWorkers } from './workers.js';
 
 /** How long requests that were accepted may take once the process has been told to stop. */
 const DRAIN_MS = 10_000;
+
+/** Replaces the workers. */
+const RESTART: closeWithGrace.Signals = 'SIGUSR2';
 
 /** Signals of a crash. A process that listens to them goes on crashing, for ever, on a whole core. */
 const crashes: closeWithGrace.Signals[] = [
@@ -27,6 +37,9 @@ const crashes: closeWithGrace.Signals[] = [
   'SIGFPE',
   'SIGSEGV',
 ];
+
+/** A terminal sends these to the workers too, which are the first process's to stop. */
+const terminal: closeWithGrace.Signals[] = ['SIGHUP', 'SIGINT', 'SIGQUIT'];
 
 /** Lines are written together, because a write of its own for each costs more than making it. */
 const BUFFERED = { sync: false, minLength: 4096, periodicFlush: 500 };
@@ -42,67 +55,113 @@ function createLogger(level: string): Logger {
   return pino(options, stream);
 }
 
+const undos: (() => Promise<unknown>)[] = [];
+
+/** @param undo what has to be done when the process ends, after all that is registered later */
+function onStop(undo: () => Promise<unknown>): void {
+  undos.push(undo);
+}
+
+async function stop(): Promise<void> {
+  for (let undo = undos.pop(); undo; undo = undos.pop()) await undo();
+}
+
 /**
- * Starts what the configuration asks for.
+ * Brings the database up, if it is ours, and up to date.
  *
- * @param onStop takes what has to be undone, as soon as it has been done
+ * @returns its URL
  */
-async function start(config: Config, onStop: (undo: () => Promise<unknown>) => void) {
-  const { database, production, host, port } = config;
-  let { url } = database;
-  if (url === null) {
-    const embedded = await startEmbeddedPostgres({
-      directory: join(dataDirectory, 'postgres'),
-      database: 'spaces',
-    });
-    onStop(() => embedded.stop());
-    console.log(embedded.notice ?? `PostgreSQL keeps its data in ${embedded.directory}`);
-    url = embedded.url;
+async function prepareDatabase({ database }: Config): Promise<string> {
+  if (database.url !== null) {
+    if (database.migrateOnStart) await migrate(database.url);
+    return database.url;
   }
-  if (database.migrateOnStart) await migrate(url);
+  const embedded = await startEmbeddedPostgres({
+    directory: join(dataDirectory, 'postgres'),
+    database: 'spaces',
+  });
+  onStop(() => embedded.stop());
+  console.log(embedded.notice ?? `PostgreSQL keeps its data in ${embedded.directory}`);
+  await migrate(embedded.url);
+  const db = connect({ ...database, url: embedded.url, poolMax: 1 });
+  await createDemo(db);
+  await db.$client.end({ timeout: 1 });
+  return embedded.url;
+}
+
+async function tokenConfig({ token }: Config): Promise<TokenConfig> {
+  return { ...token, key: token.key ?? (await developmentSecret()) };
+}
+
+/** Serves metrics on a port of their own. */
+async function serveMetricsOn(port: number, host: string, source: MetricsSource, logger: Logger) {
+  const app = await buildMetricsApp(source, logger);
+  onStop(() => app.close());
+  await app.listen({ host, port });
+}
+
+/**
+ * Serves requests in this process.
+ *
+ * @returns where
+ */
+async function serve(config: Config, url: string): Promise<AddressInfo> {
+  const { database, host, port, metricsPort } = config;
   const db = connect({ ...database, url });
   onStop(() => db.$client.end({ timeout: 1 }));
-  if (database.url === null) await createDemo(db);
-
-  const key = config.token.key ?? (await developmentSecret());
-  const token: TokenConfig = { ...config.token, key };
   const logger = createLogger(config.logLevel);
-  const { metricsPort } = config;
-  const metrics =
-    metricsPort === 'off'
-      ? undefined
-      : { registry: processMetrics(), served: metricsPort === null };
+  const registry = metricsPort === 'off' ? undefined : processMetrics();
   const tracing = config.traced ? await startTracing() : undefined;
   if (tracing) onStop(() => tracing.stop());
   const app = await buildApp({
-    token,
+    token: await tokenConfig(config),
     db,
     logger,
     queueMax: database.queueMax,
     rateLimit: config.rateLimit,
-    ...(metrics && { metrics }),
+    ...(registry && { metrics: { registry, served: metricsPort === null } }),
     ...(tracing && { tracing: tracing.plugin }),
   });
   onStop(() => app.close());
-  if (metrics && typeof metricsPort === 'number') {
-    const metricsApp = await buildMetricsApp(metrics.registry, logger);
-    onStop(() => metricsApp.close());
-    await metricsApp.listen({ host, port: metricsPort });
+  if (registry && cluster.isWorker) answerPrimary(registry);
+  else if (registry && typeof metricsPort === 'number') {
+    await serveMetricsOn(metricsPort, host, registry, logger);
   }
   onStop(async () => {
     app.draining = true;
     await setTimeout(config.shutdownDelayMs);
   });
   await app.listen({ host, port });
-  if (!production) console.log(await introduction(origin(app), token));
-}
-
-/** Where a server that listens can be reached from this machine. */
-function origin(app: FastifyInstance): string {
   const address = app.server.address();
   if (address === null || typeof address === 'string') throw new Error('No port is listened on');
-  const host = address.address.replace(/^(0\.0\.0\.0|::)$/, 'localhost');
-  return `http://${host.includes(':') ? `[${host}]` : host}:${address.port}`;
+  return address;
+}
+
+/**
+ * Serves requests in as many processes as the configuration asks for; SIGUSR2 replaces them, one
+ * after another.
+ *
+ * @returns where
+ */
+async function serveByWorkers(config: Config, url: string): Promise<AddressInfo> {
+  const { workers: count, database, host, metricsPort, logLevel } = config;
+  const workers = await startWorkers(count, database.url === null ? { DATABASE_URL: url } : {});
+  onStop(() => workers.stop());
+  process.on(RESTART, () => {
+    workers.restart().catch((error: unknown) => {
+      console.error(explain(error));
+    });
+  });
+  if (typeof metricsPort === 'number') {
+    await serveMetricsOn(metricsPort, host, metricsOfWorkers(), createLogger(logLevel));
+  }
+  return workers.address;
+}
+
+/** Where an address can be reached from this machine. */
+function origin({ address, port }: AddressInfo): string {
+  const host = address.replace(/^(0\.0\.0\.0|::)$/, 'localhost');
+  return `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
 }
 
 /** @returns one sentence where the reason is known, otherwise the stack */
@@ -133,19 +192,30 @@ function explain(error: unknown): string {
   }
 }
 
-const undos: (() => Promise<unknown>)[] = [];
-
-async function stop(): Promise<void> {
-  for (let undo = undos.pop(); undo; undo = undos.pop()) await undo();
-}
-
 try {
   const config = loadConfig(process.env);
-  closeWithGrace({ delay: config.shutdownDelayMs + DRAIN_MS, skip: crashes }, async ({ err }) => {
-    if (err) console.error(explain(err));
-    await stop();
-  });
-  await start(config, (undo) => undos.push(undo));
+  const hasWorkers = config.workers > 1 && cluster.isPrimary;
+  const delay = config.shutdownDelayMs + DRAIN_MS;
+  closeWithGrace(
+    {
+      // Workers are ended by their own limit before.
+      delay: hasWorkers ? delay + DRAIN_MS : delay,
+      skip: [...crashes, ...(hasWorkers ? [RESTART] : []), ...(cluster.isWorker ? terminal : [])],
+    },
+    async ({ err }) => {
+      if (err) console.error(explain(err));
+      await stop();
+    },
+  );
+  if (cluster.isWorker) {
+    await serve(config, config.database.url ?? '');
+  } else {
+    const url = await prepareDatabase(config);
+    const address = await (hasWorkers ? serveByWorkers : serve)(config, url);
+    if (!config.production) {
+      console.log(await introduction(origin(address), await tokenConfig(config)));
+    }
+  }
 } catch (error) {
   console.error(explain(error));
   await stop();

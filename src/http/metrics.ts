@@ -1,6 +1,13 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
-import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import {
+  AggregatorRegistry,
+  collectDefaultMetrics,
+  Counter,
+  Gauge,
+  Histogram,
+  Registry,
+} from 'prom-client';
 import type { Admission } from './admission.js';
 
 export interface MetricsOptions {
@@ -102,12 +109,31 @@ function gauge(registry: Registry, name: string, help: string, read: () => numbe
   });
 }
 
-/** Serves what a registry holds as `GET /metrics`, in the text format of Prometheus. */
-export function serveMetrics(app: FastifyInstance, registry: Registry): void {
+/** What metrics are read from. */
+export interface MetricsSource {
+  contentType: string;
+  metrics(): Promise<string>;
+}
+
+/** In a worker: lets the first process read its metrics. */
+export function answerPrimary(registry: Registry): void {
+  AggregatorRegistry.setRegistries(registry);
+  // Its constructor is what begins to listen.
+  new AggregatorRegistry();
+}
+
+/** In the first process: the metrics of all workers, added up. */
+export function metricsOfWorkers(): MetricsSource {
+  const workers = new AggregatorRegistry();
+  return { contentType: workers.contentType, metrics: () => workers.clusterMetrics() };
+}
+
+/** Serves what a source holds as `GET /metrics`, in the text format of Prometheus. */
+export function serveMetrics(app: FastifyInstance, source: MetricsSource): void {
   app.get(
     '/metrics',
     { logLevel: 'warn', schema: { hide: true } },
     async (_request, reply: FastifyReply) =>
-      reply.type(registry.contentType).send(await registry.metrics()),
+      reply.type(source.contentType).send(await source.metrics()),
   );
 }

@@ -1,0 +1,108 @@
+import { execFileSync } from 'node:child_process';
+import { request } from 'node:http';
+import { test, type Test } from 'tap';
+import { SECRET } from './helpers/app.js';
+import { createDatabase } from './helpers/database.js';
+import { startServer } from './helpers/process.js';
+
+/** A service of two workers, and the ids of their processes. */
+async function startWorkers(t: Test) {
+  const process = startServer(t, {
+    DATABASE_URL: await createDatabase(t),
+    JWT_SECRET: SECRET,
+    NODE_ENV: 'production',
+    SHUTDOWN_DELAY_MS: '0',
+    PORT: '0',
+    METRICS_PORT: '0',
+    WORKERS: '2',
+  });
+  const [, port] = await process.waitFor(/listening at http:\/\/127\.0\.0\.1:(\d+)/);
+  // The first process says so last.
+  const [, metricsPort] = await process.waitFor(
+    new RegExp(`listening at http://127\\.0\\.0\\.1:(?!${port}\\b)(\\d+)`),
+  );
+  const pids = () => workersOf(process.child.pid);
+  return { process, port: Number(port), metricsPort: Number(metricsPort), pids };
+}
+
+/** What the loader of TypeScript starts is a child for a moment, too. */
+function workersOf(parent: number | undefined): number[] {
+  return execFileSync('ps', ['-eo', 'pid=,ppid=,args='])
+    .toString()
+    .split('\n')
+    .map((line) => line.trim().split(/\s+/))
+    .filter(([, ppid]) => ppid === String(parent))
+    .filter((words) => words.some((word) => word.endsWith('src/server.ts')))
+    .map(([pid]) => Number(pid));
+}
+
+/** What was handed to a worker that died just then is never answered. */
+const PATIENCE_MS = 5000;
+
+/** @returns the status, over a connection of its own, 0 when there was no answer */
+function get(port: number, path: string): Promise<{ status: number; text: string }> {
+  return new Promise((resolve) => {
+    request({ port, path, agent: false, signal: AbortSignal.timeout(PATIENCE_MS) }, (answer) => {
+      let text = '';
+      answer.setEncoding('utf8');
+      answer.on('data', (chunk: string) => (text += chunk));
+      answer.once('end', () => {
+        resolve({ status: answer.statusCode ?? 0, text });
+      });
+    })
+      .once('error', (error) => {
+        resolve({ status: 0, text: error.message });
+      })
+      .end();
+  });
+}
+
+test('workers share a port, and are replaced one after another without losing a request', async (t) => {
+  const { process, port, metricsPort, pids } = await startWorkers(t);
+  const before = pids();
+  t.equal(before.length, 2);
+
+  const statuses = new Set<number>();
+  let stopped = false;
+  const callers = Array.from({ length: 4 }, async () => {
+    while (!stopped) statuses.add((await get(port, '/livez')).status);
+  });
+  process.child.kill('SIGUSR2');
+  while (pids().some((pid) => before.includes(pid)) || pids().length !== 2) {
+    await get(port, '/livez');
+  }
+  stopped = true;
+  await Promise.all(callers);
+  t.same(statuses, new Set([200]));
+
+  // A worker that ends while it is asked makes one attempt fail.
+  let metrics = await get(metricsPort, '/metrics');
+  while (metrics.status !== 200) metrics = await get(metricsPort, '/metrics');
+  t.match(metrics.text, /http_request_duration_seconds_count\{.*route="\/livez".*\} \d+/);
+
+  process.child.kill('SIGTERM');
+  t.equal(await process.ended, 0);
+  t.same(pids(), [], 'and none is left');
+});
+
+test('a worker that dies is replaced', async (t) => {
+  const { port, pids } = await startWorkers(t);
+  const [victim = 0, other] = pids();
+  globalThis.process.kill(victim, 'SIGKILL');
+  while (pids().includes(victim) || pids().length !== 2) await get(port, '/livez');
+  t.ok(pids().includes(Number(other)), 'the other goes on');
+  t.equal((await get(port, '/readyz')).status, 200);
+});
+
+test('a service whose workers cannot start ends and says why', async (t) => {
+  const { port } = await startWorkers(t);
+  const second = startServer(t, {
+    DATABASE_URL: await createDatabase(t),
+    JWT_SECRET: SECRET,
+    PORT: String(port),
+    METRICS_PORT: 'off',
+    WORKERS: '2',
+  });
+  t.equal(await second.ended, 1);
+  t.match(second.output(), /The port is taken/);
+});
