@@ -8,6 +8,7 @@ import { asc, eq, like } from 'drizzle-orm';
 import fc from 'fast-check';
 import { test } from 'tap';
 import type { Database } from '../../src/db/client.js';
+import { idempotencyKeys } from '../../src/db/schema/idempotency-keys.js';
 import { members } from '../../src/db/schema/members.js';
 import { namespaces } from '../../src/db/schema/namespaces.js';
 import { spaceCounters } from '../../src/db/schema/space-counters.js';
@@ -36,6 +37,7 @@ const nothing: Command = {
   role: 'viewer',
   page: 1,
   pageSize: 1,
+  key: undefined,
 };
 
 /** Two tenants who have let one another in, to begin with. */
@@ -74,6 +76,7 @@ const commands = fc.array(
     role: fc.constantFrom('viewer', 'editor', 'owner'),
     page: fc.integer({ min: 1, max: 3 }),
     pageSize: fc.integer({ min: 1, max: 3 }),
+    key: fc.option(fc.constantFrom('k0', 'k1'), { nil: undefined, freq: 1 }),
   }),
   { maxLength: 120, size: 'max' },
 );
@@ -104,7 +107,8 @@ test('tenants see their own and nothing else, and the database holds what they w
         member: own(each.member),
         namespace: own(each.namespace),
         slug: each.slug && (within ? each.slug : own(each.slug)),
-        text: each.text === null ? null : `text ${run} ${(texts += 1)}.`,
+        // What is asked again with a key is to be the same.
+        text: each.text === null ? null : `text ${run} ${each.key ?? (texts += 1)}.`,
       };
       const caller = await service.as(command.subject, command.scope);
       const ask = (asked: Command) => proxy.count(() => caller.send(requestOf(asked)));
@@ -112,14 +116,12 @@ test('tenants see their own and nothing else, and the database holds what they w
       figures.requests += 1;
       statuses.set(answer.status, (statuses.get(answer.status) ?? 0) + 1);
 
-      const strange = model.namespaces.filter((namespace) => !model.roleIn(namespace, command));
+      const secrets = secretsFrom(model, command);
       const expected = model.answer(command, String(pick(answer.json, 'id')));
       deepEqual({ status: answer.status, body: bodyOf(answer) }, expected, JSON.stringify(command));
-      for (const { id, texts } of strange) {
-        for (const secret of [id, ...texts]) {
-          if (answer.text.includes(secret))
-            throw new Error(`Another tenant's data: ${answer.text}`);
-        }
+      const shown = answer.headers['idempotent-replayed'] ? '' : answer.text;
+      for (const secret of secrets) {
+        if (shown.includes(secret)) throw new Error(`Another tenant's data: ${shown}`);
       }
       if (expected.body === 'namespace_not_found') {
         figures.hidden += 1;
@@ -138,6 +140,7 @@ test('tenants see their own and nothing else, and the database holds what they w
       }
     }
     deepEqual(await contentOf(service.db, run), modelled(model));
+    deepEqual(await keysOf(service.db, run), [...model.answers.keys()].sort());
   });
   await fc.assert(property, settings);
   t.comment(
@@ -149,6 +152,16 @@ test('tenants see their own and nothing else, and the database holds what they w
       .join(', ')}`,
   );
 });
+
+/** What is in namespaces that the caller has no part in, and in no other. */
+function secretsFrom(model: Model, command: Command): string[] {
+  const open = model.namespaces.filter((each) => model.roleIn(each, command));
+  const visible = new Set(open.flatMap(({ texts }) => texts));
+  return model.namespaces
+    .filter((each) => !open.includes(each))
+    .flatMap(({ id, texts }) => [id, ...texts])
+    .filter((text) => !visible.has(text));
+}
 
 function requestOf(command: Command): Send {
   const { operation, namespace, space, slug, text, member, role, page, pageSize } = command;
@@ -184,7 +197,9 @@ function requestOf(command: Command): Send {
     deleteSpace: { method: 'DELETE', path: item },
     restoreSpace: { method: 'POST', path: `${item}/restore` },
   };
-  return requests[operation];
+  const request = requests[operation];
+  const isKeyed = request.method === 'POST' && command.key !== undefined;
+  return { ...request, ...(isKeyed && { headers: { 'idempotency-key': command.key ?? '' } }) };
 }
 
 function newSpace(slug: string, text: string | null) {
@@ -246,6 +261,18 @@ async function contentOf(db: Database, run: string) {
       };
     }),
   );
+}
+
+async function keysOf(db: Database, run: string): Promise<string[]> {
+  const kept = await db
+    .select()
+    .from(idempotencyKeys)
+    .where(like(idempotencyKeys.subject, `${run}-%`));
+  return kept
+    .map(({ namespaceId, subject, operation, key }) =>
+      [namespaceId, subject, operation, key].join(' '),
+    )
+    .sort();
 }
 
 function modelled(model: Model) {

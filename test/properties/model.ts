@@ -18,6 +18,8 @@ export interface Command {
   role: Role;
   page: number;
   pageSize: number;
+  /** the `Idempotency-Key` of a POST */
+  key: string | undefined;
 }
 
 export interface Expected {
@@ -80,6 +82,8 @@ const scopes = {
 export class Model {
   /** in order of creation */
   readonly namespaces: Namespace[] = [];
+  /** What requests with a key were answered, by namespace, subject, operation and key. */
+  readonly answers = new Map<string, { asked: string; expected: Expected }>();
   private deletions = 0;
 
   /** @param nextId the id that the service has given to what it has just created */
@@ -115,22 +119,24 @@ export class Model {
       return { status: 200, body: pageOf('namespaces', items, page, pageSize) };
     },
 
-    createNamespace: ({ subject, slug, namespace, text }: Command, id: string): Expected => {
-      const wanted = slug ?? namespace;
-      expectFree(this.namespaces, wanted);
-      const created: Namespace = {
-        id,
-        slug: wanted,
-        name: text,
-        version: 1,
-        deleted: null,
-        members: new Map([[subject, 'owner']]),
-        spaces: [],
-        texts: text === null ? [] : [text],
-      };
-      this.namespaces.push(created);
-      return { status: 201, body: shown(created) };
-    },
+    createNamespace: (command: Command, id: string): Expected =>
+      this.once(nameOf(NIL, command, 'createNamespace'), command, () => {
+        const { subject, slug, namespace, text } = command;
+        const wanted = slug ?? namespace;
+        expectFree(this.namespaces, wanted);
+        const created: Namespace = {
+          id,
+          slug: wanted,
+          name: text,
+          version: 1,
+          deleted: null,
+          members: new Map([[subject, 'owner']]),
+          spaces: [],
+          texts: text === null ? [] : [text],
+        };
+        this.namespaces.push(created);
+        return { status: 201, body: shown(created) };
+      }),
 
     getNamespace: (command: Command): Expected => ({
       status: 200,
@@ -152,11 +158,16 @@ export class Model {
 
     restoreNamespace: (command: Command): Expected => {
       const known = this.namespaces.filter((each) => this.roleIn(each, command));
-      const found = toRestore(known, command.namespace);
+      const slug = command.namespace;
+      const name = ({ id }: Namespace) => nameOf(id, command, `restoreNamespace ${slug}`);
+      const used = known.filter((each) => this.answers.has(name(each)));
+      const found = toRestore(used, slug) ?? toRestore(known, slug);
       if (!found) throw new Refusal(404, 'namespace_not_found');
       expectRole(this.roleIn(found, command), 'owner');
-      restore(found, this.namespaces);
-      return { status: 200, body: shown(found) };
+      return this.once(name(found), { key: command.key }, () => {
+        restore(found, this.namespaces);
+        return { status: 200, body: shown(found) };
+      });
     },
 
     listMembers: (command: Command): Expected => {
@@ -191,13 +202,15 @@ export class Model {
 
     createSpace: (command: Command, id: string): Expected => {
       const namespace = this.find(command, 'editor');
-      const slug = command.slug ?? command.space;
-      expectFree(namespace.spaces, slug);
-      const name = command.text ?? 'A space';
-      const created = { id, slug, name, description: null, version: 1, deleted: null };
-      namespace.spaces.push(created);
-      namespace.texts.push(id, ...(command.text === null ? [] : [command.text]));
-      return { status: 201, body: six(created) };
+      return this.once(nameOf(namespace.id, command, 'createSpace'), command, () => {
+        const slug = command.slug ?? command.space;
+        expectFree(namespace.spaces, slug);
+        const name = command.text ?? 'A space';
+        const created = { id, slug, name, description: null, version: 1, deleted: null };
+        namespace.spaces.push(created);
+        namespace.texts.push(id, ...(command.text === null ? [] : [command.text]));
+        return { status: 201, body: six(created) };
+      });
     },
 
     getSpace: (command: Command): Expected => {
@@ -222,13 +235,28 @@ export class Model {
       this.remove(this.findSpace(command, 'editor').space),
 
     restoreSpace: (command: Command): Expected => {
-      const { spaces } = this.find(command, 'editor');
-      const found = toRestore(spaces, command.space);
-      if (!found) throw new Refusal(404, 'space_not_found');
-      restore(found, spaces);
-      return { status: 200, body: six(found) };
+      const { id, spaces } = this.find(command, 'editor');
+      const name = nameOf(id, command, `restoreSpace ${command.space}`);
+      return this.once(name, { key: command.key }, () => {
+        const found = toRestore(spaces, command.space);
+        if (!found) throw new Refusal(404, 'space_not_found');
+        restore(found, spaces);
+        return { status: 200, body: six(found) };
+      });
     },
   };
+
+  /** Has an effect once for a key, and answers it again. */
+  private once(name: string, asking: Partial<Command>, effect: () => Expected): Expected {
+    const { key, namespace, space, slug, text } = asking;
+    if (key === undefined) return effect();
+    const asked = JSON.stringify([slug ?? space ?? namespace, text]);
+    const earlier = this.answers.get(name);
+    if (earlier && earlier.asked !== asked) throw new Refusal(422, 'idempotency_key_reused');
+    const expected = earlier?.expected ?? effect();
+    this.answers.set(name, { asked, expected });
+    return expected;
+  }
 
   private find(command: Command, needed: Role): Namespace {
     const found = this.namespaces.find(
@@ -251,6 +279,14 @@ export class Model {
     entity.version += 1;
     return { status: 204, body: undefined };
   }
+}
+
+/** Where keys of requests lie that are about no namespace yet. */
+const NIL = '00000000-0000-0000-0000-000000000000';
+
+/** By what an answer is known that was given to a request with a key. */
+function nameOf(namespaceId: string, { subject, key = '' }: Command, operation: string): string {
+  return [namespaceId, subject, operation, key].join(' ');
 }
 
 export function isActive({ deleted }: Entity): boolean {
