@@ -119,24 +119,21 @@ export class Model {
       return { status: 200, body: pageOf('namespaces', items, page, pageSize) };
     },
 
-    createNamespace: (command: Command, id: string): Expected =>
-      this.once(nameOf(NIL, command, 'createNamespace'), command, () => {
-        const { subject, slug, namespace, text } = command;
-        const wanted = slug ?? namespace;
-        expectFree(this.namespaces, wanted);
+    createNamespace: (command: Command, id: string): Expected => {
+      const { subject, text } = command;
+      const slug = command.slug ?? command.namespace;
+      return this.once(command, nameOf(NIL, command, 'createNamespace'), [slug, text], () => {
+        expectFree(this.namespaces, slug);
         const created: Namespace = {
-          id,
-          slug: wanted,
-          name: text,
-          version: 1,
-          deleted: null,
+          ...{ id, slug, name: text, version: 1, deleted: null },
           members: new Map([[subject, 'owner']]),
           spaces: [],
           texts: text === null ? [] : [text],
         };
         this.namespaces.push(created);
         return { status: 201, body: shown(created) };
-      }),
+      });
+    },
 
     getNamespace: (command: Command): Expected => ({
       status: 200,
@@ -164,7 +161,7 @@ export class Model {
       const found = toRestore(used, slug) ?? toRestore(known, slug);
       if (!found) throw new Refusal(404, 'namespace_not_found');
       expectRole(this.roleIn(found, command), 'owner');
-      return this.once(name(found), { key: command.key }, () => {
+      return this.once(command, name(found), [], () => {
         restore(found, this.namespaces);
         return { status: 200, body: shown(found) };
       });
@@ -201,14 +198,14 @@ export class Model {
     },
 
     createSpace: (command: Command, id: string): Expected => {
-      const namespace = this.find(command, 'editor');
-      return this.once(nameOf(namespace.id, command, 'createSpace'), command, () => {
-        const slug = command.slug ?? command.space;
-        expectFree(namespace.spaces, slug);
-        const name = command.text ?? 'A space';
+      const { spaces, texts, id: namespaceId } = this.find(command, 'editor');
+      const slug = command.slug ?? command.space;
+      const name = command.text ?? 'A space';
+      return this.once(command, nameOf(namespaceId, command, 'createSpace'), [slug, name], () => {
+        expectFree(spaces, slug);
         const created = { id, slug, name, description: null, version: 1, deleted: null };
-        namespace.spaces.push(created);
-        namespace.texts.push(id, ...(command.text === null ? [] : [command.text]));
+        spaces.push(created);
+        texts.push(id, ...(command.text === null ? [] : [command.text]));
         return { status: 201, body: six(created) };
       });
     },
@@ -237,7 +234,7 @@ export class Model {
     restoreSpace: (command: Command): Expected => {
       const { id, spaces } = this.find(command, 'editor');
       const name = nameOf(id, command, `restoreSpace ${command.space}`);
-      return this.once(name, { key: command.key }, () => {
+      return this.once(command, name, [], () => {
         const found = toRestore(spaces, command.space);
         if (!found) throw new Refusal(404, 'space_not_found');
         restore(found, spaces);
@@ -246,11 +243,15 @@ export class Model {
     },
   };
 
-  /** Has an effect once for a key, and answers it again. */
-  private once(name: string, asking: Partial<Command>, effect: () => Expected): Expected {
-    const { key, namespace, space, slug, text } = asking;
+  /** Has an effect once for a key, and answers it again to who asks for the same. */
+  private once(
+    { key }: Command,
+    name: string,
+    request: (string | null)[],
+    effect: () => Expected,
+  ): Expected {
     if (key === undefined) return effect();
-    const asked = JSON.stringify([slug ?? space ?? namespace, text]);
+    const asked = JSON.stringify(request);
     const earlier = this.answers.get(name);
     if (earlier && earlier.asked !== asked) throw new Refusal(422, 'idempotency_key_reused');
     const expected = earlier?.expected ?? effect();
