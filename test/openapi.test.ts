@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { test } from 'tap';
 import { startService } from './helpers/app.js';
-import { complaintsAbout, type OpenApiDocument } from './helpers/openapi.js';
+import { complaintsAbout, isOpenApi, type OpenApiDocument } from './helpers/openapi.js';
 
 const committed = async (name: string) =>
   readFile(new URL(`../openapi/${name}`, import.meta.url), 'utf8');
@@ -57,6 +57,31 @@ test('an operation that declares too little is found', (t) => {
     'component def-0: no name, description or example',
   ]);
   t.end();
+});
+
+test('what a body is answered that nobody asked for is declared', async (t) => {
+  const service = await startService(t);
+  const { json } = await service.send({ method: 'GET', path: '/openapi.json' });
+  const alice = await service.as('alice');
+  for (const [method, path] of [
+    ['DELETE', '/namespaces/{slug}'],
+    ['DELETE', '/namespaces/{slug}/members/{subject}'],
+    ['POST', '/namespaces/{slug}/restore'],
+    ['DELETE', '/namespaces/{slug}/projects/{projectSlug}'],
+    ['POST', '/namespaces/{slug}/projects/{projectSlug}/restore'],
+  ] as const) {
+    const declared = isOpenApi(json) ? json.paths[path]?.[method.toLowerCase()]?.responses : {};
+    for (const [body, type, status] of [
+      ['a text', 'text/plain', 415],
+      ['{', 'application/json', 400],
+      ['x'.repeat(70_000), 'application/json', 413],
+    ] as const) {
+      const headers = { 'content-type': type };
+      const answer = await alice.send({ method, path: encodeURI(path), body, headers });
+      t.equal(answer.status, status, `${method} ${path}`);
+      t.ok(declared?.[status], `${method} ${path} declares ${status}`);
+    }
+  }
 });
 
 test('the committed documents are the ones that are served', async (t) => {

@@ -112,7 +112,7 @@ export const authPlugin = fp<TokenConfig>(
             'rate_limited',
             'headers_too_large',
             ...(takesInput(route.schema) ? INPUT_PROBLEMS : []),
-            ...(route.schema?.body ? BODY_PROBLEMS : []),
+            ...(readsBody(route.method) ? BODY_PROBLEMS : []),
             ...problems,
             'internal_error',
             'unavailable',
@@ -142,6 +142,11 @@ export const authPlugin = fp<TokenConfig>(
 
 function takesInput({ querystring, headers, body }: FastifySchema = {}): boolean {
   return Boolean(querystring ?? headers ?? body);
+}
+
+/** One that comes where none is asked for is read all the same, and refused where it cannot be. */
+function readsBody(method: string | string[]): boolean {
+  return method !== 'GET' && method !== 'HEAD';
 }
 
 const INPUT_PROBLEMS: ProblemCode[] = ['validation_failed'];

@@ -181,7 +181,7 @@ export function namespaceResolver(db: Database) {
    * @returns the caller's role, the namespace's id and the row, or null when there is no such
    *   namespace for this caller
    */
-  return async function resolve<Row extends { access: { role: Role | null } }>(
+  async function resolve<Row extends { access: { role: Role | null } }>(
     principal: Principal,
     slug: string,
     query: (scope: NamespaceScope) => Promise<Row | undefined>,
@@ -202,7 +202,17 @@ export function namespaceResolver(db: Database) {
     }
     const role = row?.access.role;
     return row && role && namespaceId !== undefined ? { role, namespaceId, row } : null;
-  };
+  }
+
+  /**
+   * To be called when a namespace has given up its slug. It would be noticed, but at the cost of a
+   * statement, by which the next stranger could tell that there was one.
+   */
+  function forget(slug: string): void {
+    ids.delete(slug);
+  }
+
+  return Object.assign(resolve, { forget });
 }
 
 export type ResolveNamespace = ReturnType<typeof namespaceResolver>;

@@ -304,6 +304,8 @@ export function namespacesRepository(db: Database, resolveNamespace: ResolveName
         metadata: changes.metadata ?? null,
       }),
     );
+    const written = result?.row.namespace;
+    if (written && written.slug !== namespaceSlug) resolveNamespace.forget(namespaceSlug);
     return result && { role: result.role, value: counted(result.row) };
   }
 
@@ -405,6 +407,7 @@ export function namespacesRepository(db: Database, resolveNamespace: ResolveName
         run(deleteStatement, { ...scope, ...versionParam(expected) }),
       );
       const outcome = result && { role: result.role, value: result.row.namespace };
+      if (outcome?.value) resolveNamespace.forget(namespaceSlug);
       return expectWritten(outcome, 'owner', expected, () => find(principal, namespaceSlug));
     },
 

@@ -1,8 +1,27 @@
-interface Media {
-  schema?: { $ref?: string; type?: unknown };
+/** What the schemas of the document are made of. */
+export interface Schema {
+  $ref?: string;
+  type?: string | string[];
+  description?: string;
+  examples?: unknown[];
+  default?: unknown;
+  enum?: unknown[];
+  pattern?: string;
+  minLength?: number;
+  maxLength?: number;
+  minimum?: number;
+  maximum?: number;
+  items?: Schema;
+  maxItems?: number;
+  properties?: Record<string, Schema>;
+  required?: string[];
 }
 
-interface Operation {
+interface Media {
+  schema?: Schema;
+}
+
+export interface Operation {
   operationId?: string;
   summary?: string;
   tags?: string[];
@@ -12,7 +31,7 @@ interface Operation {
     in: string;
     description?: string;
     required?: boolean;
-    schema?: { type?: unknown; default?: unknown };
+    schema?: Schema;
   }[];
   requestBody?: { content: Record<string, Media> };
   responses?: Record<string, { description: string; content?: Record<string, Media> }>;
@@ -20,7 +39,7 @@ interface Operation {
 
 export interface OpenApiDocument {
   paths: Record<string, Record<string, Operation>>;
-  components: { schemas: Record<string, { description?: string; [key: string]: unknown }> };
+  components: { schemas: Record<string, Schema> };
 }
 
 /** @returns whether parsed JSON has the outline of an OpenAPI document */
@@ -47,7 +66,7 @@ export function complaintsAbout(document: unknown): string[] {
         ([name, schema]) =>
           /^def-/.test(name) ||
           schema.description === undefined ||
-          (name !== 'Problem' && schema['examples'] === undefined),
+          (name !== 'Problem' && schema.examples === undefined),
       )
       .map(([name]) => `component ${name}: no name, description or example`),
   ];

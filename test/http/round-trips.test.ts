@@ -102,3 +102,19 @@ test('what is refused before the namespace is looked at costs no statement', asy
   }
   t.same(statuses, [401, 403, 400, 400, 404]);
 });
+
+test('a 404 costs a stranger the same whether the namespace is there, was there or never was', async (t) => {
+  const { service, proxy } = await startCounted(t);
+  const owner = await service.as('owner');
+  const stranger = await service.as('stranger');
+  for (const slug of ['there', 'unknown', 'renamed', 'deleted']) {
+    await owner.post('/namespaces', { slug });
+    if (slug !== 'unknown') await owner.get(`/namespaces/${slug}`);
+  }
+  await owner.patch('/namespaces/renamed', { slug: 'other' });
+  await owner.delete('/namespaces/deleted');
+  for (const slug of ['there', 'unknown', 'renamed', 'deleted', 'never']) {
+    const { statements, result } = await proxy.count(() => stranger.get(`/namespaces/${slug}`));
+    t.same([result.status, statements], [404, 1], slug);
+  }
+});

@@ -1,0 +1,238 @@
+/**
+ * Every operation of the OpenAPI document is sent what it declares, what it nearly declares, and what
+ * nobody should send. Nothing makes a 5xx, each answer is one that the document declares, and what was
+ * written reads back as it was sent.
+ */
+import { Ajv2020 } from 'ajv/dist/2020.js';
+import formats from 'ajv-formats';
+import fc from 'fast-check';
+import { isDeepStrictEqual } from 'node:util';
+import { test } from 'tap';
+import { type Answer, type Client, startService } from '../helpers/app.js';
+import { pick, pickString } from '../helpers/json.js';
+import { isOpenApi, type OpenApiDocument, type Schema } from '../helpers/openapi.js';
+import { parameters } from './parameters.js';
+import { CURRENT, pools, type Request, requests } from './requests.js';
+
+const RUNS = 2500;
+
+/** Requests delete more than they make: without more of it, most would be 404. */
+const RESTOCKED_EVERY = 20;
+
+test('no input makes a 5xx, an undeclared answer, or a write that reads back otherwise', async (t) => {
+  const settings = parameters(t, RUNS);
+  const service = await startService(t);
+  const { json: document } = await service.send({ method: 'GET', path: '/openapi.json' });
+  if (!isOpenApi(document)) throw new Error('Not an OpenAPI document');
+  const complaint = answerChecker(document);
+
+  const owner = await service.as('olga');
+  const senders: Record<string, Pick<Client, 'send'>> = {
+    owner,
+    editor: await service.as('ed'),
+    viewer: await service.as('vic'),
+    stranger: await service.as('eve'),
+    admin: await service.as('root', 'admin'),
+    reader: await service.as('olga', 'spaces:read'),
+    nobody: service,
+    forger: {
+      send: (request) =>
+        service.send({ ...request, headers: { ...request.headers, authorization: 'Bearer x' } }),
+    },
+  };
+  const sender = fc.oneof(
+    { weight: 12, arbitrary: fc.constant('owner') },
+    { weight: 1, arbitrary: fc.constantFrom(...Object.keys(senders)) },
+  );
+
+  const succeeded = new Set<string>();
+  let sent = 0;
+  const etags = new Map<string, string>();
+  const statuses = new Map<number, number>();
+  const property = fc.asyncProperty(sender, requests(document), async (name, request) => {
+    if ((sent += 1) % RESTOCKED_EVERY === 1) await restock(owner);
+    const { template, method, path, headers, body, isValid } = request;
+    const resource = path.replace(/(\/restore)?(\?.*)?$/, '');
+    const answer = await (senders[name] ?? owner).send({
+      method: upperCase(method),
+      path,
+      headers: Object.fromEntries(
+        Object.entries(headers).map(([key, value]) => [
+          key,
+          value === CURRENT ? (etags.get(resource) ?? value) : value,
+        ]),
+      ),
+      ...(body !== undefined && { body: Buffer.from(body) }),
+    });
+    if (answer.headers['etag'] !== undefined) etags.set(resource, String(answer.headers['etag']));
+    statuses.set(answer.status, (statuses.get(answer.status) ?? 0) + 1);
+    const say = (words: string) => {
+      throw new Error(
+        `${words}: ${method} ${path} ${JSON.stringify(headers)} ${String(body).slice(0, 500)} -> ${answer.status} ${answer.text.slice(0, 500)}`,
+      );
+    };
+
+    const undeclared = complaint(template, method, answer);
+    if (undeclared !== null) say(undeclared);
+    const refusal = String(pick(answer.json, 'detail'));
+    if (isValid && /^In the body:(?!.*merged into)/.test(refusal)) say('A valid body was refused');
+    if (answer.status < 300) {
+      succeeded.add(`${method} ${template}`);
+      const difference = await readBack(senders['admin'] ?? owner, request, answer);
+      if (difference !== null) say(difference);
+    }
+  });
+  await fc.assert(property, { ...settings, endOnFailure: true });
+
+  t.same(
+    Object.entries(document.paths).flatMap(([path, operations]) =>
+      Object.keys(operations)
+        .map((method) => `${method} ${path}`)
+        .filter((operation) => !succeeded.has(operation)),
+    ),
+    [],
+    'each operation has succeeded at least once',
+  );
+  t.comment(
+    `requests by status: ${[...statuses]
+      .sort(([a], [b]) => a - b)
+      .map(([status, count]) => `${status}: ${count}`)
+      .join(', ')}`,
+  );
+});
+
+/** Makes what requests are about, where it is not there. */
+async function restock(owner: Client): Promise<void> {
+  for (const slug of pools.slug) {
+    await owner.post('/namespaces', { slug });
+    await owner.put(`/namespaces/${slug}/members/ed`, { role: 'editor' });
+    await owner.put(`/namespaces/${slug}/members/vic`, { role: 'viewer' });
+    for (const space of pools.projectSlug) {
+      await owner.post(`/namespaces/${slug}/spaces`, { name: 'A space', slug: space });
+    }
+  }
+}
+
+function upperCase(method: Request['method']) {
+  const names = { get: 'GET', post: 'POST', put: 'PUT', patch: 'PATCH', delete: 'DELETE' } as const;
+  return names[method];
+}
+
+/** @returns a function that says in what an answer is not as the document declares it */
+function answerChecker(document: OpenApiDocument) {
+  const ajv = new Ajv2020({ strict: false, allErrors: true });
+  formats.default(ajv);
+  for (const schema of Object.values(document.components.schemas)) close(schema);
+  ajv.addSchema(document, 'document');
+
+  return (template: string, method: Request['method'], answer: Answer): string | null => {
+    const { status, text, json } = answer;
+    if (status >= 500) return 'A failure of ours';
+    const declared = document.paths[template]?.[method]?.responses?.[status];
+    if (!declared) return 'The status is not declared';
+    const [type] = String(answer.headers['content-type'] ?? '').split(';');
+    const content = Object.keys(declared.content ?? {});
+    if (content.length === 0) return text === '' ? null : 'There should be no body';
+    if (!content.includes(type ?? '')) return 'The content type is not declared';
+    const pointer = ['paths', template, method, 'responses', status, 'content', type, 'schema']
+      .map((key) => encodeURIComponent(String(key).replaceAll('~', '~0').replaceAll('/', '~1')))
+      .join('/');
+    const reference = `document#/${pointer}`;
+    const validate = ajv.getSchema(reference);
+    if (!validate) return 'There is no schema';
+    return validate(json) === true ? null : ajv.errorsText(validate.errors);
+  };
+}
+
+/** Members that are not declared are allowed by JSON Schema; here they would be a mistake. */
+function close(schema: Schema): void {
+  if (schema.properties) Object.assign(schema, { additionalProperties: false });
+  for (const member of Object.values(schema.properties ?? {})) close(member);
+  if (schema.items) close(schema.items);
+}
+
+/** @returns in what the effect of a write is not what was asked for */
+async function readBack(
+  reader: Pick<Client, 'send'>,
+  { method, path, headers, body }: Request,
+  answer: Answer,
+): Promise<string | null> {
+  if (method === 'get' || answer.headers['idempotent-replayed'] === 'true') return null;
+  const get = (at: string) => reader.send({ method: 'GET', path: at });
+  const [resource = ''] = path.split('?');
+
+  if (/\/members\//.test(resource)) {
+    const [, namespace = '', subject = ''] = /^(.*)\/members\/(.*)$/.exec(resource) ?? [];
+    const { json } = await get(`${namespace}/members?pageSize=200`);
+    const members = pick(json, 'members');
+    const found: unknown = Array.isArray(members)
+      ? members.find((member: unknown) => pick(member, 'subject') === decodeURIComponent(subject))
+      : undefined;
+    if (method === 'delete') return found === undefined ? null : 'It is still a member';
+    return isDeepStrictEqual(found, answer.json) &&
+      pick(found, 'role') === pick(JSON.parse(body ?? ''), 'role')
+      ? null
+      : `The member reads ${JSON.stringify(found)}`;
+  }
+  if (method === 'delete') {
+    return (await get(resource)).status === 404 ? null : 'What was deleted is still there';
+  }
+
+  const restored = resource.replace(/\/restore$/, '');
+  const isSpace = restored.split('/').length > 3;
+  const collection = isSpace ? restored.split('/').slice(0, 4).join('/') : '/namespaces';
+  const itself = await get(`${collection}/${pickString(answer.json, 'slug')}`);
+  const now = JSON.parse(itself.text) as unknown;
+  for (const [key, value] of Object.entries(Object(answer.json) as object)) {
+    if (!isDeepStrictEqual(pick(now, key), value)) return `Read again, it is ${itself.text}`;
+  }
+  if (resource !== restored) return null;
+
+  const isMerge = headers['content-type']?.toLowerCase().startsWith('application/merge-patch+json');
+  for (const [key, value] of Object.entries(Object(JSON.parse(body ?? '')) as object)) {
+    const written = pick(now, key);
+    const sent: unknown = value;
+    const isAsSent =
+      key === 'metadata' && isMerge && sent !== null
+        ? isMerged(written, sent)
+        : isDeepStrictEqual(written, normalised(key, sent, written));
+    if (!isAsSent) return `${key} reads ${JSON.stringify(written)}`;
+  }
+  return isSpace && method === 'post' ? isListed(get, collection, answer.json) : null;
+}
+
+/** What is to be stored of a value that is not stored as it is sent. */
+function normalised(key: string, sent: unknown, written: unknown): unknown {
+  if (key === 'name' && typeof sent === 'string') return sent.trim();
+  if (key === 'tags' && sent === null) return [];
+  // Derived of the name.
+  if (key === 'slug' && sent === null) return written;
+  // As JSON has no negative zero, where it is not written out.
+  return sent === undefined ? undefined : (JSON.parse(JSON.stringify(sent)) as unknown);
+}
+
+/** Whether a merge patch (RFC 7396) has been applied: to apply it once more would change nothing. */
+function isMerged(target: unknown, patch: unknown): boolean {
+  if (typeof patch !== 'object' || patch === null || Array.isArray(patch)) {
+    return isDeepStrictEqual(target, JSON.parse(JSON.stringify(patch)));
+  }
+  if (typeof target !== 'object' || target === null || Array.isArray(target)) return false;
+  return Object.entries(patch).every(([key, value]) =>
+    value === null ? !Object.hasOwn(target, key) : isMerged(Reflect.get(target, key), value),
+  );
+}
+
+/** The last page of the list has the space that was created last. */
+async function isListed(
+  get: (path: string) => Promise<Answer>,
+  collection: string,
+  created: unknown,
+): Promise<string | null> {
+  const total = Number(pick((await get(`${collection}?pageSize=1`)).json, 'total'));
+  const item = pick((await get(`${collection}?pageSize=1&page=${total}`)).json, 'spaces', 0);
+  return ['id', 'name', 'slug', 'description', 'tags'].every((key) =>
+    isDeepStrictEqual(pick(item, key), pick(created, key)),
+  )
+    ? null
+    : `The list shows ${JSON.stringify(item)}`;
+}

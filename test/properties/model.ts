@@ -1,0 +1,352 @@
+/** What the service does, in memory and for one caller at a time: what its answers are held against. */
+import type { ProblemCode } from '../../src/errors.js';
+import type { Role } from '../../src/repositories/access.js';
+
+/** One request; each operation makes use of what it needs. */
+export interface Command {
+  operation: keyof Model['operations'];
+  subject: string;
+  /** the token's `scope` claim, undefined without one */
+  scope: string | undefined;
+  namespace: string;
+  space: string;
+  /** what is created or renamed gets this slug; null renames nothing */
+  slug: string | null;
+  /** what is written; null writes nothing */
+  text: string | null;
+  member: string;
+  role: Role;
+  page: number;
+  pageSize: number;
+  /** the `Idempotency-Key` of a POST */
+  key: string | undefined;
+}
+
+export interface Expected {
+  status: number;
+  /** without moments; of a problem, its code */
+  body: unknown;
+}
+
+interface Entity {
+  id: string;
+  slug: string;
+  version: number;
+  /** when it was deleted, null while it is not */
+  deleted: number | null;
+}
+
+export interface Space extends Entity {
+  name: string;
+  description: string | null;
+}
+
+export interface Namespace extends Entity {
+  name: string | null;
+  members: Map<string, Role>;
+  /** in order of creation */
+  spaces: Space[];
+  /** every text ever written in it */
+  texts: string[];
+}
+
+class Refusal extends Error {
+  constructor(
+    readonly status: number,
+    readonly code: ProblemCode,
+  ) {
+    super(code);
+  }
+}
+
+const ranks: Role[] = ['viewer', 'editor', 'owner'];
+
+const scopes = {
+  listNamespaces: 'namespaces:read',
+  createNamespace: 'namespaces:write',
+  getNamespace: 'namespaces:read',
+  updateNamespace: 'namespaces:write',
+  deleteNamespace: 'namespaces:write',
+  restoreNamespace: 'namespaces:write',
+  listMembers: 'namespaces:read',
+  putMember: 'namespaces:write',
+  removeMember: 'namespaces:write',
+  listSpaces: 'spaces:read',
+  createSpace: 'spaces:write',
+  getSpace: 'spaces:read',
+  updateSpace: 'spaces:write',
+  deleteSpace: 'spaces:write',
+  restoreSpace: 'spaces:write',
+};
+
+export class Model {
+  /** in order of creation */
+  readonly namespaces: Namespace[] = [];
+  /** What requests with a key were answered, by namespace, subject, operation and key. */
+  readonly answers = new Map<string, { asked: string; expected: Expected }>();
+  private deletions = 0;
+
+  /** @param nextId the id that the service has given to what it has just created */
+  answer(command: Command, nextId: string): Expected {
+    const granted = command.scope?.split(' ') ?? Object.values(scopes);
+    try {
+      if (!granted.includes('admin') && !granted.includes(scopes[command.operation])) {
+        throw new Refusal(403, 'insufficient_scope');
+      }
+      return this.operations[command.operation](command, nextId);
+    } catch (error) {
+      if (error instanceof Refusal) return { status: error.status, body: error.code };
+      throw error;
+    }
+  }
+
+  /** @returns the caller's role in the namespace, undefined for a stranger */
+  roleIn({ members }: Namespace, { scope, subject }: Command): Role | undefined {
+    return scope?.split(' ').includes('admin') ? 'owner' : members.get(subject);
+  }
+
+  readonly operations = {
+    listNamespaces: ({ subject, page, pageSize }: Command): Expected => {
+      const own = this.namespaces.filter(
+        ({ deleted, members }) => deleted === null && members.has(subject),
+      );
+      const items = own.map(({ id, slug, name, members }) => ({
+        id,
+        slug,
+        name,
+        role: members.get(subject),
+      }));
+      return { status: 200, body: pageOf('namespaces', items, page, pageSize) };
+    },
+
+    createNamespace: (command: Command, id: string): Expected => {
+      const { subject, text } = command;
+      const slug = command.slug ?? command.namespace;
+      return this.once(command, nameOf(NIL, command, 'createNamespace'), [slug, text], () => {
+        expectFree(this.namespaces, slug);
+        const created: Namespace = {
+          ...{ id, slug, name: text, version: 1, deleted: null },
+          members: new Map([[subject, 'owner']]),
+          spaces: [],
+          texts: text === null ? [] : [text],
+        };
+        this.namespaces.push(created);
+        return { status: 201, body: shown(created) };
+      });
+    },
+
+    getNamespace: (command: Command): Expected => ({
+      status: 200,
+      body: shown(this.find(command, 'viewer')),
+    }),
+
+    updateNamespace: (command: Command): Expected => {
+      const found = this.find(command, 'owner');
+      rename(found, this.namespaces, command.slug);
+      if (command.text !== null) {
+        found.name = command.text;
+        found.texts.push(command.text);
+      }
+      if (command.slug !== null || command.text !== null) found.version += 1;
+      return { status: 200, body: shown(found) };
+    },
+
+    deleteNamespace: (command: Command): Expected => this.remove(this.find(command, 'owner')),
+
+    restoreNamespace: (command: Command): Expected => {
+      const known = this.namespaces.filter((each) => this.roleIn(each, command));
+      const slug = command.namespace;
+      const name = ({ id }: Namespace) => nameOf(id, command, `restoreNamespace ${slug}`);
+      const used = known.filter((each) => this.answers.has(name(each)));
+      const found = toRestore(used, slug) ?? toRestore(known, slug);
+      if (!found) throw new Refusal(404, 'namespace_not_found');
+      expectRole(this.roleIn(found, command), 'owner');
+      return this.once(command, name(found), [], () => {
+        restore(found, this.namespaces);
+        return { status: 200, body: shown(found) };
+      });
+    },
+
+    listMembers: (command: Command): Expected => {
+      const { members } = this.find(command, 'viewer');
+      const items = Array.from(members, ([subject, role]) => ({ subject, role }));
+      items.sort((a, b) => (a.subject < b.subject ? -1 : 1));
+      return { status: 200, body: pageOf('members', items, 1, 50) };
+    },
+
+    putMember: (command: Command): Expected => {
+      const { member, role } = command;
+      const { members } = this.find(command, 'owner');
+      if (role !== 'owner') expectOtherOwner(members, member);
+      const status = members.has(member) ? 200 : 201;
+      members.set(member, role);
+      return { status, body: { subject: member, role } };
+    },
+
+    removeMember: (command: Command): Expected => {
+      const { members } = this.find(command, 'owner');
+      expectOtherOwner(members, command.member);
+      if (!members.delete(command.member)) throw new Refusal(404, 'member_not_found');
+      return { status: 204, body: undefined };
+    },
+
+    listSpaces: (command: Command): Expected => {
+      const items = this.find(command, 'viewer')
+        .spaces.filter(isActive)
+        .map(({ id, name, slug, description }) => ({ id, name, slug, description, tags: [name] }));
+      return { status: 200, body: pageOf('spaces', items, command.page, command.pageSize) };
+    },
+
+    createSpace: (command: Command, id: string): Expected => {
+      const { spaces, texts, id: namespaceId } = this.find(command, 'editor');
+      const slug = command.slug ?? command.space;
+      const name = command.text ?? 'A space';
+      return this.once(command, nameOf(namespaceId, command, 'createSpace'), [slug, name], () => {
+        expectFree(spaces, slug);
+        const created = { id, slug, name, description: null, version: 1, deleted: null };
+        spaces.push(created);
+        texts.push(id, ...(command.text === null ? [] : [command.text]));
+        return { status: 201, body: six(created) };
+      });
+    },
+
+    getSpace: (command: Command): Expected => {
+      const { namespace, space } = this.findSpace(command, 'viewer');
+      const { id, slug } = namespace;
+      const body = { ...six(space), namespace: { id, slug }, version: space.version };
+      return { status: 200, body };
+    },
+
+    updateSpace: (command: Command): Expected => {
+      const { namespace, space } = this.findSpace(command, 'editor');
+      rename(space, namespace.spaces, command.slug);
+      if (command.text !== null) {
+        space.description = command.text;
+        namespace.texts.push(command.text);
+      }
+      if (command.slug !== null || command.text !== null) space.version += 1;
+      return { status: 200, body: six(space) };
+    },
+
+    deleteSpace: (command: Command): Expected =>
+      this.remove(this.findSpace(command, 'editor').space),
+
+    restoreSpace: (command: Command): Expected => {
+      const { id, spaces } = this.find(command, 'editor');
+      const name = nameOf(id, command, `restoreSpace ${command.space}`);
+      return this.once(command, name, [], () => {
+        const found = toRestore(spaces, command.space);
+        if (!found) throw new Refusal(404, 'space_not_found');
+        restore(found, spaces);
+        return { status: 200, body: six(found) };
+      });
+    },
+  };
+
+  /** Has an effect once for a key, and answers it again to who asks for the same. */
+  private once(
+    { key }: Command,
+    name: string,
+    request: (string | null)[],
+    effect: () => Expected,
+  ): Expected {
+    if (key === undefined) return effect();
+    const asked = JSON.stringify(request);
+    const earlier = this.answers.get(name);
+    if (earlier && earlier.asked !== asked) throw new Refusal(422, 'idempotency_key_reused');
+    const expected = earlier?.expected ?? effect();
+    this.answers.set(name, { asked, expected });
+    return expected;
+  }
+
+  private find(command: Command, needed: Role): Namespace {
+    const found = this.namespaces.find(
+      (each) => isActive(each) && each.slug === command.namespace && this.roleIn(each, command),
+    );
+    if (!found) throw new Refusal(404, 'namespace_not_found');
+    expectRole(this.roleIn(found, command), needed);
+    return found;
+  }
+
+  private findSpace(command: Command, needed: Role): { namespace: Namespace; space: Space } {
+    const namespace = this.find(command, needed);
+    const space = namespace.spaces.find((each) => isActive(each) && each.slug === command.space);
+    if (!space) throw new Refusal(404, 'space_not_found');
+    return { namespace, space };
+  }
+
+  private remove(entity: Entity): Expected {
+    entity.deleted = this.deletions += 1;
+    entity.version += 1;
+    return { status: 204, body: undefined };
+  }
+}
+
+/** Where keys of requests lie that are about no namespace yet. */
+const NIL = '00000000-0000-0000-0000-000000000000';
+
+/** By what an answer is known that was given to a request with a key. */
+function nameOf(namespaceId: string, { subject, key = '' }: Command, operation: string): string {
+  return [namespaceId, subject, operation, key].join(' ');
+}
+
+export function isActive({ deleted }: Entity): boolean {
+  return deleted === null;
+}
+
+function expectRole(role: Role | undefined, needed: Role): void {
+  if (role === undefined || ranks.indexOf(role) < ranks.indexOf(needed)) {
+    throw new Refusal(403, 'insufficient_role');
+  }
+}
+
+function expectFree(entities: Entity[], slug: string): void {
+  if (entities.some((each) => isActive(each) && each.slug === slug)) {
+    throw new Refusal(409, 'slug_conflict');
+  }
+}
+
+function expectOtherOwner(members: Map<string, Role>, member: string): void {
+  const remains = [...members].some(([subject, role]) => role === 'owner' && subject !== member);
+  if (!remains) throw new Refusal(409, 'last_owner');
+}
+
+function rename(entity: Entity, among: Entity[], slug: string | null): void {
+  if (slug === null) return;
+  if (slug !== entity.slug) expectFree(among, slug);
+  entity.slug = slug;
+}
+
+/** The last deleted of those that had the slug, or else the one that has it. */
+function toRestore<Item extends Entity>(entities: Item[], slug: string): Item | undefined {
+  const [last] = entities
+    .filter((each) => each.slug === slug)
+    .sort((a, b) => (b.deleted ?? 0) - (a.deleted ?? 0));
+  return last;
+}
+
+function restore(entity: Entity, among: Entity[]): void {
+  if (isActive(entity)) return;
+  expectFree(among, entity.slug);
+  entity.deleted = null;
+  entity.version += 1;
+}
+
+function shown({ id, slug, name, spaces }: Namespace) {
+  return { id, slug, name, metadata: null, spaces: spaces.filter(isActive).length };
+}
+
+function six({ id, name, slug, description }: Space) {
+  return { id, name, slug, description, tags: [name], metadata: { name } };
+}
+
+function pageOf(key: string, all: unknown[], page: number, pageSize: number) {
+  const from = (page - 1) * pageSize;
+  return {
+    [key]: all.slice(from, from + pageSize),
+    page,
+    pageSize,
+    total: all.length,
+    totalPages: Math.ceil(all.length / pageSize),
+  };
+}

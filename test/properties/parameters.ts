@@ -1,0 +1,14 @@
+import type { Test } from 'tap';
+
+/**
+ * How a property is tried: always the same way, unless `PROPERTY_SEED` and `PROPERTY_RUNS` say
+ * otherwise.
+ *
+ * @param runs how often, where nothing else is asked for
+ */
+export function parameters(t: Test, runs: number): { seed: number; numRuns: number } {
+  const seed = Number(process.env['PROPERTY_SEED'] ?? 20_261_124);
+  const numRuns = Number(process.env['PROPERTY_RUNS'] ?? runs);
+  t.comment(`PROPERTY_SEED=${seed} PROPERTY_RUNS=${numRuns}`);
+  return { seed, numRuns };
+}
