@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { copyFile, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { promisify } from 'node:util';
+import { inspect, promisify } from 'node:util';
 import { test } from 'tap';
 import { signToken } from '../../src/token.js';
 import { SECRET, startService } from '../helpers/app.js';
@@ -51,7 +51,7 @@ for (const [name, [program, options]] of Object.entries(generators)) {
     const runProgram = async (file: string, args: string[], env = {}) =>
       execute(resolve('node_modules/.bin', file), args, { env: { ...process.env, ...env } }).then(
         () => '',
-        (error: unknown) => String(Object(error).stdout) + String(error),
+        (error: unknown) => inspect(error),
       );
 
     t.equal(await runProgram(program, options('openapi/openapi.json', folder)), '', 'generates');
