@@ -3,7 +3,7 @@ import { defineConfig, globalIgnores } from 'eslint/config';
 import tseslint from 'typescript-eslint';
 
 export default defineConfig(
-  globalIgnores(['dist/', '.data/', '.tap/', 'coverage/']),
+  globalIgnores(['dist/', '.data/', '.tap/', 'coverage/', 'test/clients/adapters/']),
   js.configs.recommended,
   tseslint.configs.strictTypeChecked,
   {

@@ -14,7 +14,7 @@ const db = connect({
 });
 const app = await buildApp({ token: { key: 'unused', issuer: null, audience: null }, db });
 await mkdir(directory, { recursive: true });
-for (const name of ['openapi.json', 'openapi.yaml']) {
+for (const name of ['openapi.json', 'openapi-3.0.json', 'openapi.yaml']) {
   const { body } = await app.inject(`/${name}`);
   await writeFile(`${directory}${name}`, body.endsWith('\n') ? body : `${body}\n`);
 }

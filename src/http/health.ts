@@ -3,14 +3,17 @@ import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebo
 import fp from 'fastify-plugin';
 import type { Database } from '../db/client.js';
 import { isMigrated } from '../db/migrate.js';
-import { ServiceError } from '../errors.js';
+import { type ProblemCode, ServiceError } from '../errors.js';
 import { problemResponses } from './problem.js';
 import { ref } from './schemas.js';
 
 const Health = Type.Object(
-  { status: Type.Literal('ok') },
+  { status: Type.String({ enum: ['ok'], description: 'Always `ok`' }) },
   { $id: 'Health', description: 'The service is well', examples: [{ status: 'ok' }] },
 );
+
+/** What the server itself refuses, before there is an operation. */
+const callerProblems: ProblemCode[] = ['malformed_request', 'request_timeout', 'headers_too_large'];
 
 const plugin: FastifyPluginCallbackTypebox<{ db: Database }> = (app, { db }, done) => {
   app.addSchema(Health);
@@ -22,8 +25,10 @@ const plugin: FastifyPluginCallbackTypebox<{ db: Database }> = (app, { db }, don
       schema: {
         operationId: 'getLiveness',
         summary: 'Whether the process answers',
+        description: 'Looks at nothing but the process.',
+        security: [],
         tags: ['health'],
-        response: { 200: ref(Health), ...problemResponses('internal_error') },
+        response: { 200: ref(Health), ...problemResponses(...callerProblems, 'internal_error') },
       },
     },
     () => ({ status: 'ok' as const }),
@@ -37,8 +42,12 @@ const plugin: FastifyPluginCallbackTypebox<{ db: Database }> = (app, { db }, don
         operationId: 'getReadiness',
         summary: 'Whether requests can be served: the database is reachable and migrated',
         description: 'A process that was told to stop is not ready, and answers all the same.',
+        security: [],
         tags: ['health'],
-        response: { 200: ref(Health), ...problemResponses('internal_error', 'unavailable') },
+        response: {
+          200: ref(Health),
+          ...problemResponses(...callerProblems, 'internal_error', 'unavailable'),
+        },
       },
     },
     async () => {

@@ -32,10 +32,12 @@ export const idempotencyProblems: ProblemCode[] = [
 ];
 
 /** Declares that an answer carries an `ETag` and may be one that was given before. */
-export function repeatable<Schema extends TSchema>(schema: Schema): Schema {
+export function repeatable<Schema extends TSchema>(schema: Schema, others: object = {}): Schema {
   return tagged(schema, {
+    ...others,
     'idempotent-replayed': {
       type: 'string',
+      enum: ['true'],
       description: '`true` when an earlier request with the same `Idempotency-Key` had this answer',
     },
   });
@@ -57,6 +59,13 @@ export function idempotencyKey(
       : value,
   );
   return { key, fingerprint: createHash('sha256').update(canonical).digest('base64url') };
+}
+
+/** Declares the answer of a create: `repeatable`, with the `Location` of what was made. */
+export function created<Schema extends TSchema>(schema: Schema): Schema {
+  return repeatable(schema, {
+    location: { type: 'string', description: 'The path of what was created' },
+  });
 }
 
 /** Says so when the answer is one that was given before. */

@@ -2,6 +2,7 @@ import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
 import fp from 'fastify-plugin';
 import { problems } from '../errors.js';
+import { toOpenApi30 } from './openapi-3.0.js';
 
 const problemTable = Object.entries(problems)
   .map(([code, { status, title }]) => `| \`${code}\` | ${status} | ${title} |`)
@@ -19,7 +20,7 @@ ${problemTable}`;
 
 /**
  * Makes the OpenAPI document from the schemas of the routes, serves it as `/openapi.json` and
- * `/openapi.yaml`, and Swagger UI at `/docs`. Register it before the routes.
+ * `/openapi.yaml`, in version 3.0 as `/openapi-3.0.json`, and Swagger UI at `/docs`. Register it before the routes.
  */
 export const openapiPlugin = fp(
   async (app) => {
@@ -30,6 +31,7 @@ export const openapiPlugin = fp(
           title: 'Spaces',
           version: '1.0.0',
           description,
+          contact: { name: 'Whoever runs this server' },
           license: { name: 'MIT', identifier: 'MIT' },
         },
         servers: [{ url: '/', description: 'This server' }],
@@ -41,7 +43,12 @@ export const openapiPlugin = fp(
         ],
         components: {
           securitySchemes: {
-            bearerAuth: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' },
+            bearerAuth: {
+              type: 'http',
+              scheme: 'bearer',
+              bearerFormat: 'JWT',
+              description: 'A JWT with `sub` and `exp`; HS256, or RS256, ES256 or EdDSA.',
+            },
           },
         },
       },
@@ -54,7 +61,12 @@ export const openapiPlugin = fp(
 
     await app.register(swaggerUi, {
       routePrefix: '/docs',
-      uiConfig: { persistAuthorization: true, displayRequestDuration: true, filter: true },
+      uiConfig: {
+        persistAuthorization: true,
+        displayRequestDuration: true,
+        filter: true,
+        tryItOutEnabled: true,
+      },
       // Not `upgrade-insecure-requests`: plain http has to work too.
       staticCSP: {
         'default-src': "'self'",
@@ -69,10 +81,15 @@ export const openapiPlugin = fp(
 
     // Made when first asked for; few processes ever are.
     let json: string | undefined;
+    let json30: string | undefined;
     let yaml: string | undefined;
     app.get('/openapi.json', { schema: { hide: true } }, (_request, reply) => {
       json ??= JSON.stringify(app.swagger(), null, 2);
       return reply.type('application/json').send(json);
+    });
+    app.get('/openapi-3.0.json', { schema: { hide: true } }, (_request, reply) => {
+      json30 ??= JSON.stringify(toOpenApi30(app.swagger()), null, 2);
+      return reply.type('application/json').send(json30);
     });
     app.get('/openapi.yaml', { schema: { hide: true } }, (_request, reply) => {
       yaml ??= app.swagger({ yaml: true });

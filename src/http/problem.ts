@@ -6,13 +6,15 @@ import { type ProblemCode, problems, ServiceError, type Violation } from '../err
 import { ref } from './schemas.js';
 import { toViolation } from './validation.js';
 
+const MAX_VIOLATIONS = 20;
+
 export const Problem = Type.Object(
   {
     type: Type.String({
       description: 'Identifies the kind of problem: `urn:problem:` and the code',
     }),
     title: Type.String({ description: 'The kind of problem in words' }),
-    status: Type.Integer({ description: 'The HTTP status' }),
+    status: Type.Integer({ minimum: 400, maximum: 599, description: 'The HTTP status' }),
     detail: Type.String({ description: 'What was wrong with this request and what to do next' }),
     instance: Type.String({ description: 'The path of the request' }),
     code: Type.String({
@@ -24,9 +26,9 @@ export const Problem = Type.Object(
         Type.Object({
           path: Type.String({ description: 'JSON Pointer to the field or query parameter' }),
           code: Type.String({ description: 'The rule that was violated' }),
-          message: Type.String(),
+          message: Type.String({ description: 'The rule in words' }),
         }),
-        { description: 'With `validation_failed`: each violated rule' },
+        { maxItems: MAX_VIOLATIONS, description: 'With `validation_failed`: each violated rule' },
       ),
     ),
   },
@@ -36,7 +38,6 @@ export const Problem = Type.Object(
 /** The media type of every error body (RFC 9457). */
 export const PROBLEM_TYPE = 'application/problem+json';
 
-const MAX_VIOLATIONS = 20;
 const RETRY_AFTER_SECONDS = 1;
 
 /**
@@ -56,6 +57,7 @@ export function problemResponses(...codes: ProblemCode[]) {
       {
         description: codesOfStatus.map((code) => `\`${code}\`: ${problems[code].title}`).join('. '),
         content: { [PROBLEM_TYPE]: { schema: ref(Problem) } },
+        headers: problemHeaders(status),
       },
     ]),
   );
@@ -66,6 +68,22 @@ declare module 'fastify' {
     /** which problem the request was answered with, for the log and the metrics */
     problem: ProblemCode | null;
   }
+}
+
+/** The headers that an answer with this status can have beside those of every answer. */
+function problemHeaders(status: number): object {
+  if (status === 401) {
+    const description = 'How to authenticate (RFC 6750)';
+    return { 'www-authenticate': { type: 'string', description } };
+  }
+  if ([409, 429, 503].includes(status)) {
+    const description =
+      status === 409
+        ? 'With `idempotency_key_in_use`: seconds to wait before the request is sent again'
+        : 'Seconds to wait before the request is sent again';
+    return { 'retry-after': { type: 'integer', minimum: 0, description } };
+  }
+  return {};
 }
 
 /** Answers every failure, expected or not, as a problem body; nothing internal is sent. */

@@ -99,10 +99,17 @@ export const PageQuery = Type.Unsafe<Required<Static<typeof pageQuery>>>(pageQue
 
 /** The members that every list has beside its items. */
 export const pageProperties = {
-  page: Type.Integer({ description: 'The page that was asked for' }),
-  pageSize: Type.Integer({ description: 'Items per page, as served' }),
-  total: Type.Integer({ description: 'How many items there are on all pages' }),
-  totalPages: Type.Integer({ description: 'How many pages there are; 0 when there is no item' }),
+  page: Type.Integer({ minimum: 1, description: 'The page that was asked for' }),
+  pageSize: Type.Integer({
+    minimum: 1,
+    maximum: PAGE_SIZE_MAX,
+    description: 'Items per page, as served',
+  }),
+  total: Type.Integer({ minimum: 0, description: 'How many items there are on all pages' }),
+  totalPages: Type.Integer({
+    minimum: 0,
+    description: 'How many pages there are; 0 when there is no item',
+  }),
 };
 
 /**

@@ -1,6 +1,13 @@
 import { Type } from '@sinclair/typebox';
 import { Role } from '../namespaces/schema.js';
-import { Moment, NamespaceParams, pageProperties, ref, SUBJECT_MAX_LENGTH } from '../schemas.js';
+import {
+  Moment,
+  NamespaceParams,
+  PAGE_SIZE_MAX,
+  pageProperties,
+  ref,
+  SUBJECT_MAX_LENGTH,
+} from '../schemas.js';
 
 const example = {
   subject: 'alice',
@@ -11,7 +18,11 @@ const example = {
 
 export const Member = Type.Object(
   {
-    subject: Type.String({ description: 'The `sub` of the member’s tokens' }),
+    subject: Type.String({
+      minLength: 1,
+      maxLength: SUBJECT_MAX_LENGTH,
+      description: 'The `sub` of the member’s tokens',
+    }),
     role: Role,
     createdAt: Moment('When the member was added'),
     updatedAt: Moment('When the role was last changed'),
@@ -20,7 +31,10 @@ export const Member = Type.Object(
 );
 
 export const MemberList = Type.Object(
-  { members: Type.Array(ref(Member)), ...pageProperties },
+  {
+    members: Type.Array(ref(Member), { maxItems: PAGE_SIZE_MAX, description: 'The page' }),
+    ...pageProperties,
+  },
   {
     $id: 'MemberList',
     description: 'A page of the members of a namespace',

@@ -16,6 +16,7 @@ import {
   tagged,
 } from '../conditional.js';
 import {
+  created,
   idempotencyKey,
   IdempotencyHeader,
   idempotencyProblems,
@@ -80,7 +81,7 @@ export const namespacesPlugin: FastifyPluginCallbackTypebox<{
         tags,
         headers: IdempotencyHeader,
         body: ref(NamespaceCreate),
-        response: { 201: repeatable(ref(Namespace)) },
+        response: { 201: created(ref(Namespace)) },
       },
     },
     async (request, reply) => {

@@ -5,19 +5,25 @@ import {
   Metadata,
   Moment,
   Name,
+  NAME_MAX_LENGTH,
   Nullable,
+  PAGE_SIZE_MAX,
   pageProperties,
   ref,
   Slug,
   StoredMetadata,
 } from '../schemas.js';
+import { SLUG_MAX_LENGTH } from '../../slug.js';
 
 const example = { id: '0199b2f4-5a07-7c11-8f2d-6e3b9d0c1a52', slug: 'demo', name: 'Demo team' };
 
 const namespaceProperties = {
   id: Id,
-  slug: Type.String({ description: 'Namespace slug, unique among all namespaces' }),
-  name: Nullable(Type.String({ description: 'Display name' })),
+  slug: Type.String({
+    maxLength: SLUG_MAX_LENGTH,
+    description: 'Namespace slug, unique among all namespaces',
+  }),
+  name: Nullable(Type.String({ maxLength: NAME_MAX_LENGTH, description: 'Display name' })),
 };
 
 export const Role = Type.Unsafe<(typeof memberRole.enumValues)[number]>(
@@ -37,7 +43,13 @@ export const NamespaceListItem = Type.Object(
 );
 
 export const NamespaceList = Type.Object(
-  { namespaces: Type.Array(ref(NamespaceListItem)), ...pageProperties },
+  {
+    namespaces: Type.Array(ref(NamespaceListItem), {
+      maxItems: PAGE_SIZE_MAX,
+      description: 'The page',
+    }),
+    ...pageProperties,
+  },
   {
     $id: 'NamespaceList',
     description: 'A page of the namespaces that the caller is a member of',
@@ -57,7 +69,7 @@ export const Namespace = Type.Object(
   {
     ...namespaceProperties,
     metadata: StoredMetadata,
-    spaces: Type.Integer({ description: 'How many spaces it holds' }),
+    spaces: Type.Integer({ minimum: 0, description: 'How many spaces it holds' }),
     createdAt: Moment('When the namespace was created'),
     updatedAt: Moment('When the namespace itself was last written'),
   },

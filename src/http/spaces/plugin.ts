@@ -15,6 +15,7 @@ import {
   tagged,
 } from '../conditional.js';
 import {
+  created,
   idempotencyKey,
   IdempotencyHeader,
   idempotencyProblems,
@@ -104,7 +105,7 @@ export const spacesPlugin: FastifyPluginCallbackTypebox<{ spaces: SpacesReposito
           params: NamespaceParams,
           headers: IdempotencyHeader,
           body: ref(SpaceCreate),
-          response: { 201: repeatable(ref(Space)) },
+          response: { 201: created(ref(Space)) },
         },
       },
       async (request, reply) => {

@@ -4,8 +4,10 @@ import {
   Metadata,
   Moment,
   Name,
+  NAME_MAX_LENGTH,
   NamespaceParams,
   Nullable,
+  PAGE_SIZE_MAX,
   pageProperties,
   ref,
   Slug,
@@ -28,21 +30,31 @@ const example = {
 
 const Description = Text({
   maxLength: DESCRIPTION_MAX_LENGTH,
-  description: 'Space description',
+  description: `Space description, at most ${DESCRIPTION_MAX_LENGTH} characters`,
 });
 
-const Tags = Type.Array(Text({ minLength: 1, maxLength: TAG_MAX_LENGTH }), {
+const Tag = { minLength: 1, maxLength: TAG_MAX_LENGTH, description: 'One tag' };
+
+const Tags = Type.Array(Text(Tag), {
   maxItems: TAGS_MAX,
   uniqueItems: true,
-  description: 'Tags for categorization',
+  description: `Tags for categorization, at most ${TAGS_MAX}`,
 });
 
 const itemProperties = {
   id: Id,
-  name: Type.String({ description: 'Display name' }),
-  slug: Type.String({ description: 'URL slug, unique among the spaces of the namespace' }),
-  description: Nullable(Type.String({ description: 'Space description' })),
-  tags: Type.Array(Type.String(), { description: 'Tags for categorization' }),
+  name: Type.String({ maxLength: NAME_MAX_LENGTH, description: 'Display name' }),
+  slug: Type.String({
+    maxLength: SLUG_MAX_LENGTH,
+    description: 'URL slug, unique among the spaces of the namespace',
+  }),
+  description: Nullable(
+    Type.String({ maxLength: DESCRIPTION_MAX_LENGTH, description: 'Space description' }),
+  ),
+  tags: Type.Array(Type.String(Tag), {
+    maxItems: TAGS_MAX,
+    description: 'Tags for categorization',
+  }),
 };
 
 const spaceProperties = {
@@ -57,7 +69,10 @@ export const SpaceListItem = Type.Object(itemProperties, {
 });
 
 export const SpaceList = Type.Object(
-  { spaces: Type.Array(ref(SpaceListItem)), ...pageProperties },
+  {
+    spaces: Type.Array(ref(SpaceListItem), { maxItems: PAGE_SIZE_MAX, description: 'The page' }),
+    ...pageProperties,
+  },
   {
     $id: 'SpaceList',
     description: 'A page of the spaces of a namespace',
@@ -74,13 +89,16 @@ export const Space = Type.Object(spaceProperties, {
 export const SpaceDetails = Type.Object(
   {
     ...spaceProperties,
-    namespace: Type.Object({
-      id: Id,
-      slug: Type.String({ description: 'Namespace slug' }),
-    }),
+    namespace: Type.Object(
+      {
+        id: Id,
+        slug: Type.String({ maxLength: SLUG_MAX_LENGTH, description: 'Namespace slug' }),
+      },
+      { description: 'The namespace it belongs to' },
+    ),
     createdAt: Moment('When the space was created'),
     updatedAt: Moment('When the space was last written'),
-    version: Type.Integer({ description: 'Counts the writes of the space, from 1' }),
+    version: Type.Integer({ minimum: 1, description: 'Counts the writes of the space, from 1' }),
   },
   {
     $id: 'SpaceDetails',
@@ -112,7 +130,7 @@ export const SpaceCreate = Type.Object(
     $id: 'SpaceCreate',
     description: 'A new space',
     additionalProperties: false,
-    examples: [{ name: 'Robotics Lab', description: 'Main robotics project', tags: ['robotics'] }],
+    examples: [{ name: 'Field Tests', description: 'Trials outdoors', tags: ['robotics'] }],
   },
 );
 

@@ -1,0 +1,42 @@
+/**
+ * Writes an OpenAPI 3.1 document down to 3.0.3, for generators that know no other. It knows what
+ * our documents use of 3.1: type lists with null, `examples` of a schema, and the licence's
+ * identifier. (The library for it brings a TypeScript of its own, 65 MB, into production.)
+ *
+ * @param document parsed JSON; it is left as it is
+ */
+export function toOpenApi30(document: object): Record<string, unknown> {
+  return { ...convertMembers(document), openapi: '3.0.3' };
+}
+
+function convertMembers(node: object): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(node).flatMap(([key, value]): [string, unknown][] => convert(key, value)),
+  );
+}
+
+/** @returns the members that take the place of one */
+function convert(key: string, value: unknown): [string, unknown][] {
+  if (key === 'type' && Array.isArray(value)) {
+    const types: unknown[] = value;
+    return [
+      ['type', types.find((type) => type !== 'null')],
+      ['nullable', true],
+    ];
+  }
+  // Not yet in 3.0: the identifier of a licence, and more than one example of a schema.
+  if (key === 'license') return [[key, { name: 'MIT' }]];
+  if (key === 'examples' && Array.isArray(value)) return [['example', value[0]]];
+  return [[key, convertValue(value)]];
+}
+
+function convertValue(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(convertValue);
+  // A reference has no siblings in 3.0.
+  if (isObject(value) && '$ref' in value) return { $ref: value.$ref };
+  return isObject(value) ? convertMembers(value) : value;
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null;
+}
