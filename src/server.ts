@@ -20,7 +20,7 @@ import {
 } from './http/metrics.js';
 import { serializeError } from './http/request-log.js';
 import { startTracing } from './http/tracing.js';
-import { startWorkers } from './workers.js';
+import { leave, startWorkers } from './workers.js';
 
 /** How long requests that were accepted may take once the process has been told to stop. */
 const DRAIN_MS = 10_000;
@@ -122,6 +122,7 @@ async function serve(config: Config, url: string): Promise<AddressInfo> {
     ...(registry && { metrics: { registry, served: metricsPort === null } }),
     ...(tracing && { tracing: tracing.plugin }),
   });
+  if (cluster.isWorker) onStop(leave);
   onStop(() => app.close());
   if (registry && cluster.isWorker) answerPrimary(registry);
   else if (registry && typeof metricsPort === 'number') {

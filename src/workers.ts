@@ -102,3 +102,19 @@ function end(worker: Worker): Promise<void> {
     worker.process.kill('SIGTERM');
   });
 }
+
+/**
+ * In a worker that listens no more: resolves when the first process has heard of it, and what that
+ * had handed over until then has come back to it. A worker that ended before would lose it.
+ */
+export function leave(): Promise<void> {
+  return new Promise((resolve) => {
+    const { worker } = cluster;
+    if (!worker?.isConnected()) {
+      resolve();
+      return;
+    }
+    worker.once('disconnect', resolve);
+    worker.disconnect();
+  });
+}

@@ -163,9 +163,11 @@ const REMEMBERED_SLUGS = 50_000;
  * namespace and fails the largest, and a distributed database cannot route it. So the id that a slug
  * last led to is remembered, and the statement itself checks, by `byIdAndSlug`, that it still does:
  * one round trip when the namespace is known, two when not, never a stale answer.
+ *
+ * @param remembered how many slugs at most
  */
-export function namespaceResolver(db: Database) {
-  const ids = new LRUCache<string, string>({ max: REMEMBERED_SLUGS });
+export function namespaceResolver(db: Database, remembered = REMEMBERED_SLUGS) {
+  const ids = new LRUCache<string, string>({ max: remembered });
 
   const access = accessTo(db, bySlug);
   const lookup = db

@@ -36,8 +36,9 @@ import {
   expectVersion,
   expectWritten,
   hasVersion,
+  merge,
+  update,
   versionParam,
-  versionTag,
 } from './version.js';
 
 const namespaceColumns = {
@@ -309,6 +310,13 @@ export function namespacesRepository(db: Database, resolveNamespace: ResolveName
     return result && { role: result.role, value: counted(result.row) };
   }
 
+  const resource = (principal: Principal, namespaceSlug: string) => ({
+    needed: 'owner' as const,
+    read: () => find(principal, namespaceSlug),
+    write: (changes: NamespaceChanges, expected: Expected) =>
+      write(principal, namespaceSlug, changes, expected),
+  });
+
   return {
     /** The namespaces that the caller is a member of, in order of creation. */
     async list(principal: Principal, page: Page): Promise<PageOf<OwnNamespace>> {
@@ -354,42 +362,24 @@ export function namespacesRepository(db: Database, resolveNamespace: ResolveName
      * @throws `ServiceError` `slug_conflict` when another active namespace has the slug,
      *   `precondition_failed` when the namespace has none of the versions expected
      */
-    async update(
+    update(
       principal: Principal,
       namespaceSlug: string,
       changes: NamespaceChanges,
       expected: Expected,
     ): Promise<Outcome<CountedNamespace>> {
-      const read = () => find(principal, namespaceSlug);
-      // Nothing to write must not count as a new version.
-      if (Object.keys(changes).length === 0) {
-        const current = await read();
-        if (current?.value && includesRole(current.role, 'owner')) {
-          expectVersion(current.value, expected);
-        }
-        return current;
-      }
-      const outcome = await write(principal, namespaceSlug, changes, expected);
-      return expectWritten(outcome, 'owner', expected, read);
+      return update(resource(principal, namespaceSlug), changes, expected);
     },
 
     /** As `update`, with metadata made from what is stored; see the repository of spaces. */
-    async merge(
+    merge(
       principal: Principal,
       namespaceSlug: string,
       changes: NamespaceChanges,
-      merge: (stored: JsonObject | null) => JsonObject | null,
+      metadata: (stored: JsonObject | null) => JsonObject | null,
       expected: Expected,
     ): Promise<Outcome<CountedNamespace>> {
-      for (;;) {
-        const current = await find(principal, namespaceSlug);
-        if (!current?.value || !includesRole(current.role, 'owner')) return current;
-        expectVersion(current.value, expected);
-        const merged = { ...changes, metadata: merge(current.value.metadata) };
-        const read = [versionTag(current.value)];
-        const outcome = await write(principal, namespaceSlug, merged, read);
-        if (!outcome || outcome.value) return outcome;
-      }
+      return merge(resource(principal, namespaceSlug), changes, metadata, expected);
     },
 
     /**

@@ -25,8 +25,9 @@ import {
   expectVersion,
   expectWritten,
   hasVersion,
+  merge,
+  update,
   versionParam,
-  versionTag,
 } from './version.js';
 
 export type SpaceRow = Pick<typeof spaces.$inferSelect, keyof typeof spaceColumns>;
@@ -301,6 +302,13 @@ export function spacesRepository(db: Database, resolveNamespace: ResolveNamespac
     return result && { role: result.role, value: result.row.space };
   }
 
+  const resource = (principal: Principal, namespaceSlug: string, spaceSlug: string) => ({
+    needed: 'editor' as const,
+    read: () => find(principal, namespaceSlug, spaceSlug),
+    write: (changes: SpaceChanges, expected: Expected) =>
+      write(principal, namespaceSlug, spaceSlug, changes, expected),
+  });
+
   return {
     /** The active spaces of a namespace, in order of creation. */
     async list(
@@ -355,49 +363,30 @@ export function spacesRepository(db: Database, resolveNamespace: ResolveNamespac
      * @throws `ServiceError` `slug_conflict` when another active space of the namespace has the slug,
      *   `precondition_failed` when the space has none of the versions expected
      */
-    async update(
+    update(
       principal: Principal,
       namespaceSlug: string,
       spaceSlug: string,
       changes: SpaceChanges,
       expected: Expected,
     ): Promise<Outcome<SpaceRow>> {
-      const read = () => find(principal, namespaceSlug, spaceSlug);
-      // Nothing to write must not count as a new version.
-      if (Object.keys(changes).length === 0) {
-        const current = await read();
-        if (current?.value && includesRole(current.role, 'editor')) {
-          expectVersion(current.value, expected);
-        }
-        return current;
-      }
-      const outcome = await write(principal, namespaceSlug, spaceSlug, changes, expected);
-      return expectWritten(outcome, 'editor', expected, read);
+      return update(resource(principal, namespaceSlug, spaceSlug), changes, expected);
     },
 
     /**
-     * As `update`, with metadata made from what is stored. When another caller writes the space in
-     * between, it is made anew, so neither loses the other's: every repetition is another's success.
+     * As `update`, with metadata made from what is stored.
      *
-     * @param merge given the stored metadata, the metadata to store
+     * @param metadata given the stored metadata, the metadata to store
      */
-    async merge(
+    merge(
       principal: Principal,
       namespaceSlug: string,
       spaceSlug: string,
       changes: SpaceChanges,
-      merge: (stored: JsonObject | null) => JsonObject | null,
+      metadata: (stored: JsonObject | null) => JsonObject | null,
       expected: Expected,
     ): Promise<Outcome<SpaceRow>> {
-      for (;;) {
-        const current = await find(principal, namespaceSlug, spaceSlug);
-        if (!current?.value || !includesRole(current.role, 'editor')) return current;
-        expectVersion(current.value, expected);
-        const merged = { ...changes, metadata: merge(current.value.metadata) };
-        const read = [versionTag(current.value)];
-        const outcome = await write(principal, namespaceSlug, spaceSlug, merged, read);
-        if (!outcome || outcome.value) return outcome;
-      }
+      return merge(resource(principal, namespaceSlug, spaceSlug), changes, metadata, expected);
     },
 
     /**

@@ -26,7 +26,8 @@ test('the document names the scope of each operation', async (t) => {
   const documented = new Map<unknown, string[]>();
   for (const methods of Object.values(json.paths)) {
     for (const operation of Object.values(methods)) {
-      if (!operation.security) continue;
+      // What needs no token says so by an empty list.
+      if (!operation.security?.length) continue;
       t.same(operation.security, [{ bearerAuth: [] }]);
       const words = String(pick(operation, 'description')).matchAll(/Needs the scope `([^`]+)`/g);
       documented.set(
