@@ -27,7 +27,7 @@ import { type Measurement, median, writeReport } from './report.js';
 const quick = process.argv.includes('--quick');
 const plan = quick
   ? { scale: 0.1, rounds: 2, seconds: 1, requests: [1e4, 2e4], memorySeconds: 2 }
-  : { scale: 1, rounds: 5, seconds: 4, requests: [1e5, 1e6], memorySeconds: 10 };
+  : { scale: 1, rounds: 3, seconds: 3, requests: [1e5, 1e6], memorySeconds: 10 };
 
 const CONNECTIONS = 32;
 
