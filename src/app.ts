@@ -34,8 +34,9 @@ import {
 } from './http/request-log.js';
 import { securityHeaders, securityPlugin } from './http/security.js';
 import { spacesPlugin } from './http/spaces/plugin.js';
-import { ajvOptions, readQueryIntegers, validatorFactory } from './http/validation.js';
+import { ajvOptions, readQuery, validatorFactory } from './http/validation.js';
 import { namespaceResolver } from './repositories/access.js';
+import { cursorKey } from './repositories/cursor-key.js';
 import { membersRepository } from './repositories/members.js';
 import { namespacesRepository } from './repositories/namespaces.js';
 import { spacesRepository } from './repositories/spaces.js';
@@ -115,7 +116,7 @@ export async function buildApp({
   });
 
   if (tracing) await app.register(tracing);
-  readQueryIntegers(app);
+  readQuery(app);
   await app.register(requestIdPlugin);
   await app.register(securityPlugin);
   await app.register(problemPlugin);
@@ -143,7 +144,10 @@ export async function buildApp({
       namespaces: namespacesRepository(db, resolveNamespace),
     });
     await guarded.register(membersPlugin, { members: membersRepository(db, resolveNamespace) });
-    await guarded.register(spacesPlugin, { spaces: spacesRepository(db, resolveNamespace) });
+    await guarded.register(spacesPlugin, {
+      spaces: spacesRepository(db, resolveNamespace),
+      cursorKey: cursorKey(db),
+    });
   });
 
   return app;

@@ -1,4 +1,4 @@
-import { type Static, type TSchema, type TString, Type } from '@sinclair/typebox';
+import { type Static, type TProperties, type TSchema, type TString, Type } from '@sinclair/typebox';
 import type { JsonObject } from '../db/schema/columns.js';
 import { SLUG_MAX_LENGTH, SLUG_PATTERN } from '../slug.js';
 
@@ -69,33 +69,33 @@ export const NamespaceParams = Type.Object({
   }),
 });
 
-const pageQuery = Type.Object(
-  {
-    page: Type.Optional(
-      Type.Integer({
-        minimum: 1,
-        maximum: INT32_MAX,
-        default: 1,
-        description: 'Page number (1-based). A page past the end is empty.',
-      }),
-    ),
-    pageSize: Type.Optional(
-      Type.Integer({
-        minimum: 1,
-        maximum: INT32_MAX,
-        default: 50,
-        description: `Items per page. More than ${PAGE_SIZE_MAX} are served as ${PAGE_SIZE_MAX}.`,
-      }),
-    ),
-  },
-  { additionalProperties: false },
-);
+export const pageQueryProperties = {
+  page: Type.Integer({
+    minimum: 1,
+    maximum: INT32_MAX,
+    default: 1,
+    description: 'Page number (1-based). A page past the end is empty.',
+  }),
+  pageSize: Type.Integer({
+    minimum: 1,
+    maximum: INT32_MAX,
+    default: 50,
+    description: `Items per page. More than ${PAGE_SIZE_MAX} are served as ${PAGE_SIZE_MAX}.`,
+  }),
+};
 
 /**
- * What lists take: which page, and how many items on it. A client may leave either out; validation
- * fills in the defaults.
+ * Declares a query string. A client may leave out all of it; validation fills in the defaults.
+ *
+ * @param properties optional are those without a default
  */
-export const PageQuery = Type.Unsafe<Required<Static<typeof pageQuery>>>(pageQuery);
+export function Query<Properties extends TProperties>(properties: Properties) {
+  const filled = Type.Object(properties, { additionalProperties: false });
+  return Type.Unsafe<Static<typeof filled>>(Type.Partial(filled));
+}
+
+/** What lists take: which page, and how many items on it. */
+export const PageQuery = Query(pageQueryProperties);
 
 /** The members that every list has beside its items. */
 export const pageProperties = {

@@ -110,19 +110,18 @@ export function validatorFactory(): ValidatorFactory {
 
 /**
  * A query string holds only strings. Where a route's schema declares integers, strings of decimal
- * digits become numbers before validation; anything else stays a string and is refused by its type.
+ * digits become numbers before validation, and where it declares an array, a single string becomes
+ * one; anything else stays as it is and is refused by its type.
  */
-export function readQueryIntegers(app: FastifyInstance): void {
+export function readQuery(app: FastifyInstance): void {
   app.addHook('onRoute', (route) => {
-    const keys = integerProperties(route.schema?.querystring);
-    if (keys.length === 0) return;
+    const readers = readersOf(route.schema?.querystring);
+    if (readers.length === 0) return;
     const read: preValidationHookHandler = ({ query }, _reply, done) => {
       if (typeof query === 'object' && query !== null) {
-        for (const key of keys) {
-          const value: unknown = Reflect.get(query, key);
-          if (typeof value === 'string' && /^-?\d+$/.test(value)) {
-            Reflect.set(query, key, Number(value));
-          }
+        for (const [name, reader] of readers) {
+          const value: unknown = Reflect.get(query, name);
+          if (typeof value === 'string') Reflect.set(query, name, reader(value));
         }
       }
       done();
@@ -132,17 +131,24 @@ export function readQueryIntegers(app: FastifyInstance): void {
   });
 }
 
-function integerProperties(schema: unknown): string[] {
+/** By the type that a schema declares. */
+const queryReaders: Record<string, (value: string) => unknown> = {
+  integer: (value) => (/^-?\d+$/.test(value) ? Number(value) : value),
+  array: (value) => [value],
+};
+
+function readersOf(schema: unknown): [string, (value: string) => unknown][] {
   if (typeof schema !== 'object' || schema === null || !('properties' in schema)) return [];
-  return Object.entries(schema.properties ?? {})
-    .filter(([, property]: [string, unknown]) => isIntegerSchema(property))
-    .map(([key]) => key);
+  return Object.entries(schema.properties ?? {}).flatMap(([name, property]: [string, unknown]) => {
+    const reader = queryReaders[typeOf(property)];
+    return reader ? [[name, reader]] : [];
+  });
 }
 
-function isIntegerSchema(schema: unknown): boolean {
-  return (
-    typeof schema === 'object' && schema !== null && 'type' in schema && schema.type === 'integer'
-  );
+function typeOf(schema: unknown): string {
+  return typeof schema === 'object' && schema !== null && 'type' in schema
+    ? String(schema.type)
+    : '';
 }
 
 /** A finding of Ajv. */

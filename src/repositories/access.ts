@@ -84,6 +84,14 @@ export interface Statement<Row> {
   execute(values: Record<string, unknown>): Promise<Row[]>;
 }
 
+/** Makes a statement of a query that is not worth to be prepared; costs a round trip more. */
+export function unprepared<Row>(query: {
+  toSQL(): { sql: string };
+  execute(values: Record<string, unknown>): Promise<Row[]>;
+}): Statement<Row> {
+  return { getQuery: () => query.toSQL(), execute: (values) => query.execute(values) };
+}
+
 type Values = Record<string, unknown> & { slug?: string | null };
 
 /** How often a statement is tried that PostgreSQL takes back in favour of others. */

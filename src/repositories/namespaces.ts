@@ -30,7 +30,7 @@ import {
   runOnce,
   wasUsedIn,
 } from './idempotency.js';
-import { spaceTotal } from './spaces.js';
+import { spaceTotal } from './space-counters.js';
 import {
   type Expected,
   expectVersion,

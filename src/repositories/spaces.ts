@@ -1,9 +1,8 @@
-import { and, asc, desc, eq, isNotNull, isNull, type SQL, sql } from 'drizzle-orm';
+import { and, desc, eq, isNotNull, isNull, type SQL, sql } from 'drizzle-orm';
 import { v7 as uuidv7 } from 'uuid';
 import type { Database } from '../db/client.js';
 import type { JsonObject } from '../db/schema/columns.js';
-import { spaceCounters } from '../db/schema/space-counters.js';
-import { spaces } from '../db/schema/spaces.js';
+import { slugOrder, spaces } from '../db/schema/spaces.js';
 import { isSlug } from '../slug.js';
 import {
   accessAllows,
@@ -11,7 +10,6 @@ import {
   byIdAndSlug,
   includesRole,
   type Outcome,
-  type Page,
   param,
   type Principal,
   repeat,
@@ -20,6 +18,8 @@ import {
   run,
 } from './access.js';
 import { type Answered, type IdempotencyKey, onceByKey, recordOf, runOnce } from './idempotency.js';
+import { countSpaces } from './space-counters.js';
+import { spaceLists } from './space-lists.js';
 import {
   type Expected,
   expectVersion,
@@ -45,12 +45,6 @@ export interface NewSpace {
 /** Fields that are absent stay as they are. */
 export type SpaceChanges = Partial<NewSpace>;
 
-export interface SpacePage {
-  /** the items as JSON text, joined by commas: what stands between the brackets of the list */
-  items: string;
-  total: number;
-}
-
 const spaceColumns = {
   id: spaces.id,
   name: spaces.name,
@@ -63,12 +57,6 @@ const spaceColumns = {
   updatedAt: spaces.updatedAt,
 };
 
-/** Enough rows that connections seldom wait for one another, few enough to add up on every list. */
-const COUNTER_SLOTS = 16;
-
-/** Up to this offset, skipping rows costs less than finding where to begin. */
-const SHALLOW = 1_000;
-
 /** Makes the repository of spaces; its statements are prepared once per connection. */
 export function spacesRepository(db: Database, resolveNamespace: ResolveNamespace) {
   const access = accessTo(db, byIdAndSlug);
@@ -78,42 +66,6 @@ export function spacesRepository(db: Database, resolveNamespace: ResolveNamespac
   const hasSlug = eq(spaces.slug, param('spaceSlug'));
   const always = sql`true`;
   const nextVersion = { version: sql`${spaces.version} + 1`, updatedAt: sql`now()` };
-
-  const total = spaceTotal(db);
-  /** @param start which of the active spaces, in their order, the page is taken from */
-  const prepareList = (name: string, start: SQL | undefined, skip: SQL | undefined) => {
-    const items = db
-      .select({ id: spaces.id, item: spaces.item })
-      .from(spaces)
-      .where(and(inNamespace, isActive, start))
-      .orderBy(asc(spaces.id))
-      .limit(param('limit'));
-    const page = db.$with('page', { items: sql<string | null>`items`.as('items') }).as(sql`
-      select string_agg(item, ',' order by id) as items from (${items} ${skip}) as page_items`);
-    return db
-      .with(access, total, page)
-      .select({ access: { role: access.role }, items: page.items, total: total.total })
-      .from(access)
-      .leftJoin(total, always)
-      .leftJoin(page, always)
-      .prepare(name);
-  };
-  const offset = sql`${param('offset')}::bigint`;
-  const listStatement = prepareList('space_list', undefined, sql`offset ${offset}`);
-
-  // A page far inside finds the id it begins with in the index alone, from the nearer end.
-  const idAt = (order: SQL, position: SQL) =>
-    sql`(select id from ${spaces} where ${and(inNamespace, isActive)}
-      order by ${order} limit 1 offset ${position})`;
-  const count = sql`(select total from total)`;
-  const listDeepStatement = prepareList(
-    'space_list_deep',
-    sql`${spaces.id} >= case
-      when ${offset} >= ${count} then null
-      when ${offset} < ${count} / 2 then ${idAt(asc(spaces.id), offset)}
-      else ${idAt(desc(spaces.id), sql`${count} - 1 - ${offset}`)} end`,
-    undefined,
-  );
 
   const found = db.$with('space').as(
     db
@@ -204,7 +156,9 @@ export function spacesRepository(db: Database, resolveNamespace: ResolveNamespac
     db
       .select({ id: spaces.id, version: spaces.version })
       .from(spaces)
-      .where(and(inNamespace, hasSlug, isNotNull(spaces.deletedAt)))
+      .where(
+        and(inNamespace, sql`${slugOrder} = ${param('spaceSlug')}`, isNotNull(spaces.deletedAt)),
+      )
       .orderBy(desc(spaces.deletedAt), desc(spaces.id))
       .limit(1),
   );
@@ -310,22 +264,7 @@ export function spacesRepository(db: Database, resolveNamespace: ResolveNamespac
   });
 
   return {
-    /** The active spaces of a namespace, in order of creation. */
-    async list(
-      principal: Principal,
-      namespaceSlug: string,
-      page: Page,
-    ): Promise<Outcome<SpacePage>> {
-      const result = await resolveNamespace(principal, namespaceSlug, (scope) =>
-        repeat(page.offset > SHALLOW ? listDeepStatement : listStatement, { ...scope, ...page }),
-      );
-      return (
-        result && {
-          role: result.role,
-          value: { items: result.row.items ?? '', total: result.row.total },
-        }
-      );
-    },
+    ...spaceLists(db, resolveNamespace),
 
     find,
 
@@ -474,27 +413,6 @@ interface RestoreRow extends KeyedRow {
 function answered({ stored, space }: KeyedRow): Answered<SpaceRow> | null {
   if (stored) return { ...stored, replayed: true };
   return space && { ...space, replayed: false };
-}
-
-/** How many active spaces the namespace has: a common table expression of one row. */
-export function spaceTotal(db: Database) {
-  return db.$with('total').as(
-    db
-      .select({ total: sql<number>`coalesce(sum(${spaceCounters.active}), 0)::int`.as('total') })
-      .from(spaceCounters)
-      .where(eq(spaceCounters.namespaceId, param('namespaceId'))),
-  );
-}
-
-/** Counts the spaces that the common table expression `space` has just written. */
-function countSpaces(db: Database, difference: 1 | -1) {
-  return db.$with('counted', {}).as(sql`
-    insert into ${spaceCounters} (namespace_id, slot, active)
-    select ${param('namespaceId')}::uuid, pg_backend_pid() % ${sql.raw(String(COUNTER_SLOTS))},
-      ${sql.raw(String(difference))}
-    from space
-    on conflict (namespace_id, slot)
-    do update set active = ${spaceCounters}.active + excluded.active`);
 }
 
 function jsonParam(name: string) {

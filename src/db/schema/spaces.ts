@@ -1,6 +1,6 @@
 import { isNotNull, isNull, type SQL, sql } from 'drizzle-orm';
 import { check, index, pgTable, primaryKey, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core';
-import { jsonObject, jsonStrings, lifecycle, metadataCheck, slugCheck } from './columns.js';
+import { jsonObject, jsonStrings, lifecycle, metadataCheck, moment, slugCheck } from './columns.js';
 import { namespaces } from './namespaces.js';
 
 /** A text as a JSON string, SQL NULL as `null`; `to_json` would do, were it immutable. */
@@ -21,6 +21,27 @@ const renderedItem = (): SQL =>
     ].join(' || '),
   );
 
+/** When a UUIDv7 was made (RFC 9562 §5.7), so that the order of creation is the order of ids. */
+const timeOfId = (): SQL =>
+  sql.raw(
+    `to_timestamp(('x' || left(id::text, 8) || substr(id::text, 10, 4))::bit(48)::bigint / 1000.0)`,
+  );
+
+/** What is searched for a text; no searched text holds what stands between the three. */
+export const searchedText = sql.raw(
+  `(name || chr(31) || slug || chr(31) || coalesce(description, ''))`,
+);
+
+/**
+ * The namespace as the inverted index knows it. It is not the column itself, because the planner would
+ * then use that index to find a whole namespace, for which the others are there.
+ */
+export const searchedNamespace = sql.raw('(namespace_id::text)');
+
+/** What lists are sorted by, the same whatever the collation of the database. */
+export const nameOrder = sql.raw('(lower(name) collate "C")');
+export const slugOrder = sql.raw('(slug collate "C")');
+
 /** Distributed by `namespace_id`: it begins every key, and nothing reaches past its namespace. */
 export const spaces = pgTable(
   'spaces',
@@ -35,6 +56,7 @@ export const spaces = pgTable(
     tags: jsonStrings('tags').notNull(),
     metadata: jsonObject('metadata'),
     ...lifecycle,
+    createdAt: moment('created_at').notNull().generatedAlwaysAs(timeOfId),
     item: text('item').notNull().generatedAlwaysAs(renderedItem),
   },
   (table) => [
@@ -44,10 +66,19 @@ export const spaces = pgTable(
       .where(isNull(table.deletedAt)),
     // Lists walk this one, so that deleted spaces cost them nothing.
     index('spaces_active_index').on(table.namespaceId, table.id).where(isNull(table.deletedAt)),
-    // Restore finds the latest of the deleted spaces that had a slug.
-    index('spaces_deleted_index')
-      .on(table.namespaceId, table.slug, table.deletedAt)
-      .where(isNotNull(table.deletedAt)),
+    index('spaces_deleted_index').on(table.namespaceId, table.id).where(isNotNull(table.deletedAt)),
+    // Lists in another order than that of creation, whatever the state of what they show.
+    index('spaces_updated_index').on(table.namespaceId, table.updatedAt, table.id),
+    index('spaces_name_index').on(table.namespaceId, nameOrder, table.id),
+    index('spaces_slug_index').on(table.namespaceId, slugOrder, table.id),
+    // One inverted index for every filter that looks into a space (pg_trgm, btree_gin).
+    index('spaces_search_index').using(
+      'gin',
+      searchedNamespace,
+      sql`${searchedText} gin_trgm_ops`,
+      table.tags.op('jsonb_path_ops'),
+      table.metadata.op('jsonb_path_ops'),
+    ),
     check('spaces_slug_check', slugCheck),
     check('spaces_metadata_check', metadataCheck),
     check('spaces_tags_check', sql.raw(`jsonb_typeof(tags) = 'array'`)),

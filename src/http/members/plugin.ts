@@ -4,6 +4,7 @@ import { ServiceError } from '../../errors.js';
 import type { MemberRow, MembersRepository } from '../../repositories/members.js';
 import { isSubject, permitted } from '../auth.js';
 import { invalid } from '../problem.js';
+import { linkHeader, linkPages } from '../links.js';
 import { NamespaceParams, PageQuery, paging, ref, SUBJECT_MAX_LENGTH } from '../schemas.js';
 import { Member, MemberList, MemberParams, MemberPut } from './schema.js';
 
@@ -30,16 +31,19 @@ export const membersPlugin: FastifyPluginCallbackTypebox<{ members: MembersRepos
         tags,
         params: NamespaceParams,
         querystring: PageQuery,
-        response: { 200: ref(MemberList) },
+        response: { 200: { ...ref(MemberList), headers: linkHeader } },
       },
     },
-    async (request) => {
+    async (request, reply) => {
       const { limit, offset, describe } = paging(request.query);
       const page = permitted(
         await members.list(request.user, request.params.slug, { limit, offset }),
         'viewer',
       );
-      return { members: page?.items.map(answer) ?? [], ...describe(page?.total ?? 0) };
+      return {
+        members: page?.items.map(answer) ?? [],
+        ...linkPages(request, reply, describe(page?.total ?? 0)),
+      };
     },
   );
 

@@ -24,6 +24,7 @@ import {
   repeatable,
   RestoreHeaders,
 } from '../idempotency.js';
+import { linkHeader, linkPages } from '../links.js';
 import { NamespaceParams, PageQuery, paging, ref } from '../schemas.js';
 import {
   Namespace,
@@ -60,13 +61,13 @@ export const namespacesPlugin: FastifyPluginCallbackTypebox<{
         description: 'Oldest first.',
         tags,
         querystring: PageQuery,
-        response: { 200: ref(NamespaceList) },
+        response: { 200: { ...ref(NamespaceList), headers: linkHeader } },
       },
     },
-    async (request) => {
+    async (request, reply) => {
       const { limit, offset, describe } = paging(request.query);
       const { items, total } = await namespaces.list(request.user, { limit, offset });
-      return { namespaces: items, ...describe(total) };
+      return { namespaces: items, ...linkPages(request, reply, describe(total)) };
     },
   );
 

@@ -1,7 +1,9 @@
 import { type Static, Type } from '@sinclair/typebox';
 import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox';
 import { ServiceError } from '../../errors.js';
-import type { SpacePage, SpacesRepository } from '../../repositories/spaces.js';
+import type { Principal } from '../../repositories/access.js';
+import type { SpacePage, SpaceSelection } from '../../repositories/space-lists.js';
+import type { SpacesRepository } from '../../repositories/spaces.js';
 import { deriveSlug } from '../../slug.js';
 import { permitted } from '../auth.js';
 import { metadataMerge, PATCH_TYPES } from '../body.js';
@@ -14,6 +16,7 @@ import {
   NotModified,
   tagged,
 } from '../conditional.js';
+import { foreignCursor, openCursor, sealCursor } from '../cursor.js';
 import {
   created,
   idempotencyKey,
@@ -23,7 +26,9 @@ import {
   repeatable,
   RestoreHeaders,
 } from '../idempotency.js';
-import { NamespaceParams, PageQuery, paging, ref } from '../schemas.js';
+import { linkHeader, linkPages } from '../links.js';
+import { invalid } from '../problem.js';
+import { NamespaceParams, paging, ref } from '../schemas.js';
 import {
   Space,
   SpaceCreate,
@@ -33,6 +38,7 @@ import {
   SpaceParams,
   SpaceUpdate,
 } from './schema.js';
+import { selectionOf, SpaceListQuery } from './selection.js';
 
 type ListAnswer = Omit<Static<typeof SpaceList>, 'spaces'> & Pick<SpacePage, 'items'>;
 
@@ -42,11 +48,35 @@ function serializeList({ items, ...page }: ListAnswer): string {
 }
 
 /** The operations on spaces. Both nouns answer; the seed's paths are the ones documented. */
-export const spacesPlugin: FastifyPluginCallbackTypebox<{ spaces: SpacesRepository }> = (
-  app,
-  { spaces },
-  done,
-) => {
+export const spacesPlugin: FastifyPluginCallbackTypebox<{
+  spaces: SpacesRepository;
+  /** what cursors are sealed with */
+  cursorKey: () => Promise<Buffer>;
+}> = (app, { spaces, cursorKey }, done) => {
+  /** The next part of a list that is walked. */
+  async function walk(
+    principal: Principal,
+    slug: string,
+    selection: SpaceSelection,
+    pageSize: number,
+    cursor: string,
+  ): Promise<ListAnswer> {
+    const key = await cursorKey();
+    const list = JSON.stringify(selection);
+    const place = cursor === '' ? null : openCursor(key, cursor, list);
+    const { limit, describe } = paging({ page: place?.page ?? 1, pageSize });
+    const part = permitted(
+      await spaces.list(principal, slug, selection, { limit, after: place }),
+      'viewer',
+    );
+    if (!part) throw new Error('A list is never null');
+    const { namespaceId, items, total, next } = part;
+    if (place && place.namespaceId !== namespaceId) throw foreignCursor();
+    const page = describe(total);
+    const nextCursor = next && sealCursor(key, { ...next, namespaceId, page: page.page + 1 }, list);
+    return { items, ...page, nextCursor };
+  }
+
   for (const schema of [SpaceListItem, SpaceList, Space, SpaceDetails, SpaceCreate, SpaceUpdate]) {
     app.addSchema(schema);
   }
@@ -64,23 +94,33 @@ export const spacesPlugin: FastifyPluginCallbackTypebox<{ spaces: SpacesReposito
         schema: {
           operationId: 'listSpaces',
           summary: 'List all spaces in a namespace with pagination',
-          description: 'Oldest first.',
+          description:
+            'Active spaces, oldest first, unless asked otherwise. Filters are combined: a space has to fit all of them.',
           tags: ['spaces'],
           hide: hideCollection,
           params: NamespaceParams,
-          querystring: PageQuery,
-          response: { 200: Type.Unsafe<ListAnswer>(ref(SpaceList)) },
+          querystring: SpaceListQuery,
+          response: {
+            200: Type.Unsafe<ListAnswer>({ ...ref(SpaceList), headers: linkHeader }),
+          },
         },
         serializerCompiler: () => serializeList,
       },
-      async (request) => {
-        const { limit, offset, describe } = paging(request.query);
+      async (request, reply) => {
+        const { user, query } = request;
+        const { slug } = request.params;
+        const selection = selectionOf(query);
+        if (query.cursor !== undefined) {
+          if (query.page !== 1) throw numberedCursor();
+          return walk(user, slug, selection, query.pageSize, query.cursor);
+        }
+        const { limit, offset, describe } = paging(query);
         const page = permitted(
-          await spaces.list(request.user, request.params.slug, { limit, offset }),
+          await spaces.list(user, slug, selection, { limit, offset }),
           'viewer',
         );
         if (!page) throw new Error('A list is never null');
-        return { items: page.items, ...describe(page.total) };
+        return { items: page.items, ...linkPages(request, reply, describe(page.total)) };
       },
     );
 
@@ -284,6 +324,11 @@ export const spacesPlugin: FastifyPluginCallbackTypebox<{ spaces: SpacesReposito
 
   done();
 };
+
+function numberedCursor() {
+  const message = 'must be left out with a cursor, which knows its page';
+  return invalid('query string', [{ path: '/page', code: 'cursor', message }]);
+}
 
 /** @throws `ServiceError` `space_not_found` */
 function found<Value>(value: Value | null): Value {

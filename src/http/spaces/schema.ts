@@ -1,4 +1,5 @@
 import { Type } from '@sinclair/typebox';
+import { CURSOR_MAX_LENGTH } from '../cursor.js';
 import {
   Id,
   Metadata,
@@ -17,7 +18,7 @@ import {
 import { SLUG_MAX_LENGTH } from '../../slug.js';
 
 const DESCRIPTION_MAX_LENGTH = 5000;
-const TAGS_MAX = 50;
+export const TAGS_MAX = 50;
 const TAG_MAX_LENGTH = 64;
 
 const example = {
@@ -33,7 +34,7 @@ const Description = Text({
   description: `Space description, at most ${DESCRIPTION_MAX_LENGTH} characters`,
 });
 
-const Tag = { minLength: 1, maxLength: TAG_MAX_LENGTH, description: 'One tag' };
+export const Tag = { minLength: 1, maxLength: TAG_MAX_LENGTH, description: 'One tag' };
 
 const Tags = Type.Array(Text(Tag), {
   maxItems: TAGS_MAX,
@@ -62,16 +63,32 @@ const spaceProperties = {
   metadata: StoredMetadata,
 };
 
-export const SpaceListItem = Type.Object(itemProperties, {
-  $id: 'SpaceListItem',
-  description: 'A space as lists show it',
-  examples: [example],
-});
+export const SpaceListItem = Type.Object(
+  {
+    ...itemProperties,
+    deletedAt: Type.Optional(
+      Nullable(
+        Moment(
+          'Only in lists of another `state` than `active`: when the space was deleted, or null',
+        ),
+      ),
+    ),
+  },
+  { $id: 'SpaceListItem', description: 'A space as lists show it', examples: [example] },
+);
 
 export const SpaceList = Type.Object(
   {
     spaces: Type.Array(ref(SpaceListItem), { maxItems: PAGE_SIZE_MAX, description: 'The page' }),
     ...pageProperties,
+    nextCursor: Type.Optional(
+      Nullable(
+        Type.String({
+          maxLength: CURSOR_MAX_LENGTH,
+          description: 'Only with `cursor`: that of the next part, or null where there is none',
+        }),
+      ),
+    ),
   },
   {
     $id: 'SpaceList',

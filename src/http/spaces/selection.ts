@@ -1,0 +1,138 @@
+import { type Static, Type } from '@sinclair/typebox';
+import type { JsonObject } from '../../db/schema/columns.js';
+import { sortFields, type SpaceSelection, states } from '../../repositories/space-lists.js';
+import { CURSOR_MAX_LENGTH } from '../cursor.js';
+import { invalid } from '../problem.js';
+import {
+  METADATA_MAX_BYTES,
+  METADATA_MAX_DEPTH,
+  NAME_MAX_LENGTH,
+  pageQueryProperties,
+  Query,
+  Slug,
+  Text,
+} from '../schemas.js';
+import { jsonProblem } from '../validation.js';
+import { Tag, TAGS_MAX } from './schema.js';
+
+const SLUGS_MAX = 100;
+
+const Time = (description: string) =>
+  Type.Optional(
+    Type.String({ format: 'date-time', description, examples: ['2026-11-23T09:30:00.000Z'] }),
+  );
+
+/** What the list of spaces takes. */
+export const SpaceListQuery = Query({
+  ...pageQueryProperties,
+  q: Type.Optional(
+    Text({
+      minLength: 1,
+      maxLength: NAME_MAX_LENGTH,
+      // What separates the three where they are searched is a control character.
+      pattern: '^[^\\u0000-\\u001f]*$',
+      description: `A part of the name, the slug or the description, in any case; at most ${NAME_MAX_LENGTH} characters, no control characters.`,
+      examples: ['robot'],
+    }),
+  ),
+  tag: Type.Optional(
+    Type.Array(Text(Tag), {
+      maxItems: TAGS_MAX,
+      description: `A tag that the space has. Repeated: all of them, at most ${TAGS_MAX}.`,
+      examples: [['robotics']],
+    }),
+  ),
+  slug: Type.Optional(
+    Type.Array(Type.String({ ...Slug, description: 'A slug' }), {
+      maxItems: SLUGS_MAX,
+      description: `The slug of the space. Repeated: any of them, at most ${SLUGS_MAX}.`,
+      examples: [['robotics-lab']],
+    }),
+  ),
+  metadata: Type.Optional(
+    Type.String({
+      minLength: 2,
+      maxLength: METADATA_MAX_BYTES,
+      description: `A JSON object that the metadata contains, as PostgreSQL's \`@>\` has it: at most ${METADATA_MAX_BYTES} bytes and ${METADATA_MAX_DEPTH} levels.`,
+      examples: ['{"team":"lab-a"}'],
+    }),
+  ),
+  createdAfter: Time('Created at this time (RFC 3339) or later.'),
+  createdBefore: Time('Created before this time (RFC 3339).'),
+  updatedAfter: Time('Last written at this time (RFC 3339) or later.'),
+  sort: Type.Unsafe<`${'' | '-'}${SpaceSelection['sort']}`>(
+    Type.String({
+      enum: [...sortFields, ...sortFields.map((field) => `-${field}`)],
+      default: 'createdAt',
+      description:
+        'The order; with `-` descending. Names are compared in lower case, by the numbers of their characters; equals come in order of creation.',
+    }),
+  ),
+  state: Type.Unsafe<SpaceSelection['state']>(
+    Type.String({
+      enum: states,
+      default: 'active',
+      description: 'Which spaces: `deleted` ones can be restored, and say since when they are.',
+    }),
+  ),
+  cursor: Type.Optional(
+    Type.String({
+      maxLength: CURSOR_MAX_LENGTH,
+      description:
+        'Walks the list instead of numbering its pages: empty to begin, then the `nextCursor` of the answer before, with the same filters and order, until that is null. Neither skips nor repeats what is there all the time, and no part costs more than the first. `total` is that of the beginning.',
+    }),
+  ),
+});
+
+/**
+ * @returns what was asked for, a null for each thing that was not
+ * @throws `ServiceError` `validation_failed` where a value is not one after all
+ */
+export function selectionOf(asked: Static<typeof SpaceListQuery>): SpaceSelection {
+  const { sort } = asked;
+  const field = sortFields.find((name) => sort.endsWith(name)) ?? 'createdAt';
+  return {
+    text: asked.q ?? null,
+    tags: asked.tag ?? [],
+    slugs: asked.slug ?? [],
+    metadata: asked.metadata === undefined ? null : metadataOf(asked.metadata),
+    createdAfter: timeOf('createdAfter', asked.createdAfter),
+    createdBefore: timeOf('createdBefore', asked.createdBefore),
+    updatedAfter: timeOf('updatedAfter', asked.updatedAfter),
+    state: asked.state,
+    sort: field,
+    descending: sort.startsWith('-'),
+  };
+}
+
+function refused(name: string, code: string, message: string) {
+  return invalid('query string', [{ path: `/${name}`, code, message }]);
+}
+
+function metadataOf(text: string): JsonObject {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    throw refused('metadata', 'json', 'must be a JSON object, such as {"team":"lab-a"}');
+  }
+  if (!isObject(value)) throw refused('metadata', 'type', 'must be a JSON object');
+  const limits = { maxBytes: METADATA_MAX_BYTES, maxDepth: METADATA_MAX_DEPTH };
+  const problem = jsonProblem(value, limits);
+  if (problem !== null) throw refused('metadata', 'json_limits', problem);
+  return value;
+}
+
+function isObject(value: unknown): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** Moments are stored in milliseconds: at or after a time is at or after the next whole one. */
+function timeOf(name: string, text: string | undefined): Date | null {
+  if (text === undefined) return null;
+  const milliseconds = Date.parse(text);
+  // A leap second has the right form, and is no time that JavaScript knows.
+  if (Number.isNaN(milliseconds)) throw refused(name, 'format', 'must be a date-time');
+  const isBetween = /\.\d{3}\d*[1-9]/.test(text);
+  return new Date(Math.max(milliseconds + (isBetween ? 1 : 0), 0));
+}

@@ -1,0 +1,382 @@
+import { and, asc, desc, eq, gte, isNotNull, isNull, lt, type SQL, sql } from 'drizzle-orm';
+import type { Database } from '../db/client.js';
+import type { JsonObject } from '../db/schema/columns.js';
+import {
+  nameOrder,
+  searchedNamespace,
+  searchedText,
+  slugOrder,
+  spaces,
+} from '../db/schema/spaces.js';
+import {
+  accessAllows,
+  accessTo,
+  byIdAndSlug,
+  type Outcome,
+  type Page,
+  param,
+  type Principal,
+  repeat,
+  type ResolveNamespace,
+  type Role,
+  type Statement,
+  unprepared,
+} from './access.js';
+import { spaceTotal } from './space-counters.js';
+
+export const sortFields = ['createdAt', 'updatedAt', 'name', 'slug'] as const;
+export const states = ['active', 'deleted', 'all'] as const;
+
+/** Which spaces of a namespace a list shows; null and an empty list ask for nothing. */
+export interface SpaceFilters {
+  /** a part of the name, the slug or the description, in any case */
+  text: string | null;
+  /** all of them */
+  tags: string[];
+  /** any of them */
+  slugs: string[];
+  /** is contained in the metadata */
+  metadata: JsonObject | null;
+  /** at that time or later */
+  createdAfter: Date | null;
+  /** before that time */
+  createdBefore: Date | null;
+  /** at that time or later */
+  updatedAfter: Date | null;
+}
+
+export interface SpaceSelection extends SpaceFilters {
+  state: (typeof states)[number];
+  sort: (typeof sortFields)[number];
+  descending: boolean;
+}
+
+/** A place in a list that is walked: behind the space with this id, which had this key. */
+export interface Position {
+  /** by what the list is sorted, as text */
+  key: string;
+  id: string;
+  /** how many spaces the list held when the walk began */
+  total: number;
+}
+
+/** The next part of a list, wherever its spaces have come to be meanwhile. */
+export interface Walk {
+  limit: number;
+  /** null for the first part */
+  after: Position | null;
+}
+
+export interface SpacePage {
+  namespaceId: string;
+  /** the items as JSON text, joined by commas: what stands between the brackets of the list */
+  items: string;
+  total: number;
+  /** where the next part of a walk begins, null where there is none */
+  next: Position | null;
+}
+
+interface ListRow {
+  access: { role: Role | null };
+  items: string | null;
+  total: number;
+  more?: boolean | null;
+  key?: string | null;
+  id?: string | null;
+}
+
+/** Up to this offset, skipping rows costs less than finding where to begin. */
+const SHALLOW = 1_000;
+
+/**
+ * With as many matches it costs less to walk the order of the list and pass over what does not match
+ * than to gather all that does; with fewer there could be long ways between two of them.
+ */
+const MANY = 5_000;
+
+/** Below it an inverted index of trigrams has nothing to look up. */
+const SEARCHABLE = /[\p{L}\p{N}]{3}/u;
+
+const TIME_FORMAT = sql.raw(`'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'`);
+const timeText = (column: SQL) => sql`to_char(${column} at time zone 'UTC', ${TIME_FORMAT})`;
+
+/** What each list is sorted by, in the order of an index; ids make it total. */
+const orders: Record<SpaceSelection['sort'], { key: SQL; type: SQL; text: (key: SQL) => SQL }> = {
+  createdAt: { key: sql`id`, type: sql`uuid`, text: (key) => sql`${key}::text` },
+  updatedAt: { key: sql`updated_at`, type: sql`timestamptz`, text: timeText },
+  name: { key: nameOrder, type: sql`text`, text: (key) => key },
+  slug: { key: slugOrder, type: sql`text`, text: (key) => key },
+};
+
+const ofNamespace = eq(spaces.namespaceId, param('namespaceId'));
+
+const ofState: Record<SpaceSelection['state'], SQL | undefined> = {
+  active: isNull(spaces.deletedAt),
+  deleted: isNotNull(spaces.deletedAt),
+  all: undefined,
+};
+
+/** An item; of lists that show deleted spaces, with the time of it. */
+const itemOf: Record<SpaceSelection['state'], SQL> = {
+  active: sql`item`,
+  deleted: datedItem(),
+  all: datedItem(),
+};
+
+function datedItem(): SQL {
+  return sql`left(item, -1) || ',"deletedAt":'
+    || coalesce(to_json(${timeText(sql`deleted_at`)})::text, 'null') || '}'`;
+}
+
+/** A condition of a list, and the order whose index it narrows as it stands. */
+interface Condition {
+  sql: SQL;
+  narrows: SpaceSelection['sort'] | null;
+}
+
+/** The conditions of a selection, and the values of their parameters. */
+function conditionsOf(filters: SpaceFilters): {
+  conditions: Condition[];
+  values: Record<string, unknown>;
+} {
+  const { text, tags, slugs, metadata, createdAfter, createdBefore, updatedAfter } = filters;
+  const conditions: Condition[] = [];
+  const values: Record<string, unknown> = {};
+  const add = (
+    name: string,
+    value: unknown,
+    condition: SQL,
+    narrows: Condition['narrows'] = null,
+  ) => {
+    values[name] = value;
+    conditions.push({ sql: condition, narrows });
+  };
+  if (text !== null) {
+    const found = sql`${searchedText} ilike ${param('text')}`;
+    add(
+      'text',
+      `%${text.replace(/[\\%_]/g, '\\$&')}%`,
+      SEARCHABLE.test(text) ? indexed(found) : notIndexed(found),
+    );
+  }
+  if (tags.length > 0) {
+    add('tags', JSON.stringify(tags), indexed(sql`tags @> ${param('tags')}::jsonb`));
+  }
+  if (metadata !== null) {
+    const found = sql`metadata @> ${param('metadata')}::jsonb`;
+    add('metadata', JSON.stringify(metadata), indexed(found));
+  }
+  // No slug holds a space.
+  if (slugs.length > 0) {
+    const found = sql`${slugOrder} = any(string_to_array(${param('slugs')}, ' '))`;
+    add('slugs', slugs.join(' '), found);
+  }
+  if (createdAfter !== null) {
+    const found = gte(spaces.id, param('createdAfter'));
+    add('createdAfter', firstIdOf(createdAfter), found, 'createdAt');
+  }
+  if (createdBefore !== null) {
+    const found = lt(spaces.id, param('createdBefore'));
+    add('createdBefore', firstIdOf(createdBefore), found, 'createdAt');
+  }
+  if (updatedAfter !== null) {
+    const found = gte(spaces.updatedAt, param('updatedAfter'));
+    add('updatedAfter', updatedAfter.toISOString(), found, 'updatedAt');
+  }
+  return { conditions, values };
+}
+
+/** A condition that goes by the inverted index. */
+function indexed(condition: SQL): SQL {
+  return sql`(${searchedNamespace} = ${param('namespaceId')}::text and ${condition})`;
+}
+
+/** The same condition, in a form that no index knows. */
+function notIndexed(condition: SQL): SQL {
+  return sql`(${condition}) is true`;
+}
+
+/** @returns the least UUIDv7 of a millisecond (RFC 9562 §5.7) */
+function firstIdOf(time: Date): string {
+  const hex = time.getTime().toString(16).padStart(12, '0');
+  return `${hex.slice(0, 8)}-${hex.slice(8)}-0000-0000-000000000000`;
+}
+
+/**
+ * Makes the lists of spaces. What is asked for most, all active spaces in order of creation, and other
+ * lists without a filter are prepared once per connection. There are too many combinations of filters
+ * for that: theirs are planned for each request.
+ */
+export function spaceLists(db: Database, resolveNamespace: ResolveNamespace) {
+  const access = accessTo(db, byIdAndSlug);
+  const mayRead = accessAllows('viewer');
+  const isActive = ofState.active;
+  const always = sql`true`;
+  const counted = spaceTotal(db);
+  const offset = sql`${param('offset')}::bigint`;
+
+  /** @param start which of the active spaces, in their order, the page is taken from */
+  const preparePage = (name: string, start: SQL | undefined, skip: SQL | undefined) => {
+    const items = db
+      .select({ id: spaces.id, item: spaces.item })
+      .from(spaces)
+      .where(and(ofNamespace, isActive, start))
+      .orderBy(asc(spaces.id))
+      .limit(param('limit'));
+    const page = db.$with('page', { items: sql<string | null>`items`.as('items') }).as(sql`
+      select string_agg(item, ',' order by id) as items from (${items} ${skip}) as page_items`);
+    return db
+      .with(access, counted, page)
+      .select({ access: { role: access.role }, items: page.items, total: counted.total })
+      .from(access)
+      .leftJoin(counted, always)
+      .leftJoin(page, always)
+      .prepare(name);
+  };
+  const pageStatement = preparePage('space_list', undefined, sql`offset ${offset}`);
+
+  // A page far inside finds the id it begins with in the index alone, from the nearer end.
+  const idAt = (order: SQL, position: SQL) =>
+    sql`(select id from ${spaces} where ${and(ofNamespace, isActive)}
+      order by ${order} limit 1 offset ${position})`;
+  const count = sql`(select total from total)`;
+  const deepPageStatement = preparePage(
+    'space_list_deep',
+    sql`${spaces.id} >= case
+      when ${offset} >= ${count} then null
+      when ${offset} < ${count} / 2 then ${idAt(asc(spaces.id), offset)}
+      else ${idAt(desc(spaces.id), sql`${count} - 1 - ${offset}`)} end`,
+    undefined,
+  );
+
+  const pageStatementFor = ({ offset: skipped }: Page): Statement<ListRow> =>
+    skipped > SHALLOW ? deepPageStatement : pageStatement;
+
+  /**
+   * A list of any kind, from its beginning or from a position on.
+   *
+   * Matches that few spaces can share are gathered by the index of what they have in common; where
+   * there are many, the order of the list is walked and what does not match is passed over. Which of
+   * the two is written into the statement, because the planner would have to guess how many there are.
+   */
+  function query(
+    { sort, descending, state }: Omit<SpaceSelection, keyof SpaceFilters>,
+    conditions: Condition[],
+    after: Position | null,
+  ) {
+    const { key, type, text } = orders[sort];
+    const direction = sql.raw(descending ? 'desc' : 'asc');
+    const order = sql`key ${direction}, id ${direction}`;
+    const isBehind =
+      after &&
+      sql`(${key}, id) ${sql.raw(descending ? '<' : '>')} (${param('key')}::${type}, ${param('id')}::uuid)`;
+
+    const gathers =
+      (conditions.length > 0 || state === 'deleted') && (after === null || after.total < MANY);
+    const found = sql`
+      select id, ${key} as key from ${spaces}
+      where ${and(
+        ofNamespace,
+        mayRead,
+        ofState[state],
+        ...conditions.map((condition) =>
+          gathers || condition.narrows === sort ? condition.sql : notIndexed(condition.sql),
+        ),
+        isBehind ?? undefined,
+      )}`;
+    // Whoever reads it may not look into it for an order of its own.
+    const matched = db.$with('matched', {}).as(sql`${found} offset 0`);
+    const total = totalOf(gathers, state, after);
+    const page = db.$with('page', {}).as(sql`
+      select id, key, row_number() over (order by ${order}) - ${offset} as place
+      from ${gathers ? sql`matched` : sql`(${found}) as found`}
+      order by ${order} limit ${param('limit')}::bigint + 1 offset ${offset}`);
+    const last = sql`filter (where place = ${param('limit')})`;
+    const shown = db.$with('shown', {
+      items: sql<string | null>`items`.as('items'),
+      more: sql<boolean | null>`more`.as('more'),
+      key: sql<string | null>`last_key`.as('last_key'),
+      id: sql<string | null>`last_id`.as('last_id'),
+    }).as(sql`
+      select
+        string_agg((
+          select ${itemOf[state]} from ${spaces} where ${and(ofNamespace, sql`id = page.id`)}
+        ), ',' order by place) filter (where place <= ${param('limit')}) as items,
+        bool_or(place > ${param('limit')}) as more,
+        max(${text(sql`key`)}) ${last} as last_key,
+        max(id::text) ${last} as last_id
+      from page`);
+    return db
+      .with(access, ...(gathers ? [matched] : []), total, page, shown)
+      .select({
+        access: { role: access.role },
+        total: total.total,
+        items: shown.items,
+        more: shown.more,
+        key: shown.key,
+        id: shown.id,
+      })
+      .from(access)
+      .leftJoin(total, always)
+      .leftJoin(shown, always);
+  }
+
+  /** How many spaces the list holds: a common table expression of one row. */
+  function totalOf(gathers: boolean, state: SpaceSelection['state'], after: Position | null) {
+    if (after === null && !gathers && state === 'active') return counted;
+    const total = after
+      ? sql`select ${param('total')}::int as total`
+      : sql`select count(*)::int as total
+          from ${gathers ? sql`matched` : sql`${spaces} where ${and(ofNamespace, mayRead)}`}`;
+    return db.$with('total', { total: sql<number>`total`.as('total') }).as(total);
+  }
+
+  const prepared = new Map<string, Statement<ListRow>>();
+
+  function statementFor(
+    selection: SpaceSelection,
+    conditions: Condition[],
+    after: Position | null,
+  ): Statement<ListRow> {
+    const { sort, descending, state } = selection;
+    if (conditions.length > 0) return unprepared(query(selection, conditions, after));
+    const name = ['space_list', sort, descending, state, after && after.total < MANY].join('_');
+    let statement = prepared.get(name);
+    if (!statement) {
+      statement = query(selection, conditions, after).prepare(name);
+      prepared.set(name, statement);
+    }
+    return statement;
+  }
+
+  return {
+    /** The spaces of a namespace that are selected: a page of them, or the next part of a walk. */
+    async list(
+      principal: Principal,
+      namespaceSlug: string,
+      selection: SpaceSelection,
+      part: Page | Walk,
+    ): Promise<Outcome<SpacePage>> {
+      const { conditions, values } = conditionsOf(selection);
+      const isPage = 'offset' in part;
+      const statement =
+        isPage && conditions.length === 0 && isPlain(selection)
+          ? pageStatementFor(part)
+          : statementFor(selection, conditions, isPage ? null : part.after);
+      const place = isPage ? part : { limit: part.limit, offset: 0, ...part.after };
+      const result = await resolveNamespace(principal, namespaceSlug, (scope) =>
+        repeat(statement, { ...values, ...place, ...scope }),
+      );
+      if (!result) return null;
+      const { role, namespaceId, row } = result;
+      const { items, total, more, key, id } = row;
+      const next = !isPage && more && key && id ? { key, id, total } : null;
+      return { role, value: { namespaceId, items: items ?? '', total, next } };
+    },
+  };
+}
+
+/** @returns whether it is what the list shows when nothing is asked: active spaces, oldest first */
+function isPlain({ sort, descending, state }: SpaceSelection): boolean {
+  return sort === 'createdAt' && !descending && state === 'active';
+}

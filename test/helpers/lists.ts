@@ -1,0 +1,63 @@
+import { type Static, Type } from '@sinclair/typebox';
+import type { Client } from './app.js';
+import { read } from './spaces.js';
+
+export const Item = Type.Object({ slug: Type.String(), deletedAt: Type.Optional(Type.Unknown()) });
+
+/** A list in whatever order and state. */
+export const List = Type.Object({
+  spaces: Type.Array(Item),
+  page: Type.Integer(),
+  pageSize: Type.Integer(),
+  total: Type.Integer(),
+  totalPages: Type.Integer(),
+});
+
+export const Part = Type.Object({
+  ...List.properties,
+  nextCursor: Type.Union([Type.String(), Type.Null()]),
+});
+
+/** The parameters of a query string; those with several values are repeated. */
+export type Query = Record<string, string | string[]>;
+
+export function search(query: Query): string {
+  const parameters = new URLSearchParams();
+  for (const [name, values] of Object.entries(query)) {
+    for (const value of [values].flat()) parameters.append(name, value);
+  }
+  return parameters.toString();
+}
+
+export async function list(client: Client, path: string, query: Query) {
+  return read(await client.get(`${path}?${search(query)}`), List);
+}
+
+export const slugsOf = ({ spaces }: Pick<Static<typeof List>, 'spaces'>): string[] =>
+  spaces.map(({ slug }) => slug);
+
+/** The next part of a list that is walked. */
+export async function walkOn(client: Client, path: string, query: Query, cursor: string) {
+  return read(await client.get(`${path}?${search({ ...query, cursor })}`), Part);
+}
+
+/**
+ * Every part of a list, from its beginning to its end.
+ *
+ * @param between what happens after each part
+ */
+export async function walk(
+  client: Client,
+  path: string,
+  query: Query,
+  between: () => Promise<unknown> = () => Promise.resolve(),
+): Promise<Static<typeof Part>[]> {
+  const parts: Static<typeof Part>[] = [];
+  for (let cursor: string | null = ''; cursor !== null;) {
+    const part: Static<typeof Part> = await walkOn(client, path, query, cursor);
+    parts.push(part);
+    cursor = part.nextCursor;
+    await between();
+  }
+  return parts;
+}
