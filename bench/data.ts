@@ -26,19 +26,25 @@ export async function fill(url: string, scale: number): Promise<void> {
   for (const slug of [BARE, ...Object.keys(sizes)]) await insertNamespace(sql, slug);
   for (let index = 0; index < SPREAD; index += 1) await insertNamespace(sql, `spread-${index}`);
 
+  // An inverted index is made in a fraction of the time that it takes to fill it row by row.
+  const [search] =
+    await sql`select indexdef from pg_indexes where indexname = 'spaces_search_index'`;
+  await sql`drop index spaces_search_index`;
   for (const [slug, size] of members) {
     const count = Math.max(Math.round(size * (size > 50 ? scale : 1)), 1);
     await sql`
       insert into spaces (namespace_id, id, name, slug, description, tags, metadata)
-      select n.id, uuidv7(), 'Space ' || i, 'space-' || i,
-        'A space with a description of ordinary length, number ' || i, '["robotics", "lab"]',
-        '{"team": "lab-a"}'
+      select n.id, uuidv7(), (array['Arm', 'Drone', 'Gripper', 'Rover', 'Walker'])[i % 5 + 1] || ' ' || i,
+        'space-' || i, 'A space with a description of ordinary length, number ' || i,
+        jsonb_build_array('robotics', 'tag-' || i % 1000),
+        jsonb_build_object('team', 'team-' || i % 500, 'site', jsonb_build_object('hall', i % 50))
       from namespaces n, generate_series(1, ${count}::int) i
       where n.slug = ${slug}`;
     await sql`
       insert into space_counters (namespace_id, slot, active)
       select id, 0, ${count}::int from namespaces where slug = ${slug}`;
   }
+  await sql.unsafe(String(search?.['indexdef']));
   await sql`vacuum analyze`;
   await sql.end();
 }

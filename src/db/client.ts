@@ -48,6 +48,11 @@ function openPool(
     // Every statement is written to need one plan, whatever the size of the namespace: to plan it
     // anew for each execution, as PostgreSQL else would, costs three times what running it does.
     plan_cache_mode: 'force_generic_plan',
+    // Every statement is also written to go by an index. The planner knows but the average namespace:
+    // where one is large it would read the whole table, or start helpers, for each of the small ones.
+    enable_seqscan: 'off',
+    max_parallel_workers_per_gather: '0', // a number that is 0 would not be sent
+    jit: 'off',
   };
   return postgres(url, {
     ...(urlFile !== null && { password: passwordIn(urlFile, url) }),

@@ -267,9 +267,9 @@ export function spaceLists(db: Database, resolveNamespace: ResolveNamespace) {
     const { key, type, text } = orders[sort];
     const direction = sql.raw(descending ? 'desc' : 'asc');
     const order = sql`key ${direction}, id ${direction}`;
-    const isBehind =
+    const behind =
       after &&
-      sql`(${key}, id) ${sql.raw(descending ? '<' : '>')} (${param('key')}::${type}, ${param('id')}::uuid)`;
+      sql`(key, id) ${sql.raw(descending ? '<' : '>')} (${param('key')}::${type}, ${param('id')}::uuid)`;
 
     const gathers =
       (conditions.length > 0 || state === 'deleted') && (after === null || after.total < MANY);
@@ -282,7 +282,6 @@ export function spaceLists(db: Database, resolveNamespace: ResolveNamespace) {
         ...conditions.map((condition) =>
           gathers || condition.narrows === sort ? condition.sql : notIndexed(condition.sql),
         ),
-        isBehind ?? undefined,
       )}`;
     // Whoever reads it may not look into it for an order of its own.
     const matched = db.$with('matched', {}).as(sql`${found} offset 0`);
@@ -290,6 +289,7 @@ export function spaceLists(db: Database, resolveNamespace: ResolveNamespace) {
     const page = db.$with('page', {}).as(sql`
       select id, key, row_number() over (order by ${order}) - ${offset} as place
       from ${gathers ? sql`matched` : sql`(${found}) as found`}
+      where ${behind ?? always}
       order by ${order} limit ${param('limit')}::bigint + 1 offset ${offset}`);
     const last = sql`filter (where place = ${param('limit')})`;
     const shown = db.$with('shown', {
