@@ -1,7 +1,10 @@
+import { createHash } from 'node:crypto';
 import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
+import type { FastifyPluginAsync } from 'fastify';
 import fp from 'fastify-plugin';
 import { problems } from '../errors.js';
+import { isNotModified } from './conditional.js';
 import { toOpenApi30 } from './openapi-3.0.js';
 
 const problemTable = Object.entries(problems)
@@ -59,42 +62,57 @@ export const openapiPlugin = fp(
       },
     });
 
-    await app.register(swaggerUi, {
-      routePrefix: '/docs',
-      uiConfig: {
-        persistAuthorization: true,
-        displayRequestDuration: true,
-        filter: true,
-        tryItOutEnabled: true,
-      },
-      // Not `upgrade-insecure-requests`: plain http has to work too.
-      staticCSP: {
-        'default-src': "'self'",
-        'base-uri': "'self'",
-        'frame-ancestors': "'none'",
-        'img-src': ["'self'", 'data:'],
-        'object-src': "'none'",
-        // Swagger UI adds a style element of its own (swagger-ui #10655).
-        'style-src': ["'self'", "'unsafe-inline'"],
-      },
-    });
-
-    // Made when first asked for; few processes ever are.
-    let json: string | undefined;
-    let json30: string | undefined;
-    let yaml: string | undefined;
-    app.get('/openapi.json', { schema: { hide: true } }, (_request, reply) => {
-      json ??= JSON.stringify(app.swagger(), null, 2);
-      return reply.type('application/json').send(json);
-    });
-    app.get('/openapi-3.0.json', { schema: { hide: true } }, (_request, reply) => {
-      json30 ??= JSON.stringify(toOpenApi30(app.swagger()), null, 2);
-      return reply.type('application/json').send(json30);
-    });
-    app.get('/openapi.yaml', { schema: { hide: true } }, (_request, reply) => {
-      yaml ??= app.swagger({ yaml: true });
-      return reply.type('application/yaml').send(yaml);
-    });
+    await app.register(documentation);
   },
   { name: 'openapi', dependencies: ['problem'] },
 );
+
+/** What is the same for everybody, and asks for no token. */
+const documentation: FastifyPluginAsync = async (app) => {
+  // Anybody may keep it, and asks each time by its ETag whether it has changed.
+  app.addHook('onSend', (_request, reply, payload, next) => {
+    void reply.header('cache-control', 'public, no-cache');
+    next(null, payload);
+  });
+
+  await app.register(swaggerUi, {
+    routePrefix: '/docs',
+    uiConfig: {
+      persistAuthorization: true,
+      displayRequestDuration: true,
+      filter: true,
+      tryItOutEnabled: true,
+    },
+    // Not `upgrade-insecure-requests`: plain http has to work too.
+    staticCSP: {
+      'default-src': "'self'",
+      'base-uri': "'self'",
+      'frame-ancestors': "'none'",
+      'img-src': ["'self'", 'data:'],
+      'object-src': "'none'",
+      // Swagger UI adds a style element of its own (swagger-ui #10655).
+      'style-src': ["'self'", "'unsafe-inline'"],
+    },
+  });
+
+  const serve = (path: string, type: string, write: () => string) => {
+    // Made when first asked for; few processes ever are.
+    let text: string | undefined;
+    let etag = '';
+    app.get(path, { schema: { hide: true } }, (request, reply) => {
+      if (text === undefined) {
+        text = write();
+        etag = `"${createHash('sha256').update(text).digest('base64url')}"`;
+      }
+      // A weak one, because the bytes that are sent may be compressed.
+      void reply.header('etag', `W/${etag}`);
+      if (isNotModified(request.headers['if-none-match'], etag)) return reply.code(304).send();
+      return reply.type(type).send(text);
+    });
+  };
+  serve('/openapi.json', 'application/json', () => JSON.stringify(app.swagger(), null, 2));
+  serve('/openapi-3.0.json', 'application/json', () =>
+    JSON.stringify(toOpenApi30(app.swagger()), null, 2),
+  );
+  serve('/openapi.yaml', 'application/yaml', () => app.swagger({ yaml: true }));
+};
