@@ -7,6 +7,10 @@ import { toViolation } from './validation.js';
 
 const MAX_VIOLATIONS = 20;
 
+const problemTable = Object.entries(problems)
+  .map(([code, { status, title }]) => `| \`${code}\` | ${status} | ${title} |`)
+  .join('\n');
+
 export const Problem = Type.Object(
   {
     type: Type.String({
@@ -18,7 +22,7 @@ export const Problem = Type.Object(
     instance: Type.String({ description: 'The path of the request' }),
     code: Type.String({
       enum: Object.keys(problems),
-      description: 'Stable and machine-readable',
+      description: `Stable and machine-readable:\n\n| code | status | meaning |\n|---|---|---|\n${problemTable}`,
     }),
     errors: Type.Optional(
       Type.Array(
