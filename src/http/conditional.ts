@@ -4,7 +4,7 @@ import { type Expected, versionTag } from '../repositories/version.js';
 const TAG = '(?:W/)?"[\\x21\\x23-\\x7e\\x80-\\xff]*"';
 
 /** `*`, or entity tags separated by commas; more commas than needed are allowed (RFC 9110 §5.6.1). */
-const TAGS_PATTERN = `^(?:\\*|[ \\t,]*${TAG}(?:[ \\t]*,[ \\t,]*${TAG})*[ \\t,]*)$`;
+export const TAGS_PATTERN = `^(?:\\*|[ \\t,]*${TAG}(?:[ \\t]*,[ \\t,]*${TAG})*[ \\t,]*)$`;
 
 /** Of operations that write a resource (RFC 9110 §13.1.1). */
 export const IfMatch = Type.Object({

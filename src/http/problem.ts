@@ -1,4 +1,3 @@
-import { STATUS_CODES } from 'node:http';
 import { type Static, Type } from '@sinclair/typebox';
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
@@ -7,6 +6,10 @@ import { ref } from './schemas.js';
 import { toViolation } from './validation.js';
 
 const MAX_VIOLATIONS = 20;
+
+const problemTable = Object.entries(problems)
+  .map(([code, { status, title }]) => `| \`${code}\` | ${status} | ${title} |`)
+  .join('\n');
 
 export const Problem = Type.Object(
   {
@@ -19,7 +22,7 @@ export const Problem = Type.Object(
     instance: Type.String({ description: 'The path of the request' }),
     code: Type.String({
       enum: Object.keys(problems),
-      description: 'Stable and machine-readable',
+      description: `Stable and machine-readable:\n\n| code | status | meaning |\n|---|---|---|\n${problemTable}`,
     }),
     errors: Type.Optional(
       Type.Array(
@@ -99,16 +102,6 @@ export const problemPlugin = fp(
       }
       return sendProblem(request, reply, failure);
     });
-    app.setNotFoundHandler((request, reply) =>
-      sendProblem(
-        request,
-        reply,
-        new ServiceError(
-          'route_not_found',
-          `${request.method} is not answered at this path. See /docs for the operations.`,
-        ),
-      ),
-    );
     done();
   },
   { name: 'problem' },
@@ -135,7 +128,7 @@ export function sendProblem(
 
 /**
  * @param instance the path of the request, empty where none could be read
- * @returns the body as JSON
+ * @returns the body as JSON that reads well in a terminal
  */
 export function problemBody({ code, message, options }: ServiceError, instance: string): string {
   const { status, title } = problems[code];
@@ -148,7 +141,7 @@ export function problemBody({ code, message, options }: ServiceError, instance: 
     code,
     ...(options.violations && { errors: options.violations }),
   };
-  return JSON.stringify(body);
+  return `${JSON.stringify(body, null, 2)}\n`;
 }
 
 /** RFC 6750 §3: no error code where no token was sent. */
@@ -161,14 +154,17 @@ function challenge(code: ProblemCode, detail: string): string {
 
 /** Fastify's own errors, by their code; the rest of its client errors is `malformed_request`. */
 const fastifyErrors: Record<string, [ProblemCode, string]> = {
-  FST_ERR_CTP_BODY_TOO_LARGE: ['body_too_large', 'Send at most 64 KiB.'],
+  FST_ERR_CTP_BODY_TOO_LARGE: [
+    'body_too_large',
+    'The body is larger than 64 KiB. Send a smaller one.',
+  ],
   FST_ERR_CTP_INVALID_MEDIA_TYPE: [
     'unsupported_media_type',
     'Send the body as application/json; PATCH takes application/merge-patch+json too.',
   ],
   FST_ERR_CTP_INVALID_CONTENT_LENGTH: [
     'malformed_body',
-    'The length of the body is not what Content-Length says.',
+    'The body is not as long as Content-Length says. Send its length in bytes.',
   ],
 };
 
@@ -189,11 +185,14 @@ function toServiceError(error: FastifyError): ServiceError {
   if (known) return new ServiceError(...known);
   const { statusCode = 500 } = error;
   if (statusCode >= 400 && statusCode < 500) {
-    return new ServiceError('malformed_request', STATUS_CODES[statusCode] ?? 'Bad Request');
+    return new ServiceError(
+      'malformed_request',
+      'The request cannot be read. Look at what sent it, or passed it on.',
+    );
   }
   return new ServiceError(
     'internal_error',
-    'The request was not carried out. The log has more, under the x-request-id of this answer.',
+    'This is our fault. Try again; should it last, report the x-request-id of this answer, which the log has too.',
   );
 }
 

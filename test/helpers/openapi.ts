@@ -31,6 +31,7 @@ export interface Operation {
     in: string;
     description?: string;
     required?: boolean;
+    example?: unknown;
     schema?: Schema;
   }[];
   requestBody?: { content: Record<string, Media> };

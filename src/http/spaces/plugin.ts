@@ -333,5 +333,8 @@ function numberedCursor() {
 /** @throws `ServiceError` `space_not_found` */
 function found<Value>(value: Value | null): Value {
   if (value !== null) return value;
-  throw new ServiceError('space_not_found', 'There is no space with this slug in the namespace.');
+  throw new ServiceError(
+    'space_not_found',
+    'There is no space with this slug in the namespace. List its spaces, or restore a deleted one.',
+  );
 }
