@@ -30,6 +30,7 @@ import {
   SpaceDetails,
   SpaceList,
   SpaceListItem,
+  SpaceNamespace,
   SpaceParams,
   SpaceUpdate,
 } from './schema.js';
@@ -47,6 +48,7 @@ export const spacesPlugin: FastifyPluginCallbackTypebox<{ spaces: SpacesReposito
   { spaces },
   done,
 ) => {
+  app.addSchema(SpaceNamespace);
   for (const schema of [SpaceListItem, SpaceList, Space, SpaceDetails, SpaceCreate, SpaceUpdate]) {
     app.addSchema(schema);
   }
