@@ -70,6 +70,13 @@ test('the document in version 3.0 says null and examples in its own words', asyn
   t.notMatch(text, /"examples"|"null"|"identifier"/);
 });
 
+test('no pattern has a quotation mark, which generators write into a string as it is', async (t) => {
+  const { send } = await startService(t);
+  const { text } = await send({ method: 'GET', path: '/openapi.json' });
+  t.match(text, /"pattern": ".*x22/);
+  t.notMatch(text, /"pattern": ".*\\"/);
+});
+
 test('an operation that declares too little is found', (t) => {
   const offending: OpenApiDocument = {
     paths: {
