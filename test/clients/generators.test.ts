@@ -14,7 +14,7 @@ for (const [name, generator] of Object.entries(generators)) {
   test(`the client that ${name} makes compiles strictly and does its work`, async (t) => {
     const lacking = await lacks(generator);
     if (lacking !== null) {
-      t.comment(`NOT CHECKED: ${lacking}.`);
+      t.comment(`NOT CHECKED: the client that ${name} makes; ${lacking}.`);
       return;
     }
     const service = await startService(t);
