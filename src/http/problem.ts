@@ -11,6 +11,27 @@ const problemTable = Object.entries(problems)
   .map(([code, { status, title }]) => `| \`${code}\` | ${status} | ${title} |`)
   .join('\n');
 
+// Schemas of their own, so that generated clients have a name for each.
+const Code = Type.String({
+  $id: 'ProblemCode',
+  enum: Object.keys(problems),
+  description: `Stable and machine-readable:\n\n| code | status | meaning |\n|---|---|---|\n${problemTable}`,
+  examples: ['slug_conflict'],
+});
+
+const BrokenRule = Type.Object(
+  {
+    path: Type.String({ description: 'JSON Pointer to the field or query parameter' }),
+    code: Type.String({ description: 'The rule that was violated' }),
+    message: Type.String({ description: 'The rule in words' }),
+  },
+  {
+    $id: 'Violation',
+    description: 'A violated rule',
+    examples: [{ path: '/name', code: 'required', message: 'is required' }],
+  },
+);
+
 export const Problem = Type.Object(
   {
     type: Type.String({
@@ -20,19 +41,12 @@ export const Problem = Type.Object(
     status: Type.Integer({ minimum: 400, maximum: 599, description: 'The HTTP status' }),
     detail: Type.String({ description: 'What was wrong with this request and what to do next' }),
     instance: Type.String({ description: 'The path of the request' }),
-    code: Type.String({
-      enum: Object.keys(problems),
-      description: `Stable and machine-readable:\n\n| code | status | meaning |\n|---|---|---|\n${problemTable}`,
-    }),
+    code: ref(Code),
     errors: Type.Optional(
-      Type.Array(
-        Type.Object({
-          path: Type.String({ description: 'JSON Pointer to the field or query parameter' }),
-          code: Type.String({ description: 'The rule that was violated' }),
-          message: Type.String({ description: 'The rule in words' }),
-        }),
-        { maxItems: MAX_VIOLATIONS, description: 'With `validation_failed`: each violated rule' },
-      ),
+      Type.Array(ref(BrokenRule), {
+        maxItems: MAX_VIOLATIONS,
+        description: 'With `validation_failed`: each violated rule',
+      }),
     ),
   },
   { $id: 'Problem', description: 'A problem (RFC 9457)' },
@@ -92,7 +106,7 @@ function problemHeaders(status: number): object {
 /** Answers every failure, expected or not, as a problem body; nothing internal is sent. */
 export const problemPlugin = fp(
   (app, _options, done) => {
-    app.addSchema(Problem);
+    for (const schema of [Code, BrokenRule, Problem]) app.addSchema(schema);
     app.decorateReply('problem', null);
     app.setErrorHandler<FastifyError>((error, request, reply) => {
       const failure = toServiceError(error);

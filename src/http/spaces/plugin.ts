@@ -35,6 +35,7 @@ import {
   SpaceDetails,
   SpaceList,
   SpaceListItem,
+  SpaceNamespace,
   SpaceParams,
   SpaceUpdate,
 } from './schema.js';
@@ -77,6 +78,7 @@ export const spacesPlugin: FastifyPluginCallbackTypebox<{
     return { items, ...page, nextCursor };
   }
 
+  app.addSchema(SpaceNamespace);
   for (const schema of [SpaceListItem, SpaceList, Space, SpaceDetails, SpaceCreate, SpaceUpdate]) {
     app.addSchema(schema);
   }

@@ -103,16 +103,19 @@ export const Space = Type.Object(spaceProperties, {
   examples: [{ ...example, metadata: null }],
 });
 
+export const SpaceNamespace = Type.Object(
+  { id: Id, slug: Type.String({ maxLength: SLUG_MAX_LENGTH, description: 'Namespace slug' }) },
+  {
+    $id: 'SpaceNamespace',
+    description: 'The namespace of a space',
+    examples: [{ id: '0199b2f4-5a07-7c11-8f2d-6e3b9d0c1a52', slug: 'demo' }],
+  },
+);
+
 export const SpaceDetails = Type.Object(
   {
     ...spaceProperties,
-    namespace: Type.Object(
-      {
-        id: Id,
-        slug: Type.String({ maxLength: SLUG_MAX_LENGTH, description: 'Namespace slug' }),
-      },
-      { description: 'The namespace it belongs to' },
-    ),
+    namespace: ref(SpaceNamespace),
     createdAt: Moment('When the space was created'),
     updatedAt: Moment('When the space was last written'),
     version: Type.Integer({ minimum: 1, description: 'Counts the writes of the space, from 1' }),
