@@ -102,7 +102,7 @@ export function createSpacesClient(options: SpacesClientOptions): SpacesClient {
       for await (const { namespaces } of pages(read)) yield* namespaces;
     },
     async *spaces(slug: string, query: ListQuery<'listSpaces'> = {}) {
-      for (let cursor: string | null = ''; cursor !== null; ) {
+      for (let cursor: string | null = ''; cursor !== null;) {
         const part: Schemas['SpaceList'] = unwrap(
           await client.GET('/namespaces/{slug}/spaces', {
             params: { path: { slug }, query: { pageSize: PAGE_SIZE, ...query, cursor } },

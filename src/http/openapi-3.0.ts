@@ -9,6 +9,13 @@ export function toOpenApi30(document: object): Record<string, unknown> {
   return { ...convertMembers(document), openapi: '3.0.3' };
 }
 
+/**
+ * The namespace's slug is a path parameter, the list takes slugs of spaces in its query string. Both
+ * are called `slug`, and some of these generators take one for the other. What a path parameter is
+ * called is not sent.
+ */
+const NAMESPACE_SLUG = 'namespaceSlug';
+
 function convertMembers(node: object): Record<string, unknown> {
   return Object.fromEntries(
     Object.entries(node).flatMap(([key, value]): [string, unknown][] => convert(key, value)),
@@ -26,8 +33,22 @@ function convert(key: string, value: unknown): [string, unknown][] {
   }
   // Not yet in 3.0: the identifier of a licence, and more than one example of a schema.
   if (key === 'license') return [[key, { name: 'MIT' }]];
+  if (key.startsWith('/'))
+    return [[key.replace('{slug}', `{${NAMESPACE_SLUG}}`), convertValue(value)]];
+  if (key === 'parameters' && Array.isArray(value)) return [[key, value.map(convertParameter)]];
   if (key === 'examples' && Array.isArray(value)) return [['example', value[0]]];
   return [[key, convertValue(value)]];
+}
+
+function convertParameter(parameter: unknown): unknown {
+  const converted = convertValue(parameter);
+  const isNamespace =
+    isObject(converted) &&
+    'in' in converted &&
+    converted.in === 'path' &&
+    'name' in converted &&
+    converted.name === 'slug';
+  return isNamespace ? { ...converted, name: NAMESPACE_SLUG } : converted;
 }
 
 function convertValue(value: unknown): unknown {
