@@ -3,7 +3,7 @@ import { setTimeout } from 'node:timers/promises';
 import { drizzle } from 'drizzle-orm/postgres-js';
 import postgres from 'postgres';
 import { readDatabaseUrl, urlsOfHosts } from '../config.js';
-import { type Target, watchConnections } from './connections.js';
+import { type Target, type Usage, watchConnections } from './connections.js';
 import { isReadOnly } from './errors.js';
 
 export interface DatabaseOptions {
@@ -47,10 +47,11 @@ const RECONNECT_SECONDS = 0.1;
  * Opens a pool; connections are made when they are first needed. Whoever calls this ends it:
  * `db.$client.end()`.
  *
- * @returns Drizzle on postgres.js, with the driver as `$client`
+ * @returns Drizzle on postgres.js, with the driver as `$client`, and how much of it is in use
  */
 export function connect(options: DatabaseOptions) {
-  return drizzle(watchedPool(options));
+  const { sql, usage } = watchedPool(options);
+  return Object.assign(drizzle(sql), { usage });
 }
 
 /** @param url of one host */
@@ -90,7 +91,7 @@ function openPool(
  * Of several hosts each pool keeps to one. postgres.js is not told of the others: it would try
  * again without end, and without a word to the statement, until one of them is well.
  */
-function watchedPool(options: DatabaseOptions): postgres.Sql {
+function watchedPool(options: DatabaseOptions): { sql: postgres.Sql; usage: () => Usage } {
   const urls = urlsOfHosts(options.url);
   const [url = options.url] = urls;
   // `read-write` is taken for it, because postgres.js lets a standby pass for that.
@@ -98,7 +99,7 @@ function watchedPool(options: DatabaseOptions): postgres.Sql {
   const wanted: PoolOptions = isPrimaryWanted ? { [SESSION_ATTRS]: 'primary' } : {};
   let ended = false;
   let replacedAt = -Infinity;
-  const { open, watch } = watchConnections(options.statementTimeoutMs, (error) => {
+  const { open, watch, usage } = watchConnections(options.statementTimeoutMs, (error) => {
     if (isReadOnly(error) && performance.now() - replacedAt > READ_ONLY_MS) replace();
   });
 
@@ -160,9 +161,10 @@ function watchedPool(options: DatabaseOptions): postgres.Sql {
       return current.end(...how);
     },
   };
-  return new Proxy(current, {
+  const sql = new Proxy(current, {
     get: (_first, name): unknown => Reflect.get(name in replaced ? replaced : current, name),
   });
+  return { sql, usage };
 }
 
 /**

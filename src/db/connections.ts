@@ -10,6 +10,14 @@ interface Statement {
   giveUp: (reason: Error) => void;
 }
 
+/** How much of a pool is in use. */
+export interface Usage {
+  /** connections that are open or being made */
+  connections: number;
+  /** statements that wait for an answer, or for a connection */
+  statements: number;
+}
+
 /** What postgres.js tells of a connection that it wants; its types leave `socket` out. */
 export interface Target {
   host: string[];
@@ -58,6 +66,9 @@ export function watchConnections(statementTimeoutMs: number, onFailed: (error: u
   }
 
   return {
+    /** How much is going on now, for whoever watches. */
+    usage: (): Usage => ({ connections: sockets.size, statements: statements.size }),
+
     /**
      * Opens a socket: the option `socket` of postgres.js.
      *
