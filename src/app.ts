@@ -138,7 +138,7 @@ export async function buildApp({
   await app.register(problemPlugin);
   const admission = { active: 0, waiting: 0, refused: 0 };
   app.decorate('admission', admission);
-  if (metrics) await app.register(metricsPlugin, { ...metrics, admission });
+  if (metrics) await app.register(metricsPlugin, { ...metrics, admission, db });
   await app.register(connectionsPlugin, limits);
   await app.register(drainPlugin);
   await app.register(methodsPlugin, { maxParamLength: MAX_PARAM_LENGTH });

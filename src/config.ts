@@ -27,7 +27,7 @@ export const Environment = Type.Object({
     Type.String({
       pattern: '^postgres(ql)?://.+',
       description:
-        'PostgreSQL 15 or later, `postgres://user:password@host:port/database`. Unset: the embedded PostgreSQL in `.data/`.',
+        'PostgreSQL 15 or later, `postgres://user:password@host:port/database`, or several hosts, `@one:5432,two:5432/`, of which the primary is used. Unset: the embedded PostgreSQL in `.data/`.',
     }),
   ),
   DATABASE_URL_FILE: Type.Optional(
@@ -196,6 +196,16 @@ const inFiles: Record<string, (file: string) => string> = {
   JWT_SECRET: (file) => readSecrets(file)[0],
 };
 
+/** What a connection may be asked to be: the service writes. */
+const WRITABLE = ['primary', 'read-write'];
+
+/** @returns a URL for each of the hosts in one: `postgres://user:password@a:1,b:2/database` has two */
+export function urlsOfHosts(url: string): string[] {
+  const [, before = '', hosts = '', after = ''] =
+    /^(postgres(?:ql)?:\/\/(?:[^@/?]*@)?)([^/?]*)(.*)$/s.exec(url) ?? [];
+  return before === '' ? [url] : hosts.split(',').map((host) => before + host + after);
+}
+
 /** @throws when the file cannot be read */
 export function readDatabaseUrl(file: string): string {
   return readFileSync(file, 'utf8').trim();
@@ -280,7 +290,8 @@ function isUrl(schema: TSchema): boolean {
 }
 
 function isValid(schema: TSchema, setting: unknown): boolean {
-  return Value.Check(schema, setting) && (!isUrl(schema) || URL.canParse(String(setting)));
+  if (!Value.Check(schema, setting)) return false;
+  return !isUrl(schema) || urlsOfHosts(String(setting)).every((url) => URL.canParse(url));
 }
 
 /** What a setting has to be. Its value may be a secret, so that is not repeated. */
@@ -304,6 +315,10 @@ function inconsistencies(env: NodeJS.ProcessEnv): string[] {
     found.push('DATABASE_URL is required in production.');
   if (production && !JWT_SECRET && !JWT_SECRET_FILE && !JWT_JWKS_URL) {
     found.push('JWT_SECRET or JWT_JWKS_URL is required in production.');
+  }
+  const wanted = /[?&]target_session_attrs=([^&]*)/.exec(DATABASE_URL ?? '')?.[1];
+  if (wanted !== undefined && !WRITABLE.includes(wanted)) {
+    found.push(`DATABASE_URL can ask for target_session_attrs=${WRITABLE.join(' or =')} alone.`);
   }
   if (JWT_SECRET && JWT_JWKS_URL) {
     found.push('JWT_SECRET and JWT_JWKS_URL exclude each other: unset one.');

@@ -188,6 +188,8 @@ function explain(error: unknown): string {
     case 'ECONNREFUSED':
     case 'CONNECT_TIMEOUT':
       return `The database of DATABASE_URL cannot be reached: ${error.message}`;
+    case 'CONNECTION_DESTROYED':
+      return `No host of DATABASE_URL is the primary, or what else its target_session_attrs asks for: ${error.message}`;
     default:
       return error instanceof postgres.PostgresError
         ? `PostgreSQL refuses: ${error.message}`

@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'tap';
-import { ConfigError, loadConfig } from '../src/config.js';
+import { ConfigError, loadConfig, urlsOfHosts } from '../src/config.js';
 
 const SECRET = 'a secret of more than thirty-two bytes';
 
@@ -165,6 +165,26 @@ test('a secret has at least 32 bytes, however many characters', (t) => {
 
 test('an address that only looks like a URL is refused', (t) => {
   t.throws(() => loadConfig({ JWT_JWKS_URL: 'https://:::' }), /JWT_JWKS_URL must be a URL/);
+  t.end();
+});
+
+test('the database may have several hosts, and is one that can be written to', (t) => {
+  const hosts = (list: string) => `postgres://user:p%40ss@${list}/spaces`;
+  for (const DATABASE_URL of [
+    hosts('one:5432,two:5433,[::1]:5434'),
+    `${hosts('one,two')}?target_session_attrs=primary`,
+    `${hosts('one')}?target_session_attrs=read-write`,
+  ]) {
+    t.equal(loadConfig({ DATABASE_URL }).database.url, DATABASE_URL);
+  }
+  for (const list of ['one:65536,two', 'one,two:x', 'one,']) {
+    t.throws(() => loadConfig({ DATABASE_URL: hosts(list) }), /DATABASE_URL must be a URL/, list);
+  }
+  t.throws(
+    () => loadConfig({ DATABASE_URL: `${hosts('one,two')}?target_session_attrs=standby` }),
+    /DATABASE_URL can ask for target_session_attrs=primary or =read-write alone/,
+  );
+  t.same(urlsOfHosts(hosts('one:1,two')), [hosts('one:1'), hosts('two')]);
   t.end();
 });
 

@@ -2,11 +2,12 @@ import type { Socket } from 'node:net';
 import { setTimeout } from 'node:timers/promises';
 import { drizzle } from 'drizzle-orm/postgres-js';
 import postgres from 'postgres';
-import { readDatabaseUrl } from '../config.js';
-import { type Target, watchConnections } from './connections.js';
+import { readDatabaseUrl, urlsOfHosts } from '../config.js';
+import { type Target, type Usage, watchConnections } from './connections.js';
+import { isReadOnly } from './errors.js';
 
 export interface DatabaseOptions {
-  /** `postgres://user:password@host:port/database` */
+  /** `postgres://user:password@host:port/database`; of several hosts the primary is used */
   url: string;
   /** a file with the same URL, where the password may change; asked for each new connection */
   urlFile?: string | null;
@@ -18,12 +19,26 @@ export interface DatabaseOptions {
   prepare: boolean;
 }
 
+const SESSION_ATTRS = 'target_session_attrs';
+
+interface PoolOptions {
+  [SESSION_ATTRS]?: 'primary';
+  /** postgres.js has it, its types leave it out */
+  socket?: (target: Target) => Promise<Socket>;
+}
+
 export type Database = ReturnType<typeof connect>;
 
 const CONNECT_TIMEOUT_SECONDS = 5;
 
 /** Whoever waits for a connection waits for an answer. */
 const WATCHED_CONNECT_TIMEOUT_SECONDS = 1;
+
+/** How long it may take each host to say whether it is the primary. */
+const PROBE_SECONDS = 1;
+
+/** How often a pool is replaced at most because PostgreSQL refuses to write. */
+const READ_ONLY_MS = 1000;
 
 /** How long a failed connection waits for its next attempt; by default it would be up to 20. */
 const RECONNECT_SECONDS = 0.1;
@@ -47,21 +62,25 @@ export const planning = {
  * Opens a pool; connections are made when they are first needed. Whoever calls this ends it:
  * `db.$client.end()`.
  *
- * @returns Drizzle on postgres.js, with the driver as `$client`
+ * @returns Drizzle on postgres.js, with the driver as `$client`, and how much of it is in use
  */
 export function connect(options: DatabaseOptions) {
-  return drizzle(options.statementTimeoutMs > 0 ? watchedPool(options) : openPool(options));
+  const { sql, usage } = watchedPool(options);
+  return Object.assign(drizzle(sql), { usage });
 }
 
+/** @param url of one host */
 function openPool(
-  { url, urlFile = null, poolMax, statementTimeoutMs, prepare }: DatabaseOptions,
-  more: { connect_timeout?: number; socket?: (target: Target) => Promise<Socket> } = {},
+  { urlFile = null, poolMax, statementTimeoutMs, prepare }: DatabaseOptions,
+  url: string,
+  more: PoolOptions,
 ): postgres.Sql {
   return postgres(url, {
     ...(urlFile !== null && { password: passwordIn(urlFile, url) }),
     max: poolMax,
     prepare,
-    connect_timeout: CONNECT_TIMEOUT_SECONDS,
+    connect_timeout:
+      statementTimeoutMs > 0 ? WATCHED_CONNECT_TIMEOUT_SECONDS : CONNECT_TIMEOUT_SECONDS,
     backoff: () => RECONNECT_SECONDS,
     // Only needed for arrays; saves a query on every new connection.
     fetch_types: false,
@@ -78,29 +97,57 @@ function openPool(
 /**
  * A pool that gives up on what gets no answer, and that is replaced when it loses a connection:
  * postgres.js makes a lost connection anew, but with what was half read and half written on the old one,
- * so that the new one can hang, or answer its first statement with the failure of the last.
+ * so that the new one can hang, or answer its first statement with the failure of the last. It is
+ * replaced, too, when PostgreSQL refuses to write, because then another host may be the primary.
+ *
+ * Of several hosts each pool keeps to one. postgres.js is not told of the others: it would try
+ * again without end, and without a word to the statement, until one of them is well.
  */
-function watchedPool(options: DatabaseOptions): postgres.Sql {
-  const { open, watch } = watchConnections(options.statementTimeoutMs);
+function watchedPool(options: DatabaseOptions): { sql: postgres.Sql; usage: () => Usage } {
+  const urls = urlsOfHosts(options.url);
+  const [url = options.url] = urls;
+  // `read-write` is taken for it, because postgres.js lets a standby pass for that.
+  const isPrimaryWanted = urls.length > 1 || options.url.includes(SESSION_ATTRS);
+  const wanted: PoolOptions = isPrimaryWanted ? { [SESSION_ATTRS]: 'primary' } : {};
   let ended = false;
-  let lostAt = -Infinity;
+  let replacedAt = -Infinity;
+  const { open, watch, usage } = watchConnections(options.statementTimeoutMs, (error) => {
+    if (isReadOnly(error) && performance.now() - replacedAt > READ_ONLY_MS) replace();
+  });
+
+  /** @returns the host that is the primary, or null while none says so */
+  const find = (): Promise<Target | null> => {
+    const answers = urls.map(async (each) => {
+      const probe = openPool({ ...options, poolMax: 1 }, each, wanted);
+      const answer = probe`select 1`.execute();
+      void probe.end({ timeout: PROBE_SECONDS });
+      await answer;
+      return { host: probe.options.host, port: probe.options.port, path: false as const };
+    });
+    return Promise.any(answers).catch(() => null);
+  };
 
   const start = (): postgres.Sql => {
-    const pool = openPool(options, {
-      connect_timeout: WATCHED_CONNECT_TIMEOUT_SECONDS,
-      socket: async (target) => {
-        const wait = lostAt + RECONNECT_SECONDS * 1000 - performance.now();
+    let found: Promise<Target | null> | null = null;
+    const pool = openPool(options, url, {
+      ...wanted,
+      socket: async (first) => {
+        const wait = replacedAt + RECONNECT_SECONDS * 1000 - performance.now();
         if (wait > 0) await setTimeout(wait);
-        return open(target, () => {
-          if (pool === current && !ended) replace();
+        if (urls.length > 1) found ??= find();
+        // Where none was found, the first one says what is wrong.
+        return open((await found) ?? first, (hasSpoken) => {
+          found = null;
+          if (hasSpoken && pool === current) replace();
         });
       },
     });
     return pool;
   };
   const replace = () => {
+    if (ended) return;
     const lost = current;
-    lostAt = performance.now();
+    replacedAt = performance.now();
     current = start();
     // Drizzle has put its own in there.
     Object.assign(current.options.parsers, lost.options.parsers);
@@ -126,9 +173,10 @@ function watchedPool(options: DatabaseOptions): postgres.Sql {
       return current.end(...how);
     },
   };
-  return new Proxy(current, {
+  const sql = new Proxy(current, {
     get: (_first, name): unknown => Reflect.get(name in replaced ? replaced : current, name),
   });
+  return { sql, usage };
 }
 
 /**
@@ -148,5 +196,6 @@ function passwordIn(urlFile: string, url: string): () => string {
 }
 
 function passwordOf(url: string): string {
-  return decodeURIComponent(new URL(url).password);
+  const [first = url] = urlsOfHosts(url);
+  return decodeURIComponent(new URL(first).password);
 }

@@ -10,6 +10,14 @@ interface Statement {
   giveUp: (reason: Error) => void;
 }
 
+/** How much of a pool is in use. */
+export interface Usage {
+  /** connections that are open or being made */
+  connections: number;
+  /** statements that wait for an answer, or for a connection */
+  statements: number;
+}
+
 /** What postgres.js tells of a connection that it wants; its types leave `socket` out. */
 export interface Target {
   host: string[];
@@ -25,13 +33,13 @@ export interface Target {
  * connections that have been silent for as long are closed. The statement's own is one of them; the
  * others are idle, and cheaper to make anew than to be told apart for every statement.
  *
- * @param statementTimeoutMs PostgreSQL's limit
+ * @param statementTimeoutMs PostgreSQL's limit; 0 for none, here neither
+ * @param onFailed called with what a statement failed with
  */
-export function watchConnections(statementTimeoutMs: number) {
-  const patience = statementTimeoutMs + MARGIN_MS;
+export function watchConnections(statementTimeoutMs: number, onFailed: (error: unknown) => void) {
+  const patience = statementTimeoutMs > 0 ? statementTimeoutMs + MARGIN_MS : Infinity;
   const statements = new Set<Statement>();
   const sockets = new Map<Socket, { bytesRead: number; since: number }>();
-  let attempts = 0;
   let timer: NodeJS.Timeout | undefined;
 
   function sweep(): void {
@@ -58,20 +66,23 @@ export function watchConnections(statementTimeoutMs: number) {
   }
 
   return {
+    /** How much is going on now, for whoever watches. */
+    usage: (): Usage => ({ connections: sockets.size, statements: statements.size }),
+
     /**
-     * Opens a socket, each time to the next of the hosts: the option `socket` of postgres.js.
+     * Opens a socket: the option `socket` of postgres.js.
      *
-     * @param onLost called when it closes after PostgreSQL has spoken on it
+     * @param onClosed called when it closes, with whether PostgreSQL has spoken on it
      */
-    open: ({ host: hosts, port: ports, path }: Target, onLost: () => void): Socket => {
-      const index = attempts++ % hosts.length;
-      const host = hosts[index] ?? 'localhost';
-      const port = ports[index] ?? 5432;
+    open: (
+      { host: [host = 'localhost'], port: [port = 5432], path }: Target,
+      onClosed: (hasSpoken: boolean) => void,
+    ): Socket => {
       const socket = path ? connect(path) : connect({ host, port, noDelay: true });
       sockets.set(socket, { bytesRead: 0, since: performance.now() });
       socket.once('close', () => {
         sockets.delete(socket);
-        if (socket.bytesRead > 0) onLost();
+        onClosed(socket.bytesRead > 0);
       });
       // Without an error postgres.js would take a connection that is closed while it is being made
       // for one to be made again at once, and its statement would wait for as long as that fails.
@@ -95,6 +106,7 @@ export function watchConnections(statementTimeoutMs: number) {
           },
           (error: unknown) => {
             statements.delete(statement);
+            onFailed(error);
             // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- as it came
             reject(error);
           },

@@ -17,12 +17,15 @@ const connectionFailures = new Set([
   'ETIMEDOUT',
 ]);
 
+const READ_ONLY = '25006';
+
 /**
  * SQLSTATEs, or the first two characters of their class, that mean "not now" rather than "wrong":
  * https://www.postgresql.org/docs/current/errcodes-appendix.html
  */
 const transientStates = [
   '08', // connection exception
+  READ_ONLY, // a standby, or a primary that takes no writes now
   '40', // transaction rollback: deadlock, serialization
   '53', // insufficient resources: too many connections, disk full
   '55P03', // lock not available
@@ -74,6 +77,11 @@ export function sqlState(error: unknown): string | null {
  */
 export function wasRolledBack(error: unknown): boolean {
   return sqlState(error)?.startsWith('40') ?? false;
+}
+
+/** @returns whether PostgreSQL refused to write, as a standby does */
+export function isReadOnly(error: unknown): boolean {
+  return sqlState(error) === READ_ONLY;
 }
 
 /** @returns whether the connection ended before there was an answer: it may have been carried out */

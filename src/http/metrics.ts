@@ -8,12 +8,14 @@ import {
   Histogram,
   Registry,
 } from 'prom-client';
+import type { Database } from '../db/client.js';
 import type { Admission } from './admission.js';
 
 export interface MetricsOptions {
   registry: Registry;
-  /** read when the metrics are */
+  /** these are read when the metrics are */
   admission: Admission;
+  db: Database;
 }
 
 /** From half of what a list takes to the longest that a statement may, in seconds. */
@@ -39,7 +41,7 @@ export function processMetrics(): Registry {
  * statuses, problem codes; nothing that a caller sends becomes one.
  */
 export const metricsPlugin = fp<MetricsOptions>(
-  (app, { registry, admission }, done) => {
+  (app, { registry, admission, db }, done) => {
     const registers = [registry];
     const durations = new Histogram({
       name: 'http_request_duration_seconds',
@@ -62,6 +64,24 @@ export const metricsPlugin = fp<MetricsOptions>(
       'database_requests_waiting',
       'Requests that wait for the database',
       () => admission.waiting,
+    );
+    gauge(
+      registry,
+      'database_statements_active',
+      'Statements that wait for PostgreSQL',
+      () => db.usage().statements,
+    );
+    gauge(
+      registry,
+      'database_connections',
+      'Connections to PostgreSQL that are open or being made',
+      () => db.usage().connections,
+    );
+    gauge(
+      registry,
+      'database_connections_max',
+      'The most connections to PostgreSQL',
+      () => db.$client.options.max,
     );
 
     // A look-up by route and status costs less than labels made for each request.

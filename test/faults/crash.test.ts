@@ -2,8 +2,7 @@
  * PostgreSQL and the service are killed with -9, again and again, while writers write. Afterwards what
  * was acknowledged is there once, and nothing is there by half. `CRASH_KILLS` says how often each.
  */
-import { execFileSync } from 'node:child_process';
-import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
@@ -16,6 +15,7 @@ import { SECRET } from '../helpers/app.js';
 import { pick, pickString } from '../helpers/json.js';
 import { type Running, startServer } from '../helpers/process.js';
 import { startNetwork } from './network.js';
+import { killServer } from './processes.js';
 
 const KILLS = Number(process.env['CRASH_KILLS'] ?? 5);
 
@@ -71,11 +71,7 @@ test('what was acknowledged is there once, however PostgreSQL and the service ar
     await service.ended;
   };
   const killPostgres = async () => {
-    const file = await readFile(join(server.directory, 'data', 'postmaster.pid'), 'utf8');
-    const pid = Number(file.split('\n')[0]);
-    const children = execFileSync('ps', ['-o', 'pid=', '--ppid', String(pid)]).toString();
-    process.kill(pid, 'SIGKILL');
-    for (const child of children.split('\n').map(Number)) if (child > 0) killIfThere(child);
+    await killServer(server);
     // Ended already, but the folder is still ours.
     await server.stop();
   };
@@ -260,14 +256,6 @@ test('what was acknowledged is there once, however PostgreSQL and the service ar
     `${KILLS} kills of PostgreSQL, ${KILLS} of the service; ${figures.requests} requests, ${figures.unanswered} without an answer, ${figures.refused} told to come back, ${figures.acknowledged} acknowledged, ${figures.replayed} of them when repeated; ${rows.length} spaces; ${lost.length} lost, ${doubled.length} doubled`,
   );
 });
-
-function killIfThere(pid: number): void {
-  try {
-    process.kill(pid, 'SIGKILL');
-  } catch {
-    // It went with its parent.
-  }
-}
 
 function sortedBy(keys: readonly { key: string; id: string }[]) {
   return keys.map(({ key, id }) => `${key} ${id}`).sort();

@@ -2,8 +2,7 @@
  * One fault of the database after another under constant traffic. Whatever happens, each request gets
  * an answer in time, and traffic is well again soon after the database is.
  */
-import { execFileSync } from 'node:child_process';
-import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import postgres from 'postgres';
@@ -11,9 +10,10 @@ import { test } from 'tap';
 import { connect } from '../../src/db/client.js';
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../src/db/embedded.js';
 import { migrate } from '../../src/db/migrate.js';
-import { type Answer, startService } from '../helpers/app.js';
-import { pick } from '../helpers/json.js';
+import { startService } from '../helpers/app.js';
 import { startNetwork } from './network.js';
+import { processesOf } from './processes.js';
+import { areRefused, isGood, isRefused, startTraffic } from './traffic.js';
 
 /** What is promised is two seconds; a loaded machine gets one more. */
 const PROMISE_MS = 3000;
@@ -22,12 +22,6 @@ const READERS = 8;
 const WRITERS = 2;
 const ROLE = 'service';
 const PASSWORD = 'only used by the tests';
-
-interface Seen {
-  answer: Answer;
-  milliseconds: number;
-  at: number;
-}
 
 test('each request is answered in time, whatever happens to the database', async (t) => {
   const directory = await mkdtemp(join(tmpdir(), 'spaces-faults-'));
@@ -74,53 +68,10 @@ test('each request is answered in time, whatever happens to the database', async
   const alice = await service.as('alice');
   t.equal((await alice.post('/namespaces', { slug: 'acme' })).status, 201);
 
-  const seen: Seen[] = [];
-  const written: string[] = [];
-  let names = 0;
-  let stopped = false;
-  const observe = async (send: () => Promise<Answer>): Promise<Answer> => {
-    const begun = performance.now();
-    const answer = await send();
-    const at = performance.now();
-    seen.push({ answer, milliseconds: at - begun, at });
-    // `inject` may answer without ever waiting; the test and the timers want their turn.
-    await new Promise((resolve) => setImmediate(resolve));
-    return answer;
-  };
-  const traffic = [
-    ...Array.from({ length: READERS }, async () => {
-      while (!stopped) await observe(() => alice.get('/namespaces/acme/spaces'));
-    }),
-    ...Array.from({ length: WRITERS }, async () => {
-      while (!stopped) {
-        const slug = `space-${(names += 1)}`;
-        const answer = await observe(() =>
-          alice.post('/namespaces/acme/spaces', { name: 'A space', slug }),
-        );
-        if (answer.status === 201) written.push(slug);
-      }
-    }),
-  ];
-  /** Resolves when the traffic has got this many more answers of a kind. */
-  const answers = async (count: number, isMeant: (answer: Answer) => boolean = () => true) => {
-    let next = seen.length;
-    for (let found = 0; found < count;) {
-      await new Promise((resolve) => setImmediate(resolve));
-      for (; next < seen.length; next += 1) if (isMeant(seen[next]?.answer ?? never())) found += 1;
-    }
-  };
-  const isGood = ({ status }: Answer) => status < 300;
-  const isRefused = ({ status }: Answer) => status === 503;
-  const postmaster = async () =>
-    Number(
-      (await readFile(join(server.directory, 'data', 'postmaster.pid'), 'utf8')).split('\n')[0],
-    );
+  const traffic = startTraffic(alice, { readers: READERS, writers: WRITERS });
+  const { seen, answers } = traffic;
   const signalAll = async (signal: 'SIGSTOP' | 'SIGCONT') => {
-    const pid = await postmaster();
-    const children = execFileSync('ps', ['-o', 'pid=', '--ppid', String(pid)]).toString();
-    for (const each of [pid, ...children.split('\n').map(Number)]) {
-      if (each > 0) process.kill(each, signal);
-    }
+    for (const pid of await processesOf(server)) process.kill(pid, signal);
   };
 
   /** What breaks the database for as long as `mend` has not been called, and what happens once. */
@@ -131,7 +82,8 @@ test('each request is answered in time, whatever happens to the database', async
       stopped: { strike: () => server.stop(), mend: start },
       'killed with -9': {
         strike: async () => {
-          process.kill(await postmaster(), 'SIGKILL');
+          const [postmaster] = await processesOf(server);
+          process.kill(Number(postmaster), 'SIGKILL');
         },
         mend: async () => {
           await server.stop();
@@ -185,19 +137,7 @@ test('each request is answered in time, whatever happens to the database', async
     const during = seen.slice(from);
     const longest = Math.max(...during.map(({ milliseconds }) => milliseconds), slowestReadiness);
     const failures = during.filter(({ answer }) => !isGood(answer));
-    t.same(
-      failures.filter(({ answer }) => !isRefused(answer)).map(({ answer }) => answer.text),
-      [],
-      `${fault}: what is not good is 503`,
-    );
-    t.ok(
-      failures.every(
-        ({ answer }) =>
-          /^\d+$/.test(String(answer.headers['retry-after'])) &&
-          /^(unavailable|overloaded)$/.test(String(pick(answer.json, 'code'))),
-      ),
-      `${fault}: with Retry-After`,
-    );
+    areRefused(t, failures, fault);
     t.ok(longest < PROMISE_MS, `${fault}: the longest answer took ${Math.round(longest)} ms`);
     t.ok(recovery < PROMISE_MS, `${fault}: well again after ${Math.round(recovery)} ms`);
     const last503 = Math.max(mended, ...failures.map(({ at }) => at)) - mended;
@@ -206,20 +146,10 @@ test('each request is answered in time, whatever happens to the database', async
       `${fault}: ${during.length} requests, ${failures.length} of them 503, longest ${Math.round(longest)} ms, well again after ${Math.round(recovery)} ms`,
     );
   }
-  stopped = true;
-  await Promise.all(traffic);
-
-  const lost = [];
-  for (const slug of written) {
-    if ((await alice.get(`/namespaces/acme/projects/${slug}`)).status !== 200) lost.push(slug);
-  }
+  const { written, lost } = await traffic.end();
   t.same(lost, [], 'no acknowledged write is lost');
   for (const line of report) t.comment(line);
   t.comment(
-    `${Object.keys(faults).length} faults, ${seen.length} requests, all answered; ${written.length} writes acknowledged, ${lost.length} lost`,
+    `${Object.keys(faults).length} faults, ${seen.length} requests, all answered; ${written} writes acknowledged, ${lost.length} lost`,
   );
 });
-
-function never(): never {
-  throw new Error('There is an answer at every index');
-}

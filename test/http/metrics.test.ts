@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
+import { sql } from 'drizzle-orm';
 import { Registry } from 'prom-client';
 import { type Test, test } from 'tap';
 import { buildMetricsApp } from '../../src/app.js';
@@ -7,7 +8,7 @@ import { SECRET, type Service, startService } from '../helpers/app.js';
 import { signToken } from '../../src/token.js';
 import { portOf } from '../helpers/issuer.js';
 import { furnish, operations, people } from '../helpers/operations.js';
-import { createDatabase } from '../helpers/database.js';
+import { createDatabase, openDatabase } from '../helpers/database.js';
 import { startServer } from '../helpers/process.js';
 
 const startMeasured = (t: Test) =>
@@ -58,6 +59,32 @@ test('requests are counted by method, template of the route, and status, without
   const busy = await read(service);
   t.same(samples(busy, 'database_requests_active'), { '': 3 });
   t.same(samples(busy, 'database_requests_waiting'), { '': 7 });
+});
+
+test('it shows how much of the pool is in use', async (t) => {
+  const databaseUrl = await createDatabase(t);
+  const db = openDatabase(t, databaseUrl, { poolMax: 2 });
+  const metrics = { registry: new Registry(), served: true };
+  const service = await startService(t, { db, databaseUrl, metrics });
+  const pool = async () => {
+    const text = await read(service);
+    return ['statements_active', 'connections', 'connections_max'].map(
+      (name) => samples(text, `database_${name}`)[''],
+    );
+  };
+  t.same(await pool(), [0, 0, 2]);
+  const alice = await service.as('alice');
+  const other = openDatabase(t, databaseUrl);
+  const answer = await other.transaction(async (lock) => {
+    await lock.execute(sql`lock table namespaces in access exclusive mode`);
+    const held = alice.get('/namespaces/acme');
+    while (db.usage().connections === 0) await new Promise(setImmediate);
+    t.same(await pool(), [1, 1, 2]);
+    // The lock has to go first.
+    return { held };
+  });
+  t.equal((await answer.held).status, 404);
+  t.same(await pool(), [0, 1, 2], 'the connection is kept');
 });
 
 test('no caller can make a label', async (t) => {

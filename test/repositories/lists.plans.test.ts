@@ -70,7 +70,8 @@ async function explained(t: Test) {
     load 'auto_explain';
     set auto_explain.log_min_duration = 0;
     set auto_explain.log_level = notice`);
-  const { as } = await startService(t, { db: drizzle(client) });
+  const usage = () => ({ connections: 1, statements: 0 });
+  const { as } = await startService(t, { db: Object.assign(drizzle(client), { usage }) });
   return { client, plans, owner: await as('owner') };
 }
 

@@ -153,7 +153,9 @@ async function freePort(): Promise<number> {
   return address.port;
 }
 
-/** Its first line is the server's process, its eighth the state: `ready` when it takes connections. */
+/** Its first line is the server's process, its eighth the state; one of these when it takes connections. */
+const READY = ['ready', 'standby'];
+
 function postmasterFile(cluster: string): string {
   return join(cluster, 'postmaster.pid');
 }
@@ -161,7 +163,7 @@ function postmasterFile(cluster: string): string {
 async function isReady(child: ChildProcess, cluster: string): Promise<boolean> {
   const text = await readFile(postmasterFile(cluster), 'utf8').catch(() => '');
   const lines = text.split('\n');
-  return Number(lines[0]) === child.pid && lines[7]?.trim() === 'ready';
+  return Number(lines[0]) === child.pid && READY.includes(lines[7]?.trim() ?? '');
 }
 
 /** Its children have no arguments; more arguments follow the folder, so a longer name does not match. */

@@ -1,0 +1,93 @@
+import type { Test } from 'tap';
+import type { Answer, Client } from '../helpers/app.js';
+import { pick } from '../helpers/json.js';
+
+/** An answer, and when it came. */
+export interface Seen {
+  answer: Answer;
+  milliseconds: number;
+  at: number;
+}
+
+export interface Traffic {
+  seen: Seen[];
+  /** Resolves when there are this many more answers of a kind. */
+  answers(count: number, isMeant?: (answer: Answer) => boolean): Promise<void>;
+  /** Ends it, and looks for each space whose creation was acknowledged. */
+  end(): Promise<{ written: number; lost: string[] }>;
+}
+
+export const isGood = ({ status }: Answer) => status < 300;
+export const isRefused = ({ status }: Answer) => status === 503;
+
+/** Starts readers and writers in the namespace `acme`, each sending as soon as it is answered. */
+export function startTraffic(
+  client: Client,
+  { readers, writers }: { readers: number; writers: number },
+): Traffic {
+  const seen: Seen[] = [];
+  const written: string[] = [];
+  let names = 0;
+  let stopped = false;
+  const observe = async (send: () => Promise<Answer>): Promise<Answer> => {
+    const begun = performance.now();
+    const answer = await send();
+    const at = performance.now();
+    seen.push({ answer, milliseconds: at - begun, at });
+    // `inject` may answer without ever waiting; the test and the timers want their turn.
+    await new Promise((resolve) => setImmediate(resolve));
+    return answer;
+  };
+  const running = [
+    ...Array.from({ length: readers }, async () => {
+      while (!stopped) await observe(() => client.get('/namespaces/acme/spaces'));
+    }),
+    ...Array.from({ length: writers }, async () => {
+      while (!stopped) {
+        const slug = `space-${(names += 1)}`;
+        const answer = await observe(() =>
+          client.post('/namespaces/acme/spaces', { name: 'A space', slug }),
+        );
+        if (answer.status === 201) written.push(slug);
+      }
+    }),
+  ];
+  return {
+    seen,
+    async answers(count, isMeant = () => true) {
+      let next = seen.length;
+      for (let found = 0; found < count;) {
+        await new Promise((resolve) => setImmediate(resolve));
+        found += seen.slice(next).filter(({ answer }) => isMeant(answer)).length;
+        next = seen.length;
+      }
+    },
+    async end() {
+      stopped = true;
+      await Promise.all(running);
+      const lost = [];
+      for (const slug of written) {
+        const { status } = await client.get(`/namespaces/acme/projects/${slug}`);
+        if (status !== 200) lost.push(slug);
+      }
+      return { written: written.length, lost };
+    },
+  };
+}
+
+/** Passes when each is a 503 that says what it is and when to come again. */
+export function areRefused(t: Test, failures: Seen[], fault: string): void {
+  t.same(
+    failures.filter(({ answer }) => !isRefused(answer)).map(({ answer }) => answer.text),
+    [],
+    `${fault}: what is not good is 503`,
+  );
+  t.ok(
+    failures.every(
+      ({ answer }) =>
+        /^\d+$/.test(String(answer.headers['retry-after'])) &&
+        /^(unavailable|overloaded)$/.test(String(pick(answer.json, 'code'))),
+    ),
+    `${fault}: with Retry-After`,
+  );
+}
