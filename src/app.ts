@@ -59,8 +59,10 @@ const QUEUE_MAX = 10_000;
 
 export interface AppOptions {
   token: TokenConfig;
-  /** the caller's to close */
+  /** the caller's to close, as is the next */
   db: Database;
+  /** a pool of its own for searches, so that nothing else waits for them; the same without one */
+  searchDb?: Database;
   /** nothing is logged without one */
   logger?: FastifyBaseLogger;
   /** where what happens is counted; nothing is without it */
@@ -90,6 +92,7 @@ export interface AppOptions {
 export async function buildApp({
   token,
   db,
+  searchDb = db,
   logger,
   metrics,
   tracing,
@@ -138,7 +141,7 @@ export async function buildApp({
   await app.register(problemPlugin);
   const admission = { active: 0, waiting: 0, refused: 0 };
   app.decorate('admission', admission);
-  if (metrics) await app.register(metricsPlugin, { ...metrics, admission, db });
+  if (metrics) await app.register(metricsPlugin, { ...metrics, admission, pools: [db, searchDb] });
   await app.register(connectionsPlugin, limits);
   await app.register(drainPlugin);
   await app.register(methodsPlugin, { maxParamLength: MAX_PARAM_LENGTH });
@@ -152,6 +155,8 @@ export async function buildApp({
     await guarded.register(auditPlugin);
     await guarded.register(admissionPlugin, {
       places: db.$client.options.max * REQUESTS_PER_CONNECTION,
+      // One after another on each connection.
+      costlyPlaces: searchDb.$client.options.max,
       queueMax,
       admission,
     });
@@ -163,7 +168,7 @@ export async function buildApp({
     });
     await guarded.register(membersPlugin, { members: membersRepository(db, resolveNamespace) });
     await guarded.register(spacesPlugin, {
-      spaces: spacesRepository(db, resolveNamespace),
+      spaces: spacesRepository(db, resolveNamespace, searchDb),
       cursorKey: cursorKey(db),
     });
   });

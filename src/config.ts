@@ -61,10 +61,10 @@ export const Environment = Type.Object({
     Type.String({ description: 'The `aud` a token must have. Unset: any.' }),
   ),
   DATABASE_POOL_MAX: Type.Integer({
-    minimum: 1,
+    minimum: 2,
     maximum: 1000,
     default: 10,
-    description: 'The most connections to PostgreSQL.',
+    description: 'The most connections to PostgreSQL; a fifth of them is for lists with filters.',
   }),
   DATABASE_STATEMENT_TIMEOUT_MS: Type.Integer({
     minimum: 1,

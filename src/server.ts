@@ -25,6 +25,9 @@ import { leave, startWorkers } from './workers.js';
 /** How long requests that were accepted may take once the process has been told to stop. */
 const DRAIN_MS = 10_000;
 
+/** One of so many connections is for searches. */
+const SEARCH_PART = 5;
+
 /** Replaces the workers. */
 const RESTART: closeWithGrace.Signals = 'SIGUSR2';
 
@@ -107,8 +110,10 @@ async function serveMetricsOn(port: number, host: string, source: MetricsSource,
  */
 async function serve(config: Config, url: string): Promise<AddressInfo> {
   const { database, host, port, metricsPort } = config;
-  const db = connect({ ...database, url });
-  onStop(() => db.$client.end({ timeout: 1 }));
+  const searchMax = Math.ceil(database.poolMax / SEARCH_PART);
+  const db = connect({ ...database, url, poolMax: database.poolMax - searchMax });
+  const searchDb = connect({ ...database, url, poolMax: searchMax });
+  onStop(() => Promise.all([db, searchDb].map(({ $client }) => $client.end({ timeout: 1 }))));
   const logger = createLogger(config.logLevel);
   const registry = metricsPort === 'off' ? undefined : processMetrics();
   const tracing = config.traced ? await startTracing() : undefined;
@@ -116,6 +121,7 @@ async function serve(config: Config, url: string): Promise<AddressInfo> {
   const app = await buildApp({
     token: await tokenConfig(config),
     db,
+    searchDb,
     logger,
     queueMax: database.queueMax,
     rateLimit: config.rateLimit,

@@ -4,8 +4,12 @@ import { ServiceError } from '../errors.js';
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** whether it holds one of the places at the database */
-    admitted: boolean;
+    /** where it holds a place at the database */
+    admittedTo: Lane | null;
+  }
+  interface FastifyContextConfig {
+    /** whether the request, which is valid, may keep the database busy for long */
+    isCostly?: (request: FastifyRequest) => boolean;
   }
   interface FastifyInstance {
     admission: Admission;
@@ -15,6 +19,8 @@ declare module 'fastify' {
 export interface AdmissionOptions {
   /** how many requests are at the database at once */
   places: number;
+  /** how many of those that may take long are there beside them */
+  costlyPlaces: number;
   /** how many wait for a place; more are refused at once */
   queueMax: number;
   /** kept up to date */
@@ -29,6 +35,14 @@ export interface Admission {
   waiting: number;
   /** requests refused since the start */
   refused: number;
+}
+
+/** Requests that share places. */
+interface Lane {
+  readonly places: number;
+  active: number;
+  /** those that wait for a place, in the order they came */
+  readonly queue: Waiting[];
 }
 
 interface Waiting {
@@ -59,56 +73,64 @@ const overloaded = new ServiceError(
  * Waiting, not refusing at once, is what keeps the rate under overload: a caller who waits does not
  * send the next request.
  *
+ * Requests that may take long have places of their own, so that however many come, the others do not
+ * wait behind them.
+ *
  * Register it before the guard, so that a full queue costs no verification of tokens.
  */
 export const admissionPlugin = fp<AdmissionOptions>(
-  (app, { places, queueMax, admission }, done) => {
-    const queue: Waiting[] = [];
+  (app, { places, costlyPlaces, queueMax, admission }, done) => {
+    const usual: Lane = { places, active: 0, queue: [] };
+    const costly: Lane = { places: costlyPlaces, active: 0, queue: [] };
     let timer: NodeJS.Timeout | undefined;
 
-    app.decorateRequest('admitted', false);
+    app.decorateRequest('admittedTo', null);
 
-    const isFull = () => admission.active >= places && queue.length >= queueMax;
+    const isFull = (lane: Lane) => lane.active >= lane.places && admission.waiting >= queueMax;
 
     app.addHook('onRequest', (_request, _reply, next) => {
-      if (isFull()) refuse(next);
+      if (isFull(usual)) refuse(next);
       else next();
     });
 
     app.addHook('preHandler', (request, _reply, next) => {
-      if (admission.active < places) {
-        admit(request, next);
-      } else if (isFull()) {
+      const lane = request.routeOptions.config.isCostly?.(request) ? costly : usual;
+      if (lane.active < lane.places) {
+        admit(lane, request, next);
+      } else if (isFull(lane)) {
         refuse(next);
       } else {
-        queue.push({ request, since: performance.now(), answer: next });
-        admission.waiting = queue.length;
+        lane.queue.push({ request, since: performance.now(), answer: next });
+        admission.waiting += 1;
         timer ??= setInterval(sweep, SWEEP_MS);
       }
     });
 
     // Not when the answer has been sent: a caller who reads slowly would keep the place.
     app.addHook('onSend', (request, _reply, _payload, next) => {
-      if (request.admitted) {
-        request.admitted = false;
+      const lane = request.admittedTo;
+      if (lane) {
+        request.admittedTo = null;
+        lane.active -= 1;
         admission.active -= 1;
-        admitNext();
+        admitNext(lane);
       }
       next();
     });
 
-    function admit(request: FastifyRequest, answer: Waiting['answer']): void {
+    function admit(lane: Lane, request: FastifyRequest, answer: Waiting['answer']): void {
+      lane.active += 1;
       admission.active += 1;
-      request.admitted = true;
+      request.admittedTo = lane;
       answer();
     }
 
-    function admitNext(): void {
-      while (admission.active < places) {
-        const last = queue.pop();
+    function admitNext(lane: Lane): void {
+      while (lane.active < lane.places) {
+        const last = lane.queue.pop();
         if (!last) return;
-        admission.waiting = queue.length;
-        if (!hasGone(last)) admit(last.request, last.answer);
+        admission.waiting -= 1;
+        if (!hasGone(last)) admit(lane, last.request, last.answer);
       }
     }
 
@@ -120,13 +142,15 @@ export const admissionPlugin = fp<AdmissionOptions>(
     /** Refuses those who have waited for too long: they are the first in the queue. */
     function sweep(): void {
       const tooOld = performance.now() - PATIENCE_MS;
-      const kept = queue.findIndex(({ since }) => since > tooOld);
-      const expired = queue.splice(0, kept === -1 ? queue.length : kept);
-      admission.waiting = queue.length;
-      for (const waiting of expired) {
-        if (!hasGone(waiting)) refuse(waiting.answer);
+      for (const { queue } of [usual, costly]) {
+        const kept = queue.findIndex(({ since }) => since > tooOld);
+        const expired = queue.splice(0, kept === -1 ? queue.length : kept);
+        admission.waiting -= expired.length;
+        for (const waiting of expired) {
+          if (!hasGone(waiting)) refuse(waiting.answer);
+        }
       }
-      if (queue.length === 0) {
+      if (admission.waiting === 0) {
         clearInterval(timer);
         timer = undefined;
       }

@@ -15,7 +15,7 @@ export interface MetricsOptions {
   registry: Registry;
   /** these are read when the metrics are */
   admission: Admission;
-  db: Database;
+  pools: Database[];
 }
 
 /** From half of what a list takes to the longest that a statement may, in seconds. */
@@ -41,7 +41,7 @@ export function processMetrics(): Registry {
  * statuses, problem codes; nothing that a caller sends becomes one.
  */
 export const metricsPlugin = fp<MetricsOptions>(
-  (app, { registry, admission, db }, done) => {
+  (app, { registry, admission, pools }, done) => {
     const registers = [registry];
     const durations = new Histogram({
       name: 'http_request_duration_seconds',
@@ -65,23 +65,17 @@ export const metricsPlugin = fp<MetricsOptions>(
       'Requests that wait for the database',
       () => admission.waiting,
     );
-    gauge(
-      registry,
-      'database_statements_active',
-      'Statements that wait for PostgreSQL',
-      () => db.usage().statements,
+    gauge(registry, 'database_statements_active', 'Statements that wait for PostgreSQL', () =>
+      sum(pools, (pool) => pool.usage().statements),
     );
     gauge(
       registry,
       'database_connections',
       'Connections to PostgreSQL that are open or being made',
-      () => db.usage().connections,
+      () => sum(pools, (pool) => pool.usage().connections),
     );
-    gauge(
-      registry,
-      'database_connections_max',
-      'The most connections to PostgreSQL',
-      () => db.$client.options.max,
+    gauge(registry, 'database_connections_max', 'The most connections to PostgreSQL', () =>
+      sum(pools, (pool) => pool.$client.options.max),
     );
 
     // A look-up by route and status costs less than labels made for each request.
@@ -117,6 +111,11 @@ export const metricsPlugin = fp<MetricsOptions>(
   },
   { name: 'metrics', dependencies: ['problem'] },
 );
+
+/** @param pools the same one may be named twice */
+function sum(pools: Database[], of: (pool: Database) => number): number {
+  return Array.from(new Set(pools), of).reduce((total, value) => total + value, 0);
+}
 
 function gauge(registry: Registry, name: string, help: string, read: () => number): void {
   new Gauge({

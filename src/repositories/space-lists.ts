@@ -350,7 +350,6 @@ export function spaceLists(db: Database, resolveNamespace: ResolveNamespace) {
   }
 
   return {
-    /** The spaces of a namespace that are selected: a page of them, or the next part of a walk. */
     async list(
       principal: Principal,
       namespaceSlug: string,
@@ -374,6 +373,11 @@ export function spaceLists(db: Database, resolveNamespace: ResolveNamespace) {
       return { role, value: { namespaceId, items: items ?? '', total, next } };
     },
   };
+}
+
+/** @returns whether what fits has to be found and counted, which may take long */
+export function isSearch(selection: SpaceSelection): boolean {
+  return selection.state !== 'active' || conditionsOf(selection).conditions.length > 0;
 }
 
 /** @returns whether it is what the list shows when nothing is asked: active spaces, oldest first */

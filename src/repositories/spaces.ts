@@ -10,6 +10,7 @@ import {
   byIdAndSlug,
   includesRole,
   type Outcome,
+  type Page,
   param,
   type Principal,
   repeat,
@@ -19,7 +20,13 @@ import {
 } from './access.js';
 import { type Answered, type IdempotencyKey, onceByKey, recordOf, runOnce } from './idempotency.js';
 import { countSpaces } from './space-counters.js';
-import { spaceLists } from './space-lists.js';
+import {
+  isSearch,
+  spaceLists,
+  type SpacePage,
+  type SpaceSelection,
+  type Walk,
+} from './space-lists.js';
 import {
   type Expected,
   expectVersion,
@@ -57,8 +64,18 @@ const spaceColumns = {
   updatedAt: spaces.updatedAt,
 };
 
-/** Makes the repository of spaces; its statements are prepared once per connection. */
-export function spacesRepository(db: Database, resolveNamespace: ResolveNamespace) {
+/**
+ * Makes the repository of spaces; its statements are prepared once per connection.
+ *
+ * @param searchDb where lists are read that may take long
+ */
+export function spacesRepository(
+  db: Database,
+  resolveNamespace: ResolveNamespace,
+  searchDb: Database = db,
+) {
+  const lists = spaceLists(db, resolveNamespace);
+  const searches = spaceLists(searchDb, resolveNamespace);
   const access = accessTo(db, byIdAndSlug);
   const mayWrite = accessAllows('editor');
   const inNamespace = eq(spaces.namespaceId, param('namespaceId'));
@@ -264,7 +281,16 @@ export function spacesRepository(db: Database, resolveNamespace: ResolveNamespac
   });
 
   return {
-    ...spaceLists(db, resolveNamespace),
+    /** The spaces of a namespace that are selected: a page of them, or the next part of a walk. */
+    list(
+      principal: Principal,
+      namespaceSlug: string,
+      selection: SpaceSelection,
+      part: Page | Walk,
+    ): Promise<Outcome<SpacePage>> {
+      const repository = isSearch(selection) ? searches : lists;
+      return repository.list(principal, namespaceSlug, selection, part);
+    },
 
     find,
 

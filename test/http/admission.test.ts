@@ -70,6 +70,32 @@ test('what is refused for another reason, and OPTIONS, never takes a connection'
   t.equal(service.app.admission.active, 0);
 });
 
+test('however many searches wait, other requests do not wait behind them', async (t) => {
+  const databaseUrl = await createDatabase(t);
+  const options = { url: databaseUrl, poolMax: 1, statementTimeoutMs: 30_000, prepare: true };
+  const [db, searchDb] = [openDatabase(options), openDatabase(options)];
+  t.teardown(() => Promise.all([db, searchDb].map(({ $client }) => $client.end({ timeout: 1 }))));
+  const service = await startService(t, { db, searchDb });
+  const alice = await service.as('alice');
+  await alice.post('/namespaces', { slug: 'acme' });
+  const spaces = '/namespaces/acme/spaces';
+  const queries = ['q=lab', 'tag=a', 'state=all', 'slug=a', 'createdAfter=2026-01-01T00:00:00Z'];
+
+  const searches = await searchDb.transaction(async () => {
+    const sent = queries.map((query) => alice.get(`${spaces}?${query}`));
+    await reached(service, 1, queries.length - 1);
+    for (const query of ['', '?page=2', '?sort=-name', '?cursor=&sort=slug']) {
+      t.equal((await alice.get(spaces + query)).status, 200, `${query} is answered`);
+    }
+    t.equal((await alice.post(spaces, { name: 'New' })).status, 201);
+    return sent;
+  });
+  const [first, ...others] = await Promise.all(searches);
+  t.equal(first?.status, 200, 'the one at the database is, too, then');
+  // They may have waited for longer than any request does.
+  for (const { status } of others) t.ok([200, 503].includes(status), String(status));
+});
+
 test('beyond the places and the queue a request is refused at once', async (t) => {
   const { service, alice, whileHeldUp } = await startSmall(t, 0);
   const admitted = await whileHeldUp(async () => {

@@ -39,7 +39,7 @@ import {
   SpaceParams,
   SpaceUpdate,
 } from './schema.js';
-import { selectionOf, SpaceListQuery } from './selection.js';
+import { isSearch, selectionOf, SpaceListQuery } from './selection.js';
 
 type ListAnswer = Omit<Static<typeof SpaceList>, 'spaces'> & Pick<SpacePage, 'items'>;
 
@@ -92,7 +92,11 @@ export const spacesPlugin: FastifyPluginCallbackTypebox<{
     app.get(
       collection,
       {
-        config: { scope: 'spaces:read', problems: ['namespace_not_found'] },
+        config: {
+          scope: 'spaces:read',
+          problems: ['namespace_not_found'],
+          isCostly: isSearch,
+        },
         schema: {
           operationId: 'listSpaces',
           summary: 'List all spaces in a namespace with pagination',

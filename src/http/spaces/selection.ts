@@ -1,4 +1,5 @@
 import { type Static, Type } from '@sinclair/typebox';
+import type { FastifyRequest } from 'fastify';
 import type { JsonObject } from '../../db/schema/columns.js';
 import { sortFields, type SpaceSelection, states } from '../../repositories/space-lists.js';
 import { CURSOR_MAX_LENGTH } from '../cursor.js';
@@ -103,6 +104,16 @@ export function selectionOf(asked: Static<typeof SpaceListQuery>): SpaceSelectio
     sort: field,
     descending: sort.startsWith('-'),
   };
+}
+
+/** Parameters of a list that do not make it a search. */
+const PLAIN = new Set(['page', 'pageSize', 'sort', 'cursor']);
+
+/** @returns whether a list is one that has to find and count what fits */
+export function isSearch({ query }: Pick<FastifyRequest, 'query'>): boolean {
+  return Object.entries(query ?? {}).some(([name, value]) =>
+    name === 'state' ? value !== 'active' : !PLAIN.has(name),
+  );
 }
 
 function refused(name: string, code: string, message: string) {
