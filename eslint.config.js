@@ -3,7 +3,7 @@ import { defineConfig, globalIgnores } from 'eslint/config';
 import tseslint from 'typescript-eslint';
 
 export default defineConfig(
-  globalIgnores(['dist/', '.data/', '.tap/', 'coverage/', 'test/clients/adapters/']),
+  globalIgnores(['dist/', '.data/', '.tap/', 'coverage/', 'test/clients/adapters/', 'openapi/sdk/']),
   js.configs.recommended,
   tseslint.configs.strictTypeChecked,
   {

@@ -11,17 +11,21 @@ import { ServiceError } from './errors.js';
 import { admissionPlugin } from './http/admission.js';
 import { authPlugin } from './http/auth.js';
 import { BODY_LIMIT, bodyPlugin } from './http/body.js';
+import { compressionPlugin } from './http/compression.js';
 import {
   type ConnectionLimits,
   connectionLimits,
   connectionOptions,
   connectionsPlugin,
 } from './http/connections.js';
+import { corsPlugin } from './http/cors.js';
 import { drainPlugin } from './http/drain.js';
 import { healthPlugin } from './http/health.js';
 import { metricsPlugin, type MetricsSource, serveMetrics } from './http/metrics.js';
 import { membersPlugin } from './http/members/plugin.js';
+import { methodsPlugin } from './http/methods.js';
 import { namespacesPlugin } from './http/namespaces/plugin.js';
+import { negotiationPlugin } from './http/negotiation.js';
 import { openapiPlugin } from './http/openapi.js';
 import { problemPlugin, sendProblem } from './http/problem.js';
 import { rateLimitPlugin } from './http/rate-limit.js';
@@ -71,6 +75,10 @@ export interface AppOptions {
   queueMax?: number;
   /** requests of one subject are not limited without one */
   rateLimit?: RateLimitConfig | null;
+  /** whether large answers are compressed; off by default */
+  compression?: boolean;
+  /** whose pages may call, as in `CORS_ORIGINS`; nobody's by default */
+  corsOrigins?: readonly string[];
   /** instead of the usual ones */
   connections?: Partial<ConnectionLimits>;
 }
@@ -87,6 +95,8 @@ export async function buildApp({
   tracing,
   queueMax = QUEUE_MAX,
   rateLimit = null,
+  compression = false,
+  corsOrigins = [],
   connections,
 }: AppOptions): Promise<FastifyInstance> {
   const limits = { ...connectionLimits, ...connections };
@@ -108,9 +118,13 @@ export async function buildApp({
       void sendProblem(
         request,
         reply,
-        new ServiceError('malformed_request', 'The path of the URL is not validly encoded.', {
-          cause: error,
-        }),
+        new ServiceError(
+          'malformed_request',
+          'The path of the URL is not validly encoded. Send UTF-8 in percent-encoding.',
+          {
+            cause: error,
+          },
+        ),
       );
     },
   });
@@ -119,12 +133,15 @@ export async function buildApp({
   readQuery(app);
   await app.register(requestIdPlugin);
   await app.register(securityPlugin);
+  if (corsOrigins.length > 0) await app.register(corsPlugin, { origins: corsOrigins });
+  if (compression) await app.register(compressionPlugin);
   await app.register(problemPlugin);
   const admission = { active: 0, waiting: 0, refused: 0 };
   app.decorate('admission', admission);
   if (metrics) await app.register(metricsPlugin, { ...metrics, admission });
   await app.register(connectionsPlugin, limits);
   await app.register(drainPlugin);
+  await app.register(methodsPlugin, { maxParamLength: MAX_PARAM_LENGTH });
   await app.register(bodyPlugin);
   await app.register(openapiPlugin);
   await app.register(healthPlugin, { db });
@@ -140,6 +157,7 @@ export async function buildApp({
     });
     await guarded.register(authPlugin, token);
     if (rateLimit) await guarded.register(rateLimitPlugin, rateLimit);
+    await guarded.register(negotiationPlugin);
     await guarded.register(namespacesPlugin, {
       namespaces: namespacesRepository(db, resolveNamespace),
     });
@@ -163,6 +181,7 @@ export async function buildMetricsApp(
     logController: new RequestLog(),
   });
   await app.register(problemPlugin);
+  await app.register(methodsPlugin, { maxParamLength: MAX_PARAM_LENGTH });
   serveMetrics(app, source);
   return app;
 }

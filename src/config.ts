@@ -129,6 +129,17 @@ export const Environment = Type.Object({
         'Where replicas count together. Unset: each counts on its own. While it cannot be reached nothing is limited.',
     }),
   ),
+  COMPRESSION: Type.Boolean({
+    default: false,
+    description:
+      'Whether answers of 1 KiB and more are compressed (Brotli or gzip) for callers that accept it. Leave it to the proxy where there is one.',
+  }),
+  CORS_ORIGINS: Type.Optional(
+    Type.String({
+      description:
+        'Whose pages may call from a browser: origins such as `https://app.example.com`, separated by commas, or `*`. Unset: none but `/docs`.',
+    }),
+  ),
   LOG_LEVEL: Type.Union(
     LOG_LEVELS.map((level) => Type.Literal(level)),
     { default: 'info', description: 'The least severe log lines to write (pino).' },
@@ -174,6 +185,8 @@ export interface Config {
   readonly shutdownDelayMs: number;
   /** null where nothing is limited */
   readonly rateLimit: RateLimitConfig | null;
+  readonly compression: boolean;
+  readonly corsOrigins: readonly string[];
   readonly logLevel: string;
 }
 
@@ -301,10 +314,29 @@ function inconsistencies(env: NodeJS.ProcessEnv): string[] {
   if (env['RATE_LIMIT_REDIS_URL'] && !env['RATE_LIMIT_MAX']) {
     found.push('RATE_LIMIT_REDIS_URL needs RATE_LIMIT_MAX.');
   }
+  if (!splitOrigins(env['CORS_ORIGINS']).every(isOrigin)) {
+    found.push(
+      'CORS_ORIGINS must be origins such as https://app.example.com, separated by commas, or *.',
+    );
+  }
   if (Number(env['WORKERS'] ?? 1) > 1 && !env['METRICS_PORT']) {
     found.push('WORKERS above 1 needs METRICS_PORT, where all of theirs are added up, or off.');
   }
   return found;
+}
+
+function splitOrigins(list = ''): string[] {
+  return list
+    .split(',')
+    .map((origin) => origin.trim())
+    .filter((origin) => origin !== '');
+}
+
+/** Browsers send it without a path, in lower case and without a default port: others never match. */
+function isOrigin(text: string): boolean {
+  return (
+    text === '*' || (/^https?:/.test(text) && URL.canParse(text) && new URL(text).origin === text)
+  );
 }
 
 function toConfig(env: Static<typeof Environment>): Config {
@@ -335,6 +367,8 @@ function toConfig(env: Static<typeof Environment>): Config {
       env.RATE_LIMIT_MAX === undefined
         ? null
         : { max: env.RATE_LIMIT_MAX, redisUrl: env.RATE_LIMIT_REDIS_URL ?? null },
+    compression: env.COMPRESSION,
+    corsOrigins: splitOrigins(env.CORS_ORIGINS),
     logLevel: env.LOG_LEVEL,
   };
 }

@@ -73,11 +73,13 @@ export async function introduction(origin: string, token: TokenConfig): Promise<
   });
   const json = `-H 'content-type: application/json'`;
   return `${where}
-A token for "${developer.subject}", valid for a day:
+A token for "${developer.subject}", valid for a day. Paste it behind "Authorize" in Swagger UI:
+
+  ${jwt}
+
+In a shell: list, create and update:
 
   export TOKEN=${jwt}
-
-List, create and update:
 
   curl -H "authorization: Bearer $TOKEN" ${origin}/namespaces/${DEMO}/spaces
 

@@ -18,6 +18,8 @@ export const problems = {
   namespace_not_found: { status: 404, title: 'Namespace not found' },
   space_not_found: { status: 404, title: 'Space not found' },
   member_not_found: { status: 404, title: 'Member not found' },
+  method_not_allowed: { status: 405, title: 'The path does not answer this method' },
+  not_acceptable: { status: 406, title: 'No answer that the caller accepts can be made' },
   slug_conflict: { status: 409, title: 'The slug is taken' },
   last_owner: { status: 409, title: 'A namespace keeps at least one owner' },
   request_timeout: { status: 408, title: 'The request did not arrive in time' },

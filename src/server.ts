@@ -119,6 +119,8 @@ async function serve(config: Config, url: string): Promise<AddressInfo> {
     logger,
     queueMax: database.queueMax,
     rateLimit: config.rateLimit,
+    compression: config.compression,
+    corsOrigins: config.corsOrigins,
     ...(registry && { metrics: { registry, served: metricsPort === null } }),
     ...(tracing && { tracing: tracing.plugin }),
   });

@@ -1,4 +1,5 @@
 import { type Test, test } from 'tap';
+import { fillTable } from '../src/commands/tables.js';
 import { isMigrated } from '../src/db/migrate.js';
 import { SECRET, startService } from './helpers/app.js';
 import { createDatabase, openDatabase } from './helpers/database.js';
@@ -49,4 +50,15 @@ test('the migrate command needs a database', async (t) => {
   const { code, output } = await run(t, ['commands/migrate.ts']);
   t.equal(code, 1);
   t.equal(output, 'Set DATABASE_URL to the database to migrate.');
+});
+
+test('a table is written between its marks, and nowhere when they are lost', (t) => {
+  const readme = 'Before\n<!-- codes -->\nold\n<!-- /codes -->\nAfter\n';
+  const filled = 'Before\n<!-- codes -->\none\ntwo\n<!-- /codes -->\nAfter\n';
+  t.equal(fillTable(readme, 'codes', ['one', 'two']), filled);
+  t.throws(
+    () => fillTable(readme, 'others', []),
+    /README\.md lost the marks of the table "others"/,
+  );
+  t.end();
 });

@@ -25,6 +25,8 @@ test('nothing has to be set for development', (t) => {
     traced: false,
     shutdownDelayMs: 0,
     rateLimit: null,
+    compression: false,
+    corsOrigins: [],
     logLevel: 'info',
   });
   t.end();
@@ -51,6 +53,8 @@ test('every variable is read, and an empty one counts as unset', (t) => {
     SHUTDOWN_DELAY_MS: '3000',
     RATE_LIMIT_MAX: '600',
     RATE_LIMIT_REDIS_URL: 'redis://redis:6379',
+    COMPRESSION: 'true',
+    CORS_ORIGINS: 'https://app.example.com, http://localhost:5173,',
     LOG_LEVEL: 'warn',
   });
   t.same(config, {
@@ -76,6 +80,8 @@ test('every variable is read, and an empty one counts as unset', (t) => {
     traced: true,
     shutdownDelayMs: 3000,
     rateLimit: { max: 600, redisUrl: 'redis://redis:6379' },
+    compression: true,
+    corsOrigins: ['https://app.example.com', 'http://localhost:5173'],
     logLevel: 'warn',
   });
   t.end();
@@ -94,6 +100,8 @@ test('one message names everything that is wrong and repeats no value', (t) => {
     SHUTDOWN_DELAY_MS: '1s',
     RATE_LIMIT_MAX: '0',
     RATE_LIMIT_REDIS_URL: 'hidden',
+    COMPRESSION: '1',
+    CORS_ORIGINS: 'https://hidden/',
     MIGRATE_ON_START: '1',
     METRICS_PORT: 'on',
     LOG_LEVEL: 'loud',
@@ -114,6 +122,27 @@ test('a place to count needs something to count', (t) => {
     () => loadConfig({ RATE_LIMIT_REDIS_URL: 'redis://redis' }),
     /RATE_LIMIT_REDIS_URL needs RATE_LIMIT_MAX/,
   );
+  t.end();
+});
+
+test('an origin is what browsers send: no path, no default port, no capitals, no pattern', (t) => {
+  for (const origin of ['*', 'https://a.example', 'http://[::1]:5173', 'http://localhost:5173']) {
+    t.same(loadConfig({ CORS_ORIGINS: origin }).corsOrigins, [origin]);
+  }
+  for (const wrong of [
+    'https://a.example/',
+    'https://a.example:443',
+    'https://A.example',
+    'https://*.example',
+    'a.example',
+    'null',
+    'file:///',
+    'https://:::',
+    'https://a.example https://b.example',
+  ]) {
+    const both = `https://a.example,${wrong}`;
+    t.throws(() => loadConfig({ CORS_ORIGINS: both }), /CORS_ORIGINS must be origins/, wrong);
+  }
   t.end();
 });
 

@@ -37,6 +37,8 @@ test('with nothing but Node it has a database, a demo and a token, and keeps the
   };
 
   const first = await startWithNothing(t, cwd);
+  const lines = first.server.output().split('\n');
+  t.ok(lines.includes(`  ${first.token}`), 'alone on a line, to be pasted into Swagger UI');
   const found: unknown = await (await call(first.origin + list, first.token)).json();
   const id = pickString(found, 'spaces', 0, 'id');
   const page = { page: 1, pageSize: 50, total: 1, totalPages: 1 };

@@ -61,12 +61,16 @@ function runTap(env: Record<string, string>): Promise<number> {
   });
 }
 
-/** @returns how many assertions passed and failed, from the last line of tap's own summary */
+/**
+ * @returns what was not checked, which the reporter keeps to itself; then how many assertions passed
+ *   and failed, from the last line of tap's own summary
+ */
 async function summary(): Promise<string> {
-  const counts =
-    /^# \{([^}]*)\}\s*(# time=.*\s*)?$/m.exec(await readFile(outputFile, 'utf8'))?.[1] ?? '';
+  const output = await readFile(outputFile, 'utf8');
+  const unchecked = Array.from(output.matchAll(/^ *# (NOT CHECKED.*)$/gm), ([, line]) => line);
+  const counts = /^# \{([^}]*)\}\s*(# time=.*\s*)?$/m.exec(output)?.[1] ?? '';
   const count = (name: string) => new RegExp(`${name}: (\\d+)`).exec(counts)?.[1] ?? '0';
-  return `${count('pass')} passed, ${count('fail')} failed`;
+  return [...unchecked, `${count('pass')} passed, ${count('fail')} failed`].join('\n');
 }
 
 const server = await startServer();

@@ -2,6 +2,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { Environment } from '../config.js';
 import { problems } from '../errors.js';
+import { fillTable } from './tables.js';
 
 /** Writes the tables of the README that the code knows better than any hand. */
 const file = fileURLToPath(new URL('../../README.md', import.meta.url));
@@ -25,10 +26,6 @@ const errors = [
 
 let readme = await readFile(file, 'utf8');
 for (const [name, lines] of Object.entries({ configuration, errors })) {
-  const marked = new RegExp(`(<!-- ${name} -->).*?(<!-- /${name} -->)`, 's');
-  if (!marked.test(readme)) throw new Error(`README.md lost the marks of the table "${name}"`);
-  readme = readme.replace(marked, (_all, before: string, after: string) =>
-    [before, ...lines, after].join('\n'),
-  );
+  readme = fillTable(readme, name, lines);
 }
 await writeFile(file, readme);

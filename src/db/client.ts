@@ -29,6 +29,21 @@ const WATCHED_CONNECT_TIMEOUT_SECONDS = 1;
 const RECONNECT_SECONDS = 0.1;
 
 /**
+ * Settings of a session. Every statement is written to need one plan, whatever the size of the
+ * namespace: to plan it anew for each execution, as PostgreSQL else would, costs three times what
+ * running it does. It is also written to go by an index: the planner knows but the average namespace,
+ * and where one is large it would read the whole table, sort it, or start helpers, for each of the others.
+ */
+export const planning = {
+  plan_cache_mode: 'force_generic_plan',
+  enable_seqscan: 'off',
+  enable_sort: 'off',
+  // As a text, because postgres.js leaves out what is 0.
+  max_parallel_workers_per_gather: '0',
+  jit: 'off',
+};
+
+/**
  * Opens a pool; connections are made when they are first needed. Whoever calls this ends it:
  * `db.$client.end()`.
  *
@@ -42,18 +57,6 @@ function openPool(
   { url, urlFile = null, poolMax, statementTimeoutMs, prepare }: DatabaseOptions,
   more: { connect_timeout?: number; socket?: (target: Target) => Promise<Socket> } = {},
 ): postgres.Sql {
-  // A pooler refuses them, as it would not know which of its connections has them.
-  const sessionSettings = {
-    statement_timeout: statementTimeoutMs,
-    // Every statement is written to need one plan, whatever the size of the namespace: to plan it
-    // anew for each execution, as PostgreSQL else would, costs three times what running it does.
-    plan_cache_mode: 'force_generic_plan',
-    // Every statement is also written to go by an index. The planner knows but the average namespace:
-    // where one is large it would read the whole table, or start helpers, for each of the small ones.
-    enable_seqscan: 'off',
-    max_parallel_workers_per_gather: '0', // a number that is 0 would not be sent
-    jit: 'off',
-  };
   return postgres(url, {
     ...(urlFile !== null && { password: passwordIn(urlFile, url) }),
     max: poolMax,
@@ -62,7 +65,11 @@ function openPool(
     backoff: () => RECONNECT_SECONDS,
     // Only needed for arrays; saves a query on every new connection.
     fetch_types: false,
-    connection: { application_name: 'spaces', ...(prepare && sessionSettings) },
+    connection: {
+      application_name: 'spaces',
+      // A pooler refuses settings, as it would not know which of its connections has them.
+      ...(prepare && { statement_timeout: statementTimeoutMs, ...planning }),
+    },
     onnotice: () => undefined,
     ...more,
   });

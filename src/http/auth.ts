@@ -107,6 +107,7 @@ export const authPlugin = fp<TokenConfig>(
             'token_invalid',
             'token_expired',
             'insufficient_scope',
+            'not_acceptable',
             'malformed_request',
             'request_timeout',
             'rate_limited',
@@ -177,7 +178,7 @@ async function verify(request: FastifyRequest): Promise<{ caller: Caller; expire
   if (typeof sub !== 'string' || !isSubject(sub) || typeof exp !== 'number') {
     throw new ServiceError(
       'token_invalid',
-      `The token's "sub" must be a text of 1 to ${SUBJECT_MAX_LENGTH} characters, its "exp" a number.`,
+      `The token's "sub" must be a text of 1 to ${SUBJECT_MAX_LENGTH} characters, its "exp" a number. Get another one.`,
     );
   }
   const scopes = new Set<string>(scope === undefined ? grantedByDefault : scopesOf(scope));
@@ -202,9 +203,15 @@ function tokenError(error: unknown): ServiceError {
   const code = error instanceof Error && 'code' in error ? error.code : undefined;
   switch (code) {
     case 'FST_JWT_NO_AUTHORIZATION_IN_HEADER':
-      return new ServiceError('token_missing', 'Send "Authorization: Bearer" and a token.');
+      return new ServiceError(
+        'token_missing',
+        'Send a token in the header Authorization: Bearer <token>.',
+      );
     case 'FST_JWT_AUTHORIZATION_TOKEN_EXPIRED':
-      return new ServiceError('token_expired', 'The token has expired. Get a new one.');
+      return new ServiceError(
+        'token_expired',
+        'The token has expired. Get a new one from its issuer.',
+      );
     default:
       return new ServiceError(
         'token_invalid',
@@ -224,7 +231,7 @@ export function permitted<Value>(outcome: Outcome<Value>, needed: Role): Value |
   if (!outcome) {
     throw new ServiceError(
       'namespace_not_found',
-      'There is no namespace with this slug that the token has access to.',
+      'There is no namespace with this slug that the token has access to. GET /namespaces lists those it has.',
     );
   }
   if (!includesRole(outcome.role, needed)) {

@@ -20,10 +20,10 @@ export const bodyPlugin = fp(
       if (body.length === 0) {
         parsed(null, undefined);
       } else if (!isUtf8(body)) {
-        parsed(malformed('It is not UTF-8.'));
+        parsed(malformed('The body is not UTF-8. Send JSON in UTF-8.'));
       } else {
         void parseText(request, body.toString(), (error, value) => {
-          if (error) parsed(malformed(error.message));
+          if (error) parsed(malformed(NOT_JSON));
           else parsed(null, value);
         });
       }
@@ -38,7 +38,8 @@ export const bodyPlugin = fp(
         if (request.method === 'PATCH') {
           parseJson(request, body, parsed);
         } else {
-          parsed(new ServiceError('unsupported_media_type', `${MERGE_PATCH} is for PATCH only.`));
+          const detail = `${MERGE_PATCH} is for PATCH only. Send application/json.`;
+          parsed(new ServiceError('unsupported_media_type', detail));
         }
       },
     );
@@ -47,8 +48,11 @@ export const bodyPlugin = fp(
   { name: 'body', dependencies: ['problem'] },
 );
 
-function malformed(reason: string): ServiceError {
-  return new ServiceError('malformed_body', `The body cannot be read as JSON. ${reason}`);
+const NOT_JSON =
+  'The body cannot be read as JSON. Check its quotes, commas and braces; keys like __proto__ are not taken.';
+
+function malformed(detail: string): ServiceError {
+  return new ServiceError('malformed_body', detail);
 }
 
 /** What a PATCH of a resource with metadata takes. */

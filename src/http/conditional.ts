@@ -2,10 +2,11 @@ import { type TSchema, Type } from '@sinclair/typebox';
 import { ServiceError } from '../errors.js';
 import { type Expected, versionTag } from '../repositories/version.js';
 
-const TAG = '(?:W/)?"[\\x21\\x23-\\x7e\\x80-\\xff]*"';
+// No quotation mark as such: generators write a pattern into a string as it is.
+const TAG = '(?:W/)?\\x22[\\x21\\x23-\\x7e\\x80-\\xff]*\\x22';
 
 /** `*`, or entity tags separated by commas; more commas than needed are allowed (RFC 9110 §5.6.1). */
-const TAGS_PATTERN = `^(?:\\*|[ \\t,]*${TAG}(?:[ \\t]*,[ \\t,]*${TAG})*[ \\t,]*)$`;
+export const TAGS_PATTERN = `^(?:\\*|[ \\t,]*${TAG}(?:[ \\t]*,[ \\t,]*${TAG})*[ \\t,]*)$`;
 
 /** Of operations that write a resource (RFC 9110 §13.1.1). */
 export const IfMatch = Type.Object({

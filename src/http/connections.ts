@@ -53,7 +53,7 @@ export const connectionsPlugin = fp<ConnectionLimits>(
     app.addHook('onRequest', (request, _reply, next) => {
       const { host } = request.headers;
       if (host === undefined ? request.raw.httpVersion !== '1.0' : host.includes(',')) {
-        next(new ServiceError('malformed_request', 'A request needs one header "Host".'));
+        next(new ServiceError('malformed_request', 'Send the header Host, and send it once.'));
       } else {
         next();
       }
@@ -87,12 +87,21 @@ function refuse(error: Error & { code?: string }, socket: Socket): void {
 function unreadable(code: string | undefined): ServiceError {
   switch (code) {
     case 'ERR_HTTP_REQUEST_TIMEOUT':
-      return new ServiceError('request_timeout', 'Send the whole request at once.');
+      return new ServiceError(
+        'request_timeout',
+        'The request did not arrive in time. Send the whole of it at once.',
+      );
     case 'HPE_HEADER_OVERFLOW':
-      return new ServiceError('headers_too_large', 'Send at most 16 KiB of headers.');
+      return new ServiceError(
+        'headers_too_large',
+        'Send at most 16 KiB of headers, the URL included.',
+      );
     case 'HPE_CHUNK_EXTENSIONS_OVERFLOW':
       return new ServiceError('body_too_large', 'Send no extensions of chunks.');
     default:
-      return new ServiceError('malformed_request', 'This is not HTTP/1.1 as RFC 9112 has it.');
+      return new ServiceError(
+        'malformed_request',
+        'This is not HTTP/1.1 as RFC 9112 has it. Look at what sent it, or passed it on.',
+      );
   }
 }

@@ -51,12 +51,23 @@ const plugin: FastifyPluginCallbackTypebox<{ db: Database }> = (app, { db }, don
       },
     },
     async () => {
-      if (app.draining) throw new ServiceError('unavailable', 'The process is about to stop.');
+      if (app.draining)
+        throw new ServiceError(
+          'unavailable',
+          'The process is about to stop. Send requests to another one.',
+        );
       const migrated = await isMigrated(db).catch((cause: unknown) => {
-        throw new ServiceError('unavailable', 'The database cannot be reached.', { cause });
+        throw new ServiceError(
+          'unavailable',
+          'The database cannot be reached. See the log for the reason.',
+          { cause },
+        );
       });
       if (!migrated) {
-        throw new ServiceError('unavailable', 'The database lacks the newest migrations.');
+        throw new ServiceError(
+          'unavailable',
+          'The database lacks the newest migrations. Run them: npm run db:migrate.',
+        );
       }
       return { status: 'ok' as const };
     },

@@ -6,6 +6,7 @@ import type { IdempotencyKey } from '../repositories/idempotency.js';
 import { IfMatch, tagged } from './conditional.js';
 
 const KEY_MAX_LENGTH = 255;
+export const KEY_PATTERN = '^[!-~]*$';
 
 /** Of every POST: https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/ */
 export const IdempotencyHeader = Type.Object({
@@ -13,7 +14,7 @@ export const IdempotencyHeader = Type.Object({
     Type.String({
       minLength: 1,
       maxLength: KEY_MAX_LENGTH,
-      pattern: '^[!-~]*$',
+      pattern: KEY_PATTERN,
       description:
         'Makes the request safe to repeat: for 24 hours one with the same key and body is answered the same, without being carried out again. A UUID, for example.',
     }),

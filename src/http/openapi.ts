@@ -1,22 +1,16 @@
+import { createHash } from 'node:crypto';
 import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
+import type { FastifyPluginAsync } from 'fastify';
 import fp from 'fastify-plugin';
-import { problems } from '../errors.js';
+import { isNotModified } from './conditional.js';
 import { toOpenApi30 } from './openapi-3.0.js';
-
-const problemTable = Object.entries(problems)
-  .map(([code, { status, title }]) => `| \`${code}\` | ${status} | ${title} |`)
-  .join('\n');
 
 const description = `A namespace (a user or a team) holds spaces, also called projects.
 
 Every operation needs a bearer token (JWT). What it may do depends on the token's \`scope\` claim and on the caller's role in the namespace: viewers read, editors also write spaces, owners also change the namespace and its members. To a stranger a namespace does not exist.
 
-Errors are problem details (RFC 9457) with a stable \`code\`:
-
-| code | status | meaning |
-|---|---|---|
-${problemTable}`;
+Every GET answers HEAD, and every path OPTIONS, too. Errors are problem details (RFC 9457) with a stable \`code\`; the schema \`Problem\` lists them.`;
 
 /**
  * Makes the OpenAPI document from the schemas of the routes, serves it as `/openapi.json` and
@@ -47,7 +41,8 @@ export const openapiPlugin = fp(
               type: 'http',
               scheme: 'bearer',
               bearerFormat: 'JWT',
-              description: 'A JWT with `sub` and `exp`; HS256, or RS256, ES256 or EdDSA.',
+              description:
+                'A JWT with `sub` and `exp`; HS256, or RS256, ES256 or EdDSA. In development the start prints one to paste.',
             },
           },
         },
@@ -59,42 +54,106 @@ export const openapiPlugin = fp(
       },
     });
 
-    await app.register(swaggerUi, {
-      routePrefix: '/docs',
-      uiConfig: {
-        persistAuthorization: true,
-        displayRequestDuration: true,
-        filter: true,
-        tryItOutEnabled: true,
-      },
-      // Not `upgrade-insecure-requests`: plain http has to work too.
-      staticCSP: {
-        'default-src': "'self'",
-        'base-uri': "'self'",
-        'frame-ancestors': "'none'",
-        'img-src': ["'self'", 'data:'],
-        'object-src': "'none'",
-        // Swagger UI adds a style element of its own (swagger-ui #10655).
-        'style-src': ["'self'", "'unsafe-inline'"],
-      },
-    });
-
-    // Made when first asked for; few processes ever are.
-    let json: string | undefined;
-    let json30: string | undefined;
-    let yaml: string | undefined;
-    app.get('/openapi.json', { schema: { hide: true } }, (_request, reply) => {
-      json ??= JSON.stringify(app.swagger(), null, 2);
-      return reply.type('application/json').send(json);
-    });
-    app.get('/openapi-3.0.json', { schema: { hide: true } }, (_request, reply) => {
-      json30 ??= JSON.stringify(toOpenApi30(app.swagger()), null, 2);
-      return reply.type('application/json').send(json30);
-    });
-    app.get('/openapi.yaml', { schema: { hide: true } }, (_request, reply) => {
-      yaml ??= app.swagger({ yaml: true });
-      return reply.type('application/yaml').send(yaml);
-    });
+    await app.register(documentation);
   },
   { name: 'openapi', dependencies: ['problem'] },
 );
+
+/** What Swagger UI has of operations, in collections of Immutable. */
+interface Group {
+  get(key: 'operations'): Operations;
+  update(key: 'operations', change: (operations: Operations) => Operations): Group;
+}
+interface Operations {
+  readonly size: number;
+  filter(
+    keeps: (operation: { get(key: string): unknown; getIn(keys: string[]): unknown }) => boolean,
+  ): Operations;
+}
+interface Groups {
+  map(change: (group: Group, tag: string) => Group): Groups;
+  filter(keeps: (group: Group) => boolean): Groups;
+}
+
+/**
+ * Lets the filter of Swagger UI find an operation by its tag, method, path, operationId or summary, in
+ * letters of either case; its own knows tags alone. The text of the function is what the browser runs,
+ * so it may refer to nothing outside and name no function in it.
+ */
+const opsFilter = (groups: Groups, phrase: string) =>
+  groups
+    .map((group, tag) =>
+      group.update('operations', (operations) =>
+        operations.filter((each) =>
+          [
+            tag,
+            each.get('method'),
+            each.get('path'),
+            each.getIn(['operation', 'operationId']),
+            each.getIn(['operation', 'summary']),
+          ]
+            .join(' ')
+            .toLowerCase()
+            .includes(phrase.toLowerCase()),
+        ),
+      ),
+    )
+    .filter((group) => group.get('operations').size > 0);
+
+const uiConfig = {
+  // Without the bar on top, which offers to look at other documents.
+  layout: 'BaseLayout',
+  persistAuthorization: true,
+  displayRequestDuration: true,
+  displayOperationId: true,
+  defaultModelsExpandDepth: 0,
+  filter: true,
+  fn: { opsFilter },
+  tryItOutEnabled: true,
+};
+
+/** What is the same for everybody, and asks for no token. */
+const documentation: FastifyPluginAsync = async (app) => {
+  // Anybody may keep it, and asks each time by its ETag whether it has changed.
+  app.addHook('onSend', (_request, reply, payload, next) => {
+    void reply.header('cache-control', 'public, no-cache');
+    next(null, payload);
+  });
+
+  await app.register(swaggerUi, {
+    routePrefix: '/docs',
+    theme: { title: 'Spaces' },
+    uiConfig,
+    // Not `upgrade-insecure-requests`: plain http has to work too.
+    staticCSP: {
+      'default-src': "'self'",
+      'base-uri': "'self'",
+      'frame-ancestors': "'none'",
+      'img-src': ["'self'", 'data:'],
+      'object-src': "'none'",
+      // Swagger UI adds a style element of its own (swagger-ui #10655).
+      'style-src': ["'self'", "'unsafe-inline'"],
+    },
+  });
+
+  const serve = (path: string, type: string, write: () => string) => {
+    // Made when first asked for; few processes ever are.
+    let text: string | undefined;
+    let etag = '';
+    app.get(path, { schema: { hide: true } }, (request, reply) => {
+      if (text === undefined) {
+        text = write();
+        etag = `"${createHash('sha256').update(text).digest('base64url')}"`;
+      }
+      // A weak one, because the bytes that are sent may be compressed.
+      void reply.header('etag', `W/${etag}`);
+      if (isNotModified(request.headers['if-none-match'], etag)) return reply.code(304).send();
+      return reply.type(type).send(text);
+    });
+  };
+  serve('/openapi.json', 'application/json', () => JSON.stringify(app.swagger(), null, 2));
+  serve('/openapi-3.0.json', 'application/json', () =>
+    JSON.stringify(toOpenApi30(app.swagger()), null, 2),
+  );
+  serve('/openapi.yaml', 'application/yaml', () => app.swagger({ yaml: true }));
+};

@@ -1,4 +1,3 @@
-import { STATUS_CODES } from 'node:http';
 import { type Static, Type } from '@sinclair/typebox';
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
@@ -10,6 +9,31 @@ import { toViolation } from './validation.js';
 /** As many as a batch has slugs that can be taken. */
 const MAX_VIOLATIONS = BATCH_MAX;
 
+const problemTable = Object.entries(problems)
+  .map(([code, { status, title }]) => `| \`${code}\` | ${status} | ${title} |`)
+  .join('\n');
+
+// Schemas of their own, so that generated clients have a name for each.
+const Code = Type.String({
+  $id: 'ProblemCode',
+  enum: Object.keys(problems),
+  description: `Stable and machine-readable:\n\n| code | status | meaning |\n|---|---|---|\n${problemTable}`,
+  examples: ['slug_conflict'],
+});
+
+const BrokenRule = Type.Object(
+  {
+    path: Type.String({ description: 'JSON Pointer to the field or query parameter' }),
+    code: Type.String({ description: 'The rule that was violated' }),
+    message: Type.String({ description: 'The rule in words' }),
+  },
+  {
+    $id: 'Violation',
+    description: 'A violated rule',
+    examples: [{ path: '/name', code: 'required', message: 'is required' }],
+  },
+);
+
 export const Problem = Type.Object(
   {
     type: Type.String({
@@ -19,23 +43,13 @@ export const Problem = Type.Object(
     status: Type.Integer({ minimum: 400, maximum: 599, description: 'The HTTP status' }),
     detail: Type.String({ description: 'What was wrong with this request and what to do next' }),
     instance: Type.String({ description: 'The path of the request' }),
-    code: Type.String({
-      enum: Object.keys(problems),
-      description: 'Stable and machine-readable',
-    }),
+    code: ref(Code),
     errors: Type.Optional(
-      Type.Array(
-        Type.Object({
-          path: Type.String({ description: 'JSON Pointer to the field or query parameter' }),
-          code: Type.String({ description: 'The rule that was violated' }),
-          message: Type.String({ description: 'The rule in words' }),
-        }),
-        {
-          maxItems: MAX_VIOLATIONS,
-          description:
-            'With `validation_failed` each violated rule, with `slug_conflict` of a batch each slug to change',
-        },
-      ),
+      Type.Array(ref(BrokenRule), {
+        maxItems: MAX_VIOLATIONS,
+        description:
+          'With `validation_failed` each violated rule, with `slug_conflict` of a batch each slug to change',
+      }),
     ),
   },
   { $id: 'Problem', description: 'A problem (RFC 9457)' },
@@ -95,7 +109,7 @@ function problemHeaders(status: number): object {
 /** Answers every failure, expected or not, as a problem body; nothing internal is sent. */
 export const problemPlugin = fp(
   (app, _options, done) => {
-    app.addSchema(Problem);
+    for (const schema of [Code, BrokenRule, Problem]) app.addSchema(schema);
     app.decorateReply('problem', null);
     app.setErrorHandler<FastifyError>((error, request, reply) => {
       const failure = toServiceError(error);
@@ -107,16 +121,6 @@ export const problemPlugin = fp(
       }
       return sendProblem(request, reply, failure);
     });
-    app.setNotFoundHandler((request, reply) =>
-      sendProblem(
-        request,
-        reply,
-        new ServiceError(
-          'route_not_found',
-          `${request.method} is not answered at this path. See /docs for the operations.`,
-        ),
-      ),
-    );
     done();
   },
   { name: 'problem' },
@@ -143,7 +147,7 @@ export function sendProblem(
 
 /**
  * @param instance the path of the request, empty where none could be read
- * @returns the body as JSON
+ * @returns the body as JSON that reads well in a terminal
  */
 export function problemBody({ code, message, options }: ServiceError, instance: string): string {
   const { status, title } = problems[code];
@@ -156,7 +160,7 @@ export function problemBody({ code, message, options }: ServiceError, instance: 
     code,
     ...(options.violations && { errors: options.violations }),
   };
-  return JSON.stringify(body);
+  return `${JSON.stringify(body, null, 2)}\n`;
 }
 
 /** RFC 6750 §3: no error code where no token was sent. */
@@ -169,14 +173,17 @@ function challenge(code: ProblemCode, detail: string): string {
 
 /** Fastify's own errors, by their code; the rest of its client errors is `malformed_request`. */
 const fastifyErrors: Record<string, [ProblemCode, string]> = {
-  FST_ERR_CTP_BODY_TOO_LARGE: ['body_too_large', 'Send at most 64 KiB.'],
+  FST_ERR_CTP_BODY_TOO_LARGE: [
+    'body_too_large',
+    'The body is larger than 64 KiB. Send a smaller one.',
+  ],
   FST_ERR_CTP_INVALID_MEDIA_TYPE: [
     'unsupported_media_type',
     'Send the body as application/json; PATCH takes application/merge-patch+json too.',
   ],
   FST_ERR_CTP_INVALID_CONTENT_LENGTH: [
     'malformed_body',
-    'The length of the body is not what Content-Length says.',
+    'The body is not as long as Content-Length says. Send its length in bytes.',
   ],
 };
 
@@ -197,11 +204,14 @@ function toServiceError(error: FastifyError): ServiceError {
   if (known) return new ServiceError(...known);
   const { statusCode = 500 } = error;
   if (statusCode >= 400 && statusCode < 500) {
-    return new ServiceError('malformed_request', STATUS_CODES[statusCode] ?? 'Bad Request');
+    return new ServiceError(
+      'malformed_request',
+      'The request cannot be read. Look at what sent it, or passed it on.',
+    );
   }
   return new ServiceError(
     'internal_error',
-    'The request was not carried out. The log has more, under the x-request-id of this answer.',
+    'This is our fault. Try again; should it last, report the x-request-id of this answer, which the log has too.',
   );
 }
 

@@ -1,6 +1,9 @@
 import AjvCompiler from '@fastify/ajv-compiler';
 import type { FastifyInstance, FastifyServerOptions, preValidationHookHandler } from 'fastify';
 import type { Violation } from '../errors.js';
+import { SLUG_PATTERN } from '../slug.js';
+import { TAGS_PATTERN } from './conditional.js';
+import { KEY_PATTERN } from './idempotency.js';
 
 type AjvOptions = NonNullable<NonNullable<FastifyServerOptions['ajv']>['customOptions']>;
 type Keyword = Exclude<NonNullable<AjvOptions['keywords']>, string[]>[number];
@@ -161,6 +164,14 @@ export interface Finding {
 
 const MAX_KEY_LENGTH = 100;
 
+/** What the patterns of schemas ask for. */
+const patternWords: Record<string, string> = {
+  [SLUG_PATTERN]:
+    'must be of a-z, 0-9, dots, underscores and hyphens, and begin with a letter or a digit',
+  [TAGS_PATTERN]: 'must be *, or an ETag as it was answered, with its quotes',
+  [KEY_PATTERN]: 'must be of visible ASCII characters, a UUID for example',
+};
+
 /** @returns what a client can act on: a JSON Pointer to the field, a code, and words */
 export function toViolation({ keyword, instancePath, params, message }: Finding): Violation {
   switch (keyword) {
@@ -174,7 +185,7 @@ export function toViolation({ keyword, instancePath, params, message }: Finding)
       return {
         path: `${instancePath}/${pointerToken(params['additionalProperty'])}`,
         code: 'unknown_field',
-        message: 'is not a known field',
+        message: 'is not a known field: leave it out',
       };
     case 'format':
       return {
@@ -182,11 +193,17 @@ export function toViolation({ keyword, instancePath, params, message }: Finding)
         code: 'format',
         message: params['format'] === 'text' ? UNSTORABLE : `must be a ${String(params['format'])}`,
       };
+    case 'enum':
+      return {
+        path: instancePath,
+        code: 'enum',
+        message: `must be one of: ${[params['allowedValues']].flat().join(', ')}`,
+      };
     default:
       return {
         path: instancePath,
         code: keyword.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`),
-        message: message ?? 'is not valid',
+        message: patternWords[String(params['pattern'])] ?? message ?? 'is not valid',
       };
   }
 }

@@ -128,10 +128,15 @@ function datedItem(): SQL {
     || coalesce(to_json(${timeText(sql`deleted_at`)})::text, 'null') || '}'`;
 }
 
-/** A condition of a list, and the order whose index it narrows as it stands. */
+/** By what the spaces of a filter can be found, from that which leads to the fewest on. */
+const means = ['slug', 'search', 'createdAt', 'updatedAt'] as const;
+
+type Means = (typeof means)[number];
+
 interface Condition {
   sql: SQL;
-  narrows: SpaceSelection['sort'] | null;
+  /** null where no index knows it */
+  by: Means | null;
 }
 
 /** The conditions of a selection, and the values of their parameters. */
@@ -142,58 +147,54 @@ function conditionsOf(filters: SpaceFilters): {
   const { text, tags, slugs, metadata, createdAfter, createdBefore, updatedAfter } = filters;
   const conditions: Condition[] = [];
   const values: Record<string, unknown> = {};
-  const add = (
-    name: string,
-    value: unknown,
-    condition: SQL,
-    narrows: Condition['narrows'] = null,
-  ) => {
+  const add = (name: string, value: unknown, by: Condition['by'], condition: SQL) => {
     values[name] = value;
-    conditions.push({ sql: condition, narrows });
+    conditions.push({ sql: condition, by });
   };
   if (text !== null) {
-    const found = sql`${searchedText} ilike ${param('text')}`;
-    add(
-      'text',
-      `%${text.replace(/[\\%_]/g, '\\$&')}%`,
-      SEARCHABLE.test(text) ? indexed(found) : notIndexed(found),
-    );
+    const pattern = `%${text.replace(/[\\%_]/g, '\\$&')}%`;
+    const by = SEARCHABLE.test(text) ? 'search' : null;
+    add('text', pattern, by, sql`${searchedText} ilike ${param('text')}`);
   }
   if (tags.length > 0) {
-    add('tags', JSON.stringify(tags), indexed(sql`tags @> ${param('tags')}::jsonb`));
+    add('tags', JSON.stringify(tags), 'search', sql`tags @> ${param('tags')}::jsonb`);
   }
   if (metadata !== null) {
-    const found = sql`metadata @> ${param('metadata')}::jsonb`;
-    add('metadata', JSON.stringify(metadata), indexed(found));
+    const value = JSON.stringify(metadata);
+    add('metadata', value, 'search', sql`metadata @> ${param('metadata')}::jsonb`);
   }
-  // No slug holds a space.
   if (slugs.length > 0) {
-    const found = sql`${slugOrder} = any(string_to_array(${param('slugs')}, ' '))`;
-    add('slugs', slugs.join(' '), found);
+    // No slug holds a space.
+    const any = sql`any(string_to_array(${param('slugs')}, ' '))`;
+    add('slugs', slugs.join(' '), 'slug', sql`${slugOrder} = ${any}`);
   }
   if (createdAfter !== null) {
-    const found = gte(spaces.id, param('createdAfter'));
-    add('createdAfter', firstIdOf(createdAfter), found, 'createdAt');
+    const first = firstIdOf(createdAfter);
+    add('createdAfter', first, 'createdAt', gte(spaces.id, param('createdAfter')));
   }
   if (createdBefore !== null) {
-    const found = lt(spaces.id, param('createdBefore'));
-    add('createdBefore', firstIdOf(createdBefore), found, 'createdAt');
+    const first = firstIdOf(createdBefore);
+    add('createdBefore', first, 'createdAt', lt(spaces.id, param('createdBefore')));
   }
   if (updatedAfter !== null) {
-    const found = gte(spaces.updatedAt, param('updatedAfter'));
-    add('updatedAfter', updatedAfter.toISOString(), found, 'updatedAt');
+    const first = updatedAfter.toISOString();
+    add('updatedAfter', first, 'updatedAt', gte(spaces.updatedAt, param('updatedAfter')));
   }
   return { conditions, values };
 }
 
-/** A condition that goes by the inverted index. */
-function indexed(condition: SQL): SQL {
-  return sql`(${searchedNamespace} = ${param('namespaceId')}::text and ${condition})`;
-}
-
-/** The same condition, in a form that no index knows. */
-function notIndexed(condition: SQL): SQL {
-  return sql`(${condition}) is true`;
+/**
+ * The conditions, of which no other index may be taken than the one that is meant.
+ *
+ * @param by what the spaces are found by
+ */
+function foundBy(by: Means | SpaceSelection['sort'] | undefined, conditions: Condition[]): SQL[] {
+  return [
+    ...(by === 'search' ? [sql`${searchedNamespace} = ${param('namespaceId')}::text`] : []),
+    ...conditions.map((condition) =>
+      condition.by === by ? condition.sql : sql`(${condition.sql}) is true`,
+    ),
+  ];
 }
 
 /** @returns the least UUIDv7 of a millisecond (RFC 9562 §5.7) */
@@ -273,15 +274,14 @@ export function spaceLists(db: Database, resolveNamespace: ResolveNamespace) {
 
     const gathers =
       (conditions.length > 0 || state === 'deleted') && (after === null || after.total < MANY);
+    const best = means.find((one) => conditions.some(({ by }) => by === one));
     const found = sql`
       select id, ${key} as key from ${spaces}
       where ${and(
         ofNamespace,
         mayRead,
         ofState[state],
-        ...conditions.map((condition) =>
-          gathers || condition.narrows === sort ? condition.sql : notIndexed(condition.sql),
-        ),
+        ...foundBy(gathers ? best : sort, conditions),
       )}`;
     // Whoever reads it may not look into it for an order of its own.
     const matched = db.$with('matched', {}).as(sql`${found} offset 0`);

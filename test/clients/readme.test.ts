@@ -1,34 +1,70 @@
-import { execFileSync, execFile } from 'node:child_process';
-import { mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { execFile } from 'node:child_process';
+import { copyFile, cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
-import { test } from 'tap';
+import { t, type Test, test } from 'tap';
 import { signToken } from '../../src/token.js';
 import { SECRET, startService } from '../helpers/app.js';
 
-test('the client in the README does what it says', async (t) => {
-  const [, source] = /```ts\n(.*?)```/s.exec(await readFile('README.md', 'utf8')) ?? [];
-  if (source === undefined) throw new Error('README.md has no client');
-  const folder = await mkdtemp(join(tmpdir(), 'spaces-readme-'));
+const execute = promisify(execFile);
+const bin = (name: string) => resolve('node_modules/.bin', name);
+
+/** A project outside this one, with the SDK installed as npm would. */
+async function makeProject(t: Test): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'spaces-sdk-'));
   t.teardown(() => rm(folder, { recursive: true }));
-  await symlink(resolve('node_modules'), join(folder, 'node_modules'));
+  const modules = join(folder, 'node_modules');
+  await mkdir(join(modules, '@types'), { recursive: true });
+  await cp('dist/sdk', join(modules, 'spaces-sdk'), { recursive: true });
+  for (const name of ['openapi-fetch', '@types/node']) {
+    await symlink(resolve('node_modules', name), join(modules, name));
+  }
   await writeFile(join(folder, 'package.json'), '{ "type": "module" }');
-  await writeFile(join(folder, 'client.ts'), source);
-  const bin = (name: string) => resolve('node_modules/.bin', name);
-  execFileSync(bin('openapi-typescript'), ['openapi/openapi.json', '-o', `${folder}/schema.d.ts`]);
-  const strict = ['--strict', '--noEmit', '--skipLibCheck', '--target', 'ES2023'];
-  const modules = ['--module', 'ESNext', '--moduleResolution', 'Bundler', '--types', 'node'];
-  execFileSync(bin('tsc'), [...strict, ...modules, join(folder, 'client.ts')]);
+  return folder;
+}
+
+/** Compiles a program strictly, and runs it against the service. */
+async function use(t: Test, file: string): Promise<string> {
+  const strict = ['--strict', '--noEmit', '--skipLibCheck', '--types', 'node'];
+  const target = ['--target', 'ES2023', '--lib', 'ESNext,DOM', '--module', 'NodeNext'];
+  await execute(bin('tsc'), [...strict, ...target, file]);
 
   const service = await startService(t);
   const owner = await service.as('owner');
   await owner.post('/namespaces', { slug: 'demo' });
   await owner.post('/namespaces/demo/spaces', { name: 'First' });
+  await owner.post('/namespaces/demo/spaces', { name: 'Second', tags: ['late'] });
   const ORIGIN = await service.app.listen({ host: '127.0.0.1', port: 0 });
   const TOKEN = await signToken(SECRET, { subject: 'owner', expiresIn: '1 hour' });
-  const { stdout } = await promisify(execFile)(bin('tsx'), [join(folder, 'client.ts')], {
-    env: { ...process.env, ORIGIN, TOKEN },
-  });
-  t.equal(stdout, 'first\nnight-flights\n');
+  const env = { ...process.env, ORIGIN, TOKEN };
+  const { stdout } = await execute(bin('tsx'), [file], { env });
+  return stdout;
+}
+
+t.setTimeout(300_000);
+
+test('`npm run sdk` makes a package of the version of the API', async (t) => {
+  await execute('npm', ['run', 'sdk']);
+  const version = async (file: string) =>
+    /"version": "(.*)"/.exec(await readFile(file, 'utf8'))?.[1];
+  t.equal(await version('dist/sdk/package.json'), await version('openapi/openapi.json'));
+  t.match(await version('openapi/openapi.json'), /^\d/);
+});
+
+test('the client in the README does what it says', async (t) => {
+  const [, source] = /```ts\n(.*?)```/s.exec(await readFile('README.md', 'utf8')) ?? [];
+  if (source === undefined) throw new Error('README.md has no client');
+  const file = join(await makeProject(t), 'client.ts');
+  await writeFile(file, source);
+  t.match(
+    await use(t, file),
+    /^made [0-9a-f-]{36}\nfirst \[\]\nsecond \[ 'late' \]\nnight-flights \[ 'night' \]\n$/,
+  );
+});
+
+test('the SDK sends again what is safe to repeat, and nothing else', async (t) => {
+  const file = join(await makeProject(t), 'sdk.ts');
+  await copyFile('test/clients/adapters/sdk.ts', file);
+  t.equal(await use(t, file), '');
 });

@@ -32,6 +32,7 @@ export interface Operation {
     in: string;
     description?: string;
     required?: boolean;
+    example?: unknown;
     schema?: Schema;
   }[];
   requestBody?: { content: Record<string, Media> };

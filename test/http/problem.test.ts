@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm';
 import { test } from 'tap';
 import { problems } from '../../src/errors.js';
-import { startService } from '../helpers/app.js';
+import { type Answer, startService } from '../helpers/app.js';
 import { openDatabase } from '../helpers/database.js';
 import { pick } from '../helpers/json.js';
 import { memoryLogger } from '../helpers/logger.js';
@@ -12,10 +12,7 @@ test('every code is listed in the OpenAPI document', async (t) => {
   const { send } = await startService(t);
   const { text, json } = await send({ method: 'GET', path: '/openapi.json' });
   for (const code of Object.keys(problems)) t.ok(text.includes(`\`${code}\``), code);
-  t.same(
-    pick(json, 'components', 'schemas', 'Problem', 'properties', 'code', 'enum'),
-    Object.keys(problems),
-  );
+  t.same(pick(json, 'components', 'schemas', 'ProblemCode', 'enum'), Object.keys(problems));
 });
 
 test('a request that no route answers is a problem, too', async (t) => {
@@ -23,10 +20,8 @@ test('a request that no route answers is a problem, too', async (t) => {
   for (const [method, path] of [
     ['GET', '/nowhere?q=1'],
     ['GET', '/'],
-    ['PUT', '/namespaces'],
-    ['DELETE', '/namespaces/acme/spaces'],
-    ['GET', '/namespaces/acme/spaces/lab/restore'],
-    ['OPTIONS', '/namespaces'],
+    ['PUT', '/namespace'],
+    ['DELETE', '/namespaces/acme/rooms'],
   ] as const) {
     const answer = await send({ method, path });
     isProblem(t, answer, 'route_not_found', `${method} ${path}`);
@@ -153,4 +148,99 @@ test('the id of a request is echoed when it is plain, and made otherwise', async
   for (const id of [undefined, ...hostile])
     t.match(await idFor(id), /^[0-9a-f-]{36}$/, id ?? 'none');
   t.not(await idFor(), await idFor(), 'each request has its own');
+});
+
+test('a problem reads well in a terminal and says what to do next', async (t) => {
+  const service = await startService(t);
+  await furnish(service, 'acme');
+  const { send } = service;
+  const owner = await service.as(people.owner);
+  const viewer = await service.as(people.viewer);
+  const space = '/namespaces/acme/projects/lab';
+  const key = { 'idempotency-key': 'twice' };
+  await owner.send({ method: 'POST', path: '/namespaces', body: { slug: 'a' }, headers: key });
+  const answers: [answer: Answer, detail: string][] = [
+    [await send({ method: 'GET', path: '/nowhere' }), 'Check it against the operations at /docs.'],
+    [await send({ method: 'PUT', path: '/namespaces' }), 'Send one of: GET, HEAD, POST.'],
+    [
+      await send({ method: 'GET', path: '/namespaces' }),
+      'Send a token in the header Authorization: Bearer <token>.',
+    ],
+    [await owner.get('/namespaces/none'), 'GET /namespaces lists those it has.'],
+    [await owner.get(`${space}s`), 'List its spaces, or restore a deleted one.'],
+    [await owner.delete('/namespaces/acme/members/nobody'), 'List its members to see who is.'],
+    [
+      await viewer.delete(space),
+      'This needs the role "editor" in the namespace; yours is "viewer". Ask an owner.',
+    ],
+    [
+      await owner.delete(`/namespaces/acme/members/${people.owner}`),
+      'Make another member owner first.',
+    ],
+    [
+      await owner.post('/namespaces', '{'),
+      'Check its quotes, commas and braces; keys like __proto__ are not taken.',
+    ],
+    [await owner.post('/namespaces', Buffer.from([0xff])), 'Send JSON in UTF-8.'],
+    [await owner.post('/namespaces', 'x'.repeat(70_000)), 'Send a smaller one.'],
+    [await owner.mergePatch('/namespaces', {}), 'Send one of: GET, HEAD, POST.'],
+    [await owner.post('/namespaces', { slug: 'acme' }), 'Send another.'],
+    [
+      await owner.post('/namespaces', { slug: 'A b' }),
+      'In the body: /slug must be of a-z, 0-9, dots, underscores and hyphens, and begin with a letter or a digit.',
+    ],
+    [
+      await owner.post('/namespaces', { slug: 'x', nome: 'x' }),
+      'In the body: /nome is not a known field: leave it out.',
+    ],
+    [
+      await owner.put('/namespaces/acme/members/bob', { role: 'boss' }),
+      'In the body: /role must be one of: viewer, editor, owner.',
+    ],
+    [
+      await owner.send({
+        method: 'PATCH',
+        path: space,
+        body: {},
+        headers: { 'if-match': 'abc-1' },
+      }),
+      'In the headers: /if-match must be *, or an ETag as it was answered, with its quotes.',
+    ],
+    [
+      await owner.send({ method: 'DELETE', path: space, headers: { 'if-match': '"abc-1"' } }),
+      'Get it and try again.',
+    ],
+    [
+      await owner.send({
+        method: 'POST',
+        path: '/namespaces',
+        body: { slug: 'c' },
+        headers: { 'idempotency-key': 'a b' },
+      }),
+      'must be of visible ASCII characters, a UUID for example',
+    ],
+    [
+      await owner.send({ method: 'POST', path: '/namespaces', body: { slug: 'b' }, headers: key }),
+      'Send a new key with a new request.',
+    ],
+    [
+      await owner.send({ method: 'GET', path: '/namespaces', headers: { accept: 'text/html' } }),
+      'Send Accept: application/json, or no Accept at all.',
+    ],
+    [
+      await owner.send({
+        method: 'POST',
+        path: '/namespaces',
+        body: 'a=b',
+        headers: { 'content-type': 'text/plain' },
+      }),
+      'Send the body as application/json; PATCH takes application/merge-patch+json too.',
+    ],
+  ];
+  for (const [{ text, json }, detail] of answers) {
+    const said = String(pick(json, 'detail'));
+    t.ok(said.includes(detail), said);
+    t.match(said, /^["A-Z].*\.$/, said);
+    t.equal(text, `${JSON.stringify(json, null, 2)}\n`);
+  }
 });

@@ -18,7 +18,8 @@ test('every answer has the security headers and no banner', async (t) => {
     'no URL': await service.send({ method: 'GET', path: '/namespaces/%zz' }),
     'not JSON': await owner.post('/namespaces', '{'),
     health: await service.send({ method: 'GET', path: '/livez' }),
-    document: await service.send({ method: 'GET', path: '/openapi.json' }),
+    'no method': await service.send({ method: 'PUT', path: '/namespaces' }),
+    options: await service.send({ method: 'OPTIONS', path: '/namespaces' }),
   };
   for (const [index, { title, request }] of operations.entries()) {
     await furnish(service, `team-${index}`);
@@ -27,6 +28,25 @@ test('every answer has the security headers and no banner', async (t) => {
   for (const [title, { headers }] of Object.entries(answers)) {
     t.match(headers, expected, title);
     for (const banner of ['server', 'x-powered-by', 'via']) t.notOk(banner in headers, title);
+  }
+});
+
+test('what is the same for everybody may be kept, and is asked for again by its ETag', async (t) => {
+  const service = await startService(t);
+  for (const path of [
+    '/openapi.json',
+    '/openapi-3.0.json',
+    '/openapi.yaml',
+    '/docs/static/swagger-ui.css',
+  ]) {
+    const first = await service.send({ method: 'GET', path });
+    t.match(first.headers, { 'cache-control': 'public, no-cache' }, path);
+    const etag = String(first.headers['etag']);
+    const headers = { 'if-none-match': etag };
+    const again = await service.send({ method: 'GET', path, headers });
+    t.match(again, { status: 304, text: '', headers: { etag } }, path);
+    const other = { 'if-none-match': 'W/"other"' };
+    t.equal((await service.send({ method: 'GET', path, headers: other })).status, 200, path);
   }
 });
 

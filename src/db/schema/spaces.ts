@@ -72,13 +72,16 @@ export const spaces = pgTable(
     index('spaces_name_index').on(table.namespaceId, nameOrder, table.id),
     index('spaces_slug_index').on(table.namespaceId, slugOrder, table.id),
     // One inverted index for every filter that looks into a space (pg_trgm, btree_gin).
-    index('spaces_search_index').using(
-      'gin',
-      searchedNamespace,
-      sql`${searchedText} gin_trgm_ops`,
-      table.tags.op('jsonb_path_ops'),
-      table.metadata.op('jsonb_path_ops'),
-    ),
+    index('spaces_search_index')
+      .using(
+        'gin',
+        searchedNamespace,
+        sql`${searchedText} gin_trgm_ops`,
+        table.tags.op('jsonb_path_ops'),
+        table.metadata.op('jsonb_path_ops'),
+      )
+      // Kilobytes. What waits to be sorted in is read by every search, and sorted in by one write.
+      .with({ gin_pending_list_limit: 256 }),
     check('spaces_slug_check', slugCheck),
     check('spaces_metadata_check', metadataCheck),
     check('spaces_tags_check', sql.raw(`jsonb_typeof(tags) = 'array'`)),

@@ -113,5 +113,8 @@ function answer({ createdAt, updatedAt, ...member }: MemberRow): Static<typeof M
 /** @throws `ServiceError` `member_not_found` */
 function found<Value>(value: Value | null): Value {
   if (value !== null) return value;
-  throw new ServiceError('member_not_found', 'The namespace has no member with this subject.');
+  throw new ServiceError(
+    'member_not_found',
+    'The namespace has no member with this subject. List its members to see who is.',
+  );
 }

@@ -237,5 +237,8 @@ function answer(reply: FastifyReply, namespace: CountedNamespace): Static<typeof
 /** @throws `ServiceError` `namespace_not_found`: it went away between two statements */
 function found<Value>(value: Value | null): Value {
   if (value !== null) return value;
-  throw new ServiceError('namespace_not_found', 'The namespace has just been deleted or renamed.');
+  throw new ServiceError(
+    'namespace_not_found',
+    'The namespace has just been deleted or renamed. GET /namespaces lists yours.',
+  );
 }

@@ -33,6 +33,7 @@ import {
   SpaceDetails,
   SpaceList,
   SpaceListItem,
+  SpaceNamespace,
   SpaceParams,
   SpaceUpdate,
 } from './schema.js';
@@ -83,9 +84,13 @@ export const spacesPlugin: FastifyPluginCallbackTypebox<{
     if (value !== null) return value;
     const presentSlug = await spaces.presentSlug(user, params.slug, params.projectSlug);
     if (presentSlug !== null) throw renamed('space', presentSlug);
-    throw new ServiceError('space_not_found', 'There is no space with this slug in the namespace.');
+    throw new ServiceError(
+      'space_not_found',
+      'There is no space with this slug in the namespace. List its spaces, or restore a deleted one.',
+    );
   }
 
+  app.addSchema(SpaceNamespace);
   for (const schema of [SpaceListItem, SpaceList, Space, SpaceDetails, SpaceUpdate]) {
     app.addSchema(schema);
   }

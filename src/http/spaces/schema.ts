@@ -104,16 +104,19 @@ export const Space = Type.Object(spaceProperties, {
   examples: [{ ...example, metadata: null }],
 });
 
+export const SpaceNamespace = Type.Object(
+  { id: Id, slug: Type.String({ maxLength: SLUG_MAX_LENGTH, description: 'Namespace slug' }) },
+  {
+    $id: 'SpaceNamespace',
+    description: 'The namespace of a space',
+    examples: [{ id: '0199b2f4-5a07-7c11-8f2d-6e3b9d0c1a52', slug: 'demo' }],
+  },
+);
+
 export const SpaceDetails = Type.Object(
   {
     ...spaceProperties,
-    namespace: Type.Object(
-      {
-        id: Id,
-        slug: Type.String({ maxLength: SLUG_MAX_LENGTH, description: 'Namespace slug' }),
-      },
-      { description: 'The namespace it belongs to' },
-    ),
+    namespace: ref(SpaceNamespace),
     createdAt: Moment('When the space was created'),
     updatedAt: Moment('When the space was last written'),
     version: Type.Integer({ minimum: 1, description: 'Counts the writes of the space, from 1' }),
@@ -143,6 +146,7 @@ const newSpaceProperties = {
 const newSpaceExamples = [
   { name: 'Field Tests', description: 'Trials outdoors', tags: ['robotics'] },
   { name: 'Night Tests', slug: 'night', metadata: { team: 'lab-a' } },
+  { name: 'Wind Tunnel' },
 ];
 
 export const SpaceCreate = Type.Object(
@@ -183,7 +187,7 @@ export const SpaceBatch = Type.Object(
     $id: 'SpaceBatch',
     description: 'Several new spaces',
     additionalProperties: false,
-    examples: [{ spaces: newSpaceExamples }],
+    examples: [{ spaces: newSpaceExamples.slice(1) }],
   },
 );
 

@@ -8,26 +8,51 @@ function answer(result: {
   response?: Response;
   data?: api.Space | void | null | undefined;
   error?: api.Problem | undefined;
-}): Answer {
+}): Answer<api.ProblemCode> {
   const { response, data, error } = result;
   if (!response) throw new Error('no response');
-  const etag = response.headers.get('etag');
-  return { status: response.status, slug: data?.slug, code: error?.code, etag };
+  return {
+    status: response.status,
+    etag: response.headers.get('etag'),
+    id: data?.id,
+    slug: data?.slug,
+    description: data?.description,
+    code: error?.code,
+    paths: error?.errors?.map(({ path }) => path),
+  };
 }
 const at = (projectSlug: string) => ({ path: { slug: namespace, projectSlug } });
 
-await run({
-  async list(page, pageSize) {
-    const path = { slug: namespace };
-    const { data } = await api.listSpaces({ path, query: { page, pageSize }, throwOnError: true });
-    return { slugs: data.spaces.map(({ slug }) => slug), totalPages: data.totalPages };
+await run(
+  {
+    async list(page, pageSize) {
+      const path = { slug: namespace };
+      const { data } = await api.listSpaces({
+        path,
+        query: { page, pageSize },
+        throwOnError: true,
+      });
+      return { slugs: data.spaces.map(({ slug }) => slug), totalPages: data.totalPages };
+    },
+    create: async (name, key) =>
+      answer(
+        await api.createSpace({
+          path: { slug: namespace },
+          headers: { 'idempotency-key': key },
+          body: { name },
+        }),
+      ),
+    update: async (slug, changes, ifMatch) =>
+      answer(
+        await api.updateSpace({ ...at(slug), body: changes, headers: { 'if-match': ifMatch } }),
+      ),
+    remove: async (slug) => answer(await api.deleteSpace(at(slug))),
+    restore: async (slug) => answer(await api.restoreSpace(at(slug))),
   },
-  create: async (name) =>
-    answer(await api.createSpace({ path: { slug: namespace }, body: { name } })),
-  update: async (slug, name, ifMatch) =>
-    answer(
-      await api.updateSpace({ ...at(slug), body: { name }, headers: { 'if-match': ifMatch } }),
-    ),
-  remove: async (slug) => answer(await api.deleteSpace(at(slug))),
-  restore: async (slug) => answer(await api.restoreSpace(at(slug))),
-});
+  {
+    conflict: 'slug_conflict',
+    invalid: 'validation_failed',
+    stale: 'precondition_failed',
+    gone: 'space_not_found',
+  },
+);

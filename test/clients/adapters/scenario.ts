@@ -1,51 +1,82 @@
 import assert from 'node:assert/strict';
 
 /** What an adapter makes of an answer, all of it by the generated types. */
-export interface Answer {
+export interface Answer<Code extends string> {
   status: number;
-  slug?: string | undefined;
-  code?: string | undefined;
   etag: string | null;
+  /** of a space */
+  id?: string | undefined;
+  slug?: string | undefined;
+  description?: string | null | undefined;
+  /** of a problem */
+  code?: Code | undefined;
+  /** where a problem found the request wrong */
+  paths?: string[] | undefined;
 }
 
 /** The operations of the scenario, by a generated client, in the namespace `clients`. */
-export interface Client {
+export interface Client<Code extends string> {
   list(page: number, pageSize: number): Promise<{ slugs: string[]; totalPages: number }>;
-  create(name: string): Promise<Answer>;
-  update(slug: string, name: string, ifMatch: string): Promise<Answer>;
-  remove(slug: string): Promise<Answer>;
-  restore(slug: string): Promise<Answer>;
+  create(name: string, idempotencyKey: string): Promise<Answer<Code>>;
+  update(
+    slug: string,
+    changes: { description: string | null },
+    ifMatch: string,
+  ): Promise<Answer<Code>>;
+  remove(slug: string): Promise<Answer<Code>>;
+  restore(slug: string): Promise<Answer<Code>>;
 }
+
+/** A code that the generated types know; a client to which every string is one does not compile. */
+type Known<Code extends string> = string extends Code ? never : Code;
 
 export const origin = String(process.env['ORIGIN']);
 export const authorization = `Bearer ${String(process.env['TOKEN'])}`;
 export const namespace = 'clients';
 
-/** Runs the scenario; any other answer than the expected one is thrown. */
-export async function run(client: Client): Promise<void> {
+/**
+ * Runs the scenario; any other answer than the expected one is thrown.
+ *
+ * @param codes of the problems that the scenario runs into, as the generated types have them
+ */
+export async function run<Code extends string>(
+  client: Client<Code>,
+  codes: Record<'conflict' | 'invalid' | 'stale' | 'gone', Known<Code>>,
+): Promise<void> {
   for (const name of ['One', 'Two', 'Three']) {
-    const made = await client.create(name);
-    assert.deepEqual([made.status, made.slug], [201, name.toLowerCase()]);
+    const made = await client.create(name, `key-${name}`);
+    assert.deepEqual([made.status, made.slug, made.description], [201, name.toLowerCase(), null]);
+    const again = await client.create(name, `key-${name}`);
+    assert.deepEqual([again.status, again.id], [201, made.id], 'a repeated create');
   }
-  const slugs: string[] = [];
-  for (let page = 1, pages = 1; page <= pages; page += 1) {
-    const answer = await client.list(page, 2);
-    slugs.push(...answer.slugs);
-    pages = answer.totalPages;
-  }
-  assert.deepEqual(slugs, ['one', 'two', 'three']);
+  const everySlug = async () => {
+    const slugs: string[] = [];
+    for (let page = 1, pages = 1; page <= pages; page += 1) {
+      const answer = await client.list(page, 2);
+      slugs.push(...answer.slugs);
+      pages = answer.totalPages;
+    }
+    return slugs;
+  };
+  assert.deepEqual(await everySlug(), ['one', 'two', 'three']);
 
-  const conflict = await client.create('Two');
-  assert.deepEqual([conflict.status, conflict.code], [409, 'slug_conflict']);
+  const conflict = await client.create('Two', 'key-conflict');
+  assert.deepEqual([conflict.status, conflict.code], [409, codes.conflict]);
+  const invalid = await client.create(' ', 'key-invalid');
+  assert.deepEqual([invalid.status, invalid.code, invalid.paths], [400, codes.invalid, ['/name']]);
 
-  const made = await client.create('Four');
+  const made = await client.create('Four', 'key-Four');
   const tag = String(made.etag);
-  assert.equal((await client.update('four', 'Vier', tag)).status, 200);
-  const stale = await client.update('four', 'Quatre', tag);
-  assert.deepEqual([stale.status, stale.code], [412, 'precondition_failed']);
+  const updated = await client.update('four', { description: 'The last' }, tag);
+  assert.deepEqual([updated.status, updated.description], [200, 'The last']);
+  const stale = await client.update('four', { description: null }, tag);
+  assert.deepEqual([stale.status, stale.code], [412, codes.stale]);
 
   assert.equal((await client.remove('four')).status, 204);
   const gone = await client.remove('four');
-  assert.deepEqual([gone.status, gone.code], [404, 'space_not_found']);
-  assert.deepEqual((await client.restore('four')).slug, 'four');
+  assert.deepEqual([gone.status, gone.code], [404, codes.gone]);
+  assert.deepEqual(await everySlug(), ['one', 'two', 'three']);
+  const restored = await client.restore('four');
+  assert.deepEqual([restored.status, restored.description], [200, 'The last']);
+  assert.deepEqual(await everySlug(), ['one', 'two', 'three', 'four']);
 }

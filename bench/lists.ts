@@ -1,0 +1,154 @@
+/**
+ * Lists with filters, sorts and cursors: `npm run bench:lists`. How long the first page and the next
+ * part of each takes in a namespace of 100 k and in one of 1 M spaces, and a walk through all of the
+ * latter while others create, delete and restore.
+ */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Static, Type } from '@sinclair/typebox';
+import { Value } from '@sinclair/typebox/value';
+import { startEmbeddedPostgres } from '../src/db/embedded.js';
+import { migrate } from '../src/db/migrate.js';
+import { signToken } from '../src/token.js';
+import { fill, sizes, SUBJECT } from './data.js';
+import { startContender } from './processes.js';
+
+const scale = process.argv.includes('--quick') ? 0.1 : 1;
+const ROUNDS = 5;
+const PAGE_SIZE = 200;
+const SECRET = 'a secret that is only used by the benchmark';
+
+/** What is asked for, and what for instance. */
+const queries = [
+  '',
+  'sort=-updatedAt',
+  'sort=name',
+  'state=all&sort=slug',
+  'state=deleted',
+  'slug=space-500',
+  'q=77777',
+  'q=rover',
+  'q=7',
+  'tag=tag-77',
+  'tag=robotics',
+  'metadata={"team":"team-7"}',
+  'metadata={"site":{"hall":3}}',
+  'q=rover&tag=tag-77&sort=-name',
+  'createdAfter=2020-01-01T00:00:00Z&sort=name',
+  'updatedAfter=2020-01-01T00:00:00Z',
+];
+
+const Answer = Type.Object({
+  spaces: Type.Array(Type.Object({ slug: Type.String() })),
+  total: Type.Integer(),
+  nextCursor: Type.Optional(Type.Union([Type.String(), Type.Null()])),
+});
+type Answer = Static<typeof Answer>;
+
+const directory = await mkdtemp(join(tmpdir(), 'spaces-lists-'));
+const server = await startEmbeddedPostgres({
+  directory,
+  database: 'bench',
+  settings: { shared_buffers: '1GB' },
+});
+try {
+  await migrate(server.url);
+  await fill(server.url, scale);
+  const service = await startContender('service', ['dist/server.js'], {
+    DATABASE_URL: server.url,
+    JWT_SECRET: SECRET,
+    NODE_ENV: 'production',
+    MIGRATE_ON_START: 'false',
+    // What takes longer than the service would let it is worth knowing too.
+    DATABASE_STATEMENT_TIMEOUT_MS: '20000',
+  });
+  const token = await signToken(SECRET, { subject: SUBJECT, expiresIn: '1 day' });
+  const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
+
+  async function ask(namespace: string, parameters: URLSearchParams): Promise<Answer> {
+    const url = `${service.origin}/namespaces/${namespace}/spaces?${parameters.toString()}`;
+    const response = await fetch(url, { headers });
+    if (!response.ok) throw new Error(`${url}: ${response.status}`);
+    return Value.Parse(Answer, await response.json());
+  }
+
+  async function milliseconds(work: () => Promise<unknown>): Promise<number> {
+    const times: number[] = [];
+    for (let round = 0; round < ROUNDS; round += 1) {
+      const start = performance.now();
+      await work();
+      times.push(performance.now() - start);
+    }
+    return times.sort((a, b) => a - b)[Math.floor(ROUNDS / 2)] ?? NaN;
+  }
+
+  console.log('| list | 100 k: fit | first ms | next ms | 1 M: fit | first ms | next ms |');
+  console.log('|---|--:|--:|--:|--:|--:|--:|');
+  for (const query of queries) {
+    const cells = [`\`${query}\``];
+    for (const namespace of ['100k', '1m']) {
+      const parameters = new URLSearchParams(query);
+      const begin = new URLSearchParams(query);
+      begin.set('cursor', '');
+      const { total, nextCursor } = await ask(namespace, begin);
+      const first = await milliseconds(() => ask(namespace, parameters));
+      cells.push(total.toLocaleString('en'), first.toFixed(1));
+      begin.set('cursor', nextCursor ?? '');
+      const next = nextCursor ? await milliseconds(() => ask(namespace, begin)) : null;
+      cells.push(next?.toFixed(1) ?? '');
+    }
+    console.log(`| ${cells.join(' | ')} |`);
+  }
+
+  /** Creates, deletes and restores one space after another, until it is told to stop. */
+  let walking = true;
+  async function disturb(): Promise<number> {
+    let writes = 0;
+    const send = async (path: string, method: string, body?: string) => {
+      const url = `${service.origin}/namespaces/1m/${path}`;
+      const init = { method, headers, ...(body !== undefined && { body }) };
+      if ((await fetch(url, init)).ok) writes += 1;
+    };
+    while (walking) {
+      const slug = `passing-${writes}`;
+      await send('spaces', 'POST', JSON.stringify({ name: slug, slug }));
+      await send(`projects/${slug}`, 'DELETE', '{}');
+      if (writes % 3 === 0) await send(`projects/${slug}/restore`, 'POST', '{}');
+    }
+    return writes;
+  }
+
+  for (const sort of ['createdAt', '-name']) {
+    const seen = new Map<string, number>();
+    const disturbing = disturb();
+    let parts = 0;
+    let longest = 0;
+    const start = performance.now();
+    for (let cursor: string | null = ''; cursor !== null; parts += 1) {
+      const begun = performance.now();
+      const parameters = new URLSearchParams({ sort, cursor, pageSize: String(PAGE_SIZE) });
+      const part: Answer = await ask('1m', parameters);
+      longest = Math.max(longest, performance.now() - begun);
+      for (const { slug } of part.spaces) {
+        if (slug.startsWith('space-')) seen.set(slug, (seen.get(slug) ?? 0) + 1);
+      }
+      cursor = part.nextCursor ?? null;
+    }
+    const seconds = (performance.now() - start) / 1000;
+    walking = false;
+    const writes = await disturbing;
+    walking = true;
+    const there = Math.round(sizes['1m'] * scale);
+    const repeated = Array.from(seen.values()).filter((times) => times > 1).length;
+    console.log(
+      `Walk by ${sort}: ${parts} parts in ${seconds.toFixed(1)} s, the longest ${longest.toFixed(0)} ms,` +
+        ` beside ${writes} writes; of ${there} spaces that were there throughout ${there - seen.size} missed, ${repeated} seen twice.`,
+    );
+  }
+  await service.stop();
+} finally {
+  await server.stop();
+  await rm(directory, { recursive: true, force: true });
+  await rm(server.directory, { recursive: true, force: true });
+}

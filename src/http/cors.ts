@@ -1,0 +1,63 @@
+import fp from 'fastify-plugin';
+
+/** What a request may have beside what every page may send. */
+const REQUEST_HEADERS = [
+  'authorization',
+  'content-type',
+  'idempotency-key',
+  'if-match',
+  'if-none-match',
+  'traceparent',
+  'tracestate',
+  'x-request-id',
+].join(', ');
+
+/** What a page may read of an answer beside what it always may. */
+const ANSWER_HEADERS = [
+  'etag',
+  'idempotent-replayed',
+  'link',
+  'location',
+  'ratelimit-limit',
+  'ratelimit-remaining',
+  'ratelimit-reset',
+  'retry-after',
+  'www-authenticate',
+  'x-request-id',
+].join(', ');
+
+const METHODS = 'GET, HEAD, POST, PUT, PATCH, DELETE';
+
+/** How long a browser may remember what it was told before a request; Chromium keeps to two hours. */
+const MAX_AGE_SECONDS = 7200;
+
+/**
+ * Lets pages of other origins call the service (https://fetch.spec.whatwg.org/#http-cors-protocol).
+ * They send their tokens themselves: no cookie or other credential of the browser is allowed.
+ * Register it before what can refuse a request, so that a page can read the refusal.
+ */
+export const corsPlugin = fp<{ origins: readonly string[] }>(
+  (app, { origins }, done) => {
+    const allowed = new Set<string | undefined>(origins);
+    const anybody = allowed.has('*');
+    app.addHook('onRequest', (request, reply, next) => {
+      const { origin, 'access-control-request-method': preflight } = request.headers;
+      if (!anybody) void reply.header('vary', 'origin');
+      if (anybody || allowed.has(origin)) {
+        void reply.header('access-control-allow-origin', anybody ? '*' : origin);
+        if (request.method === 'OPTIONS' && preflight !== undefined) {
+          void reply.headers({
+            'access-control-allow-methods': METHODS,
+            'access-control-allow-headers': REQUEST_HEADERS,
+            'access-control-max-age': MAX_AGE_SECONDS,
+          });
+        } else {
+          void reply.header('access-control-expose-headers', ANSWER_HEADERS);
+        }
+      }
+      next();
+    });
+    done();
+  },
+  { name: 'cors' },
+);
