@@ -27,7 +27,10 @@ export const problems = {
     status: 409,
     title: 'A request with this Idempotency-Key is still being answered',
   },
-  precondition_failed: { status: 412, title: 'The resource has changed meanwhile' },
+  precondition_failed: {
+    status: 412,
+    title: 'The resource is not as If-Match or If-None-Match asks',
+  },
   body_too_large: { status: 413, title: 'The body is too large' },
   unsupported_media_type: { status: 415, title: 'The content type is not supported' },
   idempotency_key_reused: {
@@ -57,12 +60,14 @@ export class ServiceError extends Error {
   /**
    * @param code which problem it is
    * @param detail one sentence for the caller: what was wrong and what to do next
-   * @param options `violations` for a failed validation, `cause` for the log (never sent)
+   * @param options `violations` for a failed validation and for slugs of a batch that are taken,
+   *   `presentSlug` of what was not found, because it has another slug now, `cause` for the log
+   *   (never sent)
    */
   constructor(
     readonly code: ProblemCode,
     detail: string,
-    readonly options: { violations?: Violation[]; cause?: unknown } = {},
+    readonly options: { violations?: Violation[]; presentSlug?: string; cause?: unknown } = {},
   ) {
     super(detail, { cause: options.cause });
   }

@@ -2,6 +2,7 @@ import { getTableName, type SQL, sql } from 'drizzle-orm';
 import type { PgTable } from 'drizzle-orm/pg-core';
 import { connect, type Database } from './client.js';
 import { isMigrated } from './migrate.js';
+import { formerNamespaceSlugs, formerSpaceSlugs } from './schema/former-slugs.js';
 import { idempotencyKeys } from './schema/idempotency-keys.js';
 import { members } from './schema/members.js';
 import { namespaces } from './schema/namespaces.js';
@@ -9,10 +10,10 @@ import { spaceCounters } from './schema/space-counters.js';
 import { spaces } from './schema/spaces.js';
 
 /** On every worker, because every statement reads them beside the tables of its namespace. */
-const referenceTables = [namespaces, members];
+const referenceTables = [namespaces, members, formerNamespaceSlugs];
 
 /** Split by namespace; the rows that a namespace has in all of them are on one worker. */
-const distributedTables = [spaces, spaceCounters, idempotencyKeys];
+const distributedTables = [spaces, spaceCounters, formerSpaceSlugs, idempotencyKeys];
 
 const DISTRIBUTION_COLUMN = 'namespace_id';
 

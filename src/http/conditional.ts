@@ -1,4 +1,5 @@
 import { type TSchema, Type } from '@sinclair/typebox';
+import { ServiceError } from '../errors.js';
 import { type Expected, versionTag } from '../repositories/version.js';
 
 // No quotation mark as such: generators write a pattern into a string as it is.
@@ -25,6 +26,17 @@ export const IfNoneMatch = Type.Object({
       pattern: TAGS_PATTERN,
       description:
         'The `ETag` of the representation you have, several, or `*`; when it is still the current one, the answer is 304.',
+    }),
+  ),
+});
+
+/** Of the operation that creates what is not there (RFC 9110 §13.1.2). */
+export const IfNoneMatchToCreate = Type.Object({
+  'if-none-match': Type.Optional(
+    Type.String({
+      pattern: TAGS_PATTERN,
+      description:
+        '`*` creates only: when the resource is there, the answer is 412. So it is with the `ETag` that it has.',
     }),
   ),
 });
@@ -83,6 +95,20 @@ export function expectedVersions(header: string | undefined): Expected {
 export function isNotModified(header: string | undefined, current: string): boolean {
   if (header === undefined) return false;
   return header === '*' || entityTags(header).some((tag) => tag.replace(/^W\//, '') === current);
+}
+
+/**
+ * Reads `If-None-Match` of a request to create, by the same comparison.
+ *
+ * @param existing the entity tag of what is there
+ * @throws `ServiceError` `precondition_failed` when the request is for it not to be there
+ */
+export function expectNone(header: string | undefined, existing: string): void {
+  if (!isNotModified(header, existing)) return;
+  throw new ServiceError(
+    'precondition_failed',
+    'It is there already. Send the request without If-None-Match to be answered what is there.',
+  );
 }
 
 function entityTags(header: string): string[] {

@@ -32,16 +32,18 @@ export const idempotencyProblems: ProblemCode[] = [
   'idempotency_key_reused',
 ];
 
+/** Declares the header of an answer that may be one that was given before. */
+export const replayedHeader = {
+  'idempotent-replayed': {
+    type: 'string',
+    enum: ['true'],
+    description: '`true` when an earlier request with the same `Idempotency-Key` had this answer',
+  },
+};
+
 /** Declares that an answer carries an `ETag` and may be one that was given before. */
 export function repeatable<Schema extends TSchema>(schema: Schema, others: object = {}): Schema {
-  return tagged(schema, {
-    ...others,
-    'idempotent-replayed': {
-      type: 'string',
-      enum: ['true'],
-      description: '`true` when an earlier request with the same `Idempotency-Key` had this answer',
-    },
-  });
+  return tagged(schema, { ...others, ...replayedHeader });
 }
 
 /**
@@ -62,11 +64,14 @@ export function idempotencyKey(
   return { key, fingerprint: createHash('sha256').update(canonical).digest('base64url') };
 }
 
+/** Declares the header that says where what was made is. */
+export const locationHeader = {
+  location: { type: 'string', description: 'The path of what was created' },
+};
+
 /** Declares the answer of a create: `repeatable`, with the `Location` of what was made. */
 export function created<Schema extends TSchema>(schema: Schema): Schema {
-  return repeatable(schema, {
-    location: { type: 'string', description: 'The path of what was created' },
-  });
+  return repeatable(schema, locationHeader);
 }
 
 /** Says so when the answer is one that was given before. */

@@ -2,10 +2,12 @@ import { type Static, Type } from '@sinclair/typebox';
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
 import { type ProblemCode, problems, ServiceError, type Violation } from '../errors.js';
-import { ref } from './schemas.js';
+import { presentAddress } from './moved.js';
+import { BATCH_MAX, ref } from './schemas.js';
 import { toViolation } from './validation.js';
 
-const MAX_VIOLATIONS = 20;
+/** As many as a batch has slugs that can be taken. */
+const MAX_VIOLATIONS = BATCH_MAX;
 
 const problemTable = Object.entries(problems)
   .map(([code, { status, title }]) => `| \`${code}\` | ${status} | ${title} |`)
@@ -45,7 +47,8 @@ export const Problem = Type.Object(
     errors: Type.Optional(
       Type.Array(ref(BrokenRule), {
         maxItems: MAX_VIOLATIONS,
-        description: 'With `validation_failed`: each violated rule',
+        description:
+          'With `validation_failed` each violated rule, with `slug_conflict` of a batch each slug to change',
       }),
     ),
   },
@@ -110,6 +113,8 @@ export const problemPlugin = fp(
     app.decorateReply('problem', null);
     app.setErrorHandler<FastifyError>((error, request, reply) => {
       const failure = toServiceError(error);
+      const address = presentAddress(request, failure);
+      if (address !== null) return reply.code(308).header('location', address).send();
       // Overload is no fault of ours, and no time to write about each request.
       if (problems[failure.code].status >= 500 && failure.code !== 'overloaded') {
         request.log.error({ err: error });

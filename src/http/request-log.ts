@@ -67,7 +67,7 @@ function pathOf({ url }: FastifyRequest): string | undefined {
 }
 
 /** @returns a parameter of the path; routes have some, or none */
-function parameter({ params }: FastifyRequest, name: string): unknown {
+export function parameter({ params }: FastifyRequest, name: string): unknown {
   return typeof params === 'object' && params !== null ? Reflect.get(params, name) : undefined;
 }
 

@@ -7,6 +7,7 @@ export const METADATA_MAX_BYTES = 16 * 1024;
 export const METADATA_MAX_DEPTH = 16;
 export const SUBJECT_MAX_LENGTH = 255;
 export const PAGE_SIZE_MAX = 200;
+export const BATCH_MAX = 100;
 const INT32_MAX = 2 ** 31 - 1;
 
 /** A shared schema where it is used: the `$id` becomes the name of a component. */

@@ -2,9 +2,11 @@ import { and, eq, isNotNull, isNull, type SQL, sql } from 'drizzle-orm';
 import { LRUCache } from 'lru-cache';
 import type { Database } from '../db/client.js';
 import { translate, wasCutOff, wasRolledBack } from '../db/errors.js';
+import { formerNamespaceSlugs } from '../db/schema/former-slugs.js';
 import { memberRole, members } from '../db/schema/members.js';
 import { namespaces } from '../db/schema/namespaces.js';
 import { inSpan } from '../db/tracing.js';
+import { ServiceError } from '../errors.js';
 import { isSlug } from '../slug.js';
 
 export type Role = (typeof memberRole.enumValues)[number];
@@ -92,7 +94,8 @@ export function unprepared<Row>(query: {
   return { getQuery: () => query.toSQL(), execute: (values) => query.execute(values) };
 }
 
-type Values = Record<string, unknown> & { slug?: string | null };
+/** The parameters of a statement; `slug`, where there is one, is the slug being written. */
+export type Values = Record<string, unknown> & { slug?: string | null };
 
 /** How often a statement is tried that PostgreSQL takes back in favour of others. */
 const ATTEMPTS = 5;
@@ -100,7 +103,6 @@ const ATTEMPTS = 5;
 /**
  * Runs a prepared statement that may write.
  *
- * @param values its parameters; `slug`, where there is one, is the slug being written
  * @throws `ServiceError` where the failure has a meaning, otherwise the driver's error
  */
 export function runAll<Row>(statement: Statement<Row>, values: Values): Promise<Row[]> {
@@ -177,11 +179,25 @@ const REMEMBERED_SLUGS = 50_000;
 export function namespaceResolver(db: Database, remembered = REMEMBERED_SLUGS) {
   const ids = new LRUCache<string, string>({ max: remembered });
 
-  const access = accessTo(db, bySlug);
+  // Who had the slug before counts where nobody has it, and is part of the same statement: by one
+  // more, a stranger could tell that there was somebody.
+  const holder = db.select({ id: namespaces.id }).from(namespaces).where(bySlug);
+  const formerHolder = db
+    .select({ id: formerNamespaceSlugs.heldBy })
+    .from(formerNamespaceSlugs)
+    .where(eq(formerNamespaceSlugs.slug, param('namespaceSlug')));
+  const access = accessTo(
+    db,
+    and(
+      eq(namespaces.id, sql`coalesce((${holder}), (${formerHolder}))`),
+      isNull(namespaces.deletedAt),
+    ),
+  );
   const lookup = db
     .with(access)
-    .select({ id: access.id })
+    .select({ id: access.id, slug: namespaces.slug })
     .from(access)
+    .innerJoin(namespaces, eq(namespaces.id, access.id))
     .where(isNotNull(access.role))
     .prepare('namespace_lookup');
 
@@ -190,6 +206,7 @@ export function namespaceResolver(db: Database, remembered = REMEMBERED_SLUGS) {
    *   the slug
    * @returns the caller's role, the namespace's id and the row, or null when there is no such
    *   namespace for this caller
+   * @throws `ServiceError` `namespace_not_found` with the present slug, when it has another one now
    */
   async function resolve<Row extends { access: { role: Role | null } }>(
     principal: Principal,
@@ -202,11 +219,13 @@ export function namespaceResolver(db: Database, remembered = REMEMBERED_SLUGS) {
     let namespaceId = ids.get(slug);
     let row = namespaceId === undefined ? undefined : await query({ ...caller, namespaceId });
     if (!row) {
-      namespaceId = (await repeat(lookup, caller))?.id;
-      if (namespaceId === undefined) {
+      const found = await repeat(lookup, caller);
+      if (found?.slug !== slug) {
         ids.delete(slug);
+        if (found) throw renamed('namespace', found.slug);
         return null;
       }
+      namespaceId = found.id;
       ids.set(slug, namespaceId);
       row = await query({ ...caller, namespaceId });
     }
@@ -226,6 +245,15 @@ export function namespaceResolver(db: Database, remembered = REMEMBERED_SLUGS) {
 }
 
 export type ResolveNamespace = ReturnType<typeof namespaceResolver>;
+
+/** @returns the problem of a caller who asked by a slug that was given up for the present one */
+export function renamed(what: 'namespace' | 'space', presentSlug: string): ServiceError {
+  return new ServiceError(
+    `${what}_not_found`,
+    `The ${what} that had this slug has the slug "${presentSlug}" now. Send that.`,
+    { presentSlug },
+  );
+}
 
 /** The parameters by which a statement names its namespace and its caller. */
 export type NamespaceScope = ReturnType<typeof principalParams> & {

@@ -4,7 +4,7 @@ import type { Database } from '../db/client.js';
 import { keyInUse } from '../db/errors.js';
 import { idempotencyKeys } from '../db/schema/idempotency-keys.js';
 import { problems, ServiceError } from '../errors.js';
-import { param, repeat, type Statement } from './access.js';
+import { param, repeat, type Statement, type Values } from './access.js';
 
 /** By what a request that may be repeated is known again, within its subject and operation. */
 export interface IdempotencyKey {
@@ -71,10 +71,8 @@ export function onceByKey<Columns extends Record<string, PgColumn | SQL.Aliased>
       .where(and(isKey, sql`(${hasExpired}) is true`, allowed))
       .returning({ key: idempotencyKeys.key }),
   );
-  const stored = db.$with('stored', {
-    ...columns,
-    fingerprint: sql<string>`fingerprint`.as('fingerprint'),
-  }).as(sql`
+  const stored = db.$with('stored', { ...columns, fingerprint: idempotencyKeys.fingerprint })
+    .as(sql`
     select effect.*, fingerprint
     from ${idempotencyKeys}, jsonb_to_record(answer) as effect (${record})
     where ${and(isKey, isHonoured, allowed)}`);
@@ -131,7 +129,7 @@ interface Keyed {
  */
 export async function runOnce<Row extends Keyed>(
   statement: Statement<Row>,
-  values: Record<string, unknown> & { slug: string } & IdempotencyKey,
+  values: Values & IdempotencyKey,
 ): Promise<Row | undefined> {
   const row = await repeat(statement, values).catch((error: unknown) => {
     // What is in the way may be this request's own effect, had while this statement waited.

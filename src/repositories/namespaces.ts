@@ -22,6 +22,7 @@ import {
   type Role,
   run,
 } from './access.js';
+import { dropNamespaceSlug, keepNamespaceSlug } from './former-slugs.js';
 import {
   type Answered,
   type IdempotencyKey,
@@ -171,7 +172,7 @@ export function namespacesRepository(db: Database, resolveNamespace: ResolveName
       .returning(namespaceColumns),
   );
   const updateStatement = db
-    .with(access, updated, total)
+    .with(access, updated, keepNamespaceSlug(db), total)
     .select()
     .from(access)
     .leftJoin(updated, always)
@@ -186,7 +187,7 @@ export function namespacesRepository(db: Database, resolveNamespace: ResolveName
       .returning({ id: namespaces.id, version: namespaces.version }),
   );
   const deleteStatement = db
-    .with(access, deleted)
+    .with(access, deleted, dropNamespaceSlug(db))
     .select()
     .from(access)
     .leftJoin(deleted, always)
@@ -423,7 +424,11 @@ export function namespacesRepository(db: Database, resolveNamespace: ResolveName
         const target = await (once
           ? run(targetOnceStatement, { ...caller, ...once })
           : run(targetStatement, caller));
-        if (!target?.id) return null;
+        // It may have another slug now, which the resolver says.
+        if (!target?.id) {
+          await resolveNamespace(principal, slug, () => Promise.resolve(undefined));
+          return null;
+        }
         const values = { ...caller, ...versionParam(expected), namespaceId: target.id, slug };
         const row: RestoreRow | undefined = await (once
           ? runOnce(restoreOnceStatement, { ...values, ...once })

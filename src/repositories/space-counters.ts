@@ -21,8 +21,8 @@ export function countSpaces(db: Database, difference: 1 | -1) {
   return db.$with('counted', {}).as(sql`
     insert into ${spaceCounters} (namespace_id, slot, active)
     select ${param('namespaceId')}::uuid, pg_backend_pid() % ${sql.raw(String(COUNTER_SLOTS))},
-      ${sql.raw(String(difference))}
-    from space
+      ${sql.raw(String(difference))} * count(*)
+    from space having count(*) > 0
     on conflict (namespace_id, slot)
     do update set active = ${spaceCounters}.active + excluded.active`);
 }

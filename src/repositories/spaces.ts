@@ -1,5 +1,4 @@
 import { and, desc, eq, isNotNull, isNull, type SQL, sql } from 'drizzle-orm';
-import { v7 as uuidv7 } from 'uuid';
 import type { Database } from '../db/client.js';
 import type { JsonObject } from '../db/schema/columns.js';
 import { slugOrder, spaces } from '../db/schema/spaces.js';
@@ -18,8 +17,10 @@ import {
   type Role,
   run,
 } from './access.js';
+import { dropSpaceSlug, formerSlugs, keepSpaceSlug } from './former-slugs.js';
 import { type Answered, type IdempotencyKey, onceByKey, recordOf, runOnce } from './idempotency.js';
 import { countSpaces } from './space-counters.js';
+import { spaceCreation } from './space-creation.js';
 import {
   isSearch,
   spaceLists,
@@ -27,6 +28,7 @@ import {
   type SpaceSelection,
   type Walk,
 } from './space-lists.js';
+import { answered, jsonParam, type NewSpace, spaceColumns, type SpaceRow } from './space-rows.js';
 import {
   type Expected,
   expectVersion,
@@ -37,32 +39,10 @@ import {
   versionParam,
 } from './version.js';
 
-export type SpaceRow = Pick<typeof spaces.$inferSelect, keyof typeof spaceColumns>;
-
 export type NamespacedSpace = SpaceRow & { namespaceId: string };
-
-export interface NewSpace {
-  name: string;
-  slug: string;
-  description: string | null;
-  tags: string[];
-  metadata: JsonObject | null;
-}
 
 /** Fields that are absent stay as they are. */
 export type SpaceChanges = Partial<NewSpace>;
-
-const spaceColumns = {
-  id: spaces.id,
-  name: spaces.name,
-  slug: spaces.slug,
-  description: spaces.description,
-  tags: spaces.tags,
-  metadata: spaces.metadata,
-  version: spaces.version,
-  createdAt: spaces.createdAt,
-  updatedAt: spaces.updatedAt,
-};
 
 /**
  * Makes the repository of spaces; its statements are prepared once per connection.
@@ -99,39 +79,6 @@ export function spacesRepository(
 
   const once = onceByKey(db, mayWrite, spaceColumns, recordOf(spaceColumns));
 
-  const insertWhere = (allowed: SQL) =>
-    db.$with('space', spaceColumns).as(sql`
-      insert into ${spaces} (namespace_id, id, name, slug, description, tags, metadata)
-      select ${param('namespaceId')}::uuid, ${param('id')}::uuid, ${param('name')}, ${param('slug')},
-        ${param('description')}, ${jsonParam('tags')}, ${jsonParam('metadata')}
-      from access where ${allowed}
-      returning ${sql.join(
-        Object.values(spaceColumns).map((column) => sql.identifier(column.name)),
-        sql`, `,
-      )}`);
-  const created = insertWhere(mayWrite);
-  const createStatement = db
-    .with(access, created, countSpaces(db, 1))
-    .select()
-    .from(access)
-    .leftJoin(created, always)
-    .prepare('space_create');
-  const createdOnce = insertWhere(once.isClaimed);
-  const createOnceStatement = db
-    .with(
-      access,
-      ...once.expressions,
-      createdOnce,
-      countSpaces(db, 1),
-      once.keep(sql`select to_jsonb(space) from space`),
-    )
-    .select()
-    .from(access)
-    .leftJoin(once.claim, always)
-    .leftJoin(once.stored, always)
-    .leftJoin(createdOnce, always)
-    .prepare('space_create_once');
-
   const updated = db.$with('space').as(
     db
       .update(spaces)
@@ -149,7 +96,7 @@ export function spacesRepository(
       .returning(spaceColumns),
   );
   const updateStatement = db
-    .with(access, updated)
+    .with(access, updated, keepSpaceSlug(db))
     .select()
     .from(access)
     .leftJoin(updated, always)
@@ -163,7 +110,7 @@ export function spacesRepository(
       .returning({ id: spaces.id, version: spaces.version }),
   );
   const deleteStatement = db
-    .with(access, deleted, countSpaces(db, -1))
+    .with(access, deleted, countSpaces(db, -1), dropSpaceSlug(db))
     .select()
     .from(access)
     .leftJoin(deleted, always)
@@ -291,36 +238,10 @@ export function spacesRepository(
       const repository = isSearch(selection) ? searches : lists;
       return repository.list(principal, namespaceSlug, selection, part);
     },
+    ...spaceCreation(db, resolveNamespace),
+    ...formerSlugs(db, resolveNamespace),
 
     find,
-
-    /**
-     * Needs the role `editor`.
-     *
-     * @param key with it the space is created once, however often this is called
-     * @throws `ServiceError` `slug_conflict` when an active space of the namespace has the slug, and
-     *   what `runOnce` throws
-     */
-    async create(
-      principal: Principal,
-      namespaceSlug: string,
-      space: NewSpace,
-      key: IdempotencyKey | null,
-    ): Promise<Outcome<Answered<SpaceRow>>> {
-      const id = uuidv7();
-      const result = await resolveNamespace<KeyedRow>(principal, namespaceSlug, (scope) =>
-        key
-          ? runOnce(createOnceStatement, {
-              ...scope,
-              ...space,
-              ...key,
-              id,
-              operation: 'createSpace',
-            })
-          : run(createStatement, { ...scope, ...space, id }),
-      );
-      return result && { role: result.role, value: answered(result.row) };
-    },
 
     /**
      * Writes the given fields and no others. Needs the role `editor`.
@@ -424,25 +345,13 @@ export function spacesRepository(
 
 export type SpacesRepository = ReturnType<typeof spacesRepository>;
 
-/** The row of a statement with or without a key. */
-interface KeyedRow {
+/** The row of a restore with or without a key. */
+interface RestoreRow {
   access: { role: Role | null };
   stored?: SpaceRow | null;
   space: SpaceRow | null;
-}
-
-interface RestoreRow extends KeyedRow {
   last_deleted: Pick<SpaceRow, 'id' | 'version'> | null;
   not_deleted: SpaceRow | null;
-}
-
-function answered({ stored, space }: KeyedRow): Answered<SpaceRow> | null {
-  if (stored) return { ...stored, replayed: true };
-  return space && { ...space, replayed: false };
-}
-
-function jsonParam(name: string) {
-  return sql`${sql.param(param(name), spaces.metadata)}::jsonb`;
 }
 
 /** A slug of a path; one that cannot exist, and PostgreSQL may refuse, becomes one that finds nothing. */

@@ -150,7 +150,7 @@ test('the filter finds operations by tag, path, method, name and summary in eith
   const filter = page.locator('.operation-filter-input');
   for (const [phrase, finds] of [
     ['MEMBERS', /^members-/],
-    ['createspace', /-createSpace$/],
+    ['createspace', /-createSpaces?$/],
     ['patch', /-update/],
     ['/restore', /-restore/],
     ['Whether', /^health-/],

@@ -1,6 +1,7 @@
 import { sql } from 'drizzle-orm';
 import { getTableConfig, type PgTable } from 'drizzle-orm/pg-core';
 import { test } from 'tap';
+import { formerSpaceSlugs } from '../../src/db/schema/former-slugs.js';
 import { members } from '../../src/db/schema/members.js';
 import { namespaces } from '../../src/db/schema/namespaces.js';
 import { spaceCounters } from '../../src/db/schema/space-counters.js';
@@ -20,7 +21,7 @@ function uniqueKeys(table: PgTable): string[][] {
 }
 
 test('what is below a namespace can be distributed by its id', (t) => {
-  for (const table of [members, spaces, spaceCounters]) {
+  for (const table of [members, spaces, spaceCounters, formerSpaceSlugs]) {
     const { name, foreignKeys } = getTableConfig(table);
     const keys = uniqueKeys(table);
     t.ok(keys.length > 0, name);
@@ -33,6 +34,7 @@ test('what is below a namespace can be distributed by its id', (t) => {
     ['namespace_id', 'id'],
     ['namespace_id', 'slug'],
   ]);
+  t.same(uniqueKeys(formerSpaceSlugs), [['namespace_id', 'slug']]);
   t.same(uniqueKeys(namespaces), [['slug']], 'beside the id');
   t.end();
 });

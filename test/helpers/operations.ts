@@ -163,6 +163,42 @@ function spaceOperations(noun: 'spaces' | 'projects'): Operation[] {
       }),
     },
     {
+      title: `createSpaces, ${noun}`,
+      id: 'createSpaces',
+      scope: 'spaces:write',
+      role: 'editor',
+      status: 201,
+      request: (namespace) => ({
+        method: 'POST',
+        path: `${collection(namespace)}/batch`,
+        body: { spaces: [{ name: 'One' }, { name: 'Two' }] },
+      }),
+    },
+    {
+      title: `ensureSpace, ${noun}`,
+      id: 'ensureSpace',
+      scope: 'spaces:write',
+      role: 'editor',
+      status: 201,
+      request: (namespace) => ({
+        method: 'PUT',
+        path: `${collection(namespace)}/new`,
+        body: { name: 'New' },
+      }),
+    },
+    {
+      title: `ensureSpace, ${noun}, of what is there`,
+      id: 'ensureSpace',
+      scope: 'spaces:write',
+      role: 'editor',
+      status: 200,
+      request: (namespace) => ({
+        method: 'PUT',
+        path: `${collection(namespace)}/lab`,
+        body: { name: 'Lab' },
+      }),
+    },
+    {
       title: `getSpace, ${noun}`,
       id: 'getSpace',
       scope: 'spaces:read',

@@ -77,11 +77,44 @@ test('a viewer who was promoted has the new role at the next request, in every p
     },
   ));
 
-test('the old slug of a renamed namespace is 404 at the next request, in every process', (t) =>
+test('the old slug of a renamed namespace leads to the new one at the next request, in every process', (t) =>
   afterChange(
     t,
     (owner, slug) => owner.patch(`/namespaces/${slug}`, { slug: `new-${slug}` }),
     people.owner,
+    (answer, { title, request }, slug) => {
+      const { method, path } = request(`new-${slug}`);
+      if (method === 'GET') {
+        t.same([answer.status, answer.headers.location], [308, path], title);
+      } else {
+        isProblem(t, answer, 'namespace_not_found', title);
+        t.match(answer.json, { detail: new RegExp(`"new-${slug}"`) }, title);
+      }
+    },
+  ));
+
+test('the old slug of a renamed namespace is 404 to a stranger at the next request, in every process', (t) =>
+  afterChange(
+    t,
+    async (owner, slug) => {
+      await owner.delete(`/namespaces/${slug}/members/${people.viewer}`);
+      return owner.patch(`/namespaces/${slug}`, { slug: `new-${slug}` });
+    },
+    people.viewer,
+    (answer, { title }, slug) => {
+      isProblem(t, answer, 'namespace_not_found', title);
+      t.notMatch(answer.text, `new-${slug}`, title);
+    },
+  ));
+
+test('whoever takes the old slug of a namespace has it at the next request, in every process', (t) =>
+  afterChange(
+    t,
+    async (owner, slug) => {
+      await owner.patch(`/namespaces/${slug}`, { slug: `new-${slug}` });
+      return owner.post('/namespaces', { slug });
+    },
+    people.viewer,
     (answer, { title }) => {
       isProblem(t, answer, 'namespace_not_found', title);
     },
@@ -152,10 +185,15 @@ test('what is written to a space through one process is read through the other',
   const lab = '/namespaces/acme/spaces/lab';
   t.equal((await reader.get(lab)).status, 200);
   await writer.patch(lab, { slug: 'renamed' });
-  isProblem(t, await reader.get(lab), 'space_not_found', 'renamed');
+  t.equal((await reader.get(lab)).headers.location, '/namespaces/acme/spaces/renamed');
   t.equal((await reader.get('/namespaces/acme/spaces/renamed')).status, 200);
   await writer.delete('/namespaces/acme/spaces/renamed');
   t.match((await reader.get('/namespaces/acme/spaces')).json, { spaces: [], total: 0 });
   await writer.post('/namespaces/acme/spaces/renamed/restore');
   t.match((await reader.get('/namespaces/acme/spaces')).json, { total: 1 });
+  t.equal((await reader.get(lab)).status, 308);
+  await writer.put(lab, { name: 'Another' });
+  t.match((await reader.get(lab)).json, { name: 'Another' }, 'the slug is taken');
+  await writer.delete(lab);
+  isProblem(t, await reader.get(lab), 'space_not_found', 'for good');
 });

@@ -25,6 +25,9 @@ const built: Record<string, readonly [number, number, number, number]> = {
   removeMember: [1, 1, 2, 2],
   listSpaces: [1, 1, 2, 2],
   createSpace: [1, 1, 2, 2],
+  createSpaces: [1, 1, 2, 2],
+  ensureSpace: [1, 1, 2, 2],
+  'ensureSpace, of what is there': [1, 1, 2, 2],
   getSpace: [1, 1, 2, 2],
   updateSpace: [1, 1, 2, 2],
   'updateSpace, merge patch': [2, 2, 3, 3],
@@ -113,8 +116,52 @@ test('a 404 costs a stranger the same whether the namespace is there, was there 
   }
   await owner.patch('/namespaces/renamed', { slug: 'other' });
   await owner.delete('/namespaces/deleted');
+  await owner.patch('/namespaces/unknown', { slug: 'unknown-now' });
+  await owner.post('/namespaces', { slug: 'unknown' });
   for (const slug of ['there', 'unknown', 'renamed', 'deleted', 'never']) {
     const { statements, result } = await proxy.count(() => stranger.get(`/namespaces/${slug}`));
     t.same([result.status, statements], [404, 1], slug);
+    const within = await proxy.count(() => stranger.get(`/namespaces/${slug}/spaces/lab`));
+    t.same([within.result.status, within.statements], [404, 1], `${slug}: a space`);
+    const path = `/namespaces/${slug}/spaces/lab`;
+    const write = await proxy.count(() => stranger.patch(path, { name: 'x' }));
+    t.same([write.result.status, write.statements], [404, 1], `${slug}: a write`);
   }
+});
+
+test('a slug that was given up costs a member no statement more for a namespace, and one for a space', async (t) => {
+  const { service, proxy } = await startCounted(t);
+  await furnish(service, 'before');
+  const owner = await service.as(people.owner);
+  await owner.patch('/namespaces/before', { slug: 'acme' });
+  await owner.patch('/namespaces/acme/spaces/lab', { slug: 'workshop' });
+  const costs: [path: string, status: number, statements: number][] = [
+    ['/namespaces/before', 308, 1],
+    ['/namespaces/before/spaces', 308, 1],
+    ['/namespaces/before/members', 308, 1],
+    ['/namespaces/before/spaces/lab', 308, 1],
+    ['/namespaces/acme', 200, 1],
+    ['/namespaces/acme/spaces/lab', 308, 2],
+    ['/namespaces/acme/spaces/gone', 404, 2],
+    ['/namespaces/acme/spaces/never', 404, 2],
+    ['/namespaces/acme/spaces/Not%20a%20slug', 404, 1],
+    ['/namespaces/acme/spaces/workshop', 200, 1],
+  ];
+  for (const [path, status, statements] of costs) {
+    await owner.get(path);
+    const cost = await proxy.count(() => owner.get(path));
+    t.same([cost.result.status, cost.statements], [status, statements], path);
+    t.equal(cost.roundTrips, statements * ROUND_TRIPS_PER_STATEMENT, `${path}: round trips`);
+  }
+});
+
+test('a batch that is refused costs a look at its slugs', async (t) => {
+  const { service, proxy } = await startCounted(t);
+  await furnish(service, 'acme');
+  const owner = await service.as(people.owner);
+  const send = () =>
+    owner.post('/namespaces/acme/spaces/batch', { spaces: [{ name: 'A' }, { name: 'Lab' }] });
+  await send();
+  const { statements, result } = await proxy.count(send);
+  t.same([result.status, statements], [409, 2]);
 });

@@ -95,6 +95,38 @@ const operations: {
     steps: [...bodies, { caller: editor, body: conflict, refusal: CONFLICT }],
   },
   {
+    title: 'batch',
+    method: 'POST',
+    path: () => '/batch',
+    steps: [
+      ...bodies.map((step) => ({
+        ...step,
+        ...(typeof step.body === 'object' && { body: { spaces: [step.body] } }),
+        ...(step.paths && { paths: step.paths.map((path) => `/spaces/0${path}`) }),
+      })),
+      {
+        caller: editor,
+        body: { spaces: [conflict] },
+        refusal: CONFLICT,
+        paths: ['/spaces/0/slug'],
+      },
+    ],
+  },
+  {
+    title: 'ensure',
+    method: 'PUT',
+    path: (space) => `/${space}`,
+    steps: [
+      ...bodies
+        .filter(({ body }) => body !== conflict)
+        .map((step) => ({ ...step, space: 'NOWHERE' })),
+      { caller: stranger, refusal: INVALID, space: 'NOWHERE', paths: ['/projectSlug'] },
+      { caller: stranger, refusal: NO_NAMESPACE, space: 'taken' },
+      { caller: viewer, refusal: NO_ROLE, space: 'taken' },
+      { caller: editor, refusal: [412, 'precondition_failed'] as Refusal, space: 'taken' },
+    ].map((step) => ({ body: { name: 'Any' }, headers: { 'if-none-match': '*' }, ...step })),
+  },
+  {
     title: 'update',
     method: 'PATCH',
     path: (space) => `/${space}`,

@@ -178,27 +178,56 @@ async function readBack(
     return (await get(resource)).status === 404 ? null : 'What was deleted is still there';
   }
 
+  if (resource.endsWith('/batch')) {
+    const collection = resource.replace(/\/batch$/, '');
+    const sent = listOf(pick(JSON.parse(body ?? ''), 'spaces'));
+    const made = listOf(pick(answer.json, 'spaces'));
+    if (made.length !== sent.length) return `There are ${made.length}`;
+    for (const [index, space] of made.entries()) {
+      const difference = await differsFrom(get, collection, space, sent[index], false);
+      if (difference !== null) return difference;
+    }
+    return isListed(get, collection, made.at(-1));
+  }
+
   const restored = resource.replace(/\/restore$/, '');
   const isSpace = restored.split('/').length > 3;
   const collection = isSpace ? restored.split('/').slice(0, 4).join('/') : '/namespaces';
-  const itself = await get(`${collection}/${pickString(answer.json, 'slug')}`);
+  const isMerge =
+    headers['content-type']?.toLowerCase().startsWith('application/merge-patch+json') ?? false;
+  // What was restored, or there before, is not as it was sent.
+  const isSent = resource === restored && !(method === 'put' && answer.status === 200);
+  const sent: unknown = isSent ? JSON.parse(body ?? '') : {};
+  const difference = await differsFrom(get, collection, answer.json, sent, isMerge);
+  if (difference !== null) return difference;
+  const isNew = isSpace && isSent && answer.status === 201;
+  return isNew ? isListed(get, collection, answer.json) : null;
+}
+
+const listOf = (value: unknown): unknown[] => (Array.isArray(value) ? value : []);
+
+/** @returns in what a resource, read again, is not what was answered and what was sent */
+async function differsFrom(
+  get: (path: string) => Promise<Answer>,
+  collection: string,
+  answered: unknown,
+  sent: unknown,
+  isMerge: boolean,
+): Promise<string | null> {
+  const itself = await get(`${collection}/${pickString(answered, 'slug')}`);
   const now = JSON.parse(itself.text) as unknown;
-  for (const [key, value] of Object.entries(Object(answer.json) as object)) {
+  for (const [key, value] of Object.entries(Object(answered) as object)) {
     if (!isDeepStrictEqual(pick(now, key), value)) return `Read again, it is ${itself.text}`;
   }
-  if (resource !== restored) return null;
-
-  const isMerge = headers['content-type']?.toLowerCase().startsWith('application/merge-patch+json');
-  for (const [key, value] of Object.entries(Object(JSON.parse(body ?? '')) as object)) {
+  for (const [key, value] of Object.entries(Object(sent) as object)) {
     const written = pick(now, key);
-    const sent: unknown = value;
     const isAsSent =
-      key === 'metadata' && isMerge && sent !== null
-        ? isMerged(written, sent)
-        : isDeepStrictEqual(written, normalised(key, sent, written));
+      key === 'metadata' && isMerge && value !== null
+        ? isMerged(written, value)
+        : isDeepStrictEqual(written, normalised(key, value, written));
     if (!isAsSent) return `${key} reads ${JSON.stringify(written)}`;
   }
-  return isSpace && method === 'post' ? isListed(get, collection, answer.json) : null;
+  return null;
 }
 
 /** What is to be stored of a value that is not stored as it is sent. */

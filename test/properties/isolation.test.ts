@@ -16,7 +16,7 @@ import { spaces } from '../../src/db/schema/spaces.js';
 import type { Answer, Send } from '../helpers/app.js';
 import { pick, pickString } from '../helpers/json.js';
 import { startCounted } from '../helpers/proxy.js';
-import { type Command, isActive, Model } from './model.js';
+import { type Command, isActive, Model, slugsOf } from './model.js';
 import { parameters } from './parameters.js';
 
 const RUNS = 100;
@@ -96,7 +96,7 @@ function isOperation(name: string): name is Command['operation'] {
 test('tenants see their own and nothing else, and the database holds what they wrote', async (t) => {
   const settings = parameters(t, RUNS);
   const { service, proxy } = await startCounted(t);
-  const figures = { requests: 0, replayed: 0, hidden: 0 };
+  const figures = { requests: 0, replayed: 0, led: 0, hidden: 0 };
   const statuses = new Map<number, number>();
   let runs = 0;
 
@@ -126,16 +126,25 @@ test('tenants see their own and nothing else, and the database holds what they w
       statuses.set(answer.status, (statuses.get(answer.status) ?? 0) + 1);
 
       const secrets = secretsFrom(model, command);
-      const expected = model.answer(command, String(pick(answer.json, 'id')));
+      const { present, ...expected } = model.answer(command, idsOf(answer));
       deepEqual({ status: answer.status, body: bodyOf(answer) }, expected, JSON.stringify(command));
+      const { location } = answer.headers;
+      if (answer.status === 308) {
+        figures.led += 1;
+        deepEqual(location, requestOf({ ...command, ...present }).path, JSON.stringify(command));
+      } else if (present) {
+        const detail = pickString(answer.json, 'detail');
+        const [slug] = Object.values(present);
+        if (!detail.includes(`"${slug}"`)) throw new Error(`Does not name "${slug}": ${detail}`);
+      }
       const isReplayed = answer.headers['idempotent-replayed'] === 'true';
       if (isReplayed) figures.replayed += 1;
       // It is what this caller was answered before.
-      const shown = isReplayed ? '' : answer.text;
+      const shown = isReplayed ? '' : `${answer.text} ${String(location)}`;
       for (const secret of secrets) {
         if (shown.includes(secret)) throw new Error(`Another tenant's data: ${shown}`);
       }
-      if (expected.body === 'namespace_not_found') {
+      if (expected.body === 'namespace_not_found' && !present) {
         figures.hidden += 1;
         const missing = await ask({ ...command, namespace: own(NO_SLUG) });
         const rename = (text: string) => text.replaceAll(own(NO_SLUG), command.namespace);
@@ -156,7 +165,7 @@ test('tenants see their own and nothing else, and the database holds what they w
   });
   await fc.assert(property, settings);
   t.comment(
-    `${runs} runs, ${figures.requests} requests as the model has them, ${figures.replayed} replayed, ${figures.hidden} times 404 as for a namespace that never was; by status: ${[
+    `${runs} runs, ${figures.requests} requests as the model has them, ${figures.replayed} replayed, ${figures.led} led on, ${figures.hidden} times 404 as for a namespace that never was; by status: ${[
       ...statuses,
     ]
       .sort(([a], [b]) => a - b)
@@ -200,6 +209,12 @@ function requestOf(command: Command): Send {
     removeMember: { method: 'DELETE', path: `${path}/members/${member}` },
     listSpaces: { method: 'GET', path: `${path}/spaces${query}` },
     createSpace: { method: 'POST', path: `${path}/spaces`, body: newSpace(slug ?? space, text) },
+    createSpaces: {
+      method: 'POST',
+      path: `${path}/spaces/batch`,
+      body: { spaces: slugsOf(command).map((each) => newSpace(each, text)) },
+    },
+    ensureSpace: { method: 'PUT', path: item, body: ensuredSpace(text) },
     getSpace: { method: 'GET', path: item },
     updateSpace: {
       method: 'PATCH',
@@ -215,8 +230,18 @@ function requestOf(command: Command): Send {
 }
 
 function newSpace(slug: string, text: string | null) {
+  return { ...ensuredSpace(text), slug };
+}
+
+function ensuredSpace(text: string | null) {
   const name = text ?? 'A space';
-  return { name, slug, tags: [name], metadata: { name } };
+  return { name, tags: [name], metadata: { name } };
+}
+
+/** The ids of what may have been created, in the order it was asked for. */
+function idsOf({ json }: Answer): string[] {
+  const spaces = pick(json, 'spaces');
+  return (Array.isArray(spaces) ? spaces : [json]).map((each: unknown) => String(pick(each, 'id')));
 }
 
 /** The body without moments; of a problem, its code. */

@@ -26,6 +26,8 @@ export interface Expected {
   status: number;
   /** without moments; of a problem, its code */
   body: unknown;
+  /** by what the same is found now, where it was asked for by a slug that was given up */
+  present?: Partial<Pick<Command, 'namespace' | 'space'>>;
 }
 
 interface Entity {
@@ -46,6 +48,8 @@ export interface Namespace extends Entity {
   members: Map<string, Role>;
   /** in order of creation */
   spaces: Space[];
+  /** by slug, which of its spaces had it last and was renamed */
+  formerly: Map<string, Space>;
   /** every text ever written in it */
   texts: string[];
 }
@@ -54,6 +58,7 @@ class Refusal extends Error {
   constructor(
     readonly status: number,
     readonly code: ProblemCode,
+    readonly present?: Expected['present'],
   ) {
     super(code);
   }
@@ -73,6 +78,8 @@ const scopes = {
   removeMember: 'namespaces:write',
   listSpaces: 'spaces:read',
   createSpace: 'spaces:write',
+  createSpaces: 'spaces:write',
+  ensureSpace: 'spaces:write',
   getSpace: 'spaces:read',
   updateSpace: 'spaces:write',
   deleteSpace: 'spaces:write',
@@ -82,21 +89,25 @@ const scopes = {
 export class Model {
   /** in order of creation */
   readonly namespaces: Namespace[] = [];
+  private readonly formerly = new Map<string, Namespace>();
   /** What requests with a key were answered, by namespace, subject, operation and key. */
   readonly answers = new Map<string, { asked: string; expected: Expected }>();
   private deletions = 0;
 
-  /** @param nextId the id that the service has given to what it has just created */
-  answer(command: Command, nextId: string): Expected {
+  /** @param nextIds the ids that the service has given to what it has just created */
+  answer(command: Command, nextIds: string[]): Expected {
     const granted = command.scope?.split(' ') ?? Object.values(scopes);
     try {
       if (!granted.includes('admin') && !granted.includes(scopes[command.operation])) {
         throw new Refusal(403, 'insufficient_scope');
       }
-      return this.operations[command.operation](command, nextId);
+      return this.operations[command.operation](command, nextIds);
     } catch (error) {
-      if (error instanceof Refusal) return { status: error.status, body: error.code };
-      throw error;
+      if (!(error instanceof Refusal)) throw error;
+      const { status, code, present } = error;
+      const isRead = scopes[command.operation].endsWith(':read');
+      if (present && isRead) return { status: 308, body: undefined, present };
+      return { status, body: code, ...(present && { present }) };
     }
   }
 
@@ -119,7 +130,7 @@ export class Model {
       return { status: 200, body: pageOf('namespaces', items, page, pageSize) };
     },
 
-    createNamespace: (command: Command, id: string): Expected => {
+    createNamespace: (command: Command, [id = '']: string[]): Expected => {
       const { subject, text } = command;
       const slug = command.slug ?? command.namespace;
       return this.once(command, nameOf(NIL, command, 'createNamespace'), [slug, text], () => {
@@ -128,6 +139,7 @@ export class Model {
           ...{ id, slug, name: text, version: 1, deleted: null },
           members: new Map([[subject, 'owner']]),
           spaces: [],
+          formerly: new Map(),
           texts: text === null ? [] : [text],
         };
         this.namespaces.push(created);
@@ -142,7 +154,7 @@ export class Model {
 
     updateNamespace: (command: Command): Expected => {
       const found = this.find(command, 'owner');
-      rename(found, this.namespaces, command.slug);
+      rename(found, this.namespaces, this.formerly, command.slug);
       if (command.text !== null) {
         found.name = command.text;
         found.texts.push(command.text);
@@ -151,7 +163,8 @@ export class Model {
       return { status: 200, body: shown(found) };
     },
 
-    deleteNamespace: (command: Command): Expected => this.remove(this.find(command, 'owner')),
+    deleteNamespace: (command: Command): Expected =>
+      this.remove(this.find(command, 'owner'), this.formerly),
 
     restoreNamespace: (command: Command): Expected => {
       const known = this.namespaces.filter((each) => this.roleIn(each, command));
@@ -159,7 +172,7 @@ export class Model {
       const name = ({ id }: Namespace) => nameOf(id, command, `restoreNamespace ${slug}`);
       const used = known.filter((each) => this.answers.has(name(each)));
       const found = toRestore(used, slug) ?? toRestore(known, slug);
-      if (!found) throw new Refusal(404, 'namespace_not_found');
+      if (!found) throw this.noNamespace(command);
       expectRole(this.roleIn(found, command), 'owner');
       return this.once(command, name(found), [], () => {
         restore(found, this.namespaces);
@@ -197,7 +210,7 @@ export class Model {
       return { status: 200, body: pageOf('spaces', items, command.page, command.pageSize) };
     },
 
-    createSpace: (command: Command, id: string): Expected => {
+    createSpace: (command: Command, [id = '']: string[]): Expected => {
       const { spaces, texts, id: namespaceId } = this.find(command, 'editor');
       const slug = command.slug ?? command.space;
       const name = command.text ?? 'A space';
@@ -210,6 +223,36 @@ export class Model {
       });
     },
 
+    createSpaces: (command: Command, ids: string[]): Expected => {
+      const { spaces, texts, id: namespaceId } = this.find(command, 'editor');
+      const name = command.text ?? 'A space';
+      const slugs = slugsOf(command);
+      const asked = [...slugs, name];
+      return this.once(command, nameOf(namespaceId, command, 'createSpaces'), asked, () => {
+        if (new Set(slugs).size < slugs.length) throw new Refusal(409, 'slug_conflict');
+        for (const slug of slugs) expectFree(spaces, slug);
+        const created = slugs.map((slug, index) => ({
+          ...{ id: ids[index] ?? '', slug, name },
+          ...{ description: null, version: 1, deleted: null },
+        }));
+        spaces.push(...created);
+        texts.push(...ids, ...(command.text === null ? [] : [command.text]));
+        return { status: 201, body: { spaces: created.map(six) } };
+      });
+    },
+
+    ensureSpace: (command: Command, [id = '']: string[]): Expected => {
+      const { spaces, texts } = this.find(command, 'editor');
+      const { space: slug, text } = command;
+      const existing = spaces.find((each) => isActive(each) && each.slug === slug);
+      if (existing) return { status: 200, body: six(existing) };
+      const name = text ?? 'A space';
+      const created = { id, slug, name, description: null, version: 1, deleted: null };
+      spaces.push(created);
+      texts.push(id, ...(text === null ? [] : [text]));
+      return { status: 201, body: six(created) };
+    },
+
     getSpace: (command: Command): Expected => {
       const { namespace, space } = this.findSpace(command, 'viewer');
       const { id, slug } = namespace;
@@ -219,7 +262,7 @@ export class Model {
 
     updateSpace: (command: Command): Expected => {
       const { namespace, space } = this.findSpace(command, 'editor');
-      rename(space, namespace.spaces, command.slug);
+      rename(space, namespace.spaces, namespace.formerly, command.slug);
       if (command.text !== null) {
         space.description = command.text;
         namespace.texts.push(command.text);
@@ -228,15 +271,18 @@ export class Model {
       return { status: 200, body: six(space) };
     },
 
-    deleteSpace: (command: Command): Expected =>
-      this.remove(this.findSpace(command, 'editor').space),
+    deleteSpace: (command: Command): Expected => {
+      const { namespace, space } = this.findSpace(command, 'editor');
+      return this.remove(space, namespace.formerly);
+    },
 
     restoreSpace: (command: Command): Expected => {
-      const { id, spaces } = this.find(command, 'editor');
+      const namespace = this.find(command, 'editor');
+      const { id, spaces } = namespace;
       const name = nameOf(id, command, `restoreSpace ${command.space}`);
       return this.once(command, name, [], () => {
         const found = toRestore(spaces, command.space);
-        if (!found) throw new Refusal(404, 'space_not_found');
+        if (!found) throw noSpace(namespace, command);
         restore(found, spaces);
         return { status: 200, body: six(found) };
       });
@@ -263,7 +309,7 @@ export class Model {
     const found = this.namespaces.find(
       (each) => isActive(each) && each.slug === command.namespace && this.roleIn(each, command),
     );
-    if (!found) throw new Refusal(404, 'namespace_not_found');
+    if (!found) throw this.noNamespace(command);
     expectRole(this.roleIn(found, command), needed);
     return found;
   }
@@ -271,11 +317,22 @@ export class Model {
   private findSpace(command: Command, needed: Role): { namespace: Namespace; space: Space } {
     const namespace = this.find(command, needed);
     const space = namespace.spaces.find((each) => isActive(each) && each.slug === command.space);
-    if (!space) throw new Refusal(404, 'space_not_found');
+    if (!space) throw noSpace(namespace, command);
     return { namespace, space };
   }
 
-  private remove(entity: Entity): Expected {
+  /** Names the namespace that had the slug last, where nobody has it and the caller may know. */
+  private noNamespace(command: Command): Refusal {
+    const { namespace: slug } = command;
+    const isTaken = this.namespaces.some((each) => isActive(each) && each.slug === slug);
+    const former = isTaken ? undefined : this.formerly.get(slug);
+    const isKnown = former && isActive(former) && this.roleIn(former, command);
+    const present = isKnown ? { namespace: former.slug } : undefined;
+    return new Refusal(404, 'namespace_not_found', present);
+  }
+
+  private remove(entity: Entity, formerly: Map<string, Entity>): Expected {
+    formerly.delete(entity.slug);
     entity.deleted = this.deletions += 1;
     entity.version += 1;
     return { status: 204, body: undefined };
@@ -311,10 +368,28 @@ function expectOtherOwner(members: Map<string, Role>, member: string): void {
   if (!remains) throw new Refusal(409, 'last_owner');
 }
 
-function rename(entity: Entity, among: Entity[], slug: string | null): void {
-  if (slug === null) return;
-  if (slug !== entity.slug) expectFree(among, slug);
+function rename<Item extends Entity>(
+  entity: Item,
+  among: Item[],
+  formerly: Map<string, Item>,
+  slug: string | null,
+): void {
+  if (slug === null || slug === entity.slug) return;
+  expectFree(among, slug);
+  formerly.set(entity.slug, entity);
   entity.slug = slug;
+}
+
+/** Names the space that had the slug last, when there is none that has it. */
+function noSpace({ formerly }: Namespace, { space }: Command): Refusal {
+  const former = formerly.get(space);
+  const present = former && isActive(former) ? { space: former.slug } : undefined;
+  return new Refusal(404, 'space_not_found', present);
+}
+
+/** What the spaces of a batch are to be called. */
+export function slugsOf({ slug, space }: Command): string[] {
+  return [space, slug ?? `${space}-more`];
 }
 
 /** The last deleted of those that had the slug, or else the one that has it. */

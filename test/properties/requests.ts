@@ -149,6 +149,7 @@ function validValue(name: string, schema: Schema, context: Context): Arbitrary<u
         return fc.integer({ min: schema.minimum ?? 0, max: schema.maximum ?? 9 });
       case 'array':
         return fc.uniqueArray(validValue('', resolve(schema.items ?? {}), context), {
+          minLength: schema.minItems ?? 0,
           maxLength: Math.min(schema.maxItems ?? 5, 5),
         });
       case 'object': {

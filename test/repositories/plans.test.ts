@@ -6,7 +6,7 @@ import { createDatabase, databaseUrl, openDatabase, testServer } from '../helper
 import { furnish, operations, people } from '../helpers/operations.js';
 
 /** What holds the rows of a namespace, and grows with it. */
-const tenantTables = ['spaces', 'space_counters'];
+const tenantTables = ['spaces', 'space_counters', 'former_space_slugs'];
 
 interface Plan {
   statement: string;
@@ -72,6 +72,12 @@ for (const [title, preparation] of Object.entries(statistics)) {
       await owner.send(request(`acme-${index}`));
     }
     await owner.get('/namespaces/acme-0/spaces?page=100');
+    await owner.get('/namespaces/acme-0/spaces/none');
+    await owner.post('/namespaces/acme-0/spaces/batch', { spaces: [{ name: 'Lab' }] });
+    for (const path of ['/namespaces/acme-1/spaces', '/namespaces/acme-1/spaces/batch']) {
+      const body = path.endsWith('batch') ? { spaces: [{ name: 'A' }] } : { name: 'B' };
+      await owner.send({ method: 'POST', path, body, headers: { 'idempotency-key': 'key' } });
+    }
 
     const found = await plans(db);
     t.ok(found.length >= 12, `${found.length} plans`);

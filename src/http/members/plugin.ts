@@ -3,6 +3,7 @@ import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebo
 import { ServiceError } from '../../errors.js';
 import type { MemberRow, MembersRepository } from '../../repositories/members.js';
 import { isSubject, permitted } from '../auth.js';
+import { Moved } from '../moved.js';
 import { invalid } from '../problem.js';
 import { linkHeader, linkPages } from '../links.js';
 import { NamespaceParams, PageQuery, paging, ref, SUBJECT_MAX_LENGTH } from '../schemas.js';
@@ -31,7 +32,7 @@ export const membersPlugin: FastifyPluginCallbackTypebox<{ members: MembersRepos
         tags,
         params: NamespaceParams,
         querystring: PageQuery,
-        response: { 200: { ...ref(MemberList), headers: linkHeader } },
+        response: { 200: { ...ref(MemberList), headers: linkHeader }, 308: Moved },
       },
     },
     async (request, reply) => {

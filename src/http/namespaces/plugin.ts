@@ -25,6 +25,7 @@ import {
   RestoreHeaders,
 } from '../idempotency.js';
 import { linkHeader, linkPages } from '../links.js';
+import { Moved } from '../moved.js';
 import { NamespaceParams, PageQuery, paging, ref } from '../schemas.js';
 import {
   Namespace,
@@ -108,7 +109,7 @@ export const namespacesPlugin: FastifyPluginCallbackTypebox<{
         tags,
         params: NamespaceParams,
         headers: IfNoneMatch,
-        response: { 200: tagged(ref(Namespace)), 304: NotModified },
+        response: { 200: tagged(ref(Namespace)), 304: NotModified, 308: Moved },
       },
     },
     async (request, reply) => {

@@ -1,10 +1,9 @@
 import { type Static, Type } from '@sinclair/typebox';
 import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox';
 import { ServiceError } from '../../errors.js';
-import type { Principal } from '../../repositories/access.js';
+import { type Principal, renamed } from '../../repositories/access.js';
 import type { SpacePage, SpaceSelection } from '../../repositories/space-lists.js';
 import type { SpacesRepository } from '../../repositories/spaces.js';
-import { deriveSlug } from '../../slug.js';
 import { permitted } from '../auth.js';
 import { metadataMerge, PATCH_TYPES } from '../body.js';
 import {
@@ -18,20 +17,19 @@ import {
 } from '../conditional.js';
 import { foreignCursor, openCursor, sealCursor } from '../cursor.js';
 import {
-  created,
   idempotencyKey,
-  IdempotencyHeader,
   idempotencyProblems,
   markReplayed,
   repeatable,
   RestoreHeaders,
 } from '../idempotency.js';
 import { linkHeader, linkPages } from '../links.js';
+import { Moved } from '../moved.js';
 import { invalid } from '../problem.js';
 import { NamespaceParams, paging, ref } from '../schemas.js';
+import { spaceCreationPlugin } from './creation.js';
 import {
   Space,
-  SpaceCreate,
   SpaceDetails,
   SpaceList,
   SpaceListItem,
@@ -78,10 +76,25 @@ export const spacesPlugin: FastifyPluginCallbackTypebox<{
     return { items, ...page, nextCursor };
   }
 
+  /** @throws `ServiceError` `space_not_found`, with the present slug when it has another one now */
+  async function found<Value>(
+    { user, params }: { user: Principal; params: Static<typeof SpaceParams> },
+    value: Value | null,
+  ): Promise<Value> {
+    if (value !== null) return value;
+    const presentSlug = await spaces.presentSlug(user, params.slug, params.projectSlug);
+    if (presentSlug !== null) throw renamed('space', presentSlug);
+    throw new ServiceError(
+      'space_not_found',
+      'There is no space with this slug in the namespace. List its spaces, or restore a deleted one.',
+    );
+  }
+
   app.addSchema(SpaceNamespace);
-  for (const schema of [SpaceListItem, SpaceList, Space, SpaceDetails, SpaceCreate, SpaceUpdate]) {
+  for (const schema of [SpaceListItem, SpaceList, Space, SpaceDetails, SpaceUpdate]) {
     app.addSchema(schema);
   }
+  void app.register(spaceCreationPlugin, { spaces });
 
   for (const noun of ['spaces', 'projects'] as const) {
     const collection = `/namespaces/:slug/${noun}`;
@@ -108,6 +121,7 @@ export const spacesPlugin: FastifyPluginCallbackTypebox<{
           querystring: SpaceListQuery,
           response: {
             200: Type.Unsafe<ListAnswer>({ ...ref(SpaceList), headers: linkHeader }),
+            308: Moved,
           },
         },
         serializerCompiler: () => serializeList,
@@ -130,54 +144,6 @@ export const spacesPlugin: FastifyPluginCallbackTypebox<{
       },
     );
 
-    app.post(
-      collection,
-      {
-        config: {
-          scope: 'spaces:write',
-          problems: [
-            'namespace_not_found',
-            'insufficient_role',
-            'slug_conflict',
-            ...idempotencyProblems,
-          ],
-        },
-        schema: {
-          operationId: 'createSpace',
-          summary: 'Create a new project in a namespace',
-          description: 'Needs the role `editor`.',
-          tags: ['spaces'],
-          hide: hideCollection,
-          params: NamespaceParams,
-          headers: IdempotencyHeader,
-          body: ref(SpaceCreate),
-          response: { 201: created(ref(Space)) },
-        },
-      },
-      async (request, reply) => {
-        const { name, slug, description, tags, metadata } = request.body;
-        const outcome = await spaces.create(
-          request.user,
-          request.params.slug,
-          {
-            name,
-            slug: slug ?? deriveSlug(name),
-            description: description ?? null,
-            tags: tags ?? [],
-            metadata: metadata ?? null,
-          },
-          idempotencyKey(request.headers['idempotency-key'], request.body),
-        );
-        const space = found(permitted(outcome, 'editor'));
-        markReplayed(reply, space);
-        return reply
-          .code(201)
-          .header('etag', etagOf(space))
-          .header('location', `/namespaces/${request.params.slug}/projects/${space.slug}`)
-          .send(space);
-      },
-    );
-
     app.get(
       item,
       {
@@ -189,12 +155,13 @@ export const spacesPlugin: FastifyPluginCallbackTypebox<{
           hide: hideItem,
           params: SpaceParams,
           headers: IfNoneMatch,
-          response: { 200: tagged(ref(SpaceDetails)), 304: NotModified },
+          response: { 200: tagged(ref(SpaceDetails)), 304: NotModified, 308: Moved },
         },
       },
       async (request, reply) => {
         const { slug, projectSlug } = request.params;
-        const space = found(
+        const space = await found(
+          request,
           permitted(await spaces.find(request.user, slug, projectSlug), 'viewer'),
         );
         void reply.header('etag', etagOf(space));
@@ -246,7 +213,7 @@ export const spacesPlugin: FastifyPluginCallbackTypebox<{
         const outcome = merge
           ? await spaces.merge(request.user, slug, projectSlug, given, merge, expected)
           : await spaces.update(request.user, slug, projectSlug, given, expected);
-        const space = found(permitted(outcome, 'editor'));
+        const space = await found(request, permitted(outcome, 'editor'));
         void reply.header('etag', etagOf(space));
         return space;
       },
@@ -278,7 +245,8 @@ export const spacesPlugin: FastifyPluginCallbackTypebox<{
       async (request, reply) => {
         const { slug, projectSlug } = request.params;
         const expected = expectedVersions(request.headers['if-match']);
-        const deleted = found(
+        const deleted = await found(
+          request,
           permitted(await spaces.remove(request.user, slug, projectSlug, expected), 'editor'),
         );
         return reply.code(204).header('etag', etagOf(deleted)).send(null);
@@ -320,7 +288,7 @@ export const spacesPlugin: FastifyPluginCallbackTypebox<{
           expectedVersions(request.headers['if-match']),
           idempotencyKey(request.headers['idempotency-key'], null),
         );
-        const space = found(permitted(outcome, 'editor'));
+        const space = await found(request, permitted(outcome, 'editor'));
         markReplayed(reply, space);
         void reply.header('etag', etagOf(space));
         return space;
@@ -334,13 +302,4 @@ export const spacesPlugin: FastifyPluginCallbackTypebox<{
 function numberedCursor() {
   const message = 'must be left out with a cursor, which knows its page';
   return invalid('query string', [{ path: '/page', code: 'cursor', message }]);
-}
-
-/** @throws `ServiceError` `space_not_found` */
-function found<Value>(value: Value | null): Value {
-  if (value !== null) return value;
-  throw new ServiceError(
-    'space_not_found',
-    'There is no space with this slug in the namespace. List its spaces, or restore a deleted one.',
-  );
 }

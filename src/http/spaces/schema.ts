@@ -1,6 +1,7 @@
 import { Type } from '@sinclair/typebox';
 import { CURSOR_MAX_LENGTH } from '../cursor.js';
 import {
+  BATCH_MAX,
   Id,
   Metadata,
   Moment,
@@ -136,21 +137,71 @@ export const SpaceDetails = Type.Object(
   },
 );
 
+const newSpaceProperties = {
+  description: Type.Optional(Nullable(Description)),
+  tags: Type.Optional(Nullable(Tags)),
+  metadata: Type.Optional(Metadata),
+};
+
+const newSpaceExamples = [
+  { name: 'Field Tests', description: 'Trials outdoors', tags: ['robotics'] },
+  { name: 'Night Tests', slug: 'night', metadata: { team: 'lab-a' } },
+  { name: 'Wind Tunnel' },
+];
+
 export const SpaceCreate = Type.Object(
   {
     name: Name,
     slug: Type.Optional(
       Nullable({ ...Slug, description: 'URL slug (auto-derived from name if omitted or null)' }),
     ),
-    description: Type.Optional(Nullable(Description)),
-    tags: Type.Optional(Nullable(Tags)),
-    metadata: Type.Optional(Metadata),
+    ...newSpaceProperties,
   },
   {
     $id: 'SpaceCreate',
     description: 'A new space',
     additionalProperties: false,
-    examples: [{ name: 'Field Tests', description: 'Trials outdoors', tags: ['robotics'] }],
+    examples: newSpaceExamples,
+  },
+);
+
+export const SpaceEnsure = Type.Object(
+  { name: Name, ...newSpaceProperties },
+  {
+    $id: 'SpaceEnsure',
+    description: 'The space to be created where there is none with the slug of the path',
+    additionalProperties: false,
+    examples: newSpaceExamples.slice(0, 1),
+  },
+);
+
+export const SpaceBatch = Type.Object(
+  {
+    spaces: Type.Array(ref(SpaceCreate), {
+      minItems: 1,
+      maxItems: BATCH_MAX,
+      description: `The spaces to be created, 1 to ${BATCH_MAX}`,
+    }),
+  },
+  {
+    $id: 'SpaceBatch',
+    description: 'Several new spaces',
+    additionalProperties: false,
+    examples: [{ spaces: newSpaceExamples.slice(1) }],
+  },
+);
+
+export const SpaceBatchResult = Type.Object(
+  {
+    spaces: Type.Array(ref(Space), {
+      maxItems: BATCH_MAX,
+      description: 'The spaces that were created, in the order they were sent',
+    }),
+  },
+  {
+    $id: 'SpaceBatchResult',
+    description: 'The spaces of a batch',
+    examples: [{ spaces: [{ ...example, metadata: null }] }],
   },
 );
 
@@ -183,4 +234,9 @@ export const SpaceParams = Type.Object({
     maxLength: SLUG_MAX_LENGTH,
     examples: ['robotics-lab'],
   }),
+});
+
+export const SpaceEnsureParams = Type.Object({
+  ...NamespaceParams.properties,
+  projectSlug: { ...Slug, description: 'The slug of the project', examples: ['field-tests'] },
 });
