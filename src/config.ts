@@ -350,7 +350,8 @@ function splitOrigins(list = ''): string[] {
 /** Browsers send it without a path, in lower case and without a default port: others never match. */
 function isOrigin(text: string): boolean {
   return (
-    text === '*' || (/^https?:[^*]*$/.test(text) && URL.canParse(text) && new URL(text).origin === text)
+    text === '*' ||
+    (/^https?:[^*]*$/.test(text) && URL.canParse(text) && new URL(text).origin === text)
   );
 }
 

@@ -1,2 +1,0 @@
-DROP INDEX "spaces_search_index";--> statement-breakpoint
-CREATE INDEX "spaces_search_index" ON "spaces" USING gin ((namespace_id::text),(name || chr(31) || slug || chr(31) || coalesce(description, '')) gin_trgm_ops,"tags" jsonb_path_ops,"metadata" jsonb_path_ops) WITH (gin_pending_list_limit=256);
