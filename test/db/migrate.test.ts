@@ -3,6 +3,7 @@ import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { sql } from 'drizzle-orm';
+import { readMigrationFiles } from 'drizzle-orm/migrator';
 import { type Test, test } from 'tap';
 import { isMigrated, migrate } from '../../src/db/migrate.js';
 import { createDatabase, openDatabase } from '../helpers/database.js';
@@ -49,6 +50,18 @@ test('a schema that has moved on without a migration is noticed', async (t) => {
     snapshot.replaceAll('"spaces_deleted_index"', '"spaces_older_index"'),
   );
   t.match(missing, /CREATE INDEX "spaces_deleted_index"/);
+});
+
+test('each migration is later than the one before, else a database that has that one would miss it', (t) => {
+  const times = readMigrationFiles({ migrationsFolder: 'drizzle' }).map(
+    ({ folderMillis }) => folderMillis,
+  );
+  t.ok(times.length >= 5, `${times.length} migrations`);
+  t.same(
+    times,
+    [...times].sort((a, b) => a - b),
+  );
+  t.end();
 });
 
 test('ten replicas that start at once apply each migration once', async (t) => {
