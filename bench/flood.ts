@@ -1,0 +1,134 @@
+/**
+ * A process that makes load and times each answer by its status, which wrk cannot. It speaks just
+ * enough HTTP over bare sockets to cost little beside the service: it shares the machine with it.
+ */
+import { connect, type Socket } from 'node:net';
+
+export interface Flood {
+  port: number;
+  path: string;
+  token: string;
+  seconds: number;
+  /** connections, each with one request at a time */
+  clients: number;
+  /** requests a second, whatever becomes of them; null for each client to go on when it is answered */
+  rate: number | null;
+}
+
+/** Per second, save the last two. */
+export interface Flooded {
+  good: number;
+  refused: number;
+  /** due while every connection was waiting for an answer; none without a rate */
+  unsent: number;
+  /** answers that were neither, and connections that broke */
+  failures: number;
+  /** of the good ones, in milliseconds */
+  p99Ms: number;
+  /** how late requests were sent that were due, in milliseconds: the maker of the load is busy itself */
+  lateMs: number;
+}
+
+const HEAD_END = '\r\n\r\n';
+
+interface Client {
+  socket: Socket;
+  since: number;
+  /** bytes still to come; null while the head is not complete */
+  left: number | null;
+  head: string;
+  status: number;
+}
+
+/** Makes the load, and resolves when its time is over. */
+export async function flood(load: Flood): Promise<Flooded> {
+  const { port, path, token, seconds, clients: count, rate } = load;
+  const request = `GET ${path} HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer ${token}${HEAD_END}`;
+  const times: number[] = [];
+  const delays: number[] = [];
+  const idle: Client[] = [];
+  const counts = { good: 0, refused: 0, unsent: 0, failures: 0 };
+  let running = false;
+
+  const send = (client: Client, since: number) => {
+    client.since = since;
+    client.socket.write(request);
+  };
+  const answered = (client: Client) => {
+    if (!running) return;
+    const now = performance.now();
+    if (client.status === 200) {
+      counts.good += 1;
+      times.push(now - client.since);
+    } else if (client.status === 503) counts.refused += 1;
+    else counts.failures += 1;
+    if (rate === null) send(client, now);
+    else idle.push(client);
+  };
+  const read = (client: Client, bytes: Buffer) => {
+    if (client.left === null) {
+      client.head += bytes.toString('latin1');
+      const end = client.head.indexOf(HEAD_END);
+      if (end === -1) return;
+      const [, status, length] =
+        /^HTTP\/1\.1 (\d+)[^]*?content-length: (\d+)/i.exec(client.head) ?? [];
+      client.status = Number(status);
+      client.left = end + HEAD_END.length + Number(length) - client.head.length;
+      client.head = '';
+    } else client.left -= bytes.length;
+    if (client.left > 0) return;
+    client.left = null;
+    answered(client);
+  };
+  const open = () =>
+    new Promise<Client>((resolve, reject) => {
+      const socket = connect({ port, host: '127.0.0.1', noDelay: true });
+      const client: Client = { socket, since: 0, left: null, head: '', status: 0 };
+      socket.once('connect', () => {
+        resolve(client);
+      });
+      socket.on('data', (bytes) => {
+        read(client, bytes);
+      });
+      socket.on('error', reject);
+      socket.once('close', () => {
+        if (running) counts.failures += 1;
+      });
+    });
+
+  const clients = await Promise.all(Array.from({ length: count }, open));
+  running = true;
+  const begun = performance.now();
+  const end = begun + seconds * 1000;
+  if (rate === null) for (const client of clients) send(client, performance.now());
+  else idle.push(...clients);
+  for (let due = 0, now = begun; now < end; now = performance.now()) {
+    for (; rate !== null && begun + (due / rate) * 1000 < now; due += 1) {
+      const client = idle.pop();
+      if (client) {
+        send(client, now);
+        delays.push(now - begun - (due / rate) * 1000);
+      } else counts.unsent += 1;
+    }
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+  running = false;
+  const elapsed = (performance.now() - begun) / 1000;
+  for (const { socket } of clients) socket.destroy();
+  return {
+    good: counts.good / elapsed,
+    refused: counts.refused / elapsed,
+    unsent: counts.unsent / elapsed,
+    failures: counts.failures,
+    p99Ms: percentile99(times),
+    lateMs: percentile99(delays),
+  };
+}
+
+function percentile99(numbers: number[]): number {
+  return numbers.sort((a, b) => a - b)[Math.floor(numbers.length * 0.99)] ?? 0;
+}
+
+process.on('message', (load: Flood) => {
+  void flood(load).then((result) => process.send?.(result));
+});
