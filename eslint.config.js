@@ -3,7 +3,14 @@ import { defineConfig, globalIgnores } from 'eslint/config';
 import tseslint from 'typescript-eslint';
 
 export default defineConfig(
-  globalIgnores(['dist/', '.data/', '.tap/', 'coverage/', 'test/clients/adapters/', 'openapi/sdk/']),
+  globalIgnores([
+    'dist/',
+    '.data/',
+    '.tap/',
+    'coverage/',
+    'test/clients/adapters/',
+    'openapi/sdk/',
+  ]),
   js.configs.recommended,
   tseslint.configs.strictTypeChecked,
   {
