@@ -29,142 +29,138 @@ import {
 const tags = ['spaces'];
 const refusals: ProblemCode[] = ['namespace_not_found', 'insufficient_role'];
 
-/** The operations that create spaces. Both nouns answer; the seed's paths are the ones documented. */
-export const spaceCreationPlugin: FastifyPluginCallbackTypebox<{ spaces: SpacesRepository }> = (
-  app,
-  { spaces },
-  done,
-) => {
-  for (const schema of [SpaceCreate, SpaceEnsure, SpaceBatch, SpaceBatchResult]) {
-    app.addSchema(schema);
-  }
+export const creationSchemas = [SpaceCreate, SpaceEnsure, SpaceBatch, SpaceBatchResult];
 
-  for (const noun of ['spaces', 'projects'] as const) {
-    const collection = `/namespaces/:slug/${noun}`;
-    const hideCollection = noun !== 'spaces';
-    const hideItem = noun !== 'projects';
+type App = Parameters<FastifyPluginCallbackTypebox>[0];
 
-    app.post(
-      collection,
-      {
-        config: {
-          scope: 'spaces:write',
-          problems: [...refusals, 'slug_conflict', ...idempotencyProblems],
-        },
-        schema: {
-          operationId: 'createSpace',
-          summary: 'Create a new project in a namespace',
-          description: 'Needs the role `editor`.',
-          tags,
-          hide: hideCollection,
-          params: NamespaceParams,
-          headers: IdempotencyHeader,
-          body: ref(SpaceCreate),
-          response: { 201: created(ref(Space)) },
-        },
+/**
+ * Adds the operations that create one space and several.
+ *
+ * @param path of the collection of spaces
+ * @param hide whether the document does not show them
+ */
+export function addCreation(app: App, spaces: SpacesRepository, path: string, hide: boolean): void {
+  app.post(
+    path,
+    {
+      config: {
+        scope: 'spaces:write',
+        problems: [...refusals, 'slug_conflict', ...idempotencyProblems],
       },
-      async (request, reply) => {
-        const { user, params, headers, body } = request;
-        const space = written(
-          permitted(
-            await spaces.create(
-              user,
-              params.slug,
-              newSpace(body),
-              idempotencyKey(headers['idempotency-key'], body),
-            ),
-            'editor',
+      schema: {
+        operationId: 'createSpace',
+        summary: 'Create a new project in a namespace',
+        description: 'Needs the role `editor`.',
+        tags,
+        hide,
+        params: NamespaceParams,
+        headers: IdempotencyHeader,
+        body: ref(SpaceCreate),
+        response: { 201: created(ref(Space)) },
+      },
+    },
+    async (request, reply) => {
+      const { user, params, headers, body } = request;
+      const space = written(
+        permitted(
+          await spaces.create(
+            user,
+            params.slug,
+            newSpace(body),
+            idempotencyKey(headers['idempotency-key'], body),
           ),
-        );
-        markReplayed(reply, space);
-        return reply
-          .code(201)
-          .header('etag', etagOf(space))
-          .header('location', pathOf(params.slug, space))
-          .send(space);
-      },
-    );
+          'editor',
+        ),
+      );
+      markReplayed(reply, space);
+      return reply
+        .code(201)
+        .header('etag', etagOf(space))
+        .header('location', pathOf(params.slug, space))
+        .send(space);
+    },
+  );
 
-    app.post(
-      `${collection}/batch`,
-      {
-        config: {
-          scope: 'spaces:write',
-          problems: [...refusals, 'slug_conflict', ...idempotencyProblems],
-        },
-        schema: {
-          operationId: 'createSpaces',
-          summary: 'Create several projects in a namespace',
-          description:
-            'All of them or none. Where slugs are taken, `errors` names each by its place in the batch. Needs the role `editor`.',
-          tags,
-          hide: hideCollection,
-          params: NamespaceParams,
-          headers: IdempotencyHeader,
-          body: ref(SpaceBatch),
-          response: { 201: { ...ref(SpaceBatchResult), headers: replayedHeader } },
-        },
+  app.post(
+    `${path}/batch`,
+    {
+      config: {
+        scope: 'spaces:write',
+        problems: [...refusals, 'slug_conflict', ...idempotencyProblems],
       },
-      async (request, reply) => {
-        const { user, params, headers, body } = request;
-        const batch = written(
-          permitted(
-            await spaces.createAll(
-              user,
-              params.slug,
-              body.spaces.map(newSpace),
-              idempotencyKey(headers['idempotency-key'], body),
-            ),
-            'editor',
+      schema: {
+        operationId: 'createSpaces',
+        summary: 'Create several projects in a namespace',
+        description:
+          'All of them or none. Where slugs are taken, `errors` names each by its place in the batch. Needs the role `editor`.',
+        tags,
+        hide,
+        params: NamespaceParams,
+        headers: IdempotencyHeader,
+        body: ref(SpaceBatch),
+        response: { 201: { ...ref(SpaceBatchResult), headers: replayedHeader } },
+      },
+    },
+    async (request, reply) => {
+      const { user, params, headers, body } = request;
+      const batch = written(
+        permitted(
+          await spaces.createAll(
+            user,
+            params.slug,
+            body.spaces.map(newSpace),
+            idempotencyKey(headers['idempotency-key'], body),
           ),
-        );
-        markReplayed(reply, batch);
-        return reply.code(201).send(batch);
-      },
-    );
+          'editor',
+        ),
+      );
+      markReplayed(reply, batch);
+      return reply.code(201).send(batch);
+    },
+  );
+}
 
-    app.put(
-      `${collection}/:projectSlug`,
-      {
-        config: { scope: 'spaces:write', problems: [...refusals, 'precondition_failed'] },
-        schema: {
-          operationId: 'ensureSpace',
-          summary: 'Create a project, unless there is one with this slug',
-          description:
-            'One that is there is answered as it is, and not changed. Needs the role `editor`.',
-          tags,
-          hide: hideItem,
-          params: SpaceEnsureParams,
-          headers: IfNoneMatchToCreate,
-          body: ref(SpaceEnsure),
-          response: {
-            200: tagged(ref(Space)),
-            201: tagged(ref(Space), locationHeader),
-          },
+/** As `addCreation`, the operation that creates a space unless it is there, at the path of a space. */
+export function addEnsuring(app: App, spaces: SpacesRepository, path: string, hide: boolean): void {
+  app.put(
+    path,
+    {
+      config: { scope: 'spaces:write', problems: [...refusals, 'precondition_failed'] },
+      schema: {
+        operationId: 'ensureSpace',
+        summary: 'Create a project, unless there is one with this slug',
+        description:
+          'One that is there is answered as it is, and not changed. Needs the role `editor`.',
+        tags,
+        hide,
+        params: SpaceEnsureParams,
+        headers: IfNoneMatchToCreate,
+        body: ref(SpaceEnsure),
+        response: {
+          200: tagged(ref(Space)),
+          201: tagged(ref(Space), locationHeader),
         },
       },
-      async (request, reply) => {
-        const { user, params, headers, body } = request;
-        const { slug, projectSlug } = params;
-        if (!isSlug(projectSlug)) {
-          const message = `must match pattern "${SLUG_PATTERN}"`;
-          throw invalid('path', [{ path: '/projectSlug', code: 'pattern', message }]);
-        }
-        const space = written(
-          permitted(
-            await spaces.ensure(user, slug, newSpace({ ...body, slug: projectSlug })),
-            'editor',
-          ),
-        );
-        if (space.created) void reply.code(201).header('location', pathOf(slug, space));
-        else expectNone(headers['if-none-match'], etagOf(space));
-        return reply.header('etag', etagOf(space)).send(space);
-      },
-    );
-  }
-
-  done();
-};
+    },
+    async (request, reply) => {
+      const { user, params, headers, body } = request;
+      const { slug, projectSlug } = params;
+      if (!isSlug(projectSlug)) {
+        const message = `must match pattern "${SLUG_PATTERN}"`;
+        throw invalid('path', [{ path: '/projectSlug', code: 'pattern', message }]);
+      }
+      const space = written(
+        permitted(
+          await spaces.ensure(user, slug, newSpace({ ...body, slug: projectSlug })),
+          'editor',
+        ),
+      );
+      if (space.created) void reply.code(201).header('location', pathOf(slug, space));
+      else expectNone(headers['if-none-match'], etagOf(space));
+      return reply.header('etag', etagOf(space)).send(space);
+    },
+  );
+}
 
 function newSpace(body: Static<typeof SpaceCreate>): NewSpace {
   const { name, slug, description, tags: sent, metadata } = body;

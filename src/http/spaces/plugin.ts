@@ -27,7 +27,7 @@ import { linkHeader, linkPages } from '../links.js';
 import { Moved } from '../moved.js';
 import { invalid } from '../problem.js';
 import { NamespaceParams, paging, ref } from '../schemas.js';
-import { spaceCreationPlugin } from './creation.js';
+import { addCreation, addEnsuring, creationSchemas } from './creation.js';
 import {
   Space,
   SpaceDetails,
@@ -91,10 +91,16 @@ export const spacesPlugin: FastifyPluginCallbackTypebox<{
   }
 
   app.addSchema(SpaceNamespace);
-  for (const schema of [SpaceListItem, SpaceList, Space, SpaceDetails, SpaceUpdate]) {
+  for (const schema of [
+    SpaceListItem,
+    SpaceList,
+    Space,
+    SpaceDetails,
+    SpaceUpdate,
+    ...creationSchemas,
+  ]) {
     app.addSchema(schema);
   }
-  void app.register(spaceCreationPlugin, { spaces });
 
   for (const noun of ['spaces', 'projects'] as const) {
     const collection = `/namespaces/:slug/${noun}`;
@@ -144,6 +150,8 @@ export const spacesPlugin: FastifyPluginCallbackTypebox<{
       },
     );
 
+    addCreation(app, spaces, collection, hideCollection);
+
     app.get(
       item,
       {
@@ -176,6 +184,8 @@ export const spacesPlugin: FastifyPluginCallbackTypebox<{
         };
       },
     );
+
+    addEnsuring(app, spaces, item, hideItem);
 
     app.patch(
       item,
