@@ -6,8 +6,8 @@ import { presentAddress } from './moved.js';
 import { BATCH_MAX, ref } from './schemas.js';
 import { toViolation } from './validation.js';
 
-/** As many as a batch has slugs that can be taken. */
-const MAX_VIOLATIONS = BATCH_MAX;
+/** How many violated rules are named: enough to mend a body by, however many it violates. */
+const MAX_VIOLATIONS = 20;
 
 const problemTable = Object.entries(problems)
   .map(([code, { status, title }]) => `| \`${code}\` | ${status} | ${title} |`)
@@ -46,7 +46,7 @@ export const Problem = Type.Object(
     code: ref(Code),
     errors: Type.Optional(
       Type.Array(ref(BrokenRule), {
-        maxItems: MAX_VIOLATIONS,
+        maxItems: BATCH_MAX,
         description:
           'With `validation_failed` each violated rule, with `slug_conflict` of a batch each slug to change',
       }),

@@ -169,8 +169,11 @@ test('a rename takes effect at once, and frees the old slug', async (t) => {
   t.equal(renamed.text, namespaceText(renamed, { slug: 'after', name: 'Acme', spaces: 1 }));
   t.equal(pick(renamed.json, 'id'), pick(created.json, 'id'));
 
-  isProblem(t, await alice.get('/namespaces/before'), 'namespace_not_found');
-  isProblem(t, await alice.get('/namespaces/before/spaces'), 'namespace_not_found');
+  for (const behind of ['', '/spaces']) {
+    const { status, headers } = await alice.get(`/namespaces/before${behind}`);
+    t.same([status, headers.location], [308, `/namespaces/after${behind}`]);
+    isProblem(t, await bob.get(`/namespaces/before${behind}`), 'namespace_not_found');
+  }
   t.equal((await alice.get('/namespaces/after')).text, renamed.text);
   t.match((await alice.get('/namespaces/after/spaces')).json, { spaces: [{ slug: 'lab' }] });
 
