@@ -2,7 +2,7 @@ import { and, eq, isNull, type SQL, sql } from 'drizzle-orm';
 import type { PgColumn } from 'drizzle-orm/pg-core';
 import { v7 as uuidv7 } from 'uuid';
 import type { Database } from '../db/client.js';
-import { spaces } from '../db/schema/spaces.js';
+import { spaces, timeOfId } from '../db/schema/spaces.js';
 import { ServiceError, type Violation } from '../errors.js';
 import {
   accessAllows,
@@ -43,18 +43,22 @@ export function spaceCreation(db: Database, resolveNamespace: ResolveNamespace) 
   const always = sql`true`;
 
   /** The common table expression `space`. @param source the rows to be written */
-  const insert = <Columns extends Record<string, PgColumn>>(columns: Columns, source: SQL) =>
+  const insert = <Columns extends Record<string, PgColumn>>(
+    columns: Columns,
+    source: SQL,
+    onConflict = sql``,
+  ) =>
     db.$with('space', columns).as(sql`
-      insert into ${spaces} (namespace_id, id, name, slug, description, tags, metadata)
-      ${source}
+      insert into ${spaces} (namespace_id, id, name, slug, description, tags, metadata, updated_at)
+      select source.*, ${timeOfId('source.id')} from (${source}) as source ${onConflict}
       returning ${sql.join(
         Object.values(columns).map((column) => sql.identifier(column.name)),
         sql`, `,
       )}`);
 
   const one = (allowed: SQL) => sql`
-    select ${param('namespaceId')}::uuid, ${param('id')}::uuid, ${param('name')}, ${param('slug')},
-      ${param('description')}, ${jsonParam('tags')}, ${jsonParam('metadata')}
+    select ${param('namespaceId')}::uuid, ${param('id')}::uuid as id, ${param('name')}::text,
+      ${param('slug')}::text, ${param('description')}::text, ${jsonParam('tags')}, ${jsonParam('metadata')}
     from access where ${allowed}`;
   const created = insert(spaceColumns, one(mayWrite));
   const createStatement = db
@@ -82,7 +86,8 @@ export function spaceCreation(db: Database, resolveNamespace: ResolveNamespace) 
 
   const ensured = insert(
     spaceColumns,
-    sql`${one(mayWrite)} on conflict (namespace_id, slug) where deleted_at is null do nothing`,
+    one(mayWrite),
+    sql`on conflict (namespace_id, slug) where deleted_at is null do nothing`,
   );
   const existing = db.$with('existing').as(
     db

@@ -21,10 +21,14 @@ const renderedItem = (): SQL =>
     ].join(' || '),
   );
 
-/** When a UUIDv7 was made (RFC 9562 §5.7), so that the order of creation is the order of ids. */
-const timeOfId = (): SQL =>
+/**
+ * When a UUIDv7 was made (RFC 9562 §5.7), so that the order of creation is the order of ids.
+ *
+ * @param id an expression
+ */
+export const timeOfId = (id: string): SQL =>
   sql.raw(
-    `to_timestamp(('x' || left(id::text, 8) || substr(id::text, 10, 4))::bit(48)::bigint / 1000.0)`,
+    `to_timestamp(('x' || left(${id}::text, 8) || substr(${id}::text, 10, 4))::bit(48)::bigint / 1000.0)`,
   );
 
 /** What is searched for a text; no searched text holds what stands between the three. */
@@ -56,7 +60,9 @@ export const spaces = pgTable(
     tags: jsonStrings('tags').notNull(),
     metadata: jsonObject('metadata'),
     ...lifecycle,
-    createdAt: moment('created_at').notNull().generatedAlwaysAs(timeOfId),
+    createdAt: moment('created_at')
+      .notNull()
+      .generatedAlwaysAs(() => timeOfId('id')),
     item: text('item').notNull().generatedAlwaysAs(renderedItem),
   },
   (table) => [
