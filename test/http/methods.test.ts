@@ -12,6 +12,7 @@ import { rawConnection } from '../helpers/raw.js';
 const COLLECTION = 'GET, HEAD, POST, OPTIONS';
 const READ = 'GET, HEAD, OPTIONS';
 const ITEM = 'GET, HEAD, PATCH, DELETE, OPTIONS';
+const SPACE = 'GET, HEAD, PUT, PATCH, DELETE, OPTIONS';
 
 /** Every kind of path there is, and what it answers. */
 const paths: Record<string, string> = {
@@ -22,8 +23,9 @@ const paths: Record<string, string> = {
   '/namespaces/acme/members/bob': 'PUT, DELETE, OPTIONS',
   '/namespaces/acme/spaces': COLLECTION,
   '/namespaces/acme/projects?page=1': COLLECTION,
-  '/namespaces/acme/spaces/lab': ITEM,
-  '/namespaces/acme/projects/lab': ITEM,
+  '/namespaces/acme/spaces/lab': SPACE,
+  '/namespaces/acme/projects/lab': SPACE,
+  '/namespaces/acme/spaces/batch': `GET, HEAD, POST, ${SPACE.slice('GET, HEAD, '.length)}`,
   '/namespaces/n%61me/spaces/a%2Fb/restore': 'POST, OPTIONS',
   '/livez': READ,
   '/readyz': READ,
