@@ -54,8 +54,8 @@ const MAX_PARAM_LENGTH = maxHeaderSize;
  */
 const REQUESTS_PER_CONNECTION = 4;
 
-/** As many as there are connections: a caller who waits does not send the next request. */
-const QUEUE_MAX = 10_000;
+/** What is answered within the time that a request waits, so that few wait in vain. */
+const QUEUE_MAX = 1000;
 
 export interface AppOptions {
   token: TokenConfig;

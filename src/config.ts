@@ -76,9 +76,9 @@ export const Environment = Type.Object({
   DATABASE_QUEUE_MAX: Type.Integer({
     minimum: 0,
     maximum: 100_000,
-    default: 10_000,
+    default: 1000,
     description:
-      'The most requests that wait for the database, each at most half a second; more are 503 at once.',
+      'The most requests that wait for the database, each at most half a second; more are 503.',
   }),
   DATABASE_PREPARE: Type.Boolean({
     default: true,

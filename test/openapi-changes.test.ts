@@ -24,6 +24,7 @@ test('what breaks callers is named, and nothing else is', (t) => {
   const demanding = changed(/("SpaceCreate": [^]*?"required": \[)/, '$1 "slug",');
   t.same(breakingChanges(document, demanding), [
     'post /namespaces/{slug}/spaces: body.slug is now required',
+    'post /namespaces/{slug}/spaces/batch: body.spaces[].slug is now required',
   ]);
   t.same(breakingChanges(demanding, document), []);
 

@@ -62,15 +62,20 @@ function runTap(env: Record<string, string>): Promise<number> {
 }
 
 /**
- * @returns what was not checked, which the reporter keeps to itself; then how many assertions passed
- *   and failed, from the last line of tap's own summary
+ * @returns what the reporter may have kept to itself: what failed, each with the tests it is part of
+ *   after it, and what was not checked; then how many assertions passed and failed, from the last line
+ *   of tap's own summary
  */
 async function summary(): Promise<string> {
   const output = await readFile(outputFile, 'utf8');
+  const failures = Array.from(
+    output.matchAll(/^( *)not ok .*\n(?:\1  ---\n[^]*?\n\1  \.\.\.\n)?/gm),
+    ([failure]) => failure,
+  );
   const unchecked = Array.from(output.matchAll(/^ *# (NOT CHECKED.*)$/gm), ([, line]) => line);
   const counts = /^# \{([^}]*)\}\s*(# time=.*\s*)?$/m.exec(output)?.[1] ?? '';
   const count = (name: string) => new RegExp(`${name}: (\\d+)`).exec(counts)?.[1] ?? '0';
-  return [...unchecked, `${count('pass')} passed, ${count('fail')} failed`].join('\n');
+  return [...failures, ...unchecked, `${count('pass')} passed, ${count('fail')} failed`].join('\n');
 }
 
 const server = await startServer();

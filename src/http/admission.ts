@@ -21,7 +21,7 @@ export interface AdmissionOptions {
   places: number;
   /** how many of those that may take long are there beside them */
   costlyPlaces: number;
-  /** how many wait for a place; more are refused at once */
+  /** how many wait for a place; more are refused */
   queueMax: number;
   /** kept up to date */
   admission: Admission;
@@ -54,7 +54,13 @@ interface Waiting {
 /** Whoever was not admitted by then is refused: the caller's own patience is what is saved. */
 const PATIENCE_MS = 500;
 
-const SWEEP_MS = 100;
+/** How long a refusal is kept back: as long as `Retry-After` would have a caller wait who heeds it. */
+const REFUSAL_MS = 1000;
+
+/** How many refusals are kept back at most; pipelining makes more requests than connections. */
+const REFUSALS_MAX = 10_000;
+
+const SWEEP_MS = 50;
 
 /** One for all: under overload nothing may be made for each request that is not needed. */
 const overloaded = new ServiceError(
@@ -64,14 +70,13 @@ const overloaded = new ServiceError(
 
 /**
  * Admits a bounded number of requests to the database at once and lets a bounded number wait for a
- * bounded time; the rest is refused. postgres.js itself would queue without any bound.
+ * bounded time, in the order they came; the rest is refused. postgres.js itself would queue without
+ * any bound. A caller who has gone is forgotten. Requests that are refused for another reason never
+ * get here.
  *
- * The last to come is the first to be admitted: under overload those that have waited long are given
- * up by their callers anyway, and serving them would make everyone wait as long. A caller who has gone
- * is forgotten. Requests that are refused for another reason never get here.
- *
- * Waiting, not refusing at once, is what keeps the rate under overload: a caller who waits does not
- * send the next request.
+ * Beyond the queue a refusal is decided at once and told a second later. A caller who is told at once
+ * comes again at once, and thousands of those take the processor from the answers that are still good;
+ * one who waits costs a place in a list.
  *
  * Requests that may take long have places of their own, so that however many come, the others do not
  * wait behind them.
@@ -82,14 +87,15 @@ export const admissionPlugin = fp<AdmissionOptions>(
   (app, { places, costlyPlaces, queueMax, admission }, done) => {
     const usual: Lane = { places, active: 0, queue: [] };
     const costly: Lane = { places: costlyPlaces, active: 0, queue: [] };
+    const refusals: Waiting[] = [];
     let timer: NodeJS.Timeout | undefined;
 
     app.decorateRequest('admittedTo', null);
 
     const isFull = (lane: Lane) => lane.active >= lane.places && admission.waiting >= queueMax;
 
-    app.addHook('onRequest', (_request, _reply, next) => {
-      if (isFull(usual)) refuse(next);
+    app.addHook('onRequest', (request, _reply, next) => {
+      if (isFull(usual)) refuseLater({ request, since: performance.now(), answer: next });
       else next();
     });
 
@@ -97,10 +103,13 @@ export const admissionPlugin = fp<AdmissionOptions>(
       const lane = request.routeOptions.config.isCostly?.(request) ? costly : usual;
       if (lane.active < lane.places) {
         admit(lane, request, next);
-      } else if (isFull(lane)) {
-        refuse(next);
+        return;
+      }
+      const waiting = { request, since: performance.now(), answer: next };
+      if (isFull(lane)) {
+        refuseLater(waiting);
       } else {
-        lane.queue.push({ request, since: performance.now(), answer: next });
+        lane.queue.push(waiting);
         admission.waiting += 1;
         timer ??= setInterval(sweep, SWEEP_MS);
       }
@@ -127,30 +136,34 @@ export const admissionPlugin = fp<AdmissionOptions>(
 
     function admitNext(lane: Lane): void {
       while (lane.active < lane.places) {
-        const last = lane.queue.pop();
-        if (!last) return;
+        const first = lane.queue.shift();
+        if (!first) return;
         admission.waiting -= 1;
-        if (!hasGone(last)) admit(lane, last.request, last.answer);
+        if (!hasGone(first)) admit(lane, first.request, first.answer);
       }
     }
 
-    function refuse(answer: Waiting['answer']): void {
+    function refuseLater(waiting: Waiting): void {
       admission.refused += 1;
-      answer(overloaded);
+      if (refusals.length >= REFUSALS_MAX) {
+        waiting.answer(overloaded);
+      } else {
+        refusals.push(waiting);
+        timer ??= setInterval(sweep, SWEEP_MS);
+      }
     }
 
-    /** Refuses those who have waited for too long: they are the first in the queue. */
+    /** Refuses those who have waited for too long, and tells those who were refused long enough ago. */
     function sweep(): void {
-      const tooOld = performance.now() - PATIENCE_MS;
+      const now = performance.now();
       for (const { queue } of [usual, costly]) {
-        const kept = queue.findIndex(({ since }) => since > tooOld);
-        const expired = queue.splice(0, kept === -1 ? queue.length : kept);
-        admission.waiting -= expired.length;
-        for (const waiting of expired) {
-          if (!hasGone(waiting)) refuse(waiting.answer);
-        }
+        const impatient = takeOlder(queue, now - PATIENCE_MS);
+        admission.waiting -= impatient.length;
+        admission.refused += impatient.length;
+        tell(impatient);
       }
-      if (admission.waiting === 0) {
+      tell(takeOlder(refusals, now - REFUSAL_MS));
+      if (admission.waiting === 0 && refusals.length === 0) {
         clearInterval(timer);
         timer = undefined;
       }
@@ -160,6 +173,18 @@ export const admissionPlugin = fp<AdmissionOptions>(
   },
   { name: 'admission', dependencies: ['problem'] },
 );
+
+/** Takes those out of a queue who have been in it since before some time. */
+function takeOlder(queue: Waiting[], time: number): Waiting[] {
+  const kept = queue.findIndex(({ since }) => since > time);
+  return queue.splice(0, kept === -1 ? queue.length : kept);
+}
+
+function tell(refused: Waiting[]): void {
+  for (const waiting of refused) {
+    if (!hasGone(waiting)) waiting.answer(overloaded);
+  }
+}
 
 function hasGone({ request }: Waiting): boolean {
   return request.socket.destroyed;

@@ -96,7 +96,7 @@ test('however many searches wait, other requests do not wait behind them', async
   for (const { status } of others) t.ok([200, 503].includes(status), String(status));
 });
 
-test('beyond the places and the queue a request is refused at once', async (t) => {
+test('beyond the places and the queue a request is refused', async (t) => {
   const { service, alice, whileHeldUp } = await startSmall(t, 0);
   const admitted = await whileHeldUp(async () => {
     const requests = Array.from({ length: PLACES }, () => alice.get('/namespaces/acme'));
@@ -105,6 +105,7 @@ test('beyond the places and the queue a request is refused at once', async (t) =
     isProblem(t, refused, 'overloaded');
     t.match(refused.headers['retry-after'], /^\d+$/);
     t.equal(service.app.admission.refused, 1);
+    t.equal(service.app.admission.active, PLACES, 'it never got to the database');
     t.equal((await service.send({ method: 'GET', path: '/livez' })).status, 200);
     return requests;
   });
@@ -112,7 +113,7 @@ test('beyond the places and the queue a request is refused at once', async (t) =
   t.equal((await alice.get('/namespaces/acme')).status, 200, 'and the next');
 });
 
-test('who waits is admitted when a place is free, the last to come first', async (t) => {
+test('who waits is admitted when a place is free, the first to come first', async (t) => {
   const { service, alice, whileHeldUp } = await startSmall(t, 10);
   const order: string[] = [];
   const requests = await whileHeldUp(async () => {
@@ -125,7 +126,7 @@ test('who waits is admitted when a place is free, the last to come first', async
     return [...first, second, third];
   });
   for (const { status } of await Promise.all(requests)) t.equal(status, 200);
-  t.same(order, ['third', 'second']);
+  t.same(order, ['second', 'third']);
 });
 
 test('who waits for too long is refused', async (t) => {
