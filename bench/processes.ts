@@ -1,4 +1,4 @@
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { openSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 
@@ -71,20 +71,10 @@ function freePort(): Promise<number> {
   });
 }
 
-/** @returns the processor time that a process has used, in seconds */
+/** @returns the processor time that a process and its children have used, in seconds */
 export function cpuSeconds(pid: number): number {
-  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
-    .replace(/^.*\) /s, '')
-    .split(' ');
-  return (Number(fields[11]) + Number(fields[12])) / TICKS;
-}
-
-/** @returns the processor time that a PostgreSQL server and its backends have used, in seconds */
-export function cpuSecondsOfServer(postmaster: number): number {
-  const children = execFileSync('ps', ['-o', 'pid=', '--ppid', String(postmaster)]);
-  return children
-    .toString()
-    .split('\n')
+  const children = spawnSync('ps', ['-o', 'pid=', '--ppid', String(pid)], { encoding: 'utf8' });
+  return [String(pid), ...children.stdout.split('\n')]
     .filter((line) => line.trim() !== '')
     .map((line) => cpuSecondsIfAlive(Number(line)))
     .reduce((sum, seconds) => sum + seconds, 0);
@@ -92,7 +82,10 @@ export function cpuSecondsOfServer(postmaster: number): number {
 
 function cpuSecondsIfAlive(pid: number): number {
   try {
-    return cpuSeconds(pid);
+    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
+      .replace(/^.*\) /s, '')
+      .split(' ');
+    return (Number(fields[11]) + Number(fields[12])) / TICKS;
   } catch {
     return 0;
   }

@@ -15,21 +15,18 @@ import { signToken } from '../src/token.js';
 import { BARE, fill, type NamespaceName, sizes, SPREAD, SUBJECT } from './data.js';
 import { generator, type Load, type Result, run, type Write } from './load.js';
 import { type BareStatement, pgbenchInstalled, runPgbench } from './pgbench.js';
-import {
-  type Contender,
-  cpuSeconds,
-  cpuSecondsOfServer,
-  residentMiB,
-  startContender,
-} from './processes.js';
-import { type Measurement, median, writeReport } from './report.js';
+import { type Contender, cpuSeconds, residentMiB, startContender } from './processes.js';
+import { type Measurement, type Table, writeReport } from './report.js';
 
 const quick = process.argv.includes('--quick');
 const plan = quick
   ? { scale: 0.1, rounds: 2, seconds: 1, requests: [1e4, 2e4], memorySeconds: 2 }
-  : { scale: 1, rounds: 3, seconds: 3, requests: [1e5, 1e6], memorySeconds: 10 };
+  : { scale: 1, rounds: 5, seconds: 3, requests: [1e5, 1e6], memorySeconds: 10 };
 
 const CONNECTIONS = 32;
+
+/** Enough that each worker has as many as the one process has elsewhere. */
+const WORKER_CONNECTIONS = 64;
 
 /** The connections of the service to PostgreSQL, and of pgbench. */
 const POOL = 10;
@@ -62,8 +59,8 @@ try {
     MIGRATE_ON_START: 'false',
     DATABASE_POOL_MAX: String(POOL),
   };
-  const start = async (name: string, args: string[]) => {
-    const contender = await startContender(name, args, env);
+  const start = async (name: string, args: string[], more: Record<string, string> = {}) => {
+    const contender = await startContender(name, args, { ...env, ...more });
     contenders.push(contender);
     progress(`${name} started in ${Math.round(contender.startMs)} ms`);
     return contender;
@@ -87,9 +84,9 @@ try {
       connections: CONNECTIONS,
       ...options,
     };
-    const before = [cpuSeconds(contender.pid), cpuSecondsOfServer(postmaster)] as const;
+    const before = [cpuSeconds(contender.pid), cpuSeconds(postmaster)] as const;
     const result = await run(load);
-    const after = [cpuSeconds(contender.pid), cpuSecondsOfServer(postmaster)] as const;
+    const after = [cpuSeconds(contender.pid), cpuSeconds(postmaster)] as const;
     const perRequest = (seconds: number) => (seconds / Math.max(result.requests, 1)) * 1e6;
     return {
       ...result,
@@ -102,7 +99,7 @@ try {
   async function compare(
     title: string,
     entries: Record<string, () => Promise<Measurement>>,
-  ): Promise<Record<string, Measurement>> {
+  ): Promise<Table> {
     const rounds = new Map<string, Measurement[]>();
     for (let round = 0; round <= plan.rounds; round += 1) {
       for (const [name, measureOne] of Object.entries(entries)) {
@@ -114,7 +111,7 @@ try {
         );
       }
     }
-    return Object.fromEntries(Array.from(rounds, ([name, all]) => [name, median(all)]));
+    return Object.fromEntries(rounds);
   }
 
   const listOf = (name: NamespaceName, query = '') => `/namespaces/${name}/spaces${query}`;
@@ -123,6 +120,12 @@ try {
     reference: () => measure(reference, listOf('fifty')),
     service: () => measure(service, listOf('fifty')),
     ceiling: () => measure(ceiling, '/ceiling/fifty/spaces'),
+  });
+
+  const workers = await start('two workers', ['dist/server.js'], { WORKERS: '2' });
+  const byWorkers = await compare('workers', {
+    'one process': () => measure(service, listOf('fifty'), { connections: WORKER_CONNECTIONS }),
+    'two workers': () => measure(workers, listOf('fifty'), { connections: WORKER_CONNECTIONS }),
   });
 
   const bySize = await compare(
@@ -192,7 +195,7 @@ try {
     machine: `${availableParallelism()} cores, Node ${process.version}, PostgreSQL 18, ${generator}`,
     commit: execFileSync('git', ['rev-parse', '--short', 'HEAD']).toString().trim(),
     startMs: Object.fromEntries(contenders.map(({ name, startMs }) => [name, Math.round(startMs)])),
-    tables: { list, bySize, byDepth, writes },
+    tables: { list, byWorkers, bySize, byDepth, writes },
     wrongTotals: Number(wrong?.['namespaces'] ?? 0),
     memory,
   });

@@ -11,6 +11,7 @@ import { ServiceError } from './errors.js';
 import { admissionPlugin } from './http/admission.js';
 import { authPlugin } from './http/auth.js';
 import { BODY_LIMIT, bodyPlugin } from './http/body.js';
+import { serializerFactory, validatorFactory } from './http/compilers.js';
 import { compressionPlugin } from './http/compression.js';
 import {
   type ConnectionLimits,
@@ -38,7 +39,7 @@ import {
 } from './http/request-log.js';
 import { securityHeaders, securityPlugin } from './http/security.js';
 import { spacesPlugin } from './http/spaces/plugin.js';
-import { ajvOptions, readQuery, validatorFactory } from './http/validation.js';
+import { ajvOptions, readQuery } from './http/validation.js';
 import { namespaceResolver } from './repositories/access.js';
 import { cursorKey } from './repositories/cursor-key.js';
 import { membersRepository } from './repositories/members.js';
@@ -106,7 +107,12 @@ export async function buildApp({
   const app = fastify({
     ...(logger && { loggerInstance: logger }),
     ajv: { customOptions: ajvOptions },
-    schemaController: { compilersFactory: { buildValidator: validatorFactory() } },
+    schemaController: {
+      compilersFactory: {
+        buildValidator: validatorFactory(),
+        buildSerializer: serializerFactory(),
+      },
+    },
     bodyLimit: BODY_LIMIT,
     ...connectionOptions(limits),
     // What still comes on connections that are open while the process drains is answered.

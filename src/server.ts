@@ -4,7 +4,6 @@ import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import closeWithGrace from 'close-with-grace';
 import { type Logger, pino } from 'pino';
-import pretty from 'pino-pretty';
 import postgres from 'postgres';
 import { buildApp, buildMetricsApp } from './app.js';
 import { type Config, ConfigError, loadConfig, type TokenConfig } from './config.js';
@@ -47,15 +46,16 @@ const terminal: closeWithGrace.Signals[] = ['SIGHUP', 'SIGINT', 'SIGQUIT'];
 /** Lines are written together, because a write of its own for each costs more than making it. */
 const BUFFERED = { sync: false, minLength: 4096, periodicFlush: 500 };
 
-function createLogger(level: string): Logger {
+async function createLogger(level: string): Promise<Logger> {
   const options = {
     level,
     serializers: { err: serializeError },
     // Nothing logs a header; should that change, tokens still stay out of the log.
     redact: ['headers.authorization', 'req.headers.authorization'],
   };
-  const stream = process.stdout.isTTY ? pretty({ sync: true }) : pino.destination(BUFFERED);
-  return pino(options, stream);
+  if (!process.stdout.isTTY) return pino(options, pino.destination(BUFFERED));
+  const { default: pretty } = await import('pino-pretty');
+  return pino(options, pretty({ sync: true }));
 }
 
 const undos: (() => Promise<unknown>)[] = [];
@@ -114,7 +114,7 @@ async function serve(config: Config, url: string): Promise<AddressInfo> {
   const db = connect({ ...database, url, poolMax: database.poolMax - searchMax });
   const searchDb = connect({ ...database, url, poolMax: searchMax });
   onStop(() => Promise.all([db, searchDb].map(({ $client }) => $client.end({ timeout: 1 }))));
-  const logger = createLogger(config.logLevel);
+  const logger = await createLogger(config.logLevel);
   const registry = metricsPort === 'off' ? undefined : processMetrics();
   const tracing = config.traced ? await startTracing() : undefined;
   if (tracing) onStop(() => tracing.stop());
@@ -162,7 +162,7 @@ async function serveByWorkers(config: Config, url: string): Promise<AddressInfo>
     });
   });
   if (typeof metricsPort === 'number') {
-    await serveMetricsOn(metricsPort, host, metricsOfWorkers(), createLogger(logLevel));
+    await serveMetricsOn(metricsPort, host, metricsOfWorkers(), await createLogger(logLevel));
   }
   return workers.address;
 }

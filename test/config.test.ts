@@ -15,7 +15,7 @@ test('nothing has to be set for development', (t) => {
       urlFile: null,
       poolMax: 10,
       statementTimeoutMs: 1000,
-      queueMax: 10_000,
+      queueMax: 1000,
       prepare: true,
       migrateOnStart: true,
     },

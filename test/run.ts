@@ -3,16 +3,19 @@
  *
  * Starts an embedded PostgreSQL (unless `TEST_DATABASE_URL` names a server whose user may create
  * databases), makes a migrated template that every test file clones, and removes both afterwards.
+ * With `--pgbouncer` the services under test connect to PgBouncer in front of it.
  */
 import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import postgres from 'postgres';
 import { startEmbeddedPostgres } from '../src/db/embedded.js';
 import { migrate } from '../src/db/migrate.js';
 import { databaseUrl } from './helpers/database.js';
+import { startPgBouncer } from './helpers/pgbouncer.js';
 
 /** Nothing here has to survive a power cut. */
 const settings = {
@@ -39,55 +42,66 @@ async function startServer(): Promise<{ url: string; stop: () => Promise<void> }
   };
 }
 
-/** Where tap writes its output once more, for the last line of this run. */
-const outputFile = join('.tap', 'output.tap');
+const POOLED = '--pgbouncer';
 
-/** Resolves with the exit code of tap. */
-function runTap(env: Record<string, string>): Promise<number> {
+/**
+ * Runs tap and prints each file when it is done, with what failed in it; at the end what was not
+ * checked, and how many assertions passed and failed. Tap's own reporters keep some of that to
+ * themselves where there is no terminal.
+ *
+ * @returns the exit code of tap
+ */
+async function runTap(env: Record<string, string>): Promise<number> {
   const program = join('node_modules', 'tap', 'dist', 'esm', 'run.mjs');
-  const args = [program, `--output-file=${outputFile}`, ...process.argv.slice(2)];
-  const tap = spawn(process.execPath, args, {
-    stdio: 'inherit',
+  const chosen = process.argv.slice(2).filter((arg) => arg !== POOLED);
+  const tap = spawn(process.execPath, [program, '--reporter=tap', ...chosen], {
+    stdio: ['inherit', 'pipe', 'inherit'],
     env: { ...process.env, ...env },
   });
-  // Ctrl-C reaches tap by itself; this process has to outlive it to clean up.
-  process.on('SIGINT', () => undefined);
-  process.on('SIGTERM', () => tap.kill('SIGTERM'));
-  return new Promise((resolve, reject) => {
+  const ended = new Promise<number>((resolve, reject) => {
     tap.once('error', reject);
     tap.once('exit', (code) => {
       resolve(code ?? 1);
     });
   });
-}
+  // Ctrl-C reaches tap by itself; this process has to outlive it to clean up.
+  process.on('SIGINT', () => undefined);
+  process.on('SIGTERM', () => tap.kill('SIGTERM'));
 
-/**
- * @returns what the reporter may have kept to itself: what failed, each with the tests it is part of
- *   after it, and what was not checked; then how many assertions passed and failed, from the last line
- *   of tap's own summary
- */
-async function summary(): Promise<string> {
-  const output = await readFile(outputFile, 'utf8');
-  const failures = Array.from(
-    output.matchAll(/^( *)not ok .*\n(?:\1  ---\n[^]*?\n\1  \.\.\.\n)?/gm),
-    ([failure]) => failure,
-  );
-  const unchecked = Array.from(output.matchAll(/^ *# (NOT CHECKED.*)$/gm), ([, line]) => line);
-  const counts = /^# \{([^}]*)\}\s*(# time=.*\s*)?$/m.exec(output)?.[1] ?? '';
+  const unchecked: string[] = [];
+  let counts = '';
+  let failing = false;
+  for await (const line of createInterface({ input: tap.stdout })) {
+    const text = line.trimStart();
+    // A failure is followed by what is known about it, between --- and three dots.
+    if (text.startsWith('not ok ')) failing = true;
+    if (failing || /^ok .* # time=/.test(line)) console.log(line);
+    if (text === '...' || /^(ok|# Subtest) /.test(text)) failing = false;
+    if (text.startsWith('# NOT CHECKED')) unchecked.push(text.slice(2));
+    if (line.startsWith('# {')) counts = line;
+  }
   const count = (name: string) => new RegExp(`${name}: (\\d+)`).exec(counts)?.[1] ?? '0';
-  return [...failures, ...unchecked, `${count('pass')} passed, ${count('fail')} failed`].join('\n');
+  const code = await ended;
+  for (const what of unchecked) console.log(what);
+  console.log(`${count('pass')} passed, ${count('fail')} failed`);
+  return code;
 }
 
 const server = await startServer();
+const pooler = process.argv.includes(POOLED) ? await startPgBouncer(server.url) : undefined;
 const template = `spaces_template_${randomUUID().slice(0, 8)}`;
 const admin = postgres(server.url, { max: 1, onnotice: () => undefined });
 try {
   await admin`create database ${admin(template)}`;
   await migrate(databaseUrl(server.url, template));
-  process.exitCode = await runTap({ TEST_SERVER_URL: server.url, TEST_TEMPLATE: template });
+  process.exitCode = await runTap({
+    TEST_SERVER_URL: server.url,
+    TEST_TEMPLATE: template,
+    ...(pooler && { TEST_POOLER_URL: pooler.url }),
+  });
 } finally {
+  await pooler?.stop();
   await admin`drop database if exists ${admin(template)}`;
   await admin.end();
   await server.stop();
 }
-console.log(await summary());

@@ -19,6 +19,9 @@ const connectionFailures = new Set([
 
 const READ_ONLY = '25006';
 
+/** Statement timeout: PostgreSQL's own limit, and the service's where PostgreSQL is silent. */
+const tooLong = new Set(['57014', 'ETIMEDOUT']);
+
 /**
  * SQLSTATEs, or the first two characters of their class, that mean "not now" rather than "wrong":
  * https://www.postgresql.org/docs/current/errcodes-appendix.html
@@ -117,7 +120,8 @@ export function translate(error: unknown, slug: string): unknown {
 }
 
 function unavailable(cause: unknown): ServiceError {
-  return new ServiceError('unavailable', 'The database cannot answer right now. Try again soon.', {
-    cause,
-  });
+  const detail = tooLong.has(failureCode(cause) ?? '')
+    ? 'The database took too long. Try again soon; of a list with filters, ask for less: narrower ones, or a longer "q".'
+    : 'The database cannot answer right now. Try again soon.';
+  return new ServiceError('unavailable', detail, { cause });
 }

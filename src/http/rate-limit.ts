@@ -1,6 +1,6 @@
 import rateLimit from '@fastify/rate-limit';
 import fp from 'fastify-plugin';
-import { Redis } from 'ioredis';
+import type { Redis } from 'ioredis';
 import type { RateLimitConfig } from '../config.js';
 import { ServiceError } from '../errors.js';
 
@@ -18,7 +18,7 @@ const REDIS_TIMEOUT_MS = 100;
  */
 export const rateLimitPlugin = fp<RateLimitConfig>(
   async (app, { max, redisUrl }) => {
-    const redis = redisUrl === null ? null : openRedis(redisUrl);
+    const redis = redisUrl === null ? null : await openRedis(redisUrl);
     redis?.on('error', (error: Error) => {
       app.log.warn({ err: error }, 'Redis does not count requests: they are not limited');
     });
@@ -44,8 +44,12 @@ export const rateLimitPlugin = fp<RateLimitConfig>(
   { name: 'rate-limit', dependencies: ['auth'] },
 );
 
-/** Fails at once where it has no connection, and connects by itself again. */
-function openRedis(url: string): Redis {
+/**
+ * Fails at once where it has no connection, and connects by itself again. The package is loaded here,
+ * so that who does without does not wait for it.
+ */
+async function openRedis(url: string): Promise<Redis> {
+  const { Redis } = await import('ioredis');
   return new Redis(url, {
     connectTimeout: 1000,
     commandTimeout: REDIS_TIMEOUT_MS,

@@ -34,7 +34,7 @@ async function createServiceRole(t: Test, url: string): Promise<string> {
 }
 
 test('every operation works as the role of drizzle/roles.sql', async (t) => {
-  const databaseUrl = await createServiceRole(t, await createDatabase(t));
+  const databaseUrl = await createServiceRole(t, await createDatabase(t, { direct: true }));
   await migrate(databaseUrl);
   const service = await startService(t, { databaseUrl });
   const owner = await service.as(people.owner);
@@ -46,7 +46,9 @@ test('every operation works as the role of drizzle/roles.sql', async (t) => {
 });
 
 test('that role may make, change and drop nothing', async (t) => {
-  const client = postgres(await createServiceRole(t, await createDatabase(t)), { max: 1 });
+  const client = postgres(await createServiceRole(t, await createDatabase(t, { direct: true })), {
+    max: 1,
+  });
   t.teardown(() => client.end());
   for (const statement of [
     'create table public.more (id int)',
@@ -73,7 +75,7 @@ test('that role may make, change and drop nothing', async (t) => {
 });
 
 test('tables of migrations to come are readable and writable too', async (t) => {
-  const url = await createDatabase(t);
+  const url = await createDatabase(t, { direct: true });
   const service = openDatabase(t, await createServiceRole(t, url));
   await openDatabase(t, url).execute('create table later (id int)');
   await service.execute('insert into later values (1)');
@@ -81,7 +83,7 @@ test('tables of migrations to come are readable and writable too', async (t) => 
 });
 
 test('the process starts as that role, with and without MIGRATE_ON_START', async (t) => {
-  const DATABASE_URL = await createServiceRole(t, await createDatabase(t));
+  const DATABASE_URL = await createServiceRole(t, await createDatabase(t, { direct: true }));
   const JWT_SECRET = 'a secret that is only used by the tests';
   for (const MIGRATE_ON_START of ['true', 'false']) {
     const env = { DATABASE_URL, JWT_SECRET, MIGRATE_ON_START, NODE_ENV: 'production', PORT: '0' };

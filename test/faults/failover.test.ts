@@ -198,7 +198,7 @@ for (const [fault, strike] of Object.entries(faults)) {
 }
 
 test('a server that refuses to write is 503, and left as soon as another may take writes', async (t) => {
-  const databaseUrl = await createDatabase(t);
+  const databaseUrl = await createDatabase(t, { direct: true });
   const { db: owner } = await startService(t, { databaseUrl });
   const setReadOnly = (value: 'on' | 'off') =>
     owner.execute(

@@ -13,6 +13,9 @@ export function databaseUrl(serverUrl: string, name: string): string {
 /** A pooler in transaction mode, in front of the server, that the services under test connect to. */
 const poolerUrl = process.env['TEST_POOLER_URL'];
 
+/** For services that run as processes. */
+export const poolerEnv: Record<string, string> = poolerUrl ? { DATABASE_PREPARE: 'false' } : {};
+
 /** What is not prepared has its parameters described first, in a round trip of its own. */
 export const ROUND_TRIPS_PER_STATEMENT = poolerUrl ? 2 : 1;
 
@@ -27,10 +30,14 @@ export function testServer(): { url: string; template: string } {
 /**
  * Makes a database that is gone when the test ends.
  *
- * @param options `empty` for one without any migration
+ * @param options `empty` for one without any migration; `direct` to reach it past the pooler, for what
+ *   that does not pass on: users, sessions, and which connection has what prepared
  * @returns its URL
  */
-export async function createDatabase(t: Test, options: { empty?: boolean } = {}): Promise<string> {
+export async function createDatabase(
+  t: Test,
+  options: { empty?: boolean; direct?: boolean } = {},
+): Promise<string> {
   const { url, template } = testServer();
   const name = `test_${randomUUID().replaceAll('-', '')}`;
   const admin = postgres(url, { max: 1, onnotice: () => undefined });
@@ -39,7 +46,7 @@ export async function createDatabase(t: Test, options: { empty?: boolean } = {})
     await admin`drop database ${admin(name)} with (force)`;
     await admin.end();
   });
-  return databaseUrl(poolerUrl ?? url, name);
+  return databaseUrl(options.direct ? url : (poolerUrl ?? url), name);
 }
 
 /** Opens a pool as the service does, ended when the test ends. */

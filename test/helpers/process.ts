@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import type { Test } from 'tap';
+import { poolerEnv } from './database.js';
 
 export interface Running {
   child: ChildProcess;
@@ -30,7 +31,7 @@ export function startProgram(
     [`--import=${import.meta.resolve('tsx')}`, program, ...args],
     {
       ...options,
-      env: { PATH, HOME, ...(NODE_V8_COVERAGE && { NODE_V8_COVERAGE }), ...env },
+      env: { PATH, HOME, ...(NODE_V8_COVERAGE && { NODE_V8_COVERAGE }), ...poolerEnv, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
     },
   );

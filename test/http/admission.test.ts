@@ -1,10 +1,9 @@
 import { connect } from 'node:net';
 import { sql } from 'drizzle-orm';
 import { test, type Test } from 'tap';
-import { connect as openDatabase } from '../../src/db/client.js';
 import { signToken } from '../../src/token.js';
 import { SECRET, type Service, startService } from '../helpers/app.js';
-import { createDatabase } from '../helpers/database.js';
+import { createDatabase, openDatabase } from '../helpers/database.js';
 import { portOf } from '../helpers/issuer.js';
 import { isProblem } from '../helpers/problem.js';
 import { startProxy } from '../helpers/proxy.js';
@@ -15,13 +14,7 @@ const PLACES = 4;
 /** A service with one connection, and a way to hold up all that its requests do. */
 async function startSmall(t: Test, queueMax: number) {
   const databaseUrl = await createDatabase(t);
-  const db = openDatabase({
-    url: databaseUrl,
-    poolMax: 1,
-    statementTimeoutMs: 30_000,
-    prepare: true,
-  });
-  t.teardown(() => db.$client.end({ timeout: 1 }));
+  const db = openDatabase(t, databaseUrl, { poolMax: 1, statementTimeoutMs: 30_000 });
   const service = await startService(t, { db, databaseUrl, queueMax });
   const other = await startService(t, { databaseUrl });
   const alice = await service.as('alice');
@@ -48,8 +41,7 @@ async function reached({ app }: Service, active: number, waiting: number): Promi
 
 test('what is refused for another reason, and OPTIONS, never takes a connection', async (t) => {
   const proxy = await startProxy(t, await createDatabase(t));
-  const db = openDatabase({ url: proxy.url, poolMax: 1, statementTimeoutMs: 5000, prepare: true });
-  t.teardown(() => db.$client.end({ timeout: 1 }));
+  const db = openDatabase(t, proxy.url, { poolMax: 1 });
   const service = await startService(t, { db });
   const alice = await service.as('alice');
   const reader = await service.as('alice', 'spaces:read');
@@ -72,9 +64,8 @@ test('what is refused for another reason, and OPTIONS, never takes a connection'
 
 test('however many searches wait, other requests do not wait behind them', async (t) => {
   const databaseUrl = await createDatabase(t);
-  const options = { url: databaseUrl, poolMax: 1, statementTimeoutMs: 30_000, prepare: true };
-  const [db, searchDb] = [openDatabase(options), openDatabase(options)];
-  t.teardown(() => Promise.all([db, searchDb].map(({ $client }) => $client.end({ timeout: 1 }))));
+  const open = () => openDatabase(t, databaseUrl, { poolMax: 1, statementTimeoutMs: 30_000 });
+  const [db, searchDb] = [open(), open()];
   const service = await startService(t, { db, searchDb });
   const alice = await service.as('alice');
   await alice.post('/namespaces', { slug: 'acme' });

@@ -120,7 +120,7 @@ test('a statement that takes too long is 503', async (t) => {
     await lock.execute(sql`lock table namespaces in access exclusive mode`);
     const answer = await alice.post('/namespaces', { slug: 'small' });
     t.equal(answer.status, 503);
-    t.match(answer.json, { code: 'unavailable' });
+    t.match(answer.json, { code: 'unavailable', detail: /took too long/ });
   });
 });
 

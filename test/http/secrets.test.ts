@@ -87,7 +87,7 @@ test('a file that turns bad changes nothing', async (t) => {
 });
 
 test('new connections take the password that the file of the database has then', async (t) => {
-  const url = await createDatabase(t);
+  const url = await createDatabase(t, { direct: true });
   const owner = openDatabase(t, url);
   const role = `rotating_${new URL(url).pathname.slice(1)}`;
   const setPassword = (verb: string, password: string) =>

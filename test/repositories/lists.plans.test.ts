@@ -3,7 +3,7 @@ import postgres from 'postgres';
 import { type Test, test } from 'tap';
 import { planning } from '../../src/db/client.js';
 import { type Client, startService } from '../helpers/app.js';
-import { createDatabase, databaseUrl, testServer } from '../helpers/database.js';
+import { createDatabase } from '../helpers/database.js';
 import { read } from '../helpers/spaces.js';
 import { Part } from '../helpers/lists.js';
 
@@ -56,8 +56,7 @@ const statistics: Record<string, string[]> = {
 
 /** The application on one connection that tells the plan of everything it runs. */
 async function explained(t: Test) {
-  const { pathname } = new URL(await createDatabase(t));
-  const url = databaseUrl(testServer().url, pathname.slice(1));
+  const url = await createDatabase(t, { direct: true });
   const plans: string[] = [];
   const client = postgres(url, {
     max: 1,

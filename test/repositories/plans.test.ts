@@ -2,7 +2,7 @@ import { sql } from 'drizzle-orm';
 import { test } from 'tap';
 import type { Database } from '../../src/db/client.js';
 import { startService } from '../helpers/app.js';
-import { createDatabase, databaseUrl, openDatabase, testServer } from '../helpers/database.js';
+import { createDatabase, openDatabase } from '../helpers/database.js';
 import { furnish, operations, people } from '../helpers/operations.js';
 
 /** What holds the rows of a namespace, and grows with it. */
@@ -58,8 +58,7 @@ const statistics: Record<string, ReturnType<typeof sql>[]> = {
 for (const [title, preparation] of Object.entries(statistics)) {
   test(`with ${title} every statement of a namespace goes by its id alone, in the order of an index`, async (t) => {
     // One connection, so that it has prepared every statement; a pooler would hide which one.
-    const { pathname } = new URL(await createDatabase(t));
-    const db = openDatabase(t, databaseUrl(testServer().url, pathname.slice(1)), {
+    const db = openDatabase(t, await createDatabase(t, { direct: true }), {
       poolMax: 1,
       prepare: true,
     });
