@@ -64,9 +64,13 @@ test('every operation keeps to its round trips', async (t) => {
 
     row(title, seen.statements, seen.roundTrips, unseen.statements, unseen.roundTrips);
     const trips = ({ roundTrips }: Traffic) => roundTrips / ROUND_TRIPS_PER_STATEMENT;
+    const expected = built[title.replace(/, (spaces|projects)/, '')];
     t.same(
       [seen.statements, trips(seen), unseen.statements, trips(unseen)],
-      built[title.replace(/, (spaces|projects)/, '')],
+      // Statements that are not prepared do not travel together.
+      ROUND_TRIPS_PER_STATEMENT === 1
+        ? expected
+        : [expected?.[0], expected?.[0], expected?.[2], expected?.[2]],
       `${title} does what was built`,
     );
     const [statements, roundTrips] = seedCeilings[id] ?? [3, 3];
