@@ -28,7 +28,7 @@ export interface Report {
 const directory = fileURLToPath(new URL('results/', import.meta.url));
 
 const median = (numbers: number[]) =>
-  numbers.sort((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? NaN;
+  numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? NaN;
 
 /** @returns each figure's median over the rounds */
 function medians(rounds: Measurement[]): Measurement {

@@ -122,7 +122,10 @@ try {
     ceiling: () => measure(ceiling, '/ceiling/fifty/spaces'),
   });
 
-  const workers = await start('two workers', ['dist/server.js'], { WORKERS: '2' });
+  const workers = await start('two workers', ['dist/server.js'], {
+    WORKERS: '2',
+    METRICS_PORT: '0',
+  });
   const byWorkers = await compare('workers', {
     'one process': () => measure(service, listOf('fifty'), { connections: WORKER_CONNECTIONS }),
     'two workers': () => measure(workers, listOf('fifty'), { connections: WORKER_CONNECTIONS }),
