@@ -99,6 +99,7 @@ for (const [title, steps] of Object.entries(statistics)) {
         t.equal(answer.status, 200, path);
         if (title === 'fresh statistics') t.match(scans.join('\n'), index, path);
         t.notMatch(scans.join('\n'), /Seq Scan/, path);
+        t.notMatch(plans.join('\n'), /BitmapAnd/, `${path}: no second index`);
       }
     }
   });
