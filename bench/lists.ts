@@ -1,9 +1,9 @@
 /**
  * Lists with filters, sorts and cursors: `npm run bench:lists`. How long the first page and the next
- * part of each takes in a namespace of 100 k and in one of 1 M spaces, and a walk through all of the
- * latter while others create, delete and restore.
+ * part of each takes in a namespace of 100 k and in one of 1 M spaces, which indexes their plans go by,
+ * and a walk through all of the latter while others create, delete and restore.
  */
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Static, Type } from '@sinclair/typebox';
@@ -50,8 +50,29 @@ const directory = await mkdtemp(join(tmpdir(), 'spaces-lists-'));
 const server = await startEmbeddedPostgres({
   directory,
   database: 'bench',
-  settings: { shared_buffers: '1GB' },
+  settings: {
+    shared_buffers: '1GB',
+    session_preload_libraries: 'auto_explain',
+    'auto_explain.log_min_duration': '0',
+    logging_collector: 'on',
+    log_filename: 'plans.log',
+  },
 });
+
+let read = 0;
+
+/** @returns the indexes in the plans since the last time, but for the one that fetches what is shown */
+async function indexesOfPlans(): Promise<string> {
+  const log = await readFile(join(server.directory, 'data', 'log', 'plans.log'), 'utf8');
+  const plans = log.slice(read);
+  read = log.length;
+  const names = Array.from(
+    plans.matchAll(/Scan (?:Backward )?(?:using|on) spaces_(\w+)_index/g),
+    ([, name]) => name,
+  );
+  return Array.from(new Set(names)).join(', ');
+}
+
 try {
   await migrate(server.url);
   await fill(server.url, scale);
@@ -83,20 +104,23 @@ try {
     return times.sort((a, b) => a - b)[Math.floor(ROUNDS / 2)] ?? NaN;
   }
 
-  console.log('| list | 100 k: fit | first ms | next ms | 1 M: fit | first ms | next ms |');
-  console.log('|---|--:|--:|--:|--:|--:|--:|');
+  console.log(
+    '| list | 100 k: fit | first ms | next ms | by | 1 M: fit | first ms | next ms | by |',
+  );
+  console.log('|---|--:|--:|--:|---|--:|--:|--:|---|');
   for (const query of queries) {
     const cells = [`\`${query}\``];
     for (const namespace of ['100k', '1m']) {
       const parameters = new URLSearchParams(query);
       const begin = new URLSearchParams(query);
       begin.set('cursor', '');
+      await indexesOfPlans();
       const { total, nextCursor } = await ask(namespace, begin);
       const first = await milliseconds(() => ask(namespace, parameters));
       cells.push(total.toLocaleString('en'), first.toFixed(1));
       begin.set('cursor', nextCursor ?? '');
       const next = nextCursor ? await milliseconds(() => ask(namespace, begin)) : null;
-      cells.push(next?.toFixed(1) ?? '');
+      cells.push(next?.toFixed(1) ?? '', await indexesOfPlans());
     }
     console.log(`| ${cells.join(' | ')} |`);
   }
