@@ -57,8 +57,8 @@ export function openDatabase(
 ): Database {
   const db = connect({
     url,
-    // A hundred requests at once are all let in: those who wait are refused on a slow machine.
-    poolMax: 25,
+    // Sixty requests at once are all let in: those who wait are refused on a slow machine.
+    poolMax: 15,
     statementTimeoutMs: 10_000,
     prepare: !poolerUrl,
     ...options,

@@ -11,10 +11,10 @@ async function startFor(t: Test, issuer: Issuer) {
   const service = await startService(t, {
     token: { key: issuer.url, issuer: null, audience: null },
   });
-  return (token: string) =>
+  return (token: string, path = '/namespaces') =>
     service.send({
       method: 'GET',
-      path: '/namespaces',
+      path,
       headers: { authorization: `Bearer ${token}` },
     });
 }
@@ -92,8 +92,9 @@ test('a hundred callers cost one fetch', async (t) => {
   const tokens = await Promise.all(
     Array.from({ length: 100 }, (_, index) => key.sign({ sub: `caller-${index}` })),
   );
-  const answers = await Promise.all(tokens.map(call));
-  t.same(new Set(answers.map(({ status }) => status)), new Set([200]));
+  // Refused for what it asks, once it is let in: no database is needed, which might be busy.
+  const answers = await Promise.all(tokens.map((token) => call(token, '/namespaces?page=0')));
+  t.same(new Set(answers.map(({ status }) => status)), new Set([400]));
   for (const token of tokens) t.equal((await call(token)).status, 200);
   t.equal(issuer.requests, 1);
 });
