@@ -121,7 +121,7 @@ export function translate(error: unknown, slug: string): unknown {
 
 function unavailable(cause: unknown): ServiceError {
   const detail = tooLong.has(failureCode(cause) ?? '')
-    ? 'The database took too long. Try again soon; of a list with filters, ask for less: narrower ones, or a longer "q".'
+    ? 'The database took too long. Try again soon; where a list was asked for, with filters that fewer fit.'
     : 'The database cannot answer right now. Try again soon.';
   return new ServiceError('unavailable', detail, { cause });
 }

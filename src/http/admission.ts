@@ -159,8 +159,7 @@ export const admissionPlugin = fp<AdmissionOptions>(
       for (const { queue } of [usual, costly]) {
         const impatient = takeOlder(queue, now - PATIENCE_MS);
         admission.waiting -= impatient.length;
-        admission.refused += impatient.length;
-        tell(impatient);
+        admission.refused += tell(impatient);
       }
       tell(takeOlder(refusals, now - REFUSAL_MS));
       if (admission.waiting === 0 && refusals.length === 0) {
@@ -180,10 +179,11 @@ function takeOlder(queue: Waiting[], time: number): Waiting[] {
   return queue.splice(0, kept === -1 ? queue.length : kept);
 }
 
-function tell(refused: Waiting[]): void {
-  for (const waiting of refused) {
-    if (!hasGone(waiting)) waiting.answer(overloaded);
-  }
+/** @returns how many were there to be told */
+function tell(refused: Waiting[]): number {
+  const present = refused.filter((waiting) => !hasGone(waiting));
+  for (const { answer } of present) answer(overloaded);
+  return present.length;
 }
 
 function hasGone({ request }: Waiting): boolean {

@@ -1,11 +1,9 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout } from 'node:timers/promises';
-import { portOf } from './issuer.js';
+import { freePort } from '../../src/db/embedded/server.js';
 
 /**
  * Starts PgBouncer, which has to be installed, in transaction mode in front of a server.
@@ -37,12 +35,19 @@ export async function startPgBouncer(
   // It refuses to run as root.
   await chmod(directory, 0o755);
   const user = process.getuid?.() === 0 ? ['-u', 'nobody'] : [];
-  const pooler = spawn('pgbouncer', ['-q', ...user, file], { stdio: 'inherit' });
-  await once(pooler, 'spawn');
-  while (!(await listens(Number(url.port)))) {
-    if (pooler.exitCode !== null) throw new Error('PgBouncer has not started');
-    await setTimeout(50);
-  }
+  const pooler = spawn('pgbouncer', [...user, file], { stdio: ['ignore', 'ignore', 'pipe'] });
+  await new Promise<void>((resolve, reject) => {
+    let log = '';
+    pooler.once('error', reject);
+    pooler.once('exit', () => {
+      reject(new Error(`PgBouncer has not started: ${log}`));
+    });
+    // It is listened to all along, because who does not read what it writes holds it up.
+    pooler.stderr.on('data', (bytes: Buffer) => {
+      log += bytes.toString();
+      if (log.includes('process up')) resolve();
+    });
+  });
   return {
     url: url.href,
     stop: async () => {
@@ -51,24 +56,4 @@ export async function startPgBouncer(
       await rm(directory, { recursive: true, force: true });
     },
   };
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const port = portOf(server.address());
-  server.close();
-  return port;
-}
-
-async function listens(port: number): Promise<boolean> {
-  const socket = connect(port, '127.0.0.1');
-  try {
-    await once(socket, 'connect');
-    return true;
-  } catch {
-    return false;
-  } finally {
-    socket.destroy();
-  }
 }

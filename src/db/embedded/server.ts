@@ -143,8 +143,8 @@ async function openLog(log: string): Promise<FileHandle> {
   return file;
 }
 
-/** Another process may take it before PostgreSQL does. */
-async function freePort(): Promise<number> {
+/** @returns a port that is free; another process may take it before it is used */
+export async function freePort(): Promise<number> {
   const probe = createServer().listen(0, '127.0.0.1');
   await once(probe, 'listening');
   const address = probe.address();

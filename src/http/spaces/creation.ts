@@ -28,6 +28,7 @@ import {
 
 const tags = ['spaces'];
 const refusals: ProblemCode[] = ['namespace_not_found', 'insufficient_role'];
+const problems: ProblemCode[] = [...refusals, 'slug_conflict', ...idempotencyProblems];
 
 export const creationSchemas = [SpaceCreate, SpaceEnsure, SpaceBatch, SpaceBatchResult];
 
@@ -43,10 +44,7 @@ export function addCreation(app: App, spaces: SpacesRepository, path: string, hi
   app.post(
     path,
     {
-      config: {
-        scope: 'spaces:write',
-        problems: [...refusals, 'slug_conflict', ...idempotencyProblems],
-      },
+      config: { scope: 'spaces:write', problems },
       schema: {
         operationId: 'createSpace',
         summary: 'Create a new project in a namespace',
@@ -84,10 +82,7 @@ export function addCreation(app: App, spaces: SpacesRepository, path: string, hi
   app.post(
     `${path}/batch`,
     {
-      config: {
-        scope: 'spaces:write',
-        problems: [...refusals, 'slug_conflict', ...idempotencyProblems],
-      },
+      config: { scope: 'spaces:write', problems },
       schema: {
         operationId: 'createSpaces',
         summary: 'Create several projects in a namespace',
