@@ -71,7 +71,7 @@ export const Environment = Type.Object({
     maximum: 600_000,
     default: 1000,
     description:
-      'PostgreSQL ends a statement that runs longer, in milliseconds; one without an answer a quarter of a second later is given up.',
+      'PostgreSQL ends a statement that runs longer, in milliseconds; one without an answer a quarter of a second later is given up. A connection may take as long to be made, from 1 to 10 seconds.',
   }),
   DATABASE_QUEUE_MAX: Type.Integer({
     minimum: 0,

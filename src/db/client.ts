@@ -29,10 +29,8 @@ interface PoolOptions {
 
 export type Database = ReturnType<typeof connect>;
 
-const CONNECT_TIMEOUT_SECONDS = 5;
-
-/** Whoever waits for a connection waits for an answer. */
-const WATCHED_CONNECT_TIMEOUT_SECONDS = 1;
+/** The bounds of how long a connection may take to be made. */
+const CONNECT_TIMEOUT_SECONDS = { least: 1, most: 10 };
 
 /** How long it may take each host to say whether it is the primary. */
 const PROBE_SECONDS = 1;
@@ -81,8 +79,7 @@ function openPool(
     ...(urlFile !== null && { password: passwordIn(urlFile, url) }),
     max: poolMax,
     prepare,
-    connect_timeout:
-      statementTimeoutMs > 0 ? WATCHED_CONNECT_TIMEOUT_SECONDS : CONNECT_TIMEOUT_SECONDS,
+    connect_timeout: connectTimeout(statementTimeoutMs),
     backoff: () => RECONNECT_SECONDS,
     // Only needed for arrays; saves a query on every new connection.
     fetch_types: false,
@@ -179,6 +176,12 @@ function watchedPool(options: DatabaseOptions): { sql: postgres.Sql; usage: () =
     get: (_first, name): unknown => Reflect.get(name in replaced ? replaced : current, name),
   });
   return { sql, usage };
+}
+
+/** @returns as long as a statement, in seconds, because whoever waits for a connection waits for an answer */
+function connectTimeout(statementTimeoutMs: number): number {
+  const { least, most } = CONNECT_TIMEOUT_SECONDS;
+  return statementTimeoutMs > 0 ? Math.min(Math.max(statementTimeoutMs / 1000, least), most) : most;
 }
 
 /**

@@ -308,8 +308,8 @@ test('If-Match does not keep a repeated restore from its answer', async (t) => {
   }
 });
 
-test('of parallel requests with one key one has the effect', async (t) => {
-  for (const { title, path, body, prepare, read } of operations) {
+for (const { title, path, body, prepare, read } of operations) {
+  test(`${title}: of parallel requests with one key one has the effect`, async (t) => {
     const { service, owner } = await startAcme(t);
     const other = await (
       await startService(t, { databaseUrl: service.databaseUrl })
@@ -322,18 +322,18 @@ test('of parallel requests with one key one has the effect', async (t) => {
     );
     const done = answers.filter(({ status }) => status < 300);
     const first = done.filter(({ headers }) => headers['idempotent-replayed'] === undefined);
-    t.equal(first.length, 1, `${title}: one has the effect`);
-    for (const answer of done) t.equal(answer.text, first[0]?.text, `${title}: one answer`);
+    t.equal(first.length, 1, 'one has the effect');
+    for (const answer of done) t.equal(answer.text, first[0]?.text, 'one answer');
     for (const answer of answers) {
       if (done.includes(answer)) continue;
-      isProblem(t, answer, 'idempotency_key_in_use', title);
+      isProblem(t, answer, 'idempotency_key_in_use');
       t.equal(answer.headers['retry-after'], '1');
     }
     t.equal((await read(owner)).status, 200);
     const again = await post(other, path, 'key', body);
-    t.equal(again.text, first[0]?.text, `${title}: and later on`);
-  }
-});
+    t.equal(again.text, first[0]?.text, 'and later on');
+  });
+}
 
 test('while a request is answered, another with its key is 409 at once', async (t) => {
   const { service, owner, sql } = await startAcme(t);
