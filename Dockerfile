@@ -1,9 +1,9 @@
 FROM node:26-slim AS build
 WORKDIR /app
 COPY package.json package-lock.json ./
-# Neither the embedded PostgreSQL nor any install script is needed for the build.
-RUN npm ci --omit=optional --ignore-scripts
-COPY tsconfig.json tsconfig.build.json ./
+# The build needs no install script, but an optional dependency: the program of esbuild for this platform.
+RUN npm ci --ignore-scripts
+COPY tsconfig.json esbuild.config.js ./
 COPY src ./src
 RUN npm run build && npm prune --omit=dev --omit=optional --ignore-scripts
 

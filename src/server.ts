@@ -70,15 +70,11 @@ async function stop(): Promise<void> {
 }
 
 /**
- * Brings the database up, if it is ours, and up to date.
+ * Starts a database of our own, up to date and with something to look at.
  *
  * @returns its URL
  */
-async function prepareDatabase({ database }: Config): Promise<string> {
-  if (database.url !== null) {
-    if (database.migrateOnStart) await migrate(database.url);
-    return database.url;
-  }
+async function startDatabase({ database }: Config): Promise<string> {
   const embedded = await startEmbeddedPostgres({
     directory: join(dataDirectory, 'postgres'),
     database: 'spaces',
@@ -90,6 +86,11 @@ async function prepareDatabase({ database }: Config): Promise<string> {
   await createDemo(db);
   await db.$client.end({ timeout: 1 });
   return embedded.url;
+}
+
+/** Brings a database that is not ours up to date; the first process does so for its workers. */
+async function migrateGiven({ database: { url, migrateOnStart } }: Config): Promise<void> {
+  if (url !== null && migrateOnStart && cluster.isPrimary) await migrate(url);
 }
 
 async function tokenConfig({ token }: Config): Promise<TokenConfig> {
@@ -118,7 +119,7 @@ async function serve(config: Config, url: string): Promise<AddressInfo> {
   const registry = metricsPort === 'off' ? undefined : processMetrics();
   const tracing = config.traced ? await startTracing() : undefined;
   if (tracing) onStop(() => tracing.stop());
-  const app = await buildApp({
+  const options = {
     token: await tokenConfig(config),
     db,
     searchDb,
@@ -129,7 +130,8 @@ async function serve(config: Config, url: string): Promise<AddressInfo> {
     corsOrigins: config.corsOrigins,
     ...(registry && { metrics: { registry, served: metricsPort === null } }),
     ...(tracing && { tracing: tracing.plugin }),
-  });
+  };
+  const [app] = await Promise.all([buildApp(options), migrateGiven(config)]);
   if (cluster.isWorker) onStop(leave);
   onStop(() => app.close());
   if (registry && cluster.isWorker) answerPrimary(registry);
@@ -154,6 +156,7 @@ async function serve(config: Config, url: string): Promise<AddressInfo> {
  */
 async function serveByWorkers(config: Config, url: string): Promise<AddressInfo> {
   const { workers: count, database, host, metricsPort, logLevel } = config;
+  await migrateGiven(config);
   const workers = await startWorkers(count, database.url === null ? { DATABASE_URL: url } : {});
   onStop(() => workers.stop());
   process.on(RESTART, () => {
@@ -221,7 +224,7 @@ try {
   if (cluster.isWorker) {
     await serve(config, config.database.url ?? '');
   } else {
-    const url = await prepareDatabase(config);
+    const url = config.database.url ?? (await startDatabase(config));
     const address = await (hasWorkers ? serveByWorkers : serve)(config, url);
     if (!config.production) {
       console.log(await introduction(origin(address), await tokenConfig(config)));

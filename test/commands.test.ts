@@ -15,7 +15,7 @@ test('the token command makes a token for a subject, narrowed to scopes', async 
   const { send } = await startService(t);
   const { code, output } = await run(
     t,
-    ['commands/token.ts', '--sub', 'alice', '--scope', 'namespaces:read spaces:read'],
+    ['commands/token', '--sub', 'alice', '--scope', 'namespaces:read spaces:read'],
     { JWT_SECRET: SECRET },
   );
   t.equal(code, 0);
@@ -26,11 +26,11 @@ test('the token command makes a token for a subject, narrowed to scopes', async 
 });
 
 test('the token command says what it needs', async (t) => {
-  const nobody = await run(t, ['commands/token.ts']);
+  const nobody = await run(t, ['commands/token']);
   t.equal(nobody.code, 1);
   t.match(nobody.output, /^Usage: npm run token -- --sub SUBJECT .*$/);
 
-  const issued = await run(t, ['commands/token.ts', '--sub', 'alice'], {
+  const issued = await run(t, ['commands/token', '--sub', 'alice'], {
     JWT_JWKS_URL: 'https://issuer.test/jwks',
   });
   t.equal(issued.code, 1);
@@ -41,13 +41,13 @@ test('the migrate command brings a database to the newest migration', async (t) 
   const DATABASE_URL = await createDatabase(t, { empty: true });
   const db = openDatabase(t, DATABASE_URL);
   t.equal(await isMigrated(db), false);
-  t.match(await run(t, ['commands/migrate.ts'], { DATABASE_URL }), { code: 0 });
+  t.match(await run(t, ['commands/migrate'], { DATABASE_URL }), { code: 0 });
   t.equal(await isMigrated(db), true);
-  t.match(await run(t, ['commands/migrate.ts'], { DATABASE_URL }), { code: 0 }, 'and again');
+  t.match(await run(t, ['commands/migrate'], { DATABASE_URL }), { code: 0 }, 'and again');
 });
 
 test('the migrate command needs a database', async (t) => {
-  const { code, output } = await run(t, ['commands/migrate.ts']);
+  const { code, output } = await run(t, ['commands/migrate']);
   t.equal(code, 1);
   t.equal(output, 'Set DATABASE_URL to the database to migrate.');
 });

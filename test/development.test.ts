@@ -60,7 +60,7 @@ test('with nothing but Node it has a database, a demo and a token, and keeps the
     spaces: [{ id, ...demo, description: 'Updated description' }],
     ...page,
   });
-  const minting = startProgram(t, ['commands/token.ts', '--sub', 'developer'], {}, { cwd });
+  const minting = startProgram(t, ['commands/token', '--sub', 'developer'], {}, { cwd });
   t.equal(await minting.ended, 0);
   const minted = await call(second.origin + list, minting.output().trim());
   t.equal(minted.status, 200, 'npm run token signs with the same secret');

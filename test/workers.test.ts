@@ -25,14 +25,12 @@ async function startWorkers(t: Test) {
   return { process, port: Number(port), metricsPort: Number(metricsPort), pids };
 }
 
-/** What the loader of TypeScript starts is a child for a moment, too. */
 function workersOf(parent: number | undefined): number[] {
-  return execFileSync('ps', ['-eo', 'pid=,ppid=,args='])
+  return execFileSync('ps', ['-eo', 'pid=,ppid='])
     .toString()
     .split('\n')
     .map((line) => line.trim().split(/\s+/))
     .filter(([, ppid]) => ppid === String(parent))
-    .filter((words) => words.some((word) => word.endsWith('src/server.ts')))
     .map(([pid]) => Number(pid));
 }
 

@@ -5,7 +5,10 @@ import { migrate as applyMigrations } from 'drizzle-orm/postgres-js/migrator';
 import { connect, type Database } from './client.js';
 import { sqlState } from './errors.js';
 
-const migrationsFolder = fileURLToPath(new URL('../../drizzle', import.meta.url));
+// By way of package.json, because a bundle is not where this file is.
+const migrationsFolder = fileURLToPath(
+  new URL('..', import.meta.resolve('#drizzle/meta/_journal.json')),
+);
 
 /** Any number, as long as every replica takes the same one. */
 const LOCK = 7_233_871;

@@ -14,27 +14,27 @@ export interface Running {
 }
 
 /**
- * Starts a program of `src` as a process of its own, killed at the latest when the test ends.
+ * Starts a program that `npm run build` has made as a process of its own, killed at the latest when
+ * the test ends.
  *
  * @param options `cwd` is the folder it is started in, the checkout unless given
  */
 export function startProgram(
   t: Test,
-  [file, ...args]: [file: string, ...args: string[]],
+  [program, ...args]: [program: string, ...args: string[]],
   env: Record<string, string>,
   options: { cwd?: string } = {},
 ): Running {
   const { PATH = '', HOME = '', NODE_V8_COVERAGE } = process.env;
-  const program = fileURLToPath(new URL(`../../src/${file}`, import.meta.url));
-  const child = spawn(
-    process.execPath,
-    [`--import=${import.meta.resolve('tsx')}`, program, ...args],
-    {
-      ...options,
-      env: { PATH, HOME, ...(NODE_V8_COVERAGE && { NODE_V8_COVERAGE }), ...poolerEnv, ...env },
-      stdio: ['ignore', 'pipe', 'pipe'],
-    },
-  );
+  const root = fileURLToPath(new URL('../../', import.meta.url));
+  // Coverage is that of the sources: c8 cannot tell which lines of a bundle have run.
+  const source = [`--import=${import.meta.resolve('tsx')}`, `${root}src/${program}.ts`];
+  const command = NODE_V8_COVERAGE ? source : [`${root}dist/${program}.js`];
+  const child = spawn(process.execPath, [...command, ...args], {
+    ...options,
+    env: { PATH, HOME, ...(NODE_V8_COVERAGE && { NODE_V8_COVERAGE }), ...poolerEnv, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   let output = '';
   const ended = new Promise<number | NodeJS.Signals | null>((resolve) => {
     child.once('close', (code, signal) => {
@@ -76,5 +76,5 @@ export function startServer(
   env: Record<string, string>,
   options?: { cwd: string },
 ): Running {
-  return startProgram(t, ['server.ts'], env, options);
+  return startProgram(t, ['server'], env, options);
 }
