@@ -12,6 +12,7 @@ import { startEmbeddedPostgres } from '../src/db/embedded.js';
 import { migrate } from '../src/db/migrate.js';
 import { signToken } from '../src/token.js';
 import { fill, sizes, SUBJECT } from './data.js';
+import { median } from './median.js';
 import { startContender } from './processes.js';
 
 const scale = process.argv.includes('--quick') ? 0.1 : 1;
@@ -101,7 +102,7 @@ try {
       await work();
       times.push(performance.now() - start);
     }
-    return times.sort((a, b) => a - b)[Math.floor(ROUNDS / 2)] ?? NaN;
+    return median(times);
   }
 
   console.log(

@@ -21,6 +21,7 @@ import { migrate } from '../src/db/migrate.js';
 import { signToken } from '../src/token.js';
 import { fill, SUBJECT } from './data.js';
 import type { Flood, Flooded } from './flood.js';
+import { median } from './median.js';
 import { residentMiB, startContender } from './processes.js';
 
 const BUSY = 32;
@@ -37,9 +38,6 @@ const LONGEST_MS = 1000;
 interface Row extends Flooded {
   mib: number;
 }
-
-const median = (numbers: number[]) =>
-  numbers.sort((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? NaN;
 
 const directory = await mkdtemp(join(tmpdir(), 'spaces-overload-'));
 const server = await startEmbeddedPostgres({ directory, database: 'bench' });

@@ -1,6 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import type { Result } from './load.js';
+import { median } from './median.js';
 
 export interface Measurement extends Result {
   /** processor time of the Node process per request */
@@ -26,9 +27,6 @@ export interface Report {
 }
 
 const directory = fileURLToPath(new URL('results/', import.meta.url));
-
-const median = (numbers: number[]) =>
-  numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? NaN;
 
 /** @returns each figure's median over the rounds */
 function medians(rounds: Measurement[]): Measurement {

@@ -14,6 +14,7 @@ import { migrate } from '../src/db/migrate.js';
 import { signToken } from '../src/token.js';
 import { BARE, fill, type NamespaceName, sizes, SPREAD, SUBJECT } from './data.js';
 import { generator, type Load, type Result, run, type Write } from './load.js';
+import { median } from './median.js';
 import { type BareStatement, pgbenchInstalled, runPgbench } from './pgbench.js';
 import { type Contender, cpuSeconds, residentMiB, startContender } from './processes.js';
 import { type Measurement, type Table, writeReport } from './report.js';
@@ -21,7 +22,7 @@ import { type Measurement, type Table, writeReport } from './report.js';
 const quick = process.argv.includes('--quick');
 const plan = quick
   ? { scale: 0.1, rounds: 2, seconds: 1, requests: [1e4, 2e4], memorySeconds: 2 }
-  : { scale: 1, rounds: 5, seconds: 3, requests: [1e5, 1e6], memorySeconds: 10 };
+  : { scale: 1, rounds: 5, seconds: 3, requests: [1e5, 1e6], memorySeconds: 5 };
 
 const CONNECTIONS = 32;
 
@@ -95,23 +96,24 @@ try {
     };
   }
 
-  /** Interleaves the rounds of several measurements. */
+  /** Interleaves the rounds of several measurements, to and fro: what comes later is not always the same. */
   async function compare(
     title: string,
     entries: Record<string, () => Promise<Measurement>>,
   ): Promise<Table> {
-    const rounds = new Map<string, Measurement[]>();
+    const forth = Object.entries(entries);
+    const rounds: Table = Object.fromEntries(forth.map(([name]) => [name, []]));
     for (let round = 0; round <= plan.rounds; round += 1) {
-      for (const [name, measureOne] of Object.entries(entries)) {
+      for (const [name, measureOne] of round % 2 === 0 ? forth : forth.toReversed()) {
         const measurement = await measureOne();
         // The first round warms up: compiled code, prepared statements, the database's buffers.
-        if (round > 0) rounds.set(name, [...(rounds.get(name) ?? []), measurement]);
+        if (round > 0) rounds[name]?.push(measurement);
         progress(
           `${title}, round ${round} of ${plan.rounds}: ${name} ${Math.round(measurement.requestsPerSecond)}/s`,
         );
       }
     }
-    return Object.fromEntries(rounds);
+    return rounds;
   }
 
   const listOf = (name: NamespaceName, query = '') => `/namespaces/${name}/spaces${query}`;
@@ -179,17 +181,22 @@ try {
       <> (select count(*) from spaces s where s.namespace_id = n.id and s.deleted_at is null)`;
   await sql.end();
 
+  const fresh = await start('another service', ['dist/server.js']);
   const memory: Record<string, number> = {};
+  const taken: { sent: number; mebibytes: number }[] = [];
   let sent = 0;
   for (const requests of plan.requests) {
     while (sent < requests) {
-      const { requests: more }: Result = await measure(service, listOf('fifty'), {
+      const { requests: more }: Result = await measure(fresh, listOf('fifty'), {
         seconds: plan.memorySeconds,
       });
       sent += more;
+      taken.push({ sent, mebibytes: residentMiB(fresh.pid) });
       progress(`memory: ${sent} of ${requests} requests`);
     }
-    memory[`after ${requests} requests`] = residentMiB(service.pid);
+    // It swings with the collections of garbage.
+    const last = taken.filter((one) => one.sent > requests / 2);
+    memory[`around ${requests} requests`] = median(last.map(({ mebibytes }) => mebibytes));
   }
 
   await writeReport({

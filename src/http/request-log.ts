@@ -9,6 +9,13 @@ import {
 import fp from 'fastify-plugin';
 import postgres from 'postgres';
 
+declare module 'fastify' {
+  interface FastifyReply {
+    /** the paths of what was made, where it is more than `Location` can say; for the audit */
+    created: readonly string[] | null;
+  }
+}
+
 export const REQUEST_ID = 'x-request-id';
 const acceptedRequestId = /^[\w.:/+=-]{1,128}$/;
 
@@ -107,11 +114,12 @@ const READS = new Set(['GET', 'HEAD', 'OPTIONS']);
 /**
  * Writes a line of its own for each write of the context it is registered in, refused or done: who
  * did what to what, and what became of it. The line is written whatever level the log has, and also
- * where the caller did not wait for the answer. It holds nothing of the body, save the path that a
- * created resource got.
+ * where the caller did not wait for the answer. It holds nothing of the body, save the paths that
+ * created resources got.
  */
 export const auditPlugin = fp(
   (app, _options, done) => {
+    app.decorateReply('created', null);
     const log = app.log.child({ audit: true }, { level: 'info' });
     app.addHook('onRoute', (route) => {
       if ([route.method].flat().every((method) => READS.has(method))) return;
@@ -130,7 +138,7 @@ export const auditPlugin = fp(
             namespace: parameter(request, 'slug'),
             space: parameter(request, 'projectSlug'),
             member: parameter(request, 'subject'),
-            created: reply.getHeader('location'),
+            created: reply.created ?? reply.getHeader('location'),
             replayed: reply.getHeader('idempotent-replayed'),
             status: reply.statusCode,
             outcome: reply.problem ?? 'ok',

@@ -40,6 +40,7 @@ test('an audit line names the space, the member, and what was made', async (t) =
   const path = '/namespaces/acme/spaces';
   const keyed = { headers: { 'idempotency-key': 'one' }, body: { name: 'Leg' } };
   for (let time = 1; time <= 2; time += 1) await owner.send({ method: 'POST', path, ...keyed });
+  await owner.post(`${path}/batch`, { spaces: [{ name: 'Head' }, { name: 'Foot' }] });
   t.match(lines().slice(before).filter(isAudit), [
     { operation: 'createNamespace', created: '/namespaces/new' },
     { operation: 'createSpace', namespace: 'acme', created: '/namespaces/acme/projects/arm' },
@@ -47,6 +48,11 @@ test('an audit line names the space, the member, and what was made', async (t) =
     { operation: 'putMember', namespace: 'acme', member: 'bob' },
     { operation: 'createSpace', outcome: 'ok', replayed: undefined },
     { operation: 'createSpace', outcome: 'ok', replayed: 'true' },
+    {
+      operation: 'createSpaces',
+      namespace: 'acme',
+      created: ['/namespaces/acme/projects/head', '/namespaces/acme/projects/foot'],
+    },
   ]);
 });
 

@@ -110,6 +110,7 @@ export function addCreation(app: App, spaces: SpacesRepository, path: string, hi
         ),
       );
       markReplayed(reply, batch);
+      reply.created = batch.spaces.map((space) => pathOf(params.slug, space));
       return reply.code(201).send(batch);
     },
   );
