@@ -9,7 +9,7 @@ export interface Contender {
   name: string;
   pid: number;
   origin: string;
-  /** from the start of the process to its first 200, in milliseconds */
+  /** from the start of the process to its first answer, in milliseconds */
   startMs: number;
   stop(): Promise<void>;
 }
@@ -38,6 +38,13 @@ export async function startContender(
   }
   const startMs = performance.now() - started;
   return { name, pid: child.pid ?? 0, origin, startMs, stop: () => stop(child) };
+}
+
+/** @returns how long Node takes to run nothing, in milliseconds */
+export function emptyStartMs(): number {
+  const started = performance.now();
+  spawnSync(process.execPath, ['--eval', '0']);
+  return performance.now() - started;
 }
 
 async function answers(origin: string): Promise<boolean> {

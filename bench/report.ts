@@ -18,6 +18,7 @@ export interface Report {
   quick: boolean;
   machine: string;
   commit: string;
+  /** from the start of a process to its first answer, in milliseconds */
   startMs: Record<string, number>;
   tables: Record<'list' | 'byWorkers' | 'bySize' | 'byDepth' | 'writes', Table>;
   /** namespaces whose counter is not their count; anything but 0 is a defect */
@@ -81,8 +82,8 @@ function markdown({ date, machine, commit, startMs, tables, wrongTotals, memory 
     `| first page: 1m / fifty | ${ratio(bySize['1m'], bySize['fifty'])} |`,
     `| creates: into one namespace / spread | ${ratio(one, spread)} |`,
     '',
-    `Start to the first 200: ${Object.entries(startMs)
-      .map(([name, ms]) => `${name} ${ms} ms`)
+    `Start to the first answer: ${Object.entries(startMs)
+      .map(([name, ms]) => `${name} ${Math.round(ms)} ms`)
       .join(', ')}.`,
     `Memory of the service: ${Object.entries(memory)
       .map(([when, mib]) => `${Math.round(mib)} MiB ${when}`)
