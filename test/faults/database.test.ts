@@ -11,6 +11,7 @@ import { connect } from '../../src/db/client.js';
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../src/db/embedded.js';
 import { migrate } from '../../src/db/migrate.js';
 import { startService } from '../helpers/app.js';
+import { openDatabase } from '../helpers/database.js';
 import { startNetwork } from './network.js';
 import { processesOf } from './processes.js';
 import { areRefused, isGood, isRefused, startTraffic } from './traffic.js';
@@ -22,6 +23,17 @@ const READERS = 8;
 const WRITERS = 2;
 const ROLE = 'service';
 const PASSWORD = 'only used by the tests';
+
+test('a connection may take as long to be made as a statement, from 1 to 10 seconds', (t) => {
+  const seconds = (statementTimeoutMs: number) =>
+    openDatabase(t, 'postgres://nobody@localhost/none', { statementTimeoutMs }).$client.options
+      .connect_timeout;
+  t.equal(seconds(200), 1);
+  t.equal(seconds(4000), 4);
+  t.equal(seconds(60_000), 10);
+  t.equal(seconds(0), 10, 'where nothing limits a statement');
+  t.end();
+});
 
 test('each request is answered in time, whatever happens to the database', async (t) => {
   const directory = await mkdtemp(join(tmpdir(), 'spaces-faults-'));
