@@ -63,6 +63,61 @@ export function accessTo(db: Database, condition: SQL | undefined) {
   );
 }
 
+/** The condition, by the snapshot of the statement, that the caller may know the namespace. */
+const isKnownToCaller = sql`(${param('adminRole')}::member_role is not null or exists (
+  select from ${members}
+  where ${members.namespaceId} = ${param('namespaceId')} and ${members.subject} = ${param('subject')}))`;
+
+/**
+ * As `accessTo`, for a statement that writes. A statement that waits for a lock goes on with the snapshot
+ * it began with, so a right that it read there may be gone when it writes. Here the membership is locked
+ * and, with the lock, read as committed: whoever changes it waits until this statement has written, or this
+ * statement sees the change. The lock on the namespace does the same for its slug and its deletion.
+ *
+ * Every statement locks in one order: the namespace, then members, then what it writes.
+ *
+ * @param condition which namespace; the parameter `namespaceId` is its id
+ * @param strength `update` for a write of the namespace itself, which waits for the writes inside it
+ * @returns the common table expressions, `access` last; a caller without access takes no lock
+ */
+export function lockedAccess(
+  db: Database,
+  condition: SQL | undefined,
+  strength: 'key share' | 'update',
+) {
+  const locked = db.$with('locked').as(
+    db
+      .select({ id: namespaces.id })
+      .from(namespaces)
+      .where(and(condition, isKnownToCaller))
+      .for(strength),
+  );
+  const membership = db.$with('membership').as(
+    db
+      .select({ role: members.role })
+      .from(members)
+      .where(
+        and(
+          eq(members.namespaceId, param('namespaceId')),
+          eq(members.subject, param('subject')),
+          sql`exists (select from ${locked})`,
+        ),
+      )
+      .for('share'),
+  );
+  const role = sql<Role | null>`case when exists (select from ${locked})
+    then coalesce(${param('adminRole')}::member_role, (select ${membership.role} from ${membership})) end`;
+  const access = db
+    .$with('access')
+    .as(
+      db
+        .select({ id: namespaces.id, role: role.as('caller_role') })
+        .from(namespaces)
+        .where(condition),
+    );
+  return { access, expressions: [locked, membership, access] as const };
+}
+
 /** @returns the condition, within a statement that carries `access`, that the role suffices */
 export function accessAllows(needed: Role): SQL {
   return sql`(select caller_role from access) >= ${sql.raw(`'${needed}'`)}`;

@@ -10,6 +10,7 @@ import {
   accessTo,
   byIdAndSlug,
   includesRole,
+  lockedAccess,
   type Outcome,
   type Page,
   type PageOf,
@@ -72,6 +73,7 @@ export type NamespaceChanges = Partial<NewNamespace>;
 /** Makes the repository of namespaces; its statements are prepared once per connection. */
 export function namespacesRepository(db: Database, resolveNamespace: ResolveNamespace) {
   const access = accessTo(db, byIdAndSlug);
+  const writing = lockedAccess(db, byIdAndSlug, 'update');
   const mayOwn = accessAllows('owner');
   const total = spaceTotal(db);
   const always = sql`true`;
@@ -172,9 +174,9 @@ export function namespacesRepository(db: Database, resolveNamespace: ResolveName
       .returning(namespaceColumns),
   );
   const updateStatement = db
-    .with(access, updated, keepNamespaceSlug(db), total)
+    .with(...writing.expressions, updated, keepNamespaceSlug(db), total)
     .select()
-    .from(access)
+    .from(writing.access)
     .leftJoin(updated, always)
     .leftJoin(total, always)
     .prepare('namespace_update');
@@ -187,9 +189,9 @@ export function namespacesRepository(db: Database, resolveNamespace: ResolveName
       .returning({ id: namespaces.id, version: namespaces.version }),
   );
   const deleteStatement = db
-    .with(access, deleted, dropNamespaceSlug(db))
+    .with(...writing.expressions, deleted, dropNamespaceSlug(db))
     .select()
-    .from(access)
+    .from(writing.access)
     .leftJoin(deleted, always)
     .prepare('namespace_delete');
 
@@ -229,7 +231,7 @@ export function namespacesRepository(db: Database, resolveNamespace: ResolveName
   ]);
 
   const isTarget = eq(namespaces.id, param('namespaceId'));
-  const targetAccess = accessTo(db, isTarget);
+  const target = lockedAccess(db, isTarget, 'update');
   const before = db.$with('before').as(
     db
       .select({ ...namespaceColumns, deletedAt: namespaces.deletedAt })
@@ -246,9 +248,9 @@ export function namespacesRepository(db: Database, resolveNamespace: ResolveName
     );
   const restored = restoreWhere(mayOwn);
   const restoreStatement = db
-    .with(targetAccess, before, restored, total)
+    .with(...target.expressions, before, restored, total)
     .select()
-    .from(targetAccess)
+    .from(target.access)
     .leftJoin(before, always)
     .leftJoin(restored, always)
     .leftJoin(total, always)
@@ -262,7 +264,7 @@ export function namespacesRepository(db: Database, resolveNamespace: ResolveName
   const restoredOnce = restoreWhere(onceRestored.isClaimed);
   const restoreOnceStatement = db
     .with(
-      targetAccess,
+      ...target.expressions,
       ...onceRestored.expressions,
       before,
       restoredOnce,
@@ -276,7 +278,7 @@ export function namespacesRepository(db: Database, resolveNamespace: ResolveName
         ) as effect (answer)`),
     )
     .select()
-    .from(targetAccess)
+    .from(target.access)
     .leftJoin(onceRestored.claim, always)
     .leftJoin(onceRestored.stored, always)
     .leftJoin(before, always)

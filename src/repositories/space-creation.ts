@@ -9,6 +9,7 @@ import {
   accessTo,
   byIdAndSlug,
   includesRole,
+  lockedAccess,
   type Outcome,
   param,
   type Principal,
@@ -37,6 +38,7 @@ const ATTEMPTS = 5;
 /** Makes the part of the repository of spaces that creates them. */
 export function spaceCreation(db: Database, resolveNamespace: ResolveNamespace) {
   const access = accessTo(db, byIdAndSlug);
+  const writing = lockedAccess(db, byIdAndSlug, 'key share');
   const mayWrite = accessAllows('editor');
   const inNamespace = eq(spaces.namespaceId, param('namespaceId'));
   const isActive = isNull(spaces.deletedAt);
@@ -62,23 +64,23 @@ export function spaceCreation(db: Database, resolveNamespace: ResolveNamespace) 
     from access where ${allowed}`;
   const created = insert(spaceColumns, one(mayWrite));
   const createStatement = db
-    .with(access, created, countSpaces(db, 1))
+    .with(...writing.expressions, created, countSpaces(db, 1))
     .select()
-    .from(access)
+    .from(writing.access)
     .leftJoin(created, always)
     .prepare('space_create');
   const once = onceByKey(db, mayWrite, spaceColumns, recordOf(spaceColumns));
   const createdOnce = insert(spaceColumns, one(once.isClaimed));
   const createOnceStatement = db
     .with(
-      access,
+      ...writing.expressions,
       ...once.expressions,
       createdOnce,
       countSpaces(db, 1),
       once.keep(sql`select to_jsonb(space) from space`),
     )
     .select()
-    .from(access)
+    .from(writing.access)
     .leftJoin(once.claim, always)
     .leftJoin(once.stored, always)
     .leftJoin(createdOnce, always)
@@ -96,9 +98,9 @@ export function spaceCreation(db: Database, resolveNamespace: ResolveNamespace) 
       .where(and(inNamespace, eq(spaces.slug, param('slug')), isActive)),
   );
   const ensureStatement = db
-    .with(access, ensured, countSpaces(db, 1), existing)
+    .with(...writing.expressions, ensured, countSpaces(db, 1), existing)
     .select()
-    .from(access)
+    .from(writing.access)
     .leftJoin(ensured, always)
     .leftJoin(existing, always)
     .prepare('space_ensure');
@@ -114,9 +116,9 @@ export function spaceCreation(db: Database, resolveNamespace: ResolveNamespace) 
     .as(sql`select jsonb_agg(to_jsonb(space) order by id) as spaces from space`);
   const allCreated = insert(sentColumns, all(mayWrite));
   const createAllStatement = db
-    .with(access, allCreated, countSpaces(db, 1), batch)
+    .with(...writing.expressions, allCreated, countSpaces(db, 1), batch)
     .select()
-    .from(access)
+    .from(writing.access)
     .leftJoin(batch, always)
     .prepare('space_create_all');
   const allOnce = onceByKey(
@@ -129,7 +131,7 @@ export function spaceCreation(db: Database, resolveNamespace: ResolveNamespace) 
   const allCreatedOnce = insert(sentColumns, all(allOnce.isClaimed));
   const createAllOnceStatement = db
     .with(
-      access,
+      ...writing.expressions,
       ...allOnce.expressions,
       allCreatedOnce,
       countSpaces(db, 1),
@@ -139,7 +141,7 @@ export function spaceCreation(db: Database, resolveNamespace: ResolveNamespace) 
       ),
     )
     .select()
-    .from(access)
+    .from(writing.access)
     .leftJoin(allOnce.claim, always)
     .leftJoin(allOnce.stored, always)
     .leftJoin(batch, always)

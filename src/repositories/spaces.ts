@@ -8,6 +8,7 @@ import {
   accessTo,
   byIdAndSlug,
   includesRole,
+  lockedAccess,
   type Outcome,
   type Page,
   param,
@@ -57,6 +58,7 @@ export function spacesRepository(
   const lists = spaceLists(db, resolveNamespace);
   const searches = spaceLists(searchDb, resolveNamespace);
   const access = accessTo(db, byIdAndSlug);
+  const writing = lockedAccess(db, byIdAndSlug, 'key share');
   const mayWrite = accessAllows('editor');
   const inNamespace = eq(spaces.namespaceId, param('namespaceId'));
   const isActive = isNull(spaces.deletedAt);
@@ -96,9 +98,9 @@ export function spacesRepository(
       .returning(spaceColumns),
   );
   const updateStatement = db
-    .with(access, updated, keepSpaceSlug(db))
+    .with(...writing.expressions, updated, keepSpaceSlug(db))
     .select()
-    .from(access)
+    .from(writing.access)
     .leftJoin(updated, always)
     .prepare('space_update');
 
@@ -110,9 +112,9 @@ export function spacesRepository(
       .returning({ id: spaces.id, version: spaces.version }),
   );
   const deleteStatement = db
-    .with(access, deleted, countSpaces(db, -1), dropSpaceSlug(db))
+    .with(...writing.expressions, deleted, countSpaces(db, -1), dropSpaceSlug(db))
     .select()
-    .from(access)
+    .from(writing.access)
     .leftJoin(deleted, always)
     .prepare('space_delete');
 
@@ -150,9 +152,9 @@ export function spacesRepository(
   );
   const restored = restoreWhere(mayWrite);
   const restoreStatement = db
-    .with(access, lastDeleted, restored, countSpaces(db, 1), notDeleted)
+    .with(...writing.expressions, lastDeleted, restored, countSpaces(db, 1), notDeleted)
     .select()
-    .from(access)
+    .from(writing.access)
     .leftJoin(lastDeleted, always)
     .leftJoin(restored, always)
     .leftJoin(notDeleted, always)
@@ -160,7 +162,7 @@ export function spacesRepository(
   const restoredOnce = restoreWhere(once.isClaimed);
   const restoreOnceStatement = db
     .with(
-      access,
+      ...writing.expressions,
       ...once.expressions,
       lastDeleted,
       restoredOnce,
@@ -172,7 +174,7 @@ export function spacesRepository(
         where ${and(once.isClaimed, hasVersion(notDeleted), sql`not exists (select from last_deleted)`)}`),
     )
     .select()
-    .from(access)
+    .from(writing.access)
     .leftJoin(once.claim, always)
     .leftJoin(once.stored, always)
     .leftJoin(lastDeleted, always)

@@ -87,8 +87,9 @@ export const membersPlugin: FastifyPluginCallbackTypebox<{ members: MembersRepos
       },
       schema: {
         operationId: 'removeMember',
-        summary: 'Remove a member',
-        description: 'Needs the role `owner`.',
+        summary: 'Remove a member, or leave',
+        description:
+          'Needs the role `owner`, or none where the member is you: every member may leave. The last owner stays.',
         tags,
         params: MemberParams,
         response: { 204: Type.Null({ description: 'Removed' }) },
@@ -98,7 +99,8 @@ export const membersPlugin: FastifyPluginCallbackTypebox<{ members: MembersRepos
       const { slug, subject } = request.params;
       // Nobody is called so, and PostgreSQL may refuse to look.
       const possible = isSubject(subject) ? subject : '';
-      found(permitted(await members.remove(request.user, slug, possible), 'owner'));
+      const needed = possible === request.user.subject ? 'viewer' : 'owner';
+      found(permitted(await members.remove(request.user, slug, possible), needed));
       return reply.code(204).send(null);
     },
   );
