@@ -197,7 +197,8 @@ export class Model {
     },
 
     removeMember: (command: Command): Expected => {
-      const { members } = this.find(command, 'owner');
+      const isLeaving = command.member === command.subject;
+      const { members } = this.find(command, isLeaving ? 'viewer' : 'owner');
       expectOtherOwner(members, command.member);
       if (!members.delete(command.member)) throw new Refusal(404, 'member_not_found');
       return { status: 204, body: undefined };

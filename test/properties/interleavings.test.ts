@@ -1,0 +1,163 @@
+/**
+ * Tenants write at the same time, through two processes. The answers to what ran at once, and what the database
+ * holds afterwards, are those of one after another in some order: no write uses a right that is gone.
+ */
+import { deepStrictEqual as deepEqual } from 'node:assert';
+import { isDeepStrictEqual } from 'node:util';
+import fc from 'fast-check';
+import { test } from 'tap';
+import { startService } from '../helpers/app.js';
+import { type Command, Model } from './model.js';
+import { parameters } from './parameters.js';
+import {
+  bodyOf,
+  contentOf,
+  founding,
+  idsOf,
+  modelled,
+  mostlyFirst,
+  nothing,
+  requestOf,
+} from './tenants.js';
+
+const RUNS = 60;
+const AT_ONCE = 3;
+
+/** Changes of members and namespaces come more often: they change the rights of the others. */
+const operations = [
+  ...(['putMember', 'removeMember', 'putMember', 'removeMember'] as const),
+  ...(['updateNamespace', 'deleteNamespace', 'restoreNamespace'] as const),
+  ...(['createSpace', 'createSpaces', 'ensureSpace'] as const),
+  ...(['updateSpace', 'deleteSpace', 'restoreSpace'] as const),
+];
+
+const commands = fc.record<Command>({
+  operation: fc.constantFrom<Command['operation']>(...operations),
+  subject: fc.constantFrom('alice', 'bob'),
+  scope: fc.constant(undefined),
+  namespace: mostlyFirst(['n0', 'n1']),
+  space: mostlyFirst(['s0', 's1']),
+  slug: fc.option(fc.constantFrom('s0', 's1', 's2'), { freq: 2 }),
+  text: fc.constant('a text'),
+  member: fc.constantFrom('alice', 'bob', 'carol'),
+  role: fc.constantFrom('viewer', 'editor', 'owner'),
+  page: fc.constant(1),
+  pageSize: fc.constant(50),
+  key: fc.option(fc.constant('key'), { nil: undefined, freq: 2 }),
+});
+
+const batches = fc.array(fc.array(commands, { minLength: 2, maxLength: AT_ONCE }), {
+  minLength: 1,
+  maxLength: 8,
+  size: 'max',
+});
+
+/** A command that ran, and the ids that it was answered. */
+interface Step {
+  command: Command;
+  ids: string[];
+}
+
+function* ordersOf<Item>(items: Item[]): Generator<Item[]> {
+  if (items.length === 0) yield [];
+  for (const [index, item] of items.entries()) {
+    for (const others of ordersOf(items.toSpliced(index, 1))) yield [item, ...others];
+  }
+}
+
+/** What the database holds, whatever the order in which two processes made ids in one millisecond. */
+const byId = (content: { id: string; spaces: { id: string }[] }[]) =>
+  content
+    .map((each) => ({ ...each, spaces: each.spaces.toSorted((a, b) => (a.id < b.id ? -1 : 1)) }))
+    .sort((a, b) => (a.id < b.id ? -1 : 1));
+
+/**
+ * Times of deletion are those at which statements began, so what was deleted last is not told of two deletions at
+ * once: of one slug, nothing is created or restored beside its deletion.
+ */
+function isTold(batch: Command[], command: Command): boolean {
+  const meets = /^(create|ensure|restore|update)/;
+  return (
+    !/^delete/.test(command.operation) ||
+    !batch.some(
+      ({ operation, namespace }) => namespace === command.namespace && meets.test(operation),
+    )
+  );
+}
+
+test('what runs at once has the outcome of one order', async (t) => {
+  const settings = parameters(t, RUNS);
+  const first = await startService(t);
+  const second = await startService(t, { databaseUrl: first.databaseUrl });
+  let runs = 0;
+  let interleavings = 0;
+
+  const property = fc.asyncProperty(batches, async (drawn) => {
+    const run = `i${(runs += 1)}`;
+    const own = (name: string) => `${run}-${name}`;
+    let keys = 0;
+    const ownCommand = (each: Command): Command => ({
+      ...each,
+      subject: own(each.subject),
+      member: own(each.member),
+      namespace: own(each.namespace),
+      slug: each.slug && (/Space/.test(each.operation) ? each.slug : own(each.slug)),
+      text: 'a text',
+      // A key of its own: two requests with one key have an answer that is in no order.
+      key: each.key && `${run}-${(keys += 1)}`,
+    });
+    const send = async (command: Command, index: number) => {
+      const caller = await (index % 2 === 0 ? first : second).as(command.subject);
+      const answer = await caller.send(requestOf(command));
+      return { answer: { status: answer.status, body: bodyOf(answer) }, ids: idsOf(answer) };
+    };
+    const replay = (steps: Step[]) => {
+      const model = new Model();
+      const answers = steps.map(({ command, ids }) => {
+        const { status, body } = model.answer(command, ids);
+        return { status, body };
+      });
+      return { model, answers };
+    };
+
+    const history: Step[] = [];
+    // Both are owners of the first namespace, so that each can take the other's right away.
+    const promotion: Command = { ...nothing, operation: 'putMember', role: 'owner' };
+    for (const command of [...founding, promotion].map(ownCommand)) {
+      const { answer, ids } = await send(command, 0);
+      history.push({ command, ids });
+      deepEqual(answer, replay(history).answers.at(-1), JSON.stringify(command));
+    }
+
+    for (const batch of drawn) {
+      const asked = batch.filter((each) => isTold(batch, each)).map(ownCommand);
+      const results = await Promise.all(asked.map(send));
+      interleavings += 1;
+      const content = byId(await contentOf(first.db, run));
+      const steps = asked.map((command, index) => ({
+        command,
+        ids: results[index]?.ids ?? [],
+        answer: results[index]?.answer,
+      }));
+      const order = [...ordersOf(steps)].find((each) => {
+        const { model, answers } = replay([...history, ...each]);
+        return (
+          isDeepStrictEqual(
+            answers.slice(history.length),
+            each.map(({ answer }) => answer),
+          ) && isDeepStrictEqual(byId(modelled(model)), content)
+        );
+      });
+      if (!order) {
+        const { model, answers } = replay([...history, ...steps]);
+        deepEqual(
+          { answers: results.map(({ answer }) => answer), content },
+          { answers: answers.slice(history.length), content: byId(modelled(model)) },
+          `no order of these has this outcome: ${JSON.stringify(asked)}`,
+        );
+      } else history.push(...order);
+    }
+  });
+  await fc.assert(property, settings);
+  t.comment(`${runs} runs, ${interleavings} times two or three writes at once`);
+});

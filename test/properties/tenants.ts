@@ -1,0 +1,171 @@
+/** What the tests of several tenants share: their commands as requests, answers and the database as the model has them. */
+import { asc, eq, like } from 'drizzle-orm';
+import fc from 'fast-check';
+import type { Database } from '../../src/db/client.js';
+import { members } from '../../src/db/schema/members.js';
+import { namespaces } from '../../src/db/schema/namespaces.js';
+import { spaceCounters } from '../../src/db/schema/space-counters.js';
+import { spaces } from '../../src/db/schema/spaces.js';
+import type { Answer, Send } from '../helpers/app.js';
+import { pick, pickString } from '../helpers/json.js';
+import { type Command, isActive, Model, slugsOf } from './model.js';
+
+/** A command to vary: alice's, about bob, in the namespace n0. */
+export const nothing: Command = {
+  operation: 'getNamespace',
+  subject: 'alice',
+  scope: undefined,
+  namespace: 'n0',
+  space: 's0',
+  slug: null,
+  text: '',
+  member: 'bob',
+  role: 'viewer',
+  page: 1,
+  pageSize: 1,
+  key: undefined,
+};
+
+/** Two tenants who have let one another in, to begin with. */
+export const founding: Command[] = [
+  { ...nothing, operation: 'createNamespace' },
+  { ...nothing, operation: 'createNamespace', subject: 'bob', namespace: 'n1' },
+  { ...nothing, operation: 'putMember', role: 'editor' },
+  { ...nothing, operation: 'putMember', subject: 'bob', namespace: 'n1', member: 'alice' },
+  { ...nothing, operation: 'createSpace' },
+  { ...nothing, operation: 'createSpace', subject: 'bob', namespace: 'n1' },
+];
+
+/** So that requests meet more often. */
+export function mostlyFirst([first = '', ...others]: string[]) {
+  return fc.oneof({ weight: 3, arbitrary: fc.constant(first) }, fc.constantFrom(...others));
+}
+
+export function isOperation(name: string): name is Command['operation'] {
+  return name in new Model().operations;
+}
+
+export function requestOf(command: Command): Send {
+  const { operation, namespace, space, slug, text, member, role, page, pageSize } = command;
+  const path = `/namespaces/${namespace}`;
+  const query = `?page=${page}&pageSize=${pageSize}`;
+  const item = `${path}/projects/${space}`;
+  const requests: Record<Command['operation'], Send> = {
+    listNamespaces: { method: 'GET', path: `/namespaces${query}` },
+    createNamespace: {
+      method: 'POST',
+      path: '/namespaces',
+      body: { slug: slug ?? namespace, name: text },
+    },
+    getNamespace: { method: 'GET', path },
+    updateNamespace: {
+      method: 'PATCH',
+      path,
+      body: { ...(slug !== null && { slug }), ...(text !== null && { name: text }) },
+    },
+    deleteNamespace: { method: 'DELETE', path },
+    restoreNamespace: { method: 'POST', path: `${path}/restore` },
+    listMembers: { method: 'GET', path: `${path}/members` },
+    putMember: { method: 'PUT', path: `${path}/members/${member}`, body: { role } },
+    removeMember: { method: 'DELETE', path: `${path}/members/${member}` },
+    listSpaces: { method: 'GET', path: `${path}/spaces${query}` },
+    createSpace: { method: 'POST', path: `${path}/spaces`, body: newSpace(slug ?? space, text) },
+    createSpaces: {
+      method: 'POST',
+      path: `${path}/spaces/batch`,
+      body: { spaces: slugsOf(command).map((each) => newSpace(each, text)) },
+    },
+    ensureSpace: { method: 'PUT', path: item, body: ensuredSpace(text) },
+    getSpace: { method: 'GET', path: item },
+    updateSpace: {
+      method: 'PATCH',
+      path: item,
+      body: { ...(slug !== null && { slug }), ...(text !== null && { description: text }) },
+    },
+    deleteSpace: { method: 'DELETE', path: item },
+    restoreSpace: { method: 'POST', path: `${item}/restore` },
+  };
+  const request = requests[operation];
+  const isKeyed = request.method === 'POST' && command.key !== undefined;
+  return { ...request, ...(isKeyed && { headers: { 'idempotency-key': command.key ?? '' } }) };
+}
+
+function newSpace(slug: string, text: string | null) {
+  return { ...ensuredSpace(text), slug };
+}
+
+function ensuredSpace(text: string | null) {
+  const name = text ?? 'A space';
+  return { name, tags: [name], metadata: { name } };
+}
+
+/** The ids of what may have been created, in the order it was asked for. */
+export function idsOf({ json }: Answer): string[] {
+  const spaces = pick(json, 'spaces');
+  return (Array.isArray(spaces) ? spaces : [json]).map((each: unknown) => String(pick(each, 'id')));
+}
+
+/** The body without moments; of a problem, its code. */
+export function bodyOf({ status, json, text }: Answer): unknown {
+  if (status >= 400) return pick(json, 'code');
+  if (text === '') return undefined;
+  const body: unknown = JSON.parse(text, (key, value: unknown) =>
+    /^(created|updated)At$/.test(key) ? undefined : value,
+  );
+  // Those added within one millisecond are in no order that the model could know.
+  const people = pick(body, 'members');
+  if (Array.isArray(people)) people.sort((a, b) => (subjectOf(a) < subjectOf(b) ? -1 : 1));
+  return body;
+}
+
+function subjectOf(member: unknown): string {
+  return pickString(member, 'subject');
+}
+
+/** All that the database holds of the namespaces of a run, in the form of `modelled`. */
+export async function contentOf(db: Database, run: string) {
+  const found = await db
+    .select()
+    .from(namespaces)
+    .where(like(namespaces.slug, `${run}-%`))
+    .orderBy(asc(namespaces.id));
+  return Promise.all(
+    found.map(async ({ id, slug, name, version, deletedAt }) => {
+      const inside = await db
+        .select()
+        .from(spaces)
+        .where(eq(spaces.namespaceId, id))
+        .orderBy(asc(spaces.id));
+      const counters = await db
+        .select()
+        .from(spaceCounters)
+        .where(eq(spaceCounters.namespaceId, id));
+      const people = await db.select().from(members).where(eq(members.namespaceId, id));
+      return {
+        ...{ id, slug, name, version, isDeleted: deletedAt !== null },
+        counted: counters.reduce((sum, { active }) => sum + active, 0),
+        members: people.map(({ subject, role }) => `${subject}: ${role}`).sort(),
+        spaces: inside.map((space) => ({
+          ...{ id: space.id, slug: space.slug, version: space.version },
+          ...{ name: space.name, description: space.description },
+          ...{ tags: space.tags, metadata: space.metadata },
+          isDeleted: space.deletedAt !== null,
+        })),
+      };
+    }),
+  );
+}
+
+export function modelled(model: Model) {
+  return model.namespaces.map(({ id, slug, name, version, deleted, members, spaces }) => ({
+    ...{ id, slug, name, version, isDeleted: deleted !== null },
+    counted: spaces.filter(isActive).length,
+    members: Array.from(members, ([subject, role]) => `${subject}: ${role}`).sort(),
+    spaces: spaces.map((space) => ({
+      ...{ id: space.id, slug: space.slug, version: space.version },
+      ...{ name: space.name, description: space.description },
+      ...{ tags: [space.name], metadata: { name: space.name } },
+      isDeleted: space.deleted !== null,
+    })),
+  }));
+}
