@@ -11,11 +11,14 @@ export const SUBJECT = 'bench';
 /** The namespaces that creates are spread over. */
 export const SPREAD = 100;
 
+/** The namespaces of 50 spaces each, `page-0` and on, that reads are spread over. */
+export const PAGES = 200;
+
 /** The namespace that bare SQL inserts into, past the counters. */
 export const BARE = 'bare';
 
 /**
- * Fills a migrated database: a namespace of each size, `SPREAD` empty ones, `spread-0` and on, and `BARE`.
+ * Fills a migrated database: a namespace of each size, `SPREAD` empty ones, `PAGES` of 50 spaces, and `BARE`.
  * Their spaces are inserted as they would come in, those of one namespace between those of others.
  *
  * @param scale 1 for the sizes as they are, less for a quick run
@@ -25,12 +28,14 @@ export async function fill(url: string, scale: number): Promise<void> {
   const members = Object.entries(sizes);
   for (const slug of [BARE, ...Object.keys(sizes)]) await insertNamespace(sql, slug);
   for (let index = 0; index < SPREAD; index += 1) await insertNamespace(sql, `spread-${index}`);
+  const pages = Array.from({ length: PAGES }, (_, index) => `page-${index}`);
+  for (const slug of pages) await insertNamespace(sql, slug);
 
   // An inverted index is made in a fraction of the time that it takes to fill it row by row.
   const [search] =
     await sql`select indexdef from pg_indexes where indexname = 'spaces_search_index'`;
   await sql`drop index spaces_search_index`;
-  for (const [slug, size] of members) {
+  for (const [slug, size] of [...members, ...pages.map((page) => [page, sizes.fifty] as const)]) {
     const count = Math.max(Math.round(size * (size > 50 ? scale : 1)), 1);
     await sql`
       insert into spaces (namespace_id, id, name, slug, description, tags, metadata)

@@ -12,6 +12,8 @@ export interface Load {
   connections: number;
   /** what is sent instead of a GET; `url` is only where to */
   write?: Write;
+  /** reads the first page of one of as many namespaces, `page-0` and on, at random; `url` is only where to */
+  randomPages?: number;
 }
 
 export type Write =
@@ -76,14 +78,24 @@ request = function()
   return wrk.format('${methods[write.kind]}', ${luaPath(write)}, nil, body)
 end`;
 
-async function runWrk({ url, token, seconds, connections, write }: Load): Promise<Result> {
+/** The random sequence is the same in each run, so that candidates answer the same requests. */
+const luaRandomPages = (namespaces: number) => `
+math.randomseed(1)
+request = function()
+  return wrk.format('GET', '/namespaces/page-' .. math.random(0, ${namespaces - 1}) .. '/spaces')
+end`;
+
+async function runWrk(load: Load): Promise<Result> {
+  const { url, token, seconds, connections, write, randomPages } = load;
   const args = ['-t1', `-c${connections}`, `-d${seconds}s`, '--latency', '--timeout', '10s'];
   args.push('-H', `authorization: Bearer ${token}`);
-  if (write) {
-    const script = join(await mkdtemp(join(tmpdir(), 'spaces-bench-')), 'write.lua');
-    await writeFile(script, luaScript(write));
-    args.push('-H', 'content-type: application/json', '-s', script);
+  const lua = write ? luaScript(write) : randomPages && luaRandomPages(randomPages);
+  if (lua) {
+    const script = join(await mkdtemp(join(tmpdir(), 'spaces-bench-')), 'requests.lua');
+    await writeFile(script, lua);
+    args.push('-s', script);
   }
+  if (write) args.push('-H', 'content-type: application/json');
   const { stdout } = await promisify(execFile)('wrk', [...args, url]);
   const find = (expression: RegExp) => expression.exec(stdout)?.slice(1) ?? [];
   const milliseconds = ([value = '0', unit = 'ms']: string[]) =>
@@ -101,7 +113,8 @@ async function runWrk({ url, token, seconds, connections, write }: Load): Promis
   };
 }
 
-async function runAutocannon({ url, token, seconds, connections, write }: Load): Promise<Result> {
+async function runAutocannon(load: Load): Promise<Result> {
+  const { url, token, seconds, connections, write, randomPages } = load;
   let n = 0;
   const result = await autocannon({
     url,
@@ -118,6 +131,16 @@ async function runAutocannon({ url, token, seconds, connections, write }: Load):
             const body = JSON.stringify({ [fields[write.kind]]: text, tags: ['robotics'] });
             return { ...request, path: path(write, n), body };
           },
+        },
+      ],
+    }),
+    ...(randomPages && {
+      requests: [
+        {
+          setupRequest: (request) => ({
+            ...request,
+            path: `/namespaces/page-${Math.floor(Math.random() * randomPages)}/spaces`,
+          }),
         },
       ],
     }),

@@ -17,18 +17,20 @@ export interface Contender {
 /**
  * Starts a server as a process of its own, its log going nowhere, and waits until it answers.
  *
- * @param args of node
+ * @param args of the program
  * @param env beside PORT, which is chosen here
+ * @param program Node by default
  */
 export async function startContender(
   name: string,
   args: string[],
   env: Record<string, string>,
+  program = process.execPath,
 ): Promise<Contender> {
   const port = await freePort();
   const nowhere = openSync('/dev/null', 'w');
   const started = performance.now();
-  const child = spawn(process.execPath, args, {
+  const child = spawn(program, args, {
     env: { ...process.env, ...env, PORT: String(port) },
     stdio: ['ignore', nowhere, 'inherit'],
   });

@@ -20,7 +20,9 @@ export interface Report {
   commit: string;
   /** from the start of a process to its first answer, in milliseconds */
   startMs: Record<string, number>;
-  tables: Record<'list' | 'byWorkers' | 'bySize' | 'byDepth' | 'writes', Table>;
+  tables: Record<'hot' | 'spread' | 'churn' | 'byWorkers' | 'bySize' | 'byDepth' | 'writes', Table>;
+  /** of finished pages that the service keeps after the reads */
+  keptBytes: number;
   /** namespaces whose counter is not their count; anything but 0 is a defect */
   wrongTotals: number;
   /** resident MiB of the service */
@@ -54,8 +56,9 @@ export async function writeReport(report: Report): Promise<void> {
   await writeFile(`${directory}${name}.svg`, chart(report));
 }
 
-function markdown({ date, machine, commit, startMs, tables, wrongTotals, memory }: Report): string {
-  const { list, byWorkers, bySize, writes } = tables;
+function markdown(report: Report): string {
+  const { date, machine, commit, startMs, tables, keptBytes, wrongTotals, memory } = report;
+  const { hot, spread, churn, byWorkers, bySize, writes } = tables;
   // Of each round by itself: a machine that is slower for a while is so for all of a round.
   const ratio = (a: Measurement[] = [], b: Measurement[] = []) => {
     const ratios = a.map(
@@ -63,12 +66,25 @@ function markdown({ date, machine, commit, startMs, tables, wrongTotals, memory 
     );
     return `${median(ratios).toFixed(2)} (${ratios.map((each) => each.toFixed(2)).join(', ')})`;
   };
-  const [one, spread] = Object.values(writes);
+  const [one, others] = Object.values(writes);
+  const ratiosOf = (load: string, rounds: Table) => {
+    const { service, reference, bun } = rounds;
+    const off = rounds['service, cache off'];
+    return [
+      `| ${load}: service / reference | ${ratio(service, reference)} |`,
+      ...(bun ? [`| ${load}: service / Bun + Elysia | ${ratio(service, bun)} |`] : []),
+      ...(off
+        ? [`| cold: service with the cache off / reference | ${ratio(off, reference)} |`]
+        : []),
+    ];
+  };
   return [
     `${date}, commit ${commit}, ${machine}`,
     '',
     ...Object.entries({
-      'List of 50, warm, 32 connections': list,
+      'Hot: lists of 50 of one namespace, 32 connections': hot,
+      'Spread: lists of 50 of 200 namespaces at random': spread,
+      'Churn: the same, while 100 spaces a second are updated': churn,
       'The same with 64 connections': byWorkers,
       'First page by size of the namespace': bySize,
       'Page of the largest namespace, 2 connections': tables.byDepth,
@@ -76,11 +92,13 @@ function markdown({ date, machine, commit, startMs, tables, wrongTotals, memory 
     }).flatMap(([title, rows]) => [`### ${title}`, '', ...table(rows), '']),
     '| ratio, median (and of each round) | |',
     '|---|---|',
-    `| list: service / reference | ${ratio(list['service'], list['reference'])} |`,
-    `| list: service / ceiling | ${ratio(list['service'], list['ceiling'])} |`,
+    ...ratiosOf('hot', hot),
+    `| hot: service / ceiling | ${ratio(hot['service'], hot['ceiling'])} |`,
+    ...ratiosOf('spread', spread),
+    ...ratiosOf('churn', churn),
     `| list: two workers / one process | ${ratio(byWorkers['two workers'], byWorkers['one process'])} |`,
     `| first page: 1m / fifty | ${ratio(bySize['1m'], bySize['fifty'])} |`,
-    `| creates: into one namespace / spread | ${ratio(one, spread)} |`,
+    `| creates: into one namespace / spread | ${ratio(one, others)} |`,
     '',
     `Start to the first answer: ${Object.entries(startMs)
       .map(([name, ms]) => `${name} ${Math.round(ms)} ms`)
@@ -88,6 +106,7 @@ function markdown({ date, machine, commit, startMs, tables, wrongTotals, memory 
     `Memory of the service: ${Object.entries(memory)
       .map(([when, mib]) => `${Math.round(mib)} MiB ${when}`)
       .join(', ')}.`,
+    `Finished pages kept after the reads: ${(keptBytes / 2 ** 20).toFixed(1)} MiB.`,
     `Namespaces whose total is not their count: ${wrongTotals}.`,
     '',
   ].join('\n');
@@ -124,7 +143,9 @@ const BAR = { left: 220, width: 460, height: 18, gap: 8 };
 /** Horizontal bars of requests per second. */
 function chart({ tables, date, machine }: Report): string {
   const groups = Object.entries({
-    'List of 50': tables.list,
+    Hot: tables.hot,
+    Spread: tables.spread,
+    Churn: tables.churn,
     'With 64 connections': tables.byWorkers,
     'First page by size': tables.bySize,
     Writes: tables.writes,

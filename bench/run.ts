@@ -12,7 +12,9 @@ import postgres from 'postgres';
 import { startEmbeddedPostgres } from '../src/db/embedded.js';
 import { migrate } from '../src/db/migrate.js';
 import { signToken } from '../src/token.js';
-import { BARE, fill, type NamespaceName, sizes, SPREAD, SUBJECT } from './data.js';
+import { startBun } from './bun.js';
+import { startChurn } from './churn.js';
+import { BARE, fill, type NamespaceName, PAGES, sizes, SPREAD, SUBJECT } from './data.js';
 import { generator, type Load, type Result, run, type Write } from './load.js';
 import { median } from './median.js';
 import { type BareStatement, pgbenchInstalled, runPgbench } from './pgbench.js';
@@ -41,6 +43,12 @@ const SECRET = 'a secret that is only used by the benchmark';
 
 function progress(words: string): void {
   process.stderr.write(`${new Date().toISOString().slice(11, 19)}  ${words}\n`);
+}
+
+/** @returns the bytes of the pages that a service keeps, as its metrics say */
+async function pageCacheBytes(origin: string): Promise<number> {
+  const metrics = await (await fetch(`${origin}/metrics`)).text();
+  return Number(/^page_cache_bytes (\d+)/m.exec(metrics)?.[1] ?? NaN);
 }
 
 const directory = await mkdtemp(join(tmpdir(), 'spaces-bench-'));
@@ -82,6 +90,10 @@ try {
   const service = await start('service', ['dist/server.js']);
   const reference = await start('reference', ['--import', 'tsx', 'bench/reference.ts']);
   const ceiling = await start('ceiling', ['--import', 'tsx', 'bench/ceiling.ts']);
+  const cold = await start('service, cache off', ['dist/server.js'], { PAGE_CACHE_BYTES: '0' });
+  const writer = await start('writer', ['dist/server.js']);
+  const bun = await startBun(env);
+  if (bun) contenders.push(bun);
 
   const token = await signToken(SECRET, { subject: SUBJECT, expiresIn: '1 day' });
 
@@ -131,11 +143,34 @@ try {
 
   const listOf = (name: NamespaceName, query = '') => `/namespaces/${name}/spaces${query}`;
 
-  const list = await compare('list', {
-    reference: () => measure(reference, listOf('fifty')),
-    service: () => measure(service, listOf('fifty')),
-    ceiling: () => measure(ceiling, '/ceiling/fifty/spaces'),
+  const candidates = { reference, ...(bun && { bun }), service };
+
+  /** The same reads of every candidate. */
+  const reads = (title: string, path: string, load: Partial<Load>, more = {}) =>
+    compare(title, {
+      ...Object.fromEntries(
+        Object.entries(candidates).map(([name, candidate]) => [
+          name,
+          () => measure(candidate, path, load),
+        ]),
+      ),
+      ...more,
+    });
+  const random = { randomPages: PAGES };
+  const hot = await reads(
+    'hot',
+    listOf('fifty'),
+    {},
+    {
+      ceiling: () => measure(ceiling, '/ceiling/fifty/spaces'),
+    },
+  );
+  const spread = await reads('spread', '/', random, {
+    'service, cache off': () => measure(cold, '/', random),
   });
+  const stopChurn = startChurn(writer.origin, token);
+  const churn = await reads('churn', '/', random).finally(stopChurn);
+  const keptBytes = await pageCacheBytes(service.origin);
 
   const workers = await start('two workers', ['dist/server.js'], {
     WORKERS: '2',
@@ -218,7 +253,8 @@ try {
     machine: `${availableParallelism()} cores, Node ${process.version}, PostgreSQL 18, ${generator}`,
     commit: execFileSync('git', ['rev-parse', '--short', 'HEAD']).toString().trim(),
     startMs: { service: median(starts), 'Node alone': median(emptyStarts) },
-    tables: { list, byWorkers, bySize, byDepth, writes },
+    tables: { hot, spread, churn, byWorkers, bySize, byDepth, writes },
+    keptBytes,
     wrongTotals: Number(wrong?.['namespaces'] ?? 0),
     memory,
   });
