@@ -44,6 +44,7 @@ import { namespaceResolver } from './repositories/access.js';
 import { cursorKey } from './repositories/cursor-key.js';
 import { membersRepository } from './repositories/members.js';
 import { namespacesRepository } from './repositories/namespaces.js';
+import { PageCache } from './repositories/page-cache.js';
 import { spacesRepository } from './repositories/spaces.js';
 
 /** All that Node takes of a request's head: what cannot exist is the handlers' to say. */
@@ -57,6 +58,8 @@ const REQUESTS_PER_CONNECTION = 4;
 
 /** What is answered within the time that a request waits, so that few wait in vain. */
 const QUEUE_MAX = 1000;
+
+const PAGE_CACHE_BYTES = 64 * 2 ** 20;
 
 export interface AppOptions {
   token: TokenConfig;
@@ -76,6 +79,8 @@ export interface AppOptions {
   tracing?: FastifyPluginAsync;
   /** how many requests wait for the database */
   queueMax?: number;
+  /** the most bytes of finished pages of lists that are kept; 0 keeps none */
+  pageCacheBytes?: number;
   /** requests of one subject are not limited without one */
   rateLimit?: RateLimitConfig | null;
   /** whether large answers are compressed; off by default */
@@ -98,6 +103,7 @@ export async function buildApp({
   metrics,
   tracing,
   queueMax = QUEUE_MAX,
+  pageCacheBytes = PAGE_CACHE_BYTES,
   rateLimit = null,
   compression = false,
   corsOrigins = [],
@@ -147,7 +153,10 @@ export async function buildApp({
   await app.register(problemPlugin);
   const admission = { active: 0, waiting: 0, refused: 0 };
   app.decorate('admission', admission);
-  if (metrics) await app.register(metricsPlugin, { ...metrics, admission, pools: [db, searchDb] });
+  const pages = new PageCache(pageCacheBytes);
+  if (metrics) {
+    await app.register(metricsPlugin, { ...metrics, admission, pools: [db, searchDb], pages });
+  }
   await app.register(connectionsPlugin, limits);
   await app.register(drainPlugin);
   await app.register(methodsPlugin, { maxParamLength: MAX_PARAM_LENGTH });
@@ -170,11 +179,13 @@ export async function buildApp({
     if (rateLimit) await guarded.register(rateLimitPlugin, rateLimit);
     await guarded.register(negotiationPlugin);
     await guarded.register(namespacesPlugin, {
-      namespaces: namespacesRepository(db, resolveNamespace),
+      namespaces: namespacesRepository(db, resolveNamespace, pages),
     });
-    await guarded.register(membersPlugin, { members: membersRepository(db, resolveNamespace) });
+    await guarded.register(membersPlugin, {
+      members: membersRepository(db, resolveNamespace, pages),
+    });
     await guarded.register(spacesPlugin, {
-      spaces: spacesRepository(db, resolveNamespace, searchDb),
+      spaces: spacesRepository(db, resolveNamespace, searchDb, pages),
       cursorKey: cursorKey(db),
     });
   });

@@ -80,6 +80,13 @@ export const Environment = Type.Object({
     description:
       'The most requests that wait for the database, each at most half a second; more are 503.',
   }),
+  PAGE_CACHE_BYTES: Type.Integer({
+    minimum: 0,
+    maximum: 16 * 2 ** 30,
+    default: 64 * 2 ** 20,
+    description:
+      'The most bytes of finished pages of lists that a process keeps; 0 keeps none. Each answer is checked against PostgreSQL, so none is stale.',
+  }),
   DATABASE_PREPARE: Type.Boolean({
     default: true,
     description: '`false` for poolers without prepared statements.',
@@ -177,6 +184,7 @@ export interface Config {
     readonly prepare: boolean;
     readonly migrateOnStart: boolean;
   };
+  readonly pageCacheBytes: number;
   readonly token: Omit<TokenConfig, 'key'> & { readonly key: TokenConfig['key'] | null };
   /** null for the main port */
   readonly workers: number;
@@ -369,6 +377,7 @@ function toConfig(env: Static<typeof Environment>): Config {
       prepare: env.DATABASE_PREPARE,
       migrateOnStart: env.MIGRATE_ON_START,
     },
+    pageCacheBytes: env.PAGE_CACHE_BYTES,
     token: {
       key: env.JWT_JWKS_URL === undefined ? (env.JWT_SECRET ?? null) : new URL(env.JWT_JWKS_URL),
       ...(env.JWT_SECRET_FILE !== undefined && { secretFile: env.JWT_SECRET_FILE }),

@@ -125,6 +125,7 @@ async function serve(config: Config, url: string): Promise<AddressInfo> {
     searchDb,
     logger,
     queueMax: database.queueMax,
+    pageCacheBytes: config.pageCacheBytes,
     rateLimit: config.rateLimit,
     compression: config.compression,
     corsOrigins: config.corsOrigins,

@@ -19,6 +19,7 @@ test('nothing has to be set for development', (t) => {
       prepare: true,
       migrateOnStart: true,
     },
+    pageCacheBytes: 64 * 2 ** 20,
     token: { key: null, issuer: null, audience: null },
     workers: 1,
     metricsPort: null,
@@ -46,6 +47,7 @@ test('every variable is read, and an empty one counts as unset', (t) => {
     DATABASE_STATEMENT_TIMEOUT_MS: '250',
     DATABASE_PREPARE: 'false',
     DATABASE_QUEUE_MAX: '50',
+    PAGE_CACHE_BYTES: '0',
     MIGRATE_ON_START: 'false',
     WORKERS: '2',
     METRICS_PORT: '9464',
@@ -70,6 +72,7 @@ test('every variable is read, and an empty one counts as unset', (t) => {
       prepare: false,
       migrateOnStart: false,
     },
+    pageCacheBytes: 0,
     token: {
       key: new URL('https://issuer.example/keys'),
       issuer: 'https://issuer.example',

@@ -9,6 +9,7 @@ import {
   Registry,
 } from 'prom-client';
 import type { Database } from '../db/client.js';
+import type { PageCache } from '../repositories/page-cache.js';
 import type { Admission } from './admission.js';
 
 export interface MetricsOptions {
@@ -16,6 +17,7 @@ export interface MetricsOptions {
   /** these are read when the metrics are */
   admission: Admission;
   pools: Database[];
+  pages: PageCache;
 }
 
 /** From half of what a list takes to the longest that a statement may, in seconds. */
@@ -41,7 +43,7 @@ export function processMetrics(): Registry {
  * statuses, problem codes; nothing that a caller sends becomes one.
  */
 export const metricsPlugin = fp<MetricsOptions>(
-  (app, { registry, admission, pools }, done) => {
+  (app, { registry, admission, pools, pages }, done) => {
     const registers = [registry];
     const durations = new Histogram({
       name: 'http_request_duration_seconds',
@@ -76,6 +78,25 @@ export const metricsPlugin = fp<MetricsOptions>(
     );
     gauge(registry, 'database_connections_max', 'The most connections to PostgreSQL', () =>
       sum(pools, (pool) => pool.$client.options.max),
+    );
+
+    gauge(
+      registry,
+      'page_cache_bytes',
+      'Finished pages of lists that are kept, in bytes',
+      () => pages.usage().bytes,
+    );
+    total(
+      registry,
+      'page_cache_hits_total',
+      'Numbered pages answered with the kept body, after PostgreSQL confirmed its revision',
+      () => pages.usage().hits,
+    );
+    total(
+      registry,
+      'page_cache_misses_total',
+      'Numbered pages read from PostgreSQL',
+      () => pages.usage().misses,
     );
 
     // A look-up by route and status costs less than labels made for each request.
@@ -124,6 +145,19 @@ function gauge(registry: Registry, name: string, help: string, read: () => numbe
     registers: [registry],
     collect() {
       this.set(read());
+    },
+  });
+}
+
+/** @param read gives a count that only grows */
+function total(registry: Registry, name: string, help: string, read: () => number): void {
+  new Counter({
+    name,
+    help,
+    registers: [registry],
+    collect() {
+      this.reset();
+      this.inc(read());
     },
   });
 }

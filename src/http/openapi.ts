@@ -3,6 +3,7 @@ import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
 import type { FastifyPluginAsync } from 'fastify';
 import fp from 'fastify-plugin';
+import { VERSION } from '../version.js';
 import { isNotModified } from './conditional.js';
 import { toOpenApi30 } from './openapi-3.0.js';
 
@@ -23,7 +24,7 @@ export const openapiPlugin = fp(
         openapi: '3.1.0',
         info: {
           title: 'Spaces',
-          version: '1.0.0',
+          version: VERSION,
           description,
           contact: { name: 'Whoever runs this server' },
           license: { name: 'MIT', identifier: 'MIT' },

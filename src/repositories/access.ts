@@ -8,6 +8,7 @@ import { namespaces } from '../db/schema/namespaces.js';
 import { inSpan } from '../db/tracing.js';
 import { ServiceError } from '../errors.js';
 import { isSlug } from '../slug.js';
+import { shared } from './shared-reads.js';
 
 export type Role = (typeof memberRole.enumValues)[number];
 
@@ -85,13 +86,15 @@ export function lockedAccess(
   condition: SQL | undefined,
   strength: 'key share' | 'update',
 ) {
-  const locked = db.$with('locked').as(
-    db
-      .select({ id: namespaces.id })
-      .from(namespaces)
-      .where(and(condition, isKnownToCaller))
-      .for(strength),
-  );
+  const locked = db
+    .$with('locked')
+    .as(
+      db
+        .select({ id: namespaces.id })
+        .from(namespaces)
+        .where(and(condition, isKnownToCaller))
+        .for(strength),
+    );
   const membership = db.$with('membership').as(
     db
       .select({ role: members.role })
@@ -107,14 +110,12 @@ export function lockedAccess(
   );
   const role = sql<Role | null>`case when exists (select from ${locked})
     then coalesce(${param('adminRole')}::member_role, (select ${membership.role} from ${membership})) end`;
-  const access = db
-    .$with('access')
-    .as(
-      db
-        .select({ id: namespaces.id, role: role.as('caller_role') })
-        .from(namespaces)
-        .where(condition),
-    );
+  const access = db.$with('access').as(
+    db
+      .select({ id: namespaces.id, role: role.as('caller_role') })
+      .from(namespaces)
+      .where(condition),
+  );
   return { access, expressions: [locked, membership, access] as const };
 }
 
@@ -127,12 +128,6 @@ export function accessAllows(needed: Role): SQL {
 export interface Page {
   offset: number;
   limit: number;
-}
-
-export interface PageOf<Item> {
-  items: Item[];
-  /** how many the whole list holds */
-  total: number;
 }
 
 /** A prepared statement of Drizzle. */
@@ -248,13 +243,15 @@ export function namespaceResolver(db: Database, remembered = REMEMBERED_SLUGS) {
       isNull(namespaces.deletedAt),
     ),
   );
-  const lookup = db
-    .with(access)
-    .select({ id: access.id, slug: namespaces.slug })
-    .from(access)
-    .innerJoin(namespaces, eq(namespaces.id, access.id))
-    .where(isNotNull(access.role))
-    .prepare('namespace_lookup');
+  const lookup = shared(
+    db
+      .with(access)
+      .select({ id: access.id, slug: namespaces.slug })
+      .from(access)
+      .innerJoin(namespaces, eq(namespaces.id, access.id))
+      .where(isNotNull(access.role))
+      .prepare('namespace_lookup'),
+  );
 
   /**
    * @param query runs the statement and answers its row; undefined when the id no longer carries

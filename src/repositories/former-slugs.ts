@@ -12,6 +12,7 @@ import {
   repeat,
   type ResolveNamespace,
 } from './access.js';
+import { shared } from './shared-reads.js';
 
 const isFormerNamespaceSlug = eq(formerNamespaceSlugs.slug, param('namespaceSlug'));
 const isFormerSpaceSlug = and(
@@ -71,12 +72,14 @@ export function formerSlugs(db: Database, resolveNamespace: ResolveNamespace) {
         ),
       ),
   );
-  const statement = db
-    .with(access, present)
-    .select({ access: { role: access.role }, slug: present.slug })
-    .from(access)
-    .leftJoin(present, sql`true`)
-    .prepare('space_present_slug');
+  const statement = shared(
+    db
+      .with(access, present)
+      .select({ access: { role: access.role }, slug: present.slug })
+      .from(access)
+      .leftJoin(present, sql`true`)
+      .prepare('space_present_slug'),
+  );
 
   return {
     /**

@@ -9,7 +9,6 @@ import {
   includesRole,
   type Outcome,
   type Page,
-  type PageOf,
   param,
   type Principal,
   repeatAll,
@@ -17,6 +16,9 @@ import {
   type Role,
   run,
 } from './access.js';
+import { newRevision } from './namespaces.js';
+import { type CachedPage, PageCache } from './page-cache.js';
+import { shared } from './shared-reads.js';
 
 const memberColumns = {
   subject: members.subject,
@@ -31,20 +33,36 @@ const mayChange = (role: SQLWrapper) =>
 
 export type MemberRow = Pick<typeof members.$inferSelect, keyof typeof memberColumns>;
 
-/** Makes the repository of members; its statements are prepared once per connection. */
-export function membersRepository(db: Database, resolveNamespace: ResolveNamespace) {
+/**
+ * Makes the repository of members; its statements are prepared once per connection.
+ *
+ * @param pages keeps finished pages of lists; none by default
+ */
+export function membersRepository(
+  db: Database,
+  resolveNamespace: ResolveNamespace,
+  pages: PageCache = new PageCache(0),
+) {
   const access = accessTo(db, byIdAndSlug);
   const always = sql`true`;
   const inNamespace = eq(members.namespaceId, param('namespaceId'));
   const isMember = eq(members.subject, param('member'));
 
+  // A change of a member gives the namespace a new revision, and so does a write of the namespace itself.
+  const state = db.$with('state').as(
+    db
+      .select({ revision: sql<string>`${namespaces.revision}::text`.as('revision') })
+      .from(namespaces)
+      .where(eq(namespaces.id, param('namespaceId'))),
+  );
+  const isChanged = sql`(select revision from ${state}) is distinct from ${param('known')}`;
   const pageRows = db
     .$with('page')
     .as(
       db
         .select(memberColumns)
         .from(members)
-        .where(inNamespace)
+        .where(and(inNamespace, isChanged))
         .orderBy(asc(members.createdAt), asc(members.subject))
         .limit(param('limit'))
         .offset(param('offset')),
@@ -53,24 +71,33 @@ export function membersRepository(db: Database, resolveNamespace: ResolveNamespa
     db
       .select({ total: sql<number>`count(*)::int`.as('total') })
       .from(members)
-      .where(inNamespace),
+      .where(and(inNamespace, isChanged)),
   );
-  const listStatement = db
-    .with(access, pageRows, total)
-    .select()
-    .from(access)
-    .leftJoin(total, always)
-    .leftJoin(pageRows, isNotNull(access.role))
-    .orderBy(asc(pageRows.createdAt), asc(pageRows.subject))
-    .prepare('member_list');
+  const listStatement = shared(
+    db
+      .with(access, state, pageRows, total)
+      .select()
+      .from(access)
+      .innerJoin(state, always)
+      .innerJoin(total, always)
+      .leftJoin(pageRows, isNotNull(access.role))
+      .orderBy(asc(pageRows.createdAt), asc(pageRows.subject))
+      .prepare('member_list'),
+  );
 
   // Changes of the members of a namespace take turns by a lock on it, so that none deadlocks with another.
   // The lock on the members then reads them as the turn before left them, the caller's own right included.
-  const seen = db.$with('seen').as(
-    db
-      .select({ id: access.id, role: access.role, mayChange: mayChange(access.role).as('may_change') })
-      .from(access),
-  );
+  const seen = db
+    .$with('seen')
+    .as(
+      db
+        .select({
+          id: access.id,
+          role: access.role,
+          mayChange: mayChange(access.role).as('may_change'),
+        })
+        .from(access),
+    );
   const turn = db.$with('turn').as(
     db
       .select({ id: namespaces.id })
@@ -122,8 +149,12 @@ export function membersRepository(db: Database, resolveNamespace: ResolveNamespa
       on conflict (namespace_id, subject) do update set role = excluded.role,
         updated_at = case when current.role = excluded.role then current.updated_at else now() end
       returning subject, role, created_at, updated_at, xmax = 0 as created`);
+  const revise = (changed: SQLWrapper) =>
+    db.$with('revised', {}).as(sql`
+      update ${namespaces} set revision = ${newRevision}
+      where id = ${param('namespaceId')} and exists (select from ${changed})`);
   const putStatement = db
-    .with(...changing, put)
+    .with(...changing, put, revise(put))
     .select({ access: { role: guard.role }, member: put._.selectedFields })
     .from(guard)
     .leftJoin(put, always)
@@ -136,7 +167,7 @@ export function membersRepository(db: Database, resolveNamespace: ResolveNamespa
       .returning({ subject: members.subject }),
   );
   const removeStatement = db
-    .with(...changing, removed)
+    .with(...changing, removed, revise(removed))
     .select({
       access: { role: guard.role },
       ownerRemains: guard.ownerRemains,
@@ -147,23 +178,29 @@ export function membersRepository(db: Database, resolveNamespace: ResolveNamespa
     .prepare('member_remove');
 
   return {
-    /** The members of a namespace, in the order they joined. */
+    /**
+     * A page of the members of a namespace, in the order they joined.
+     *
+     * @param render makes the body of the answer; called only where the page has changed
+     */
     async list(
       principal: Principal,
       namespaceSlug: string,
       page: Page,
-    ): Promise<Outcome<PageOf<MemberRow>>> {
+      render: (items: MemberRow[], total: number) => Buffer,
+    ): Promise<Outcome<CachedPage>> {
+      const name = JSON.stringify(['members', page]);
       const result = await resolveNamespace(principal, namespaceSlug, async (scope) => {
-        const rows = await repeatAll(listStatement, { ...scope, ...page });
+        const lookup = pages.lookUp(`${scope.namespaceId} ${name}`);
+        const rows = await repeatAll(listStatement, { ...scope, ...page, known: lookup.known });
         const [first] = rows;
-        return first && { ...first, items: rows.flatMap((row) => row.page ?? []) };
+        return first && { ...first, lookup, items: rows.flatMap((row) => row.page ?? []) };
       });
-      return (
-        result && {
-          role: result.role,
-          value: { items: result.row.items, total: result.row.total?.total ?? 0 },
-        }
-      );
+      if (!result) return null;
+      const { role, row } = result;
+      const read = { revision: row.state.revision, total: row.total.total };
+      const renderItems = (count: number) => render(row.items, count);
+      return { role, value: pages.settle(row.lookup, read, renderItems) };
     },
 
     /**

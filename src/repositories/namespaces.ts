@@ -13,7 +13,6 @@ import {
   lockedAccess,
   type Outcome,
   type Page,
-  type PageOf,
   param,
   type Principal,
   principalParams,
@@ -32,6 +31,8 @@ import {
   runOnce,
   wasUsedIn,
 } from './idempotency.js';
+import { type CachedPage, PageCache } from './page-cache.js';
+import { shared } from './shared-reads.js';
 import { spaceTotal } from './space-counters.js';
 import {
   type Expected,
@@ -67,39 +68,81 @@ export interface NewNamespace {
   metadata: JsonObject | null;
 }
 
+/** The value of a new revision; see the table. */
+export const newRevision = sql`(random() * 2 ^ 53)::bigint`;
+
 /** Fields that are absent stay as they are. */
 export type NamespaceChanges = Partial<NewNamespace>;
 
-/** Makes the repository of namespaces; its statements are prepared once per connection. */
-export function namespacesRepository(db: Database, resolveNamespace: ResolveNamespace) {
+/**
+ * Makes the repository of namespaces; its statements are prepared once per connection.
+ *
+ * @param pages keeps finished pages of lists; none by default
+ */
+export function namespacesRepository(
+  db: Database,
+  resolveNamespace: ResolveNamespace,
+  pages: PageCache = new PageCache(0),
+) {
   const access = accessTo(db, byIdAndSlug);
   const writing = lockedAccess(db, byIdAndSlug, 'update');
   const mayOwn = accessAllows('owner');
   const total = spaceTotal(db);
   const always = sql`true`;
-  const nextVersion = { version: sql`${namespaces.version} + 1`, updatedAt: sql`now()` };
+  const nextVersion = {
+    version: sql`${namespaces.version} + 1`,
+    updatedAt: sql`now()`,
+    revision: newRevision,
+  };
 
   const isOwn = and(eq(members.subject, param('subject')), isNull(namespaces.deletedAt));
-  const listStatement = db
-    .select({
-      id: namespaces.id,
-      slug: namespaces.slug,
-      name: namespaces.name,
-      role: members.role,
-    })
-    .from(members)
-    .innerJoin(namespaces, eq(namespaces.id, members.namespaceId))
-    .where(isOwn)
-    .orderBy(asc(members.namespaceId))
-    .limit(param('limit'))
-    .offset(param('offset'))
-    .prepare('namespace_list');
-  const countStatement = db
-    .select({ total: sql<number>`count(*)::int` })
-    .from(members)
-    .innerJoin(namespaces, eq(namespaces.id, members.namespaceId))
-    .where(isOwn)
-    .prepare('namespace_count');
+  const ownPage = db.$with('page').as(
+    db
+      .select({
+        id: namespaces.id,
+        slug: namespaces.slug,
+        name: namespaces.name,
+        role: members.role,
+        revision: namespaces.revision,
+      })
+      .from(members)
+      .innerJoin(namespaces, eq(namespaces.id, members.namespaceId))
+      .where(isOwn)
+      .orderBy(asc(members.namespaceId))
+      .limit(param('limit'))
+      .offset(param('offset')),
+  );
+  const ownTotal = db.$with('total').as(
+    db
+      .select({ total: sql<number>`count(*)::int`.as('total') })
+      .from(members)
+      .innerJoin(namespaces, eq(namespaces.id, members.namespaceId))
+      .where(isOwn),
+  );
+  // A namespace that is renamed changes the lists of all its members: theirs is no counter, but a digest of the page.
+  const ownState = db.$with('state').as(
+    db
+      .select({
+        total: ownTotal.total,
+        revision: sql<string>`total || '-' || md5((
+          select coalesce(string_agg(id || ' ' || role || ' ' || revision, ',' order by id), '')
+          from ${ownPage}))`.as('list_revision'),
+      })
+      .from(ownTotal),
+  );
+  const listStatement = shared(
+    db
+      .with(ownPage, ownTotal, ownState)
+      .select({
+        total: ownState.total,
+        revision: ownState.revision,
+        item: { id: ownPage.id, slug: ownPage.slug, name: ownPage.name, role: ownPage.role },
+      })
+      .from(ownState)
+      .leftJoin(ownPage, sql`${ownState.revision} is distinct from ${param('known')}`)
+      .orderBy(asc(ownPage.id))
+      .prepare('namespace_list'),
+  );
 
   const created = db.$with('namespace').as(
     db
@@ -150,13 +193,15 @@ export function namespacesRepository(db: Database, resolveNamespace: ResolveName
       .from(namespaces)
       .where(eq(namespaces.id, param('namespaceId'))),
   );
-  const findStatement = db
-    .with(access, found, total)
-    .select()
-    .from(access)
-    .leftJoin(found, always)
-    .leftJoin(total, always)
-    .prepare('namespace_find');
+  const findStatement = shared(
+    db
+      .with(access, found, total)
+      .select()
+      .from(access)
+      .leftJoin(found, always)
+      .leftJoin(total, always)
+      .prepare('namespace_find'),
+  );
 
   const updated = db.$with('namespace').as(
     db
@@ -321,14 +366,22 @@ export function namespacesRepository(db: Database, resolveNamespace: ResolveName
   });
 
   return {
-    /** The namespaces that the caller is a member of, in order of creation. */
-    async list(principal: Principal, page: Page): Promise<PageOf<OwnNamespace>> {
-      const { subject } = principal;
-      const [items, [count]] = await Promise.all([
-        repeatAll(listStatement, { subject, ...page }),
-        repeatAll(countStatement, { subject }),
-      ]);
-      return { items, total: count?.total ?? 0 };
+    /**
+     * A page of the namespaces that the caller is a member of, in order of creation.
+     *
+     * @param render makes the body of the answer; called only where the page has changed
+     */
+    async list(
+      { subject }: Principal,
+      page: Page,
+      render: (items: OwnNamespace[], total: number) => Buffer,
+    ): Promise<CachedPage> {
+      const lookup = pages.lookUp(JSON.stringify(['namespaces', subject, page]));
+      const rows = await repeatAll(listStatement, { subject, ...page, known: lookup.known });
+      const [state] = rows;
+      if (!state) throw new Error('PostgreSQL counted namespaces and did not return how many');
+      const items = rows.flatMap(({ item }) => item ?? []);
+      return pages.settle(lookup, state, (total) => render(items, total));
     },
 
     /**

@@ -22,6 +22,8 @@ import {
   type Statement,
   unprepared,
 } from './access.js';
+import type { CachedPage, PageCache } from './page-cache.js';
+import { shared } from './shared-reads.js';
 import { spaceTotal } from './space-counters.js';
 
 export const sortFields = ['createdAt', 'updatedAt', 'name', 'slug'] as const;
@@ -80,6 +82,7 @@ interface ListRow {
   access: { role: Role | null };
   items: string | null;
   total: number;
+  revision: string;
   more?: boolean | null;
   key?: string | null;
   id?: string | null;
@@ -93,6 +96,12 @@ const SHALLOW = 1_000;
  * than to gather all that does; with fewer there could be long ways between two of them.
  */
 const MANY = 5_000;
+
+/**
+ * How many lists of different filters and orders are prepared, the first that are asked for. Each connection keeps
+ * the plans of all of them. What is not prepared takes a round trip more.
+ */
+const PREPARED_MAX = 100;
 
 /** Below it an inverted index of trigrams has nothing to look up. */
 const SEARCHABLE = /[\p{L}\p{N}]{3}/u;
@@ -109,6 +118,9 @@ const orders: Record<SpaceSelection['sort'], { key: SQL; type: SQL; text: (key: 
 };
 
 const ofNamespace = eq(spaces.namespaceId, param('namespaceId'));
+
+/** The condition that the caller does not hold the list at its present revision. */
+const isChanged = sql`(select revision from total) is distinct from ${param('known')}`;
 
 const ofState: Record<SpaceSelection['state'], SQL | undefined> = {
   active: isNull(spaces.deletedAt),
@@ -134,6 +146,8 @@ const means = ['slug', 'search', 'createdAt', 'updatedAt'] as const;
 type Means = (typeof means)[number];
 
 interface Condition {
+  /** of its parameter */
+  name: string;
   sql: SQL;
   /** null where no index knows it */
   by: Means | null;
@@ -149,7 +163,7 @@ function conditionsOf(filters: SpaceFilters): {
   const values: Record<string, unknown> = {};
   const add = (name: string, value: unknown, by: Condition['by'], condition: SQL) => {
     values[name] = value;
-    conditions.push({ sql: condition, by });
+    conditions.push({ name, sql: condition, by });
   };
   if (text !== null) {
     const pattern = `%${text.replace(/[\\%_]/g, '\\$&')}%`;
@@ -204,11 +218,11 @@ function firstIdOf(time: Date): string {
 }
 
 /**
- * Makes the lists of spaces. What is asked for most, all active spaces in order of creation, and other
- * lists without a filter are prepared once per connection. There are too many combinations of filters
- * for that: theirs are planned for each request.
+ * Makes the lists of spaces.
+ *
+ * @param pages keeps finished pages
  */
-export function spaceLists(db: Database, resolveNamespace: ResolveNamespace) {
+export function spaceLists(db: Database, resolveNamespace: ResolveNamespace, pages: PageCache) {
   const access = accessTo(db, byIdAndSlug);
   const mayRead = accessAllows('viewer');
   const isActive = ofState.active;
@@ -221,18 +235,25 @@ export function spaceLists(db: Database, resolveNamespace: ResolveNamespace) {
     const items = db
       .select({ id: spaces.id, item: spaces.item })
       .from(spaces)
-      .where(and(ofNamespace, isActive, start))
+      .where(and(ofNamespace, isActive, start, isChanged))
       .orderBy(asc(spaces.id))
       .limit(param('limit'));
     const page = db.$with('page', { items: sql<string | null>`items`.as('items') }).as(sql`
       select string_agg(item, ',' order by id) as items from (${items} ${skip}) as page_items`);
-    return db
-      .with(access, counted, page)
-      .select({ access: { role: access.role }, items: page.items, total: counted.total })
-      .from(access)
-      .leftJoin(counted, always)
-      .leftJoin(page, always)
-      .prepare(name);
+    return shared(
+      db
+        .with(access, counted, page)
+        .select({
+          access: { role: access.role },
+          items: page.items,
+          total: counted.total,
+          revision: counted.revision,
+        })
+        .from(access)
+        .leftJoin(counted, always)
+        .leftJoin(page, always)
+        .prepare(name),
+    );
   };
   const pageStatement = preparePage('space_list', undefined, sql`offset ${offset}`);
 
@@ -281,6 +302,7 @@ export function spaceLists(db: Database, resolveNamespace: ResolveNamespace) {
         ofNamespace,
         mayRead,
         ofState[state],
+        isChanged,
         ...foundBy(gathers ? best : sort, conditions),
       )}`;
     // Whoever reads it may not look into it for an order of its own.
@@ -307,28 +329,31 @@ export function spaceLists(db: Database, resolveNamespace: ResolveNamespace) {
         max(id::text) ${last} as last_id
       from page`);
     return db
-      .with(access, ...(gathers ? [matched] : []), total, page, shown)
+      .with(access, counted, ...(gathers ? [matched] : []), total, page, shown)
       .select({
         access: { role: access.role },
         total: total.total,
+        revision: counted.revision,
         items: shown.items,
         more: shown.more,
         key: shown.key,
         id: shown.id,
       })
       .from(access)
+      .leftJoin(counted, always)
       .leftJoin(total, always)
       .leftJoin(shown, always);
   }
 
   /** How many spaces the list holds: a common table expression of one row. */
   function totalOf(gathers: boolean, state: SpaceSelection['state'], after: Position | null) {
-    if (after === null && !gathers && state === 'active') return counted;
-    const total = after
-      ? sql`select ${param('total')}::int as total`
-      : sql`select count(*)::int as total
-          from ${gathers ? sql`matched` : sql`${spaces} where ${and(ofNamespace, mayRead)}`}`;
-    return db.$with('total', { total: sql<number>`total`.as('total') }).as(total);
+    const matching = gathers
+      ? sql`matched`
+      : sql`${spaces} where ${and(ofNamespace, mayRead, isChanged)}`;
+    let total = sql`select count(*)::int as list_total from ${matching}`;
+    if (after) total = sql`select ${param('total')}::int as list_total`;
+    else if (!gathers && state === 'active') total = sql`select total as list_total from ${counted}`;
+    return db.$with('list_total', { total: sql<number>`list_total`.as('list_total') }).as(total);
   }
 
   const prepared = new Map<string, Statement<ListRow>>();
@@ -339,41 +364,73 @@ export function spaceLists(db: Database, resolveNamespace: ResolveNamespace) {
     after: Position | null,
   ): Statement<ListRow> {
     const { sort, descending, state } = selection;
-    if (conditions.length > 0) return unprepared(query(selection, conditions, after));
-    const name = ['space_list', sort, descending, state, after && after.total < MANY].join('_');
+    const shape = conditions.map(({ name, by }) => `${name} ${String(by)}`);
+    const isNear = after && after.total < MANY;
+    const name = ['space_list', sort, descending, state, isNear, ...shape].join('_');
     let statement = prepared.get(name);
     if (!statement) {
-      statement = query(selection, conditions, after).prepare(name);
+      const built = query(selection, conditions, after);
+      if (prepared.size >= PREPARED_MAX) return unprepared(built);
+      statement = shared(built.prepare(name));
       prepared.set(name, statement);
     }
     return statement;
   }
 
   return {
-    async list(
+    /**
+     * A numbered page.
+     *
+     * @param render makes the body of the answer; called only where the page has changed
+     */
+    async page(
       principal: Principal,
       namespaceSlug: string,
       selection: SpaceSelection,
-      part: Page | Walk,
+      part: Page,
+      render: (items: string, total: number) => Buffer,
+    ): Promise<Outcome<CachedPage>> {
+      const { conditions, values } = conditionsOf(selection);
+      const { sort, descending, state } = selection;
+      const statement =
+        conditions.length === 0 && isPlain(selection)
+          ? pageStatementFor(part)
+          : statementFor(selection, conditions, null);
+      const name = JSON.stringify([sort, descending, state, part, values]);
+      const result = await resolveNamespace(principal, namespaceSlug, async (scope) => {
+        const lookup = pages.lookUp(`${scope.namespaceId} ${name}`);
+        const row = await repeat(statement, { ...values, ...part, ...scope, known: lookup.known });
+        return row && { ...row, lookup };
+      });
+      if (!result) return null;
+      const { role, row } = result;
+      const renderRow = (total: number) => render(row.items ?? '', total);
+      return { role, value: pages.settle(row.lookup, row, renderRow) };
+    },
+
+    /** The next part of a walk. */
+    async walk(
+      principal: Principal,
+      namespaceSlug: string,
+      selection: SpaceSelection,
+      { limit, after }: Walk,
     ): Promise<Outcome<SpacePage>> {
       const { conditions, values } = conditionsOf(selection);
-      const isPage = 'offset' in part;
-      const statement =
-        isPage && conditions.length === 0 && isPlain(selection)
-          ? pageStatementFor(part)
-          : statementFor(selection, conditions, isPage ? null : part.after);
-      const place = isPage ? part : { limit: part.limit, offset: 0, ...part.after };
+      const statement = statementFor(selection, conditions, after);
+      const place = { limit, offset: 0, known: null, ...after };
       const result = await resolveNamespace(principal, namespaceSlug, (scope) =>
         repeat(statement, { ...values, ...place, ...scope }),
       );
       if (!result) return null;
       const { role, namespaceId, row } = result;
       const { items, total, more, key, id } = row;
-      const next = !isPage && more && key && id ? { key, id, total } : null;
+      const next = more && key && id ? { key, id, total } : null;
       return { role, value: { namespaceId, items: items ?? '', total, next } };
     },
   };
 }
+
+export type SpaceLists = ReturnType<typeof spaceLists>;
 
 /** @returns whether what fits has to be found and counted, which may take long */
 export function isSearch(selection: SpaceSelection): boolean {

@@ -10,7 +10,6 @@ import {
   includesRole,
   lockedAccess,
   type Outcome,
-  type Page,
   param,
   type Principal,
   repeat,
@@ -21,14 +20,10 @@ import {
 import { dropSpaceSlug, formerSlugs, keepSpaceSlug } from './former-slugs.js';
 import { type Answered, type IdempotencyKey, onceByKey, recordOf, runOnce } from './idempotency.js';
 import { countSpaces } from './space-counters.js';
+import { shared } from './shared-reads.js';
+import { PageCache } from './page-cache.js';
 import { spaceCreation } from './space-creation.js';
-import {
-  isSearch,
-  spaceLists,
-  type SpacePage,
-  type SpaceSelection,
-  type Walk,
-} from './space-lists.js';
+import { isSearch, spaceLists, type SpaceLists, type SpaceSelection } from './space-lists.js';
 import { answered, jsonParam, type NewSpace, spaceColumns, type SpaceRow } from './space-rows.js';
 import {
   type Expected,
@@ -49,14 +44,16 @@ export type SpaceChanges = Partial<NewSpace>;
  * Makes the repository of spaces; its statements are prepared once per connection.
  *
  * @param searchDb where lists are read that may take long
+ * @param pages keeps finished pages of lists; none by default
  */
 export function spacesRepository(
   db: Database,
   resolveNamespace: ResolveNamespace,
   searchDb: Database = db,
+  pages: PageCache = new PageCache(0),
 ) {
-  const lists = spaceLists(db, resolveNamespace);
-  const searches = spaceLists(searchDb, resolveNamespace);
+  const lists = spaceLists(db, resolveNamespace, pages);
+  const searches = spaceLists(searchDb, resolveNamespace, pages);
   const access = accessTo(db, byIdAndSlug);
   const writing = lockedAccess(db, byIdAndSlug, 'key share');
   const mayWrite = accessAllows('editor');
@@ -72,12 +69,9 @@ export function spacesRepository(
       .from(spaces)
       .where(and(inNamespace, hasSlug, isActive)),
   );
-  const findStatement = db
-    .with(access, found)
-    .select()
-    .from(access)
-    .leftJoin(found, always)
-    .prepare('space_find');
+  const findStatement = shared(
+    db.with(access, found).select().from(access).leftJoin(found, always).prepare('space_find'),
+  );
 
   const once = onceByKey(db, mayWrite, spaceColumns, recordOf(spaceColumns));
 
@@ -98,7 +92,7 @@ export function spacesRepository(
       .returning(spaceColumns),
   );
   const updateStatement = db
-    .with(...writing.expressions, updated, keepSpaceSlug(db))
+    .with(...writing.expressions, updated, countSpaces(db, 0), keepSpaceSlug(db))
     .select()
     .from(writing.access)
     .leftJoin(updated, always)
@@ -230,15 +224,9 @@ export function spacesRepository(
   });
 
   return {
-    /** The spaces of a namespace that are selected: a page of them, or the next part of a walk. */
-    list(
-      principal: Principal,
-      namespaceSlug: string,
-      selection: SpaceSelection,
-      part: Page | Walk,
-    ): Promise<Outcome<SpacePage>> {
-      const repository = isSearch(selection) ? searches : lists;
-      return repository.list(principal, namespaceSlug, selection, part);
+    /** The lists that are read where nothing waits behind one that takes long. */
+    listsFor(selection: SpaceSelection): SpaceLists {
+      return isSearch(selection) ? searches : lists;
     },
     ...spaceCreation(db, resolveNamespace),
     ...formerSlugs(db, resolveNamespace),

@@ -18,7 +18,8 @@ export interface Operation {
 /** Who is in a namespace made by `furnish`, by role. */
 export const people = { owner: 'olga', editor: 'ed', viewer: 'vic' } as const;
 
-const MEMBER = 'mia';
+/** A member of no role of its own, to be removed. */
+export const MEMBER = 'mia';
 
 /** Makes a namespace in which every one of `operations` finds what it needs. */
 export async function furnish(service: Service, slug: string): Promise<void> {

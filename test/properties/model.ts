@@ -20,6 +20,8 @@ export interface Command {
   pageSize: number;
   /** the `Idempotency-Key` of a POST */
   key: string | undefined;
+  /** which of two processes answers; no answer depends on it */
+  process: 0 | 1;
 }
 
 export interface Expected {

@@ -24,6 +24,7 @@ export const nothing: Command = {
   page: 1,
   pageSize: 1,
   key: undefined,
+  process: 0,
 };
 
 /** Two tenants who have let one another in, to begin with. */

@@ -1,5 +1,5 @@
-import { isNotNull, isNull } from 'drizzle-orm';
-import { check, index, pgTable, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core';
+import { isNotNull, isNull, sql } from 'drizzle-orm';
+import { bigint, check, index, pgTable, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core';
 import { jsonObject, lifecycle, metadataCheck, slugCheck } from './columns.js';
 
 /** Users and teams. A reference table where the database is distributed (README, "Scaling"). */
@@ -11,6 +11,13 @@ export const namespaces = pgTable(
     name: text('name'),
     metadata: jsonObject('metadata'),
     ...lifecycle,
+    /**
+     * A random number that each write of the namespace or of its members replaces: the revision of the lists that
+     * show them. Random, so that a database that lost its last writes does not reuse it.
+     */
+    revision: bigint('revision', { mode: 'bigint' })
+      .notNull()
+      .default(sql`(random() * 2 ^ 53)::bigint`),
   },
   (table) => [
     uniqueIndex('namespaces_slug_unique').on(table.slug).where(isNull(table.deletedAt)),

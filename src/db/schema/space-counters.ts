@@ -1,4 +1,5 @@
-import { integer, pgTable, primaryKey, smallint, uuid } from 'drizzle-orm/pg-core';
+import { sql } from 'drizzle-orm';
+import { bigint, integer, pgTable, primaryKey, smallint, uuid } from 'drizzle-orm/pg-core';
 import { namespaces } from './namespaces.js';
 
 /**
@@ -14,6 +15,13 @@ export const spaceCounters = pgTable(
       .references(() => namespaces.id),
     slot: smallint('slot').notNull(),
     active: integer('active').notNull(),
+    /**
+     * A random number that each write of a space of the namespace replaces. The sum over the slots is the
+     * revision of the lists: random, so that a database that lost its last writes does not reuse it.
+     */
+    revision: bigint('revision', { mode: 'bigint' })
+      .notNull()
+      .default(sql`0`),
   },
   (table) => [primaryKey({ columns: [table.namespaceId, table.slot] })],
 );

@@ -3,9 +3,10 @@ import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebo
 import { ServiceError } from '../../errors.js';
 import type { MemberRow, MembersRepository } from '../../repositories/members.js';
 import { isSubject, permitted } from '../auth.js';
+import { IfNoneMatch, NotModified } from '../conditional.js';
 import { Moved } from '../moved.js';
 import { invalid } from '../problem.js';
-import { linkHeader, linkPages } from '../links.js';
+import { pageOf, renderPage, sendPage } from '../list-page.js';
 import { NamespaceParams, PageQuery, paging, ref, SUBJECT_MAX_LENGTH } from '../schemas.js';
 import { Member, MemberList, MemberParams, MemberPut } from './schema.js';
 
@@ -32,19 +33,20 @@ export const membersPlugin: FastifyPluginCallbackTypebox<{ members: MembersRepos
         tags,
         params: NamespaceParams,
         querystring: PageQuery,
-        response: { 200: { ...ref(MemberList), headers: linkHeader }, 308: Moved },
+        headers: IfNoneMatch,
+        response: { 200: pageOf(ref(MemberList)), 304: NotModified, 308: Moved },
       },
     },
     async (request, reply) => {
       const { limit, offset, describe } = paging(request.query);
+      const render = (items: MemberRow[], total: number) =>
+        renderPage(reply, { members: items.map(answer), ...describe(total) });
       const page = permitted(
-        await members.list(request.user, request.params.slug, { limit, offset }),
+        await members.list(request.user, request.params.slug, { limit, offset }, render),
         'viewer',
       );
-      return {
-        members: page?.items.map(answer) ?? [],
-        ...linkPages(request, reply, describe(page?.total ?? 0)),
-      };
+      if (!page) throw new Error('A list is never null');
+      return sendPage(request, reply, page, describe);
     },
   );
 

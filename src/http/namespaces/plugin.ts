@@ -24,7 +24,7 @@ import {
   repeatable,
   RestoreHeaders,
 } from '../idempotency.js';
-import { linkHeader, linkPages } from '../links.js';
+import { pageOf, renderPage, sendPage } from '../list-page.js';
 import { Moved } from '../moved.js';
 import { NamespaceParams, PageQuery, paging, ref } from '../schemas.js';
 import {
@@ -62,13 +62,16 @@ export const namespacesPlugin: FastifyPluginCallbackTypebox<{
         description: 'Oldest first.',
         tags,
         querystring: PageQuery,
-        response: { 200: { ...ref(NamespaceList), headers: linkHeader } },
+        headers: IfNoneMatch,
+        response: { 200: pageOf(ref(NamespaceList)), 304: NotModified },
       },
     },
     async (request, reply) => {
       const { limit, offset, describe } = paging(request.query);
-      const { items, total } = await namespaces.list(request.user, { limit, offset });
-      return { namespaces: items, ...linkPages(request, reply, describe(total)) };
+      const page = await namespaces.list(request.user, { limit, offset }, (items, total) =>
+        renderPage(reply, { namespaces: items, ...describe(total) }),
+      );
+      return sendPage(request, reply, page, describe);
     },
   );
 

@@ -23,7 +23,7 @@ import {
   repeatable,
   RestoreHeaders,
 } from '../idempotency.js';
-import { linkHeader, linkPages } from '../links.js';
+import { pageOf, sendPage } from '../list-page.js';
 import { Moved } from '../moved.js';
 import { invalid } from '../problem.js';
 import { NamespaceParams, paging, ref } from '../schemas.js';
@@ -65,7 +65,7 @@ export const spacesPlugin: FastifyPluginCallbackTypebox<{
     const place = cursor === '' ? null : openCursor(key, cursor, list);
     const { limit, describe } = paging({ page: place?.page ?? 1, pageSize });
     const part = permitted(
-      await spaces.list(principal, slug, selection, { limit, after: place }),
+      await spaces.listsFor(selection).walk(principal, slug, selection, { limit, after: place }),
       'viewer',
     );
     if (!part) throw new Error('A list is never null');
@@ -125,8 +125,10 @@ export const spacesPlugin: FastifyPluginCallbackTypebox<{
           hide: hideCollection,
           params: NamespaceParams,
           querystring: SpaceListQuery,
+          headers: IfNoneMatch,
           response: {
-            200: Type.Unsafe<ListAnswer>({ ...ref(SpaceList), headers: linkHeader }),
+            200: pageOf(Type.Unsafe<ListAnswer>(ref(SpaceList))),
+            304: NotModified,
             308: Moved,
           },
         },
@@ -142,11 +144,15 @@ export const spacesPlugin: FastifyPluginCallbackTypebox<{
         }
         const { limit, offset, describe } = paging(query);
         const page = permitted(
-          await spaces.list(user, slug, selection, { limit, offset }),
+          await spaces
+            .listsFor(selection)
+            .page(user, slug, selection, { limit, offset }, (items, total) =>
+              Buffer.from(serializeList({ items, ...describe(total) })),
+            ),
           'viewer',
         );
         if (!page) throw new Error('A list is never null');
-        return { items: page.items, ...linkPages(request, reply, describe(page.total)) };
+        return sendPage(request, reply, page, describe);
       },
     );
 

@@ -1,0 +1,96 @@
+import { sql } from 'drizzle-orm';
+import { test } from 'tap';
+import { shared } from '../../src/repositories/shared-reads.js';
+import { furnish, people } from '../helpers/operations.js';
+import { createDatabase, openDatabase, ROUND_TRIPS_PER_STATEMENT } from '../helpers/database.js';
+import { startCounted, startProxy } from '../helpers/proxy.js';
+
+const AT_ONCE = 20;
+
+const times = <Result>(run: () => Promise<Result>) =>
+  Promise.all(Array.from({ length: AT_ONCE }, run));
+
+const reads = ['', '/spaces', '/spaces?q=lab', '/members', '/projects/lab'];
+
+test('equal reads at once are fewer statements, and every request has an answer of its own', async (t) => {
+  const { service, proxy } = await startCounted(t);
+  await furnish(service, 'busy');
+  const viewer = await service.as(people.viewer);
+  const editor = await service.as(people.editor);
+  for (const path of ['/namespaces', ...reads.map((end) => `/namespaces/busy${end}`)]) {
+    for (const caller of [viewer, editor]) await caller.get(path);
+    const one = await proxy.count(() => times(() => viewer.get(path)));
+    t.equal(new Set(one.result.map(({ text }) => text)).size, 1, `${path}: one answer for all`);
+    t.ok(
+      one.result.every(({ status }) => status === 200),
+      `${path}: all are answered`,
+    );
+    t.equal(
+      new Set(one.result.map(({ headers }) => headers['x-request-id'])).size,
+      AT_ONCE,
+      `${path}: each has its own request id`,
+    );
+    t.ok(one.statements < AT_ONCE, `${path}: ${one.statements} statements`);
+    const both = await Promise.all([times(() => viewer.get(path)), times(() => editor.get(path))]);
+    const roles = both.map((answers) => new Set(answers.map(({ text }) => text)).size);
+    t.strictSame(roles, [1, 1], `${path}: each caller has one answer`);
+  }
+});
+
+test('equal reads of one turn of the event loop are one statement, others are not', async (t) => {
+  const proxy = await startProxy(t, await createDatabase(t));
+  const db = openDatabase(t, proxy.url);
+  const statement = shared(
+    db
+      .select({ value: sql<string>`${sql.placeholder('caller')}::text` })
+      .from(sql`(select) as one`)
+      .prepare('caller'),
+  );
+  const ask = (caller: string) => times(() => statement.execute({ caller }));
+  await ask('warm');
+  const { result, statements, roundTrips } = await proxy.count(() =>
+    Promise.all([ask('alice'), ask('bob')]),
+  );
+  t.equal(statements, 2, 'one for each caller');
+  t.equal(roundTrips, ROUND_TRIPS_PER_STATEMENT, 'sent together');
+  t.strictSame(
+    result.map((answers) => answers.map(([row]) => row?.value)),
+    ['alice', 'bob'].map((caller) => Array(AT_ONCE).fill(caller)),
+  );
+});
+
+test('a failure of a shared read rejects all who wait for it, and the next read is a new one', async (t) => {
+  const db = openDatabase(t, await createDatabase(t));
+  const statement = shared(
+    db
+      .select({ value: sql<number>`1 / ${sql.placeholder('divisor')}::int` })
+      .from(sql`(select) as one`)
+      .prepare('division'),
+  );
+  const failed = await Promise.allSettled([
+    statement.execute({ divisor: 0 }),
+    statement.execute({ divisor: 0 }),
+    statement.execute({ divisor: 1 }),
+  ]);
+  t.strictSame(
+    failed.map(({ status }) => status),
+    ['rejected', 'rejected', 'fulfilled'],
+  );
+  t.strictSame(await statement.execute({ divisor: 1 }), [{ value: 1 }]);
+});
+
+test('a read that is asked for after a write was answered sees it, whoever else reads at that time', async (t) => {
+  const { service } = await startCounted(t);
+  await furnish(service, 'fresh');
+  const editor = await service.as(people.editor);
+  for (let n = 0; n < 30; n += 1) {
+    const before = times(() => editor.get('/namespaces/fresh/projects/lab'));
+    await editor.patch('/namespaces/fresh/projects/lab', { description: `Version ${n}` });
+    const after = await times(() => editor.get('/namespaces/fresh/projects/lab'));
+    t.ok(
+      after.every(({ text }) => text.includes(`"Version ${n}"`)),
+      `version ${n}`,
+    );
+    await before;
+  }
+});
