@@ -2,7 +2,7 @@ import { sql } from 'drizzle-orm';
 import { test } from 'tap';
 import { shared } from '../../src/repositories/shared-reads.js';
 import { furnish, people } from '../helpers/operations.js';
-import { createDatabase, openDatabase, ROUND_TRIPS_PER_STATEMENT } from '../helpers/database.js';
+import { createDatabase, openDatabase } from '../helpers/database.js';
 import { startCounted, startProxy } from '../helpers/proxy.js';
 
 const AT_ONCE = 20;
@@ -10,7 +10,7 @@ const AT_ONCE = 20;
 const times = <Result>(run: () => Promise<Result>) =>
   Promise.all(Array.from({ length: AT_ONCE }, run));
 
-const reads = ['', '/spaces', '/spaces?q=lab', '/members', '/projects/lab'];
+const reads = ['', '/spaces', '/spaces?sort=name', '/members', '/projects/lab'];
 
 test('equal reads at once are fewer statements, and every request has an answer of its own', async (t) => {
   const { service, proxy } = await startCounted(t);
@@ -48,14 +48,11 @@ test('equal reads of one turn of the event loop are one statement, others are no
   );
   const ask = (caller: string) => times(() => statement.execute({ caller }));
   await ask('warm');
-  const { result, statements, roundTrips } = await proxy.count(() =>
-    Promise.all([ask('alice'), ask('bob')]),
-  );
+  const { result, statements } = await proxy.count(() => Promise.all([ask('alice'), ask('bob')]));
   t.equal(statements, 2, 'one for each caller');
-  t.equal(roundTrips, ROUND_TRIPS_PER_STATEMENT, 'sent together');
   t.strictSame(
     result.map((answers) => answers.map(([row]) => row?.value)),
-    ['alice', 'bob'].map((caller) => Array(AT_ONCE).fill(caller)),
+    ['alice', 'bob'].map((caller) => Array.from({ length: AT_ONCE }, () => caller)),
   );
 });
 
