@@ -3,6 +3,7 @@ import { Ajv2020 } from 'ajv/dist/2020.js';
 import addFormats from 'ajv-formats';
 import { test } from 'tap';
 import { startService } from './helpers/app.js';
+import { pick } from './helpers/json.js';
 import { complaintsAbout, isOpenApi, type OpenApiDocument } from './helpers/openapi.js';
 
 const committed = async (name: string) =>
@@ -12,6 +13,15 @@ test('every operation declares its statuses, parameters, schemas and examples', 
   const { send } = await startService(t);
   const { json } = await send({ method: 'GET', path: '/openapi.json' });
   t.same(complaintsAbout(json), []);
+});
+
+test('the document and the package have one version', async (t) => {
+  const { send } = await startService(t);
+  const { json } = await send({ method: 'GET', path: '/openapi.json' });
+  const manifest: unknown = JSON.parse(
+    await readFile(new URL('../package.json', import.meta.url), 'utf8'),
+  );
+  t.equal(pick(pick(json, 'info'), 'version'), pick(manifest, 'version'));
 });
 
 test('the examples of every schema fit it', async (t) => {

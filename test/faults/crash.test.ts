@@ -105,7 +105,7 @@ test('what was acknowledged is there once, however PostgreSQL and the service ar
       const isBusy = pick(seen.json, 'code') === 'idempotency_key_in_use';
       if (seen.status !== 503 && !isBusy) {
         if (seen.isReplayed) figures.replayed += 1;
-        if (seen.status < 300) {
+        if (seen.status < 300 && method !== 'GET') {
           figures.acknowledged += 1;
           onAcknowledged();
         }
@@ -182,6 +182,25 @@ test('what was acknowledged is there once, however PostgreSQL and the service ar
       }
     }),
   ];
+  const stale: string[] = [];
+  let lists = 0;
+  /** Reads the updated spaces in a list: each has what was acknowledged before, or something later. */
+  const readLists = async () => {
+    while (!stopped) {
+      const known = Array.from(updates, ([slug, { last }]) => ({ slug, last }));
+      const seen = await send('GET', `${collection}?slug=f&slug=g`);
+      if (!seen) continue;
+      lists += 1;
+      const shown = pick(seen.json, 'spaces');
+      const spaces: unknown[] = Array.isArray(shown) ? shown : [];
+      for (const { slug, last } of known) {
+        const space = spaces.find((each) => pick(each, 'slug') === slug);
+        const description = Number(pick(space, 'description') ?? 0);
+        if (description < last) stale.push(`${slug}: ${description} after ${last}`);
+      }
+    }
+  };
+  writers.push(readLists());
   const progress = () =>
     new Promise<void>((resolve) => {
       let left = PROGRESS;
@@ -225,6 +244,8 @@ test('what was acknowledged is there once, however PostgreSQL and the service ar
   const once = keys.map(({ key }) => key).filter((key) => !churned.has(key.slice(0, 1)));
   const doubled = [...once, ...unkeyed.keys()].filter((slug) => rowsOf(slug).length > 1);
   t.same(unexpected, [], 'each answer is a success or says "not now"');
+  t.same(stale, [], 'no list lacks an update that was acknowledged before it was asked for');
+  t.ok(lists > 0, 'lists were read meanwhile');
   t.same(lost, [], 'no acknowledged write is lost');
   t.same(doubled, [], 'none is there twice');
   for (const [slug, count] of churned) {
@@ -253,7 +274,7 @@ test('what was acknowledged is there once, however PostgreSQL and the service ar
     'counters are exact',
   );
   t.comment(
-    `${KILLS} kills of PostgreSQL, ${KILLS} of the service; ${figures.requests} requests, ${figures.unanswered} without an answer, ${figures.refused} told to come back, ${figures.acknowledged} acknowledged, ${figures.replayed} of them when repeated; ${rows.length} spaces; ${lost.length} lost, ${doubled.length} doubled`,
+    `${KILLS} kills of PostgreSQL, ${KILLS} of the service; ${figures.requests} requests, ${figures.unanswered} without an answer, ${figures.refused} told to come back, ${figures.acknowledged} acknowledged, ${figures.replayed} of them when repeated; ${lists} lists; ${rows.length} spaces; ${lost.length} lost, ${doubled.length} doubled`,
   );
 });
 
