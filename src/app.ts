@@ -22,6 +22,7 @@ import {
 import { corsPlugin } from './http/cors.js';
 import { drainPlugin } from './http/drain.js';
 import { healthPlugin } from './http/health.js';
+import { homePlugin } from './http/home.js';
 import { metricsPlugin, type MetricsSource, serveMetrics } from './http/metrics.js';
 import { membersPlugin } from './http/members/plugin.js';
 import { methodsPlugin } from './http/methods.js';
@@ -37,9 +38,10 @@ import {
   requestIdPlugin,
   RequestLog,
 } from './http/request-log.js';
+import { rewriteTarget, requestTargetPlugin } from './http/request-target.js';
 import { securityHeaders, securityPlugin } from './http/security.js';
 import { spacesPlugin } from './http/spaces/plugin.js';
-import { ajvOptions, readQuery } from './http/validation.js';
+import { ajvOptions, readQuery, unformatted } from './http/validation.js';
 import { namespaceResolver } from './repositories/access.js';
 import { cursorKey } from './repositories/cursor-key.js';
 import { membersRepository } from './repositories/members.js';
@@ -123,7 +125,9 @@ export async function buildApp({
     ...connectionOptions(limits),
     // What still comes on connections that are open while the process drains is answered.
     return503OnClosing: false,
-    routerOptions: { maxParamLength: MAX_PARAM_LENGTH },
+    routerOptions: { maxParamLength: MAX_PARAM_LENGTH, ignoreTrailingSlash: true },
+    rewriteUrl: rewriteTarget,
+    schemaErrorFormatter: unformatted,
     logController: new RequestLog(),
     requestIdHeader: false,
     genReqId: requestId,
@@ -158,10 +162,12 @@ export async function buildApp({
     await app.register(metricsPlugin, { ...metrics, admission, pools: [db, searchDb], pages });
   }
   await app.register(connectionsPlugin, limits);
+  await app.register(requestTargetPlugin);
   await app.register(drainPlugin);
   await app.register(methodsPlugin, { maxParamLength: MAX_PARAM_LENGTH });
   await app.register(bodyPlugin);
   await app.register(openapiPlugin);
+  await app.register(homePlugin);
   await app.register(healthPlugin, { db });
   if (metrics?.served) serveMetrics(app, metrics.registry);
 

@@ -13,7 +13,7 @@ export const Environment = Type.Object({
   NODE_ENV: Type.Optional(
     Type.String({
       description:
-        'With `production` nothing is made up: `DATABASE_URL` and a key for tokens are required.',
+        '`development`, `test` or unset for a service that makes up what is missing. Anything else counts as `production`: `DATABASE_URL` and a key for tokens are required.',
     }),
   ),
   HOST: Type.String({ default: '127.0.0.1', description: 'The address to listen on.' }),
@@ -261,7 +261,7 @@ export function loadConfig(given: NodeJS.ProcessEnv): Config {
   wrong.push(
     ...Object.entries(Environment.properties)
       .filter(([name, schema]) => name in settings && !isValid(schema, settings[name]))
-      .map(([name, schema]) => `${name} must be ${expectation(schema)}.`),
+      .map(([name, schema]) => `${name} must be ${expectation(schema)}.${serviceLink(env[name])}`),
     ...inconsistencies(env),
   );
   if (wrong.length > 0 || !Value.Check(Environment, environment)) {
@@ -302,6 +302,13 @@ function isValid(schema: TSchema, setting: unknown): boolean {
   return !isUrl(schema) || urlsOfHosts(String(setting)).every((url) => URL.canParse(url));
 }
 
+/** Kubernetes sets such variables for a service that is called like one of ours. */
+function serviceLink(text = ''): string {
+  return text.startsWith('tcp://')
+    ? ' It is an address that Kubernetes sets for a service of that name: set enableServiceLinks: false in the pod.'
+    : '';
+}
+
 /** What a setting has to be. Its value may be a secret, so that is not repeated. */
 function expectation(schema: TSchema): string {
   if (TypeGuard.IsUnion(schema)) return schema.anyOf.map(expectation).join(' or ');
@@ -313,12 +320,22 @@ function expectation(schema: TSchema): string {
   return isUrl(schema) ? 'a URL of the kind that the README gives' : 'a text';
 }
 
+/** Whatever is not said to be something else must not start with a database and a token that it makes up. */
+function isProduction(environment = 'development'): boolean {
+  return !['', 'development', 'test'].includes(environment);
+}
+
 /** What no single variable shows. */
 function inconsistencies(env: NodeJS.ProcessEnv): string[] {
   const { NODE_ENV, DATABASE_URL, JWT_SECRET, JWT_JWKS_URL } = env;
   const { DATABASE_URL_FILE, JWT_SECRET_FILE } = env;
-  const production = NODE_ENV === 'production';
+  const production = isProduction(NODE_ENV);
   const found: string[] = [];
+  const isMissing =
+    (!DATABASE_URL && !DATABASE_URL_FILE) || (!JWT_SECRET && !JWT_SECRET_FILE && !JWT_JWKS_URL);
+  if (production && NODE_ENV !== 'production' && isMissing) {
+    found.push('NODE_ENV is neither development nor test, and counts as production.');
+  }
   if (production && !DATABASE_URL && !DATABASE_URL_FILE)
     found.push('DATABASE_URL is required in production.');
   if (production && !JWT_SECRET && !JWT_SECRET_FILE && !JWT_JWKS_URL) {
@@ -365,7 +382,7 @@ function isOrigin(text: string): boolean {
 
 function toConfig(env: Static<typeof Environment>): Config {
   return {
-    production: env.NODE_ENV === 'production',
+    production: isProduction(env.NODE_ENV),
     host: env.HOST,
     port: env.PORT,
     database: {
@@ -387,7 +404,7 @@ function toConfig(env: Static<typeof Environment>): Config {
     workers: env.WORKERS,
     metricsPort: env.METRICS_PORT ?? null,
     traced: env.OTEL_EXPORTER_OTLP_ENDPOINT !== undefined,
-    shutdownDelayMs: env.NODE_ENV === 'production' ? env.SHUTDOWN_DELAY_MS : 0,
+    shutdownDelayMs: isProduction(env.NODE_ENV) ? env.SHUTDOWN_DELAY_MS : 0,
     rateLimit:
       env.RATE_LIMIT_MAX === undefined
         ? null

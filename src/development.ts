@@ -58,12 +58,20 @@ export async function createDemo(db: Database): Promise<void> {
  *
  * @param origin where the server listens, such as `http://127.0.0.1:3000`
  * @param token how tokens are checked; without a shared secret no token can be made
+ * @param isOwn whether database and secret are those that the start made; else nobody is handed a token
  * @returns several lines
  */
-export async function introduction(origin: string, token: TokenConfig): Promise<string> {
+export async function introduction(
+  origin: string,
+  token: TokenConfig,
+  isOwn: boolean,
+): Promise<string> {
   const where = `\n  API         ${origin}\n  Swagger UI  ${origin}/docs\n`;
   if (token.key instanceof URL) {
     return `${where}\n  Tokens come from the issuer whose keys are at ${token.key.href}\n`;
+  }
+  if (!isOwn) {
+    return `${where}\n  A token: npm run token -- --sub ${developer.subject}, with the same JWT_SECRET set\n`;
   }
   const jwt = await signToken(token.key, {
     subject: developer.subject,

@@ -228,7 +228,8 @@ try {
     const url = config.database.url ?? (await startDatabase(config));
     const address = await (hasWorkers ? serveByWorkers : serve)(config, url);
     if (!config.production) {
-      console.log(await introduction(origin(address), await tokenConfig(config)));
+      const isOwn = config.database.url === null && config.token.key === null;
+      console.log(await introduction(origin(address), await tokenConfig(config), isOwn));
     }
   }
 } catch (error) {

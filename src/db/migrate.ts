@@ -37,17 +37,20 @@ export async function migrate(url: string): Promise<void> {
   }
 }
 
+/** When the newest migration of this build was made; its files are read once, because they do not change. */
+let newestMigration: number | undefined;
+
 /**
  * @returns whether the newest migration of this build has been applied
  * @throws when the database cannot be asked
  */
 export async function isMigrated(db: Database): Promise<boolean> {
-  const newest = readMigrationFiles({ migrationsFolder }).at(-1);
+  newestMigration ??= readMigrationFiles({ migrationsFolder }).at(-1)?.folderMillis ?? 0;
   try {
     const [applied] = await db.execute<{ newest: string | null }>(
       sql`select max(created_at) as newest from drizzle.__drizzle_migrations`,
     );
-    return Number(applied?.newest ?? 0) >= (newest?.folderMillis ?? 0);
+    return Number(applied?.newest ?? 0) >= newestMigration;
   } catch (error) {
     if (sqlState(error) === UNDEFINED_TABLE) return false;
     throw error;

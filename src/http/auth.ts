@@ -46,6 +46,12 @@ declare module 'fastify' {
 /** How many verified tokens are remembered; verifying one costs some ten times the look-up. */
 const REMEMBERED_TOKENS = 10_000;
 
+/** How far the issuer's clock may be ahead, for `nbf` and `iat`; `exp` has no leeway. */
+const LEEWAY_SECONDS = 5;
+
+/** The last second that a date can be, from 1970 on (ECMAScript §21.4.1.1). */
+const LAST_SECOND = 8.64e12;
+
 const SYMMETRIC = ['HS256'] as const;
 const ASYMMETRIC = ['RS256', 'ES256', 'EdDSA'] as const;
 
@@ -66,9 +72,15 @@ export const authPlugin = fp<TokenConfig>(
       (headers.authorization ?? '').slice('Bearer '.length);
 
     let secret: Secret;
+    /** what has to be waited for before a remembered token counts */
+    let checkKeys: () => Promise<void> | null = () => null;
     if (key instanceof URL) {
       const findKey = remoteKeys(key, forget);
-      secret = (request: FastifyRequest) => findKey(decodeProtectedHeader(bearer(request)));
+      checkKeys = findKey.checkAge;
+      secret = (request: FastifyRequest) => {
+        const token = bearer(request);
+        return findKey(decodeProtectedHeader(token), token);
+      };
     } else {
       const secrets =
         secretFile === undefined ? fixedSecret(key) : secretsIn(secretFile, forget, app.log);
@@ -79,7 +91,10 @@ export const authPlugin = fp<TokenConfig>(
     }
     await app.register(jwt, {
       secret,
+      // Not `user`: claims that are not checked yet must not pass for the caller.
+      decoratorName: 'claims',
       verify: {
+        clockTolerance: LEEWAY_SECONDS * 1000,
         algorithms: [...(key instanceof URL ? ASYMMETRIC : SYMMETRIC)],
         // The verifier passes over a claim that is absent, unless it is required.
         requiredClaims: [
@@ -123,19 +138,21 @@ export const authPlugin = fp<TokenConfig>(
       };
     });
 
+    const authenticate = async (request: FastifyRequest, header: string) => {
+      await checkKeys();
+      const token = verified.get(header) ?? (await verify(request));
+      if (token.expires <= Date.now()) throw expired();
+      verified.set(header, token);
+      return admit(request, token.caller);
+    };
     app.addHook('onRequest', (request, _reply, done) => {
       const header = request.headers.authorization ?? '';
       const known = verified.get(header);
-      if (known && known.expires > Date.now()) {
+      if (known && known.expires > Date.now() && checkKeys() === null) {
         done(admit(request, known.caller));
         return;
       }
-      verify(request)
-        .then((token) => {
-          verified.set(header, token);
-          return admit(request, token.caller);
-        })
-        .then(done, done);
+      authenticate(request, header).then(done, done);
     });
   },
   { name: 'auth', dependencies: ['problem'] },
@@ -153,8 +170,9 @@ function readsBody(method: string | string[]): boolean {
 const INPUT_PROBLEMS: ProblemCode[] = ['validation_failed'];
 const BODY_PROBLEMS: ProblemCode[] = ['malformed_body', 'body_too_large', 'unsupported_media_type'];
 
-/** Lets a verified caller in, where the token's scopes reach. */
+/** Lets a verified caller in, where the token's scopes reach. The caller is named before the refusal is logged. */
 function admit(request: FastifyRequest, caller: Caller): ServiceError | undefined {
+  request.user = caller;
   const { scope } = request.routeOptions.config;
   if (scope === undefined || !(caller.admin || caller.scopes.has(scope))) {
     return new ServiceError(
@@ -162,7 +180,6 @@ function admit(request: FastifyRequest, caller: Caller): ServiceError | undefine
       `This needs the scope "${String(scope)}". Ask the token's issuer for a token that has it.`,
     );
   }
-  request.user = caller;
   return undefined;
 }
 
@@ -174,23 +191,32 @@ async function verify(request: FastifyRequest): Promise<{ caller: Caller; expire
   } catch (error) {
     throw tokenError(error);
   }
-  const { sub, exp, scope } = claims;
-  if (typeof sub !== 'string' || !isSubject(sub) || typeof exp !== 'number') {
-    throw new ServiceError(
-      'token_invalid',
-      `The token's "sub" must be a text of 1 to ${SUBJECT_MAX_LENGTH} characters, its "exp" a number. Get another one.`,
-    );
+  const { sub, exp, iat, scope, scp } = claims;
+  if (typeof sub !== 'string' || !isSubject(sub)) {
+    throw badClaim('sub', `must be a text of 1 to ${SUBJECT_MAX_LENGTH} characters`);
   }
-  const scopes = new Set<string>(scope === undefined ? grantedByDefault : scopesOf(scope));
+  if (typeof exp !== 'number' || !(Math.abs(exp) <= LAST_SECOND)) {
+    throw badClaim('exp', 'must be a number of seconds that is a date');
+  }
+  if (typeof iat === 'number' && iat > Date.now() / 1000 + LEEWAY_SECONDS) {
+    throw badClaim('iat', 'must not be in the future');
+  }
+  const granted = [scope, scp].filter((claim) => claim !== undefined).map(scopesOf);
+  const [first = grantedByDefault, second = first] = granted;
+  const scopes = new Set<string>(first.filter((each) => second.includes(each)));
   return {
     caller: { subject: sub, admin: scopes.has('admin'), scopes },
     expires: exp * 1000,
   };
 }
 
-/** RFC 8693 §4.2: a list separated by spaces. A claim of any other form grants nothing. */
-function scopesOf(claim: unknown): string[] {
-  return typeof claim === 'string' ? claim.split(' ') : [];
+/**
+ * RFC 8693 §4.2: a list separated by spaces; an array, as Okta has it in `scp`, is taken too. A claim of any other
+ * form grants nothing.
+ */
+function scopesOf(claim: unknown): readonly string[] {
+  if (typeof claim === 'string') return claim.split(' ');
+  return Array.isArray(claim) ? claim.filter((each) => typeof each === 'string') : [];
 }
 
 /** @returns whether a token's `sub`, and so a member, can be called so */
@@ -208,16 +234,33 @@ function tokenError(error: unknown): ServiceError {
         'Send a token in the header Authorization: Bearer <token>.',
       );
     case 'FST_JWT_AUTHORIZATION_TOKEN_EXPIRED':
-      return new ServiceError(
-        'token_expired',
-        'The token has expired. Get a new one from its issuer.',
-      );
-    default:
-      return new ServiceError(
-        'token_invalid',
-        'The token is not one that this service accepts: check its signature, issuer, audience and dates.',
-      );
+      return expired();
+    default: {
+      const claim = claimIn(error instanceof Error ? error.message : '');
+      return claim === null
+        ? new ServiceError(
+            'token_invalid',
+            'The token is not one that this service accepts: it is no JWT, or its algorithm or signature is not.',
+          )
+        : badClaim(claim, 'is missing, or is not what this service accepts');
+    }
   }
+}
+
+/** @returns the claim that the verifier's message is about; it names no value of it */
+function claimIn(message: string): string | null {
+  if (/will be active at/.test(message)) return 'nbf';
+  return /(?:The|None of) (sub|exp|nbf|iat|iss|aud) claim/.exec(message)?.[1] ?? null;
+}
+
+function badClaim(claim: string, rule: string): ServiceError {
+  const detail = `The token's "${claim}" ${rule}. Get another token from its issuer.`;
+  return new ServiceError('token_invalid', detail);
+}
+
+function expired(): ServiceError {
+  const detail = 'The token has expired. Get a new one from its issuer.';
+  return new ServiceError('token_expired', detail);
 }
 
 /**

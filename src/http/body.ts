@@ -3,8 +3,9 @@ import type { FastifyBodyParser, FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
 import type { JsonObject } from '../db/schema/columns.js';
 import { ServiceError } from '../errors.js';
+import { findUnsafeNumber } from './json-numbers.js';
 import { invalid } from './problem.js';
-import { METADATA_MAX_BYTES, METADATA_MAX_DEPTH } from './schemas.js';
+import { METADATA_LIMITS } from './schemas.js';
 import { jsonProblem } from './validation.js';
 
 /** The largest body that is read, in bytes. */
@@ -22,13 +23,26 @@ export const bodyPlugin = fp(
       } else if (!isUtf8(body)) {
         parsed(malformed('The body is not UTF-8. Send JSON in UTF-8.'));
       } else {
-        void parseText(request, body.toString(), (error, value) => {
+        const text = body.toString();
+        void parseText(request, text, (error, value) => {
+          const unsafe = error ? null : findUnsafeNumber(text);
           if (error) parsed(malformed(NOT_JSON));
+          else if (unsafe) parsed(invalid('body', [unsafe]));
           else parsed(null, value);
         });
       }
     };
 
+    app.addHook('preParsing', (request, reply, payload, next) => {
+      const coding = request.headers['content-encoding'] ?? 'identity';
+      if (!hasBody(request) || coding.trim().toLowerCase() === 'identity') {
+        next(null, payload);
+        return;
+      }
+      void reply.header('accept-encoding', 'identity');
+      const detail = 'A body with a Content-Encoding is not taken. Send it as it is.';
+      next(new ServiceError('unsupported_media_type', detail));
+    });
     app.removeAllContentTypeParsers();
     app.addContentTypeParser('application/json', { parseAs: 'buffer' }, parseJson);
     app.addContentTypeParser<Buffer>(
@@ -47,6 +61,11 @@ export const bodyPlugin = fp(
   },
   { name: 'body', dependencies: ['problem'] },
 );
+
+function hasBody({ headers }: FastifyRequest): boolean {
+  const { 'content-length': length = '0', 'transfer-encoding': transfer } = headers;
+  return transfer !== undefined || length !== '0';
+}
 
 const NOT_JSON =
   'The body cannot be read as JSON. Check its quotes, commas and braces; keys like __proto__ are not taken.';
@@ -74,10 +93,7 @@ export function metadataMerge(
   }
   return (stored) => {
     const merged = mergePatch(stored ?? {}, patch);
-    const problem = jsonProblem(merged, {
-      maxBytes: METADATA_MAX_BYTES,
-      maxDepth: METADATA_MAX_DEPTH,
-    });
+    const problem = jsonProblem(merged, METADATA_LIMITS);
     if (problem === null) return merged;
     throw invalid('body', [
       { path: '/metadata', code: 'json_limits', message: `merged into what is stored ${problem}` },

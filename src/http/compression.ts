@@ -28,7 +28,9 @@ export const compressionPlugin = fp(
   (app, _options, done) => {
     app.addHook('onSend', (request, reply, payload, next) => {
       // A strong ETag names the bytes of a representation (RFC 9110 §8.8.3.3), and If-Match needs one.
-      if (!isLarge(payload) || /^"/.test(String(reply.getHeader('etag')))) {
+      const isStrong = /^"/.test(String(reply.getHeader('etag')));
+      // A 304 has the Vary of the 200 that it stands for (RFC 9110 §15.4.5).
+      if (isStrong || !(isLarge(payload) || reply.statusCode === 304)) {
         next(null, payload);
         return;
       }
@@ -39,7 +41,7 @@ export const compressionPlugin = fp(
       );
       const coding = chooseCoding(request.headers['accept-encoding']);
       const compress = codings[coding];
-      if (!compress) {
+      if (!compress || !isLarge(payload)) {
         next(null, payload);
         return;
       }

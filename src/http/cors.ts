@@ -26,6 +26,9 @@ const ANSWER_HEADERS = [
   'x-request-id',
 ].join(', ');
 
+/** A list of header names, which error trackers and tracers add to: `baggage`, `sentry-trace` and the like. */
+const HEADER_NAMES = /^[\w-]+(?:[ \t]*,[ \t]*[\w-]+)*$/;
+
 const METHODS = 'GET, HEAD, POST, PUT, PATCH, DELETE';
 
 /** How long a browser may remember what it was told before a request; Chromium keeps to two hours. */
@@ -41,14 +44,18 @@ export const corsPlugin = fp<{ origins: readonly string[] }>(
     const allowed = new Set<string | undefined>(origins);
     const anybody = allowed.has('*');
     app.addHook('onRequest', (request, reply, next) => {
-      const { origin, 'access-control-request-method': preflight } = request.headers;
+      const {
+        origin,
+        'access-control-request-method': preflight,
+        'access-control-request-headers': asked = '',
+      } = request.headers;
       if (!anybody) void reply.header('vary', 'origin');
       if (anybody || allowed.has(origin)) {
         void reply.header('access-control-allow-origin', anybody ? '*' : origin);
         if (request.method === 'OPTIONS' && preflight !== undefined) {
           void reply.headers({
             'access-control-allow-methods': METHODS,
-            'access-control-allow-headers': REQUEST_HEADERS,
+            'access-control-allow-headers': HEADER_NAMES.test(asked) ? asked : REQUEST_HEADERS,
             'access-control-max-age': MAX_AGE_SECONDS,
           });
         } else {

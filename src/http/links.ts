@@ -18,7 +18,8 @@ export function linkPages<Page extends Paged>(
 ): Page {
   const { page, totalPages } = paged;
   if (page === 1 && totalPages <= 1) return paged;
-  const [path = '', query] = url.split('?', 2);
+  // At the first one only: a query may hold others.
+  const [, path = '', query = ''] = /^([^?]*?)\/?(?:\?(.*))?$/s.exec(url) ?? [];
   const others = new URLSearchParams(query);
   others.delete('page');
   const rest = others.size > 0 ? `&${others.toString()}` : '';

@@ -14,21 +14,22 @@ const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'] as const;
 export const methodsPlugin = fp<{ maxParamLength: number }>(
   (app, { maxParamLength }, done) => {
     // Fastify's own router finds routes by pattern and not by path.
-    const paths = findMyWay({ maxParamLength });
+    const paths = findMyWay({ maxParamLength, ignoreTrailingSlash: true });
     app.addHook('onRoute', (route) => {
-      const { method, url, routePath } = route;
+      const { method, url } = route;
       if (method === 'HEAD') route.onSend = [route.onSend ?? [], omitLength].flat();
       for (const name of METHODS.filter((each) => [method].flat().includes(each))) {
-        // At the root of a prefix Fastify answers with and without a slash.
-        for (const path of routePath === '' ? [url, `${url}/`] : [url]) {
-          if (!paths.hasRoute(name, path)) paths.on(name, path, () => undefined);
-        }
+        if (!paths.hasRoute(name, url)) paths.on(name, url, () => undefined);
       }
     });
 
     const answer = (request: FastifyRequest, reply: FastifyReply) => {
       const { method, url } = request;
-      const methods: string[] = METHODS.filter((name) => paths.find(name, url) !== null);
+      // The server as a whole (RFC 9110 §9.3.7).
+      const methods: readonly string[] =
+        url === '*' && method === 'OPTIONS'
+          ? METHODS
+          : METHODS.filter((name) => paths.find(name, url) !== null);
       // Files that are not there are below a path that has the method.
       if (methods.length === 0 || methods.includes(method)) {
         const detail = 'There is nothing at this path. Check it against the operations at /docs.';

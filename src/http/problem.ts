@@ -92,8 +92,11 @@ declare module 'fastify' {
 
 /** The headers that an answer with this status can have beside those of every answer. */
 function problemHeaders(status: number): object {
-  if (status === 401) {
-    const description = 'How to authenticate (RFC 6750)';
+  if (status === 401 || status === 403) {
+    const description =
+      status === 401
+        ? 'How to authenticate (RFC 6750)'
+        : 'With `insufficient_scope`: the scope that the token lacks (RFC 6750)';
     return { 'www-authenticate': { type: 'string', description } };
   }
   if ([409, 429, 503].includes(status)) {
@@ -136,6 +139,11 @@ export function sendProblem(
   const { status } = problems[code];
   reply.problem = code;
   if (status === 401) void reply.header('www-authenticate', challenge(code, message));
+  if (code === 'insufficient_scope') {
+    const scope = String(request.routeOptions.config.scope);
+    const value = `${challenge(code, message)}, scope="${scope}"`;
+    void reply.header('www-authenticate', value);
+  }
   if (status === 503 || code === 'idempotency_key_in_use') {
     void reply.header('retry-after', RETRY_AFTER_SECONDS);
   }
@@ -166,9 +174,10 @@ export function problemBody({ code, message, options }: ServiceError, instance: 
 /** RFC 6750 §3: no error code where no token was sent. */
 function challenge(code: ProblemCode, detail: string): string {
   const realm = 'Bearer realm="spaces"';
+  const error = code === 'insufficient_scope' ? code : 'invalid_token';
   return code === 'token_missing'
     ? realm
-    : `${realm}, error="invalid_token", error_description="${detail.replaceAll('"', "'")}"`;
+    : `${realm}, error="${error}", error_description="${detail.replaceAll('"', "'")}"`;
 }
 
 /** Fastify's own errors, by their code; the rest of its client errors is `malformed_request`. */

@@ -3,8 +3,9 @@ import type { JsonObject } from '../db/schema/columns.js';
 import { SLUG_MAX_LENGTH, SLUG_PATTERN } from '../slug.js';
 
 export const NAME_MAX_LENGTH = 200;
-export const METADATA_MAX_BYTES = 16 * 1024;
-export const METADATA_MAX_DEPTH = 16;
+const METADATA_MAX_BYTES = 16 * 1024;
+const METADATA_MAX_DEPTH = 16;
+const METADATA_MAX_NODES = 1000;
 export const SUBJECT_MAX_LENGTH = 255;
 export const PAGE_SIZE_MAX = 200;
 export const BATCH_MAX = 100;
@@ -37,18 +38,26 @@ export const Slug = Type.String({
 });
 
 export const Name = Text({
-  'x-trim': true,
+  'x-text': 'name',
   minLength: 1,
   maxLength: NAME_MAX_LENGTH,
-  description: 'Display name. White space around it is removed.',
+  description:
+    'Display name: Unicode NFC, white space around it removed, no control characters, at least one visible character.',
 });
+
+/** The limits of metadata as it is stored. */
+export const METADATA_LIMITS = {
+  maxBytes: METADATA_MAX_BYTES,
+  maxDepth: METADATA_MAX_DEPTH,
+  maxNodes: METADATA_MAX_NODES,
+};
 
 /** Metadata as it is sent: an object within limits, or null. */
 export const Metadata = Type.Unsafe<JsonObject | null>({
   type: ['object', 'null'],
   additionalProperties: true,
-  'x-json-limits': { maxBytes: METADATA_MAX_BYTES, maxDepth: METADATA_MAX_DEPTH },
-  description: `Arbitrary metadata: a JSON object of at most ${METADATA_MAX_BYTES} bytes and ${METADATA_MAX_DEPTH} levels.`,
+  'x-json-limits': METADATA_LIMITS,
+  description: `Arbitrary metadata: a JSON object of at most ${METADATA_MAX_BYTES} bytes, ${METADATA_MAX_DEPTH} levels and ${METADATA_MAX_NODES} values. Numbers that would not read back as sent, such as whole ones beyond 2^53 - 1, are to be sent as strings.`,
 });
 
 /** Metadata as it is answered. */

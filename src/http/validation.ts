@@ -10,19 +10,72 @@ type Keyword = Exclude<NonNullable<AjvOptions['keywords']>, string[]>[number];
 interface JsonLimits {
   maxBytes: number;
   maxDepth: number;
+  /** of all values in it, itself included */
+  maxNodes: number;
+  /** whether arrays may hold no arrays or objects */
+  flatArrays?: boolean;
 }
 
-/** White space around the string goes before its length is looked at. */
-const trim: Keyword = {
-  keyword: 'x-trim',
+/**
+ * Text that people read, so that one text is one text: Unicode NFC, and of names no white space around. It is
+ * changed before its length is looked at.
+ */
+const text: Keyword = {
+  keyword: 'x-text',
   type: 'string',
-  schemaType: 'boolean',
+  schemaType: 'string',
   modifying: true,
   before: 'maxLength',
-  errors: false,
-  compile: () => (value: string, context) => {
-    if (context) Reflect.set(context.parentData, context.parentDataProperty, value.trim());
-    return true;
+  errors: 'full',
+  compile: (kind: 'name' | 'prose') => {
+    const validate = (value: string, context?: DataContext) => {
+      const normalized = value.normalize('NFC');
+      const read = kind === 'name' ? normalized.trim() : normalized;
+      if (context) Reflect.set(context.parentData, context.parentDataProperty, read);
+      const problem = kind === 'name' ? nameProblem(read) : null;
+      validate.errors = problem === null ? [] : [{ keyword: 'text', message: problem, params: {} }];
+      return problem === null;
+    };
+    validate.errors = [] as { keyword: string; message: string; params: object }[];
+    return validate;
+  },
+};
+
+/** Where in its parent a value is. */
+interface DataContext {
+  parentData: object;
+  parentDataProperty: string | number;
+}
+
+/** Control characters, separators of lines, and what reverses the direction of the text around it. */
+const FORBIDDEN = /[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/u;
+
+/** A character that is seen: no white space, no format character, nothing that fonts leave out. */
+const VISIBLE = /[^\p{Z}\p{Cc}\p{Cf}\p{Default_Ignorable_Code_Point}\u2800]/u;
+
+function nameProblem(name: string): string | null {
+  if (FORBIDDEN.test(name)) {
+    return 'must hold no control characters, line separators or overrides of direction';
+  }
+  return VISIBLE.test(name) ? null : 'must hold a visible character';
+}
+
+/** No two items are the same string, after they were normalized. Ajv's own `uniqueItems` looks before that. */
+const uniqueText: Keyword = {
+  keyword: 'x-unique',
+  type: 'array',
+  schemaType: 'boolean',
+  errors: 'full',
+  compile: () => {
+    const validate = (value: unknown[]) => {
+      const isUnique = new Set(value).size === value.length;
+      validate.errors = isUnique
+        ? []
+        : [{ keyword: 'uniqueItems', message: 'must NOT have duplicate items', params: {} }];
+      return isUnique;
+    };
+    validate.errors = [] as { keyword: string; message: string; params: object }[];
+    return validate;
   },
 };
 
@@ -48,30 +101,56 @@ const UNSTORABLE = 'must be valid Unicode without U+0000';
 
 /**
  * @param value an object of parsed JSON
- * @returns what keeps it from being stored, or null
+ * @returns what keeps it from being stored or searched, or null
  */
-export function jsonProblem(value: object, { maxBytes, maxDepth }: JsonLimits): string | null {
-  const problem = nodeProblem(value, maxDepth);
+export function jsonProblem(value: object, limits: JsonLimits): string | null {
+  const { maxBytes, maxDepth, maxNodes } = limits;
+  const seen = { nodes: 0, digits: 0 };
+  const problem = nodeProblem(value, maxDepth, limits, seen);
   if (problem === TOO_DEEP) return `must be nested at most ${maxDepth} levels deep`;
+  if (problem === TOO_MANY) return `must hold at most ${maxNodes} values`;
   if (problem !== null) return problem;
-  const bytes = Buffer.byteLength(JSON.stringify(value));
-  return bytes > maxBytes ? `must be at most ${maxBytes} bytes of JSON, is ${bytes}` : null;
+  const bytes = Buffer.byteLength(JSON.stringify(value)) + seen.digits;
+  return bytes > maxBytes
+    ? `must be at most ${maxBytes} bytes of JSON, with numbers as PostgreSQL writes them, is ${bytes}`
+    : null;
 }
 
 const TOO_DEEP = 'too deep';
+const TOO_MANY = 'too many';
 
-/** Depth first, and never deeper than `levels`, so that no nesting can exhaust the stack. */
-function nodeProblem(node: unknown, levels: number): string | null {
+/** Depth first, and never deeper or further than the limits, so that no nesting can exhaust the stack. */
+function nodeProblem(
+  node: unknown,
+  levels: number,
+  limits: JsonLimits,
+  seen: { nodes: number; digits: number },
+): string | null {
+  seen.nodes += 1;
+  if (seen.nodes > limits.maxNodes) return TOO_MANY;
   if (typeof node === 'string') return isText(node) ? null : UNSTORABLE;
-  // JSON can write numbers that JavaScript reads as infinite and would write back as null.
-  if (typeof node === 'number') return Number.isFinite(node) ? null : 'must hold finite numbers';
+  if (typeof node === 'number') {
+    seen.digits += digitsOf(node);
+    // JSON can write numbers that JavaScript reads as infinite and would write back as null.
+    return Number.isFinite(node) ? null : 'must hold finite numbers';
+  }
   if (typeof node !== 'object' || node === null) return null;
   if (levels === 0) return TOO_DEEP;
+  const isFlat = Array.isArray(node) && limits.flatArrays;
   for (const [key, child] of Object.entries(node)) {
-    const problem = isText(key) ? nodeProblem(child, levels - 1) : UNSTORABLE;
+    if (isFlat && typeof child === 'object' && child !== null) {
+      return 'must hold no arrays or objects inside arrays';
+    }
+    const problem = isText(key) ? nodeProblem(child, levels - 1, limits, seen) : UNSTORABLE;
     if (problem !== null) return problem;
   }
   return null;
+}
+
+/** @returns how many more digits PostgreSQL writes than JavaScript: it knows no exponents */
+function digitsOf(number: number): number {
+  const [, exponent = '0'] = /e([+-]\d+)$/.exec(String(number)) ?? [];
+  return Math.abs(Number(exponent));
 }
 
 /** @returns whether PostgreSQL can store the string and will give back the same */
@@ -91,7 +170,7 @@ export const ajvOptions = {
   allowUnionTypes: true,
   // They are ours, and looked at where the document is tested: at each start it would take a tenth of it.
   validateSchema: false,
-  keywords: [trim, jsonLimits],
+  keywords: [text, uniqueText, jsonLimits],
   formats: { text: isText },
 } satisfies AjvOptions;
 
@@ -136,6 +215,11 @@ function typeOf(schema: unknown): string {
   return typeof schema === 'object' && schema !== null && 'type' in schema
     ? String(schema.type)
     : '';
+}
+
+/** The option `schemaErrorFormatter` of Fastify: ours is made of the first violations alone; see `toViolation`. */
+export function unformatted(): Error {
+  return new Error('The request does not fit its schema');
 }
 
 /** A finding of Ajv. */

@@ -87,17 +87,15 @@ export function membersRepository(
 
   // Changes of the members of a namespace take turns by a lock on it, so that none deadlocks with another.
   // The lock on the members then reads them as the turn before left them, the caller's own right included.
-  const seen = db
-    .$with('seen')
-    .as(
-      db
-        .select({
-          id: access.id,
-          role: access.role,
-          mayChange: mayChange(access.role).as('may_change'),
-        })
-        .from(access),
-    );
+  const seen = db.$with('seen').as(
+    db
+      .select({
+        id: access.id,
+        role: access.role,
+        mayChange: mayChange(access.role).as('may_change'),
+      })
+      .from(access),
+  );
   const turn = db.$with('turn').as(
     db
       .select({ id: namespaces.id })

@@ -352,7 +352,8 @@ export function spaceLists(db: Database, resolveNamespace: ResolveNamespace, pag
       : sql`${spaces} where ${and(ofNamespace, mayRead, isChanged)}`;
     let total = sql`select count(*)::int as list_total from ${matching}`;
     if (after) total = sql`select ${param('total')}::int as list_total`;
-    else if (!gathers && state === 'active') total = sql`select total as list_total from ${counted}`;
+    else if (!gathers && state === 'active')
+      total = sql`select total as list_total from ${counted}`;
     return db.$with('list_total', { total: sql<number>`list_total`.as('list_total') }).as(total);
   }
 

@@ -28,6 +28,8 @@ export interface Send {
 /** A caller with a token. */
 export interface Client {
   subject: string;
+  /** the header with the token */
+  authorization: string;
   send(request: Send): Promise<Answer>;
   get(path: string): Promise<Answer>;
   post(path: string, body?: unknown): Promise<Answer>;
@@ -100,6 +102,7 @@ export async function startService(
         send({ ...request, headers: { authorization, ...request.headers } });
       return {
         subject,
+        authorization,
         send: sendAs,
         get: (path) => sendAs({ method: 'GET', path }),
         post: (path, body) => sendAs({ method: 'POST', path, body }),

@@ -1,3 +1,4 @@
+import { generateKeyPairSync } from 'node:crypto';
 import { type Test, test } from 'tap';
 import { ServiceError } from '../../src/errors.js';
 import { remoteKeys } from '../../src/http/jwks.js';
@@ -5,6 +6,7 @@ import { type Issuer, signingKey, startIssuer } from '../helpers/issuer.js';
 
 const COOL_DOWN_MS = 30_000;
 const FIRST_COOL_DOWN_MS = 1_000;
+const REFRESH_AGE_MS = 5 * 60_000;
 const MAX_AGE_MS = 10 * 60_000;
 
 /** The keys of an issuer, at a time that stands still until it is moved. */
@@ -20,6 +22,7 @@ function keysAt(issuer: Issuer) {
   );
   return {
     find: (kid: string, alg = 'ES256') => find({ alg, kid }),
+    checkAge: () => find.checkAge(),
     advance: (milliseconds: number) => {
       time += milliseconds;
     },
@@ -93,24 +96,78 @@ test('the failure to fetch is kept for the log', async (t) => {
   t.notMatch(failure, { message: /418/ });
 });
 
-test('keys are looked for again when they are old, without anyone waiting for it', async (t) => {
+test('keys are fetched again when they are old, and a withdrawn one is honoured for ten minutes at most', async (t) => {
   const [before, after] = await Promise.all([
     signingKey('ES256', 'before'),
     signingKey('ES256', 'after'),
   ]);
   const issuer = await startIssuer(t, before);
-  const { find, advance, changes } = keysAt(issuer);
+  const { find, checkAge, advance, changes } = keysAt(issuer);
   await find('before');
+  advance(REFRESH_AGE_MS - 1);
+  t.equal(checkAge(), null);
+  t.equal(issuer.requests, 1, 'not while they are young');
   issuer.publish(after);
-  advance(MAX_AGE_MS - 1);
-  await find('before');
-  t.equal(issuer.requests, 1, 'not before');
-  advance(1);
-  t.ok(await find('before'), 'the known key is good enough meanwhile');
-  t.ok(await find('after'), 'an unknown one waits for the same fetch');
-  t.equal(issuer.requests, 2);
-  t.equal(changes(), 1);
+  issuer.answer = { ...issuer.answer, status: 500 };
+  advance(MAX_AGE_MS - REFRESH_AGE_MS + 1);
+  await checkAge();
+  t.ok(await find('before'), 'an issuer that is down has withdrawn nothing');
+  issuer.publish(after);
+  advance(COOL_DOWN_MS);
+  const refreshed = checkAge();
+  t.not(refreshed, null, 'old keys have to be waited for');
+  await refreshed;
+  t.equal(changes(), 1, 'what is remembered by the old set is told to go');
+  t.equal(checkAge(), null, 'the new ones are good');
   await rejects(t, find('before'), 'token_invalid', 'the withdrawn key is gone');
+  t.ok(await find('after'));
+});
+
+test('several keys of one id, or of none, are tried, and keys that cannot verify are passed over', async (t) => {
+  const [one, two, other] = await Promise.all([
+    signingKey('ES256'),
+    signingKey('ES256'),
+    signingKey('ES256', 'other'),
+  ]);
+  const weak = generateKeyPairSync('rsa', { modulusLength: 1024 });
+  const issuer = await startIssuer(t, one, two, other);
+  const { publicJwk } = other;
+  const jwks = [
+    one.publicJwk,
+    two.publicJwk,
+    { ...publicJwk, kid: 'encrypting', use: 'enc' },
+    { ...publicJwk, kid: 'signing', key_ops: ['sign'] },
+    { ...publicJwk, kid: 'misnamed', alg: 'RS256' },
+    { ...weak.publicKey.export({ format: 'jwk' }), kid: 'weak' },
+    { kty: 'EC', crv: 'P-256', kid: 'broken' },
+    { kty: 'oct', k: 'c2VjcmV0', kid: 'secret' },
+  ];
+  issuer.answer = { status: 200, body: JSON.stringify({ keys: jwks }) };
+  const find = remoteKeys(issuer.url, () => undefined);
+  const [first, second] = await Promise.all(
+    [one, two].map(async (key) => find({ alg: 'ES256' }, await key.sign())),
+  );
+  t.not(first, second, 'each token has the key that signed it');
+  await rejects(t, find({ alg: 'ES256' }, await other.sign()), 'token_invalid', 'none of them');
+  for (const kid of ['encrypting', 'signing', 'misnamed', 'broken', 'secret']) {
+    await rejects(t, find({ alg: 'ES256', kid }), 'token_invalid', kid);
+  }
+  await rejects(
+    t,
+    find({ alg: 'RS256', kid: 'weak' }),
+    'token_invalid',
+    'an RSA key of 1,024 bits',
+  );
+});
+
+test('an Ed25519 key verifies EdDSA by either of its names', async (t) => {
+  const key = await signingKey('EdDSA', 'ed');
+  const issuer = await startIssuer(t);
+  for (const alg of ['EdDSA', 'Ed25519', undefined]) {
+    const body = JSON.stringify({ keys: [{ ...key.publicJwk, alg }] });
+    issuer.answer = { status: 200, body };
+    t.ok(await remoteKeys(issuer.url, () => undefined)({ alg: 'EdDSA', kid: 'ed' }), String(alg));
+  }
 });
 
 test('the change of a set is told, the same set again is not', async (t) => {

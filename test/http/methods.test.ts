@@ -50,7 +50,7 @@ test('OPTIONS names the methods of a path, without a token and without the datab
     t.equal(answer.headers['allow'], allow, path);
     t.equal(answer.text, '', path);
   }
-  for (const path of ['/nowhere', '/', '/namespaces/acme/rooms', '/docs/none']) {
+  for (const path of ['/nowhere', '/nothing/', '/namespaces/acme/rooms', '/docs/none']) {
     isProblem(t, await service.send({ method: 'OPTIONS', path }), 'route_not_found', path);
   }
 });

@@ -31,15 +31,16 @@ const example = {
 };
 
 const Description = Text({
+  'x-text': 'prose',
   maxLength: DESCRIPTION_MAX_LENGTH,
   description: `Space description, at most ${DESCRIPTION_MAX_LENGTH} characters`,
 });
 
 export const Tag = { minLength: 1, maxLength: TAG_MAX_LENGTH, description: 'One tag' };
 
-const Tags = Type.Array(Text(Tag), {
+const Tags = Type.Array(Text({ 'x-text': 'name', ...Tag }), {
   maxItems: TAGS_MAX,
-  uniqueItems: true,
+  'x-unique': true,
   description: `Tags for categorization, at most ${TAGS_MAX}`,
 });
 

@@ -3,20 +3,19 @@ import type { FastifyRequest } from 'fastify';
 import type { JsonObject } from '../../db/schema/columns.js';
 import { sortFields, type SpaceSelection, states } from '../../repositories/space-lists.js';
 import { CURSOR_MAX_LENGTH } from '../cursor.js';
+import { findUnsafeNumber } from '../json-numbers.js';
 import { invalid } from '../problem.js';
-import {
-  METADATA_MAX_BYTES,
-  METADATA_MAX_DEPTH,
-  NAME_MAX_LENGTH,
-  pageQueryProperties,
-  Query,
-  Slug,
-  Text,
-} from '../schemas.js';
+import { NAME_MAX_LENGTH, pageQueryProperties, Query, Slug, Text } from '../schemas.js';
 import { jsonProblem } from '../validation.js';
 import { Tag, TAGS_MAX } from './schema.js';
 
 const SLUGS_MAX = 100;
+
+/** PostgreSQL compares nested arrays with each of those that are stored, and cannot be interrupted meanwhile. */
+const FILTER_LIMITS = { maxBytes: 1024, maxDepth: 16, maxNodes: 50, flatArrays: true };
+
+/** The last time of four digits, in milliseconds: PostgreSQL does not read what JavaScript writes beyond. */
+const TIME_MAX = Date.parse('9999-12-31T23:59:59.999Z');
 
 const Time = (description: string) =>
   Type.Optional(
@@ -28,6 +27,7 @@ export const SpaceListQuery = Query({
   ...pageQueryProperties,
   q: Type.Optional(
     Text({
+      'x-text': 'prose',
       minLength: 1,
       maxLength: NAME_MAX_LENGTH,
       // What separates the three where they are searched is a control character.
@@ -37,7 +37,7 @@ export const SpaceListQuery = Query({
     }),
   ),
   tag: Type.Optional(
-    Type.Array(Text(Tag), {
+    Type.Array(Text({ 'x-text': 'name', ...Tag }), {
       maxItems: TAGS_MAX,
       description: `A tag that the space has. Repeated: all of them, at most ${TAGS_MAX}.`,
       examples: [['robotics']],
@@ -53,8 +53,8 @@ export const SpaceListQuery = Query({
   metadata: Type.Optional(
     Type.String({
       minLength: 2,
-      maxLength: METADATA_MAX_BYTES,
-      description: `A JSON object that the metadata contains, as PostgreSQL's \`@>\` has it: at most ${METADATA_MAX_BYTES} bytes and ${METADATA_MAX_DEPTH} levels.`,
+      maxLength: FILTER_LIMITS.maxBytes,
+      description: `A JSON object that the metadata contains, as PostgreSQL's \`@>\` has it: at most ${FILTER_LIMITS.maxBytes} bytes, ${FILTER_LIMITS.maxDepth} levels and ${FILTER_LIMITS.maxNodes} values, and no arrays or objects inside arrays.`,
       examples: ['{"team":"lab-a"}'],
     }),
   ),
@@ -128,8 +128,9 @@ function metadataOf(text: string): JsonObject {
     throw refused('metadata', 'json', 'must be a JSON object, such as {"team":"lab-a"}');
   }
   if (!isObject(value)) throw refused('metadata', 'type', 'must be a JSON object');
-  const limits = { maxBytes: METADATA_MAX_BYTES, maxDepth: METADATA_MAX_DEPTH };
-  const problem = jsonProblem(value, limits);
+  const unsafe = findUnsafeNumber(text);
+  if (unsafe) throw refused(`metadata${unsafe.path}`, unsafe.code, unsafe.message);
+  const problem = jsonProblem(value, FILTER_LIMITS);
   if (problem !== null) throw refused('metadata', 'json_limits', problem);
   return value;
 }
@@ -145,5 +146,5 @@ function timeOf(name: string, text: string | undefined): Date | null {
   // A leap second has the right form, and is no time that JavaScript knows.
   if (Number.isNaN(milliseconds)) throw refused(name, 'format', 'must be a date-time');
   const isBetween = /\.\d{3}\d*[1-9]/.test(text);
-  return new Date(Math.max(milliseconds + (isBetween ? 1 : 0), 0));
+  return new Date(Math.min(Math.max(milliseconds + (isBetween ? 1 : 0), 0), TIME_MAX));
 }
