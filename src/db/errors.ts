@@ -28,6 +28,7 @@ const tooLong = new Set(['57014', 'ETIMEDOUT']);
  */
 const transientStates = [
   '08', // connection exception
+  '28', // invalid authorization: a password that is being replaced
   READ_ONLY, // a standby, or a primary that takes no writes now
   '40', // transaction rollback: deadlock, serialization
   '53', // insufficient resources: too many connections, disk full

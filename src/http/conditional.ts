@@ -30,8 +30,15 @@ export const IfNoneMatch = Type.Object({
   ),
 });
 
-/** Of the operation that creates what is not there (RFC 9110 §13.1.2). */
-export const IfNoneMatchToCreate = Type.Object({
+/** Of the operation that creates what is not there (RFC 9110 §13.1). */
+export const EnsureHeaders = Type.Object({
+  'if-match': Type.Optional(
+    Type.String({
+      pattern: TAGS_PATTERN,
+      description:
+        'Creates nothing: when the resource is not there, or has another `ETag`, the answer is 412.',
+    }),
+  ),
   'if-none-match': Type.Optional(
     Type.String({
       pattern: TAGS_PATTERN,
@@ -71,9 +78,7 @@ export function namespaceEtag(namespace: { id: string; version: number; spaces: 
 }
 
 /**
- * Reads `If-Match` by the strong comparison: a weak tag matches nothing (RFC 9110 §8.8.3.2). The
- * count in the tag of a namespace is passed over, because no write of the namespace can lose it: a
- * space that was created meanwhile is no reason to refuse.
+ * Reads `If-Match` by the strong comparison: a weak tag matches nothing (RFC 9110 §8.8.3.2).
  *
  * @param header one that fits its schema
  * @returns the versions that a write may find; null, for any, without the header and for `*`
@@ -82,7 +87,15 @@ export function expectedVersions(header: string | undefined): Expected {
   if (header === undefined || header === '*') return null;
   return entityTags(header)
     .filter((tag) => !tag.startsWith('W/'))
-    .map((tag) => tag.slice(1, -1).replace(/\.\d+$/, ''));
+    .map((tag) => tag.slice(1, -1));
+}
+
+/**
+ * As `expectedVersions`, of a namespace. The count in its tag is passed over, because no write of the namespace can
+ * lose it: a space that was created meanwhile is no reason to refuse.
+ */
+export function expectedNamespaceVersions(header: string | undefined): Expected {
+  return expectedVersions(header)?.map((version) => version.replace(/\.\d+$/, '')) ?? null;
 }
 
 /**

@@ -55,7 +55,9 @@ export const corsPlugin = fp<{ origins: readonly string[] }>(
         if (request.method === 'OPTIONS' && preflight !== undefined) {
           void reply.headers({
             'access-control-allow-methods': METHODS,
-            'access-control-allow-headers': HEADER_NAMES.test(asked) ? asked : REQUEST_HEADERS,
+            'access-control-allow-headers': HEADER_NAMES.test(asked)
+              ? `${REQUEST_HEADERS}, ${asked}`
+              : REQUEST_HEADERS,
             'access-control-max-age': MAX_AGE_SECONDS,
           });
         } else {

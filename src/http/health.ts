@@ -35,8 +35,9 @@ function databaseCheck(db: Database, onChange: (problem: ServiceError | null) =>
       unreachable,
     );
     checkedAt = performance.now();
-    if (problem?.message !== known) onChange(problem);
-    known = problem?.message ?? null;
+    const message = problem?.message ?? null;
+    if (message !== known) onChange(problem);
+    known = message;
     return problem;
   };
   return () => {

@@ -7,12 +7,12 @@ import { problemResponses } from './problem.js';
 import { ref } from './schemas.js';
 
 const Link = (description: string, example: string) =>
-  Type.String({ description, examples: [example] });
+  Type.String({ maxLength: 100, description, examples: [example] });
 
 const Home = Type.Object(
   {
-    name: Type.String({ description: 'What this is' }),
-    version: Type.String({ description: 'The version of the API' }),
+    name: Type.String({ maxLength: 100, description: 'What this is' }),
+    version: Type.String({ maxLength: 100, description: 'The version of the API' }),
     docs: Link('Swagger UI, a reference relative to this one', 'docs'),
     openapi: Link('The OpenAPI document', 'openapi.json'),
     health: Link('Whether requests can be served', 'readyz'),

@@ -57,7 +57,8 @@ function nameProblem(name: string): string | null {
   if (FORBIDDEN.test(name)) {
     return 'must hold no control characters, line separators or overrides of direction';
   }
-  return VISIBLE.test(name) ? null : 'must hold a visible character';
+  // An empty one is too short already.
+  return name === '' || VISIBLE.test(name) ? null : 'must hold a visible character';
 }
 
 /** No two items are the same string, after they were normalized. Ajv's own `uniqueItems` looks before that. */

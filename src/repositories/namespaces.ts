@@ -257,7 +257,8 @@ export function namespacesRepository(
           condition,
         ),
       )
-      .orderBy(desc(namespaces.deletedAt), desc(namespaces.id))
+      // The one that is expected, however many of the slug were deleted after it.
+      .orderBy(desc(hasVersion(namespaces)), desc(namespaces.deletedAt), desc(namespaces.id))
       .limit(1);
   const inOrder = [isNotNull(namespaces.deletedAt), isNull(namespaces.deletedAt)];
   const prepareTarget = (name: string, candidates: (SQL | undefined)[]) => {
@@ -275,7 +276,11 @@ export function namespacesRepository(
     ...inOrder,
   ]);
 
-  const isTarget = eq(namespaces.id, param('namespaceId'));
+  // With its slug, because it may be renamed between the two statements.
+  const isTarget = and(
+    eq(namespaces.id, param('namespaceId')),
+    eq(namespaces.slug, param('namespaceSlug')),
+  );
   const target = lockedAccess(db, isTarget, 'update');
   const before = db.$with('before').as(
     db
@@ -477,8 +482,8 @@ export function namespacesRepository(
       const once = key && { ...key, operation: `restoreNamespace ${slug}` };
       const attempt = async (): Promise<Outcome<Answered<CountedNamespace>>> => {
         const target = await (once
-          ? run(targetOnceStatement, { ...caller, ...once })
-          : run(targetStatement, caller));
+          ? run(targetOnceStatement, { ...caller, ...once, ...versionParam(expected) })
+          : run(targetStatement, { ...caller, ...versionParam(expected) }));
         // It may have another slug now, which the resolver says.
         if (!target?.id) {
           await resolveNamespace(principal, slug, () => Promise.resolve(undefined));

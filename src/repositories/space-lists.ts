@@ -264,8 +264,9 @@ export function spaceLists(db: Database, resolveNamespace: ResolveNamespace, pag
   const count = sql`(select total from total)`;
   const deepPageStatement = preparePage(
     'space_list_deep',
+    // PostgreSQL finds where to begin before it looks at the other conditions.
     sql`${spaces.id} >= case
-      when ${offset} >= ${count} then null
+      when not (${isChanged}) or ${offset} >= ${count} then null
       when ${offset} < ${count} / 2 then ${idAt(asc(spaces.id), offset)}
       else ${idAt(desc(spaces.id), sql`${count} - 1 - ${offset}`)} end`,
     undefined,

@@ -119,7 +119,8 @@ export function spacesRepository(
       .where(
         and(inNamespace, sql`${slugOrder} = ${param('spaceSlug')}`, isNotNull(spaces.deletedAt)),
       )
-      .orderBy(desc(spaces.deletedAt), desc(spaces.id))
+      // The one that is expected, however many of the slug were deleted after it.
+      .orderBy(desc(hasVersion(spaces)), desc(spaces.deletedAt), desc(spaces.id))
       .limit(1),
   );
   const restoreWhere = (allowed: SQL) =>

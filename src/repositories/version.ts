@@ -110,7 +110,8 @@ export async function merge<
   }
 }
 
-function preconditionFailed(): ServiceError {
+/** @returns the problem of a write whose resource is not one of the versions expected */
+export function preconditionFailed(): ServiceError {
   return new ServiceError(
     'precondition_failed',
     'The resource is not, or no longer, the one that If-Match names. Get it and try again.',

@@ -121,6 +121,50 @@ test('a restore can be made to depend on what was deleted', async (t) => {
   }
 });
 
+test('only the bytes of a tag that was answered match', async (t) => {
+  for (const { title, path, field } of await resources()) {
+    const tag = etagOf(await owner.get(path));
+    for (const other of [
+      `"${tag.slice(1, -1)}.7"`,
+      `"x${tag.slice(1)}`,
+      '""',
+      `"${tag.slice(1, -1)} "`,
+    ]) {
+      const answer = await sendIfMatch('PATCH', path, other, { [field]: 'lost' });
+      t.ok([400, 412].includes(answer.status), `${title}: ${other}`);
+    }
+  }
+});
+
+test('of several deleted ones of a slug, each is restored by its own tag', async (t) => {
+  const { projects, create } = await makeNamespace();
+  const tags: string[] = [];
+  const ids: string[] = [];
+  for (let n = 0; n < 3; n += 1) {
+    const { id } = await create({ name: 'Lab' });
+    ids.push(id);
+    tags.push(etagOf(await owner.delete(`${projects}/lab`)));
+  }
+  for (const n of [1, 0, 2]) {
+    const restored = await sendIfMatch('POST', `${projects}/lab/restore`, tags[n] ?? '');
+    t.equal(restored.status, 200);
+    t.match(restored.json, { id: ids[n] });
+    await owner.delete(`${projects}/lab`);
+  }
+});
+
+test('PUT with If-Match creates nothing', async (t) => {
+  const { projects, create } = await makeNamespace();
+  const put = (header: string) =>
+    send('PUT', `${projects}/lab`, { 'if-match': header }, { name: 'Lab' });
+  for (const header of ['*', '"x"']) isProblem(t, await put(header), 'precondition_failed', header);
+  t.equal((await owner.get(`${projects}/lab`)).status, 404);
+  await create({ name: 'Lab' });
+  const tag = etagOf(await owner.get(`${projects}/lab`));
+  for (const header of ['*', tag]) t.equal((await put(header)).status, 200, header);
+  isProblem(t, await put('"x"'), 'precondition_failed');
+});
+
 test('a tag is of one resource: another one with the same slug and version does not match', async (t) => {
   const { projects, create } = await makeNamespace();
   await create({ name: 'Lab' });

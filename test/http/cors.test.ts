@@ -26,6 +26,20 @@ test('without configuration no page of another origin may call', async (t) => {
   }
 });
 
+test('a page may send the headers that its tracer or error tracker adds', async (t) => {
+  const { send } = await startService(t, { corsOrigins: [APP] });
+  for (const [asked, allowed] of [
+    ['authorization, baggage, sentry-trace', /baggage, sentry-trace$/],
+    ['baggage\r\nx: y', /x-request-id$/],
+    ['', /x-request-id$/],
+  ] as const) {
+    const headers = { ...preflight(APP), 'access-control-request-headers': asked };
+    const answer = await send({ method: 'OPTIONS', path: '/namespaces', headers });
+    t.equal(answer.status, 204, JSON.stringify(asked));
+    t.match(answer.headers['access-control-allow-headers'], allowed, JSON.stringify(asked));
+  }
+});
+
 test('a preflight is answered without a token and without the database', async (t) => {
   const db = openDatabase(t, url, { poolMax: 1 });
   const service = await startService(t, { db, databaseUrl: url, corsOrigins });

@@ -170,7 +170,7 @@ test('a subject can be any text of up to 255 characters, told apart exactly', as
 
 test('a subject that nobody can have is 400 on put and 404 on remove', async (t) => {
   const { alice } = await startAcme(t);
-  for (const subject of ['', 'a\0b', 'a'.repeat(256), '🤖'.repeat(128), 'a'.repeat(8000)]) {
+  for (const subject of ['a\0b', 'a'.repeat(256), '🤖'.repeat(128), 'a'.repeat(8000)]) {
     const title = encodeURIComponent(subject).slice(0, 20);
     const put = await alice.put(memberPath(subject), { role: 'viewer' });
     isProblem(t, put, 'validation_failed', title);

@@ -164,16 +164,7 @@ test('the count of spaces follows them', async (t) => {
 test('a slug in a path that cannot exist is 404', async (t) => {
   const service = await startService(t);
   const alice = await service.as('alice');
-  const slugs = [
-    'Acme',
-    'a%20b',
-    '%00',
-    '-a',
-    'a'.repeat(65),
-    'a'.repeat(8000),
-    '%F0%9F%A4%96',
-    '',
-  ];
+  const slugs = ['Acme', 'a%20b', '%00', '-a', 'a'.repeat(65), 'a'.repeat(8000), '%F0%9F%A4%96'];
   for (const { title, role, request } of operations) {
     if (role === null) continue;
     for (const slug of slugs) {

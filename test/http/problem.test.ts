@@ -19,7 +19,7 @@ test('a request that no route answers is a problem, too', async (t) => {
   const { send } = await startService(t);
   for (const [method, path] of [
     ['GET', '/nowhere?q=1'],
-    ['GET', '/'],
+    ['GET', '/nothing'],
     ['PUT', '/namespace'],
     ['DELETE', '/namespaces/acme/rooms'],
   ] as const) {

@@ -111,7 +111,8 @@ test('new connections take the password that the file of the database has then',
   });
   t.teardown(() => db.$client.end({ timeout: 1 }));
   const service = await startService(t, { db, databaseUrl: url });
-  const ready = async () => (await service.send({ method: 'GET', path: '/readyz' })).status;
+  const caller = await service.as('alice');
+  const ready = async () => (await caller.get('/namespaces')).status;
   const dropConnections = () =>
     owner.execute(
       sql.raw(`select pg_terminate_backend(pid) from pg_stat_activity

@@ -232,7 +232,11 @@ async function differsFrom(
 
 /** What is to be stored of a value that is not stored as it is sent. */
 function normalised(key: string, sent: unknown, written: unknown): unknown {
-  if (key === 'name' && typeof sent === 'string') return sent.trim();
+  if (key === 'name' && typeof sent === 'string') return sent.normalize('NFC').trim();
+  if (key === 'description' && typeof sent === 'string') return sent.normalize('NFC');
+  if (key === 'tags' && Array.isArray(sent)) {
+    return sent.map((tag: unknown) => String(tag).normalize('NFC').trim());
+  }
   if (key === 'tags' && sent === null) return [];
   // Derived of the name.
   if (key === 'slug' && sent === null) return written;

@@ -102,15 +102,25 @@ const hostileValue: Arbitrary<unknown> = fc.oneof(
   fc.jsonValue({ maxDepth: 3, noUnicodeString: false }),
 );
 
+const FORBIDDEN = /[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu;
+const VISIBLE = /[^\p{Z}\p{Cc}\p{Cf}\p{Default_Ignorable_Code_Point}\u2800]/u;
+
 const text = (options: { minLength: number; maxLength: number }) =>
   fc
     .string({ unit: 'binary', ...options })
-    .filter((value) => !value.includes('\0') && value.trim() !== '');
+    // Of names and tags: visible, and nothing that hides or turns text.
+    .filter((value) => /[\p{L}\p{N}\p{P}\p{S}]/u.test(value))
+    .map((value) => value.replace(FORBIDDEN, ' ').normalize('NFC').trim())
+    .filter((value) => VISIBLE.test(value) && Array.from(value).length <= options.maxLength);
 
 const metadata = fc
   .dictionary(
     fc.string({ minLength: 1, maxLength: 5 }).filter((key) => !reachesPrototype(key)),
-    fc.oneof(fc.double({ noNaN: true, noDefaultInfinity: true }), fc.string(), fc.boolean()),
+    fc.oneof(
+      fc.double({ noNaN: true, min: -Number.MAX_SAFE_INTEGER, max: Number.MAX_SAFE_INTEGER }),
+      fc.string(),
+      fc.boolean(),
+    ),
     { noNullPrototype: true, maxKeys: 5 },
   )
   .map((members): unknown => members);

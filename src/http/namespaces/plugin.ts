@@ -7,7 +7,7 @@ import { permitted } from '../auth.js';
 import { metadataMerge, PATCH_TYPES } from '../body.js';
 import {
   etagOf,
-  expectedVersions,
+  expectedNamespaceVersions,
   IfMatch,
   IfNoneMatch,
   isNotModified,
@@ -153,7 +153,7 @@ export const namespacesPlugin: FastifyPluginCallbackTypebox<{
     async (request, reply) => {
       const { slug } = request.params;
       const changes = request.body;
-      const expected = expectedVersions(request.headers['if-match']);
+      const expected = expectedNamespaceVersions(request.headers['if-match']);
       const merge = metadataMerge(request, changes.metadata);
       const outcome = merge
         ? await namespaces.merge(request.user, slug, changes, merge, expected)
@@ -182,7 +182,7 @@ export const namespacesPlugin: FastifyPluginCallbackTypebox<{
     },
     async (request, reply) => {
       const { user, params, headers } = request;
-      const expected = expectedVersions(headers['if-match']);
+      const expected = expectedNamespaceVersions(headers['if-match']);
       const deleted = found(
         permitted(await namespaces.remove(user, params.slug, expected), 'owner'),
       );
@@ -219,7 +219,7 @@ export const namespacesPlugin: FastifyPluginCallbackTypebox<{
       const outcome = await namespaces.restore(
         user,
         params.slug,
-        expectedVersions(headers['if-match']),
+        expectedNamespaceVersions(headers['if-match']),
         idempotencyKey(headers['idempotency-key'], null),
       );
       const namespace = found(permitted(outcome, 'owner'));

@@ -3,9 +3,10 @@ import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebo
 import type { ProblemCode } from '../../errors.js';
 import type { SpacesRepository } from '../../repositories/spaces.js';
 import type { NewSpace } from '../../repositories/space-rows.js';
+import { expectVersion, preconditionFailed } from '../../repositories/version.js';
 import { deriveSlug, isSlug, SLUG_PATTERN } from '../../slug.js';
 import { permitted } from '../auth.js';
-import { etagOf, expectNone, IfNoneMatchToCreate, tagged } from '../conditional.js';
+import { EnsureHeaders, etagOf, expectedVersions, expectNone, tagged } from '../conditional.js';
 import {
   created,
   idempotencyKey,
@@ -130,7 +131,7 @@ export function addEnsuring(app: App, spaces: SpacesRepository, path: string, hi
         tags,
         hide,
         params: SpaceEnsureParams,
-        headers: IfNoneMatchToCreate,
+        headers: EnsureHeaders,
         body: ref(SpaceEnsure),
         response: {
           200: tagged(ref(Space)),
@@ -144,6 +145,13 @@ export function addEnsuring(app: App, spaces: SpacesRepository, path: string, hi
       if (!isSlug(projectSlug)) {
         const message = `must match pattern "${SLUG_PATTERN}"`;
         throw invalid('path', [{ path: '/projectSlug', code: 'pattern', message }]);
+      }
+      if (headers['if-match'] !== undefined) {
+        const existing = permitted(await spaces.find(user, slug, projectSlug), 'editor');
+        if (!existing) throw preconditionFailed();
+        expectVersion(existing, expectedVersions(headers['if-match']));
+        expectNone(headers['if-none-match'], etagOf(existing));
+        return reply.header('etag', etagOf(existing)).send(existing);
       }
       const space = written(
         permitted(
