@@ -39,6 +39,7 @@ test('with nothing but Node it has a database, a demo and a token, and keeps the
   const first = await startWithNothing(t, cwd);
   const lines = first.server.output().split('\n');
   t.ok(lines.includes(`  ${first.token}`), 'alone on a line, to be pasted into Swagger UI');
+  t.equal(first.server.output().match(/curl /g)?.length, 3, 'calls to try');
   const found: unknown = await (await call(first.origin + list, first.token)).json();
   const id = pickString(found, 'spaces', 0, 'id');
   const page = { page: 1, pageSize: 50, total: 1, totalPages: 1 };

@@ -153,7 +153,7 @@ test('the filter finds operations by tag, path, method, name and summary in eith
     ['createspace', /-createSpaces?$/],
     ['patch', /-update/],
     ['/restore', /-restore/],
-    ['Whether', /^health-/],
+    ['Whether', /^health-get(Live|Readi)ness$/],
     ['none of these', /^$/],
     ['', /./],
   ] as const) {

@@ -228,6 +228,8 @@ const pathSegment = (name: string) =>
         weight: 2,
         arbitrary: hostileText
           .filter((value) => value.isWellFormed())
+          // An empty one at the end of a path is the path without it.
+          .filter((value) => value !== '')
           .map((value) => encodeURIComponent(value)),
       },
       {
