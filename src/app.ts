@@ -30,6 +30,7 @@ import { namespacesPlugin } from './http/namespaces/plugin.js';
 import { negotiationPlugin } from './http/negotiation.js';
 import { openapiPlugin } from './http/openapi.js';
 import { problemPlugin, sendProblem } from './http/problem.js';
+import { publicUrlPlugin } from './http/public-url.js';
 import { rateLimitPlugin } from './http/rate-limit.js';
 import {
   auditPlugin,
@@ -87,6 +88,8 @@ export interface AppOptions {
   rateLimit?: RateLimitConfig | null;
   /** whether large answers are compressed; off by default */
   compression?: boolean;
+  /** where callers reach the service, when that is not where it listens */
+  publicUrl?: URL | null;
   /** whose pages may call, as in `CORS_ORIGINS`; nobody's by default */
   corsOrigins?: readonly string[];
   /** instead of the usual ones */
@@ -108,6 +111,7 @@ export async function buildApp({
   pageCacheBytes = PAGE_CACHE_BYTES,
   rateLimit = null,
   compression = false,
+  publicUrl = null,
   corsOrigins = [],
   connections,
 }: AppOptions): Promise<FastifyInstance> {
@@ -154,6 +158,7 @@ export async function buildApp({
   await app.register(securityPlugin);
   if (corsOrigins.length > 0) await app.register(corsPlugin, { origins: corsOrigins });
   if (compression) await app.register(compressionPlugin);
+  await app.register(publicUrlPlugin, { publicUrl });
   await app.register(problemPlugin);
   const admission = { active: 0, waiting: 0, refused: 0 };
   app.decorate('admission', admission);
@@ -166,7 +171,7 @@ export async function buildApp({
   await app.register(drainPlugin);
   await app.register(methodsPlugin, { maxParamLength: MAX_PARAM_LENGTH });
   await app.register(bodyPlugin);
-  await app.register(openapiPlugin);
+  await app.register(openapiPlugin, { publicUrl });
   await app.register(homePlugin);
   await app.register(healthPlugin, { db });
   if (metrics?.served) serveMetrics(app, metrics.registry);
@@ -208,6 +213,7 @@ export async function buildMetricsApp(
     ...(logger && { loggerInstance: logger }),
     logController: new RequestLog(),
   });
+  await app.register(publicUrlPlugin, { publicUrl: null });
   await app.register(problemPlugin);
   await app.register(methodsPlugin, { maxParamLength: MAX_PARAM_LENGTH });
   serveMetrics(app, source);

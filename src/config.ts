@@ -141,6 +141,13 @@ export const Environment = Type.Object({
     description:
       'Whether answers of 1 KiB and more are compressed (Brotli or gzip) for callers that accept it. Leave it to the proxy where there is one.',
   }),
+  PUBLIC_URL: Type.Optional(
+    Type.String({
+      pattern: '^https?://[^?#]+$',
+      description:
+        'Where callers reach the service, such as `https://example.com/api`, when a proxy maps that to it: its path is put before those in `Location`, `Link` and `instance`, and it is the server of the OpenAPI document. Unset: `/`.',
+    }),
+  ),
   CORS_ORIGINS: Type.Optional(
     Type.String({
       description:
@@ -194,6 +201,8 @@ export interface Config {
   /** null where nothing is limited */
   readonly rateLimit: RateLimitConfig | null;
   readonly compression: boolean;
+  /** null for where it listens */
+  readonly publicUrl: URL | null;
   readonly corsOrigins: readonly string[];
   readonly logLevel: string;
 }
@@ -410,6 +419,7 @@ function toConfig(env: Static<typeof Environment>): Config {
         ? null
         : { max: env.RATE_LIMIT_MAX, redisUrl: env.RATE_LIMIT_REDIS_URL ?? null },
     compression: env.COMPRESSION,
+    publicUrl: env.PUBLIC_URL === undefined ? null : new URL(env.PUBLIC_URL),
     corsOrigins: splitOrigins(env.CORS_ORIGINS),
     logLevel: env.LOG_LEVEL,
   };

@@ -128,6 +128,7 @@ async function serve(config: Config, url: string): Promise<AddressInfo> {
     pageCacheBytes: config.pageCacheBytes,
     rateLimit: config.rateLimit,
     compression: config.compression,
+    publicUrl: config.publicUrl,
     corsOrigins: config.corsOrigins,
     ...(registry && { metrics: { registry, served: metricsPort === null } }),
     ...(tracing && { tracing: tracing.plugin }),

@@ -27,6 +27,7 @@ test('nothing has to be set for development', (t) => {
     shutdownDelayMs: 0,
     rateLimit: null,
     compression: false,
+    publicUrl: null,
     corsOrigins: [],
     logLevel: 'info',
   });
@@ -56,6 +57,7 @@ test('every variable is read, and an empty one counts as unset', (t) => {
     RATE_LIMIT_MAX: '600',
     RATE_LIMIT_REDIS_URL: 'redis://redis:6379',
     COMPRESSION: 'true',
+    PUBLIC_URL: 'https://example.com/api',
     CORS_ORIGINS: 'https://app.example.com, http://localhost:5173,',
     LOG_LEVEL: 'warn',
   });
@@ -84,6 +86,7 @@ test('every variable is read, and an empty one counts as unset', (t) => {
     shutdownDelayMs: 3000,
     rateLimit: { max: 600, redisUrl: 'redis://redis:6379' },
     compression: true,
+    publicUrl: new URL('https://example.com/api'),
     corsOrigins: ['https://app.example.com', 'http://localhost:5173'],
     logLevel: 'warn',
   });
@@ -104,6 +107,7 @@ test('one message names everything that is wrong and repeats no value', (t) => {
     RATE_LIMIT_MAX: '0',
     RATE_LIMIT_REDIS_URL: 'hidden',
     COMPRESSION: '1',
+    PUBLIC_URL: 'https://example.com/api?hidden',
     CORS_ORIGINS: 'https://hidden/',
     MIGRATE_ON_START: '1',
     METRICS_PORT: 'on',

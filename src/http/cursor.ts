@@ -6,6 +6,11 @@ import { invalid } from './problem.js';
 /** The longest: that of a list by name has the last name in it. */
 export const CURSOR_MAX_LENGTH = 2048;
 
+/** @returns whether a walk begins: by `start`, or by the empty cursor, which some clients cannot send */
+export function isStart(cursor: string): boolean {
+  return cursor === '' || cursor === 'start';
+}
+
 const SEAL_BYTES = 16;
 
 const Place = Type.Object({
@@ -50,7 +55,7 @@ export function foreignCursor() {
     {
       path: '/cursor',
       code: 'cursor',
-      message: 'is not from this list with these filters; begin again with an empty one',
+      message: 'is not from this list with these filters; begin again with `start`',
     },
   ]);
 }

@@ -17,8 +17,8 @@ Every GET answers HEAD, and every path OPTIONS, too. Errors are problem details 
  * Makes the OpenAPI document from the schemas of the routes, serves it as `/openapi.json` and
  * `/openapi.yaml`, in version 3.0 as `/openapi-3.0.json`, and Swagger UI at `/docs`. Register it before the routes.
  */
-export const openapiPlugin = fp(
-  async (app) => {
+export const openapiPlugin = fp<{ publicUrl: URL | null }>(
+  async (app, { publicUrl }) => {
     await app.register(swagger, {
       openapi: {
         openapi: '3.1.0',
@@ -29,7 +29,7 @@ export const openapiPlugin = fp(
           contact: { name: 'Whoever runs this server' },
           license: { name: 'MIT', identifier: 'MIT' },
         },
-        servers: [{ url: '/', description: 'This server' }],
+        servers: [{ url: publicUrl?.href.replace(/\/+$/, '') ?? '/', description: 'This server' }],
         tags: [
           { name: 'spaces', description: 'The spaces (projects) of a namespace' },
           { name: 'namespaces', description: 'Users and teams' },
@@ -101,6 +101,37 @@ const opsFilter = (groups: Groups, phrase: string) =>
     )
     .filter((group) => group.get('operations').size > 0);
 
+interface Parameter {
+  description?: string;
+  required?: boolean;
+  example?: string | string[] | undefined;
+}
+
+/** Swagger UI fills in examples, and would send those of all filters at once: optional ones go into the text. */
+function showExample({ example, ...parameter }: Parameter): Parameter {
+  if (parameter.required || example === undefined) return { example, ...parameter };
+  const value = [example].flat().join(' ');
+  return { ...parameter, description: `${parameter.description ?? ''} Example: \`${value}\`.` };
+}
+
+type Methods = Record<string, { parameters?: Parameter[] }>;
+
+function mapValues<In, Out>(record: Record<string, In>, change: (value: In) => Out) {
+  const entries = Object.entries(record);
+  return Object.fromEntries(entries.map(([key, value]): [string, Out] => [key, change(value)]));
+}
+
+/** The document as Swagger UI reads it. The server is relative to it, so that a prefix of a proxy is kept. */
+function toSwaggerUi({ paths = {}, ...document }: { paths?: Record<string, Methods> }) {
+  const showExamples = (methods: Methods) =>
+    mapValues(methods, ({ parameters = [], ...operation }) => ({
+      ...operation,
+      parameters: parameters.map(showExample),
+    }));
+  const servers = [{ url: '..', description: 'This server' }];
+  return { ...document, servers, paths: mapValues(paths, showExamples) };
+}
+
 const uiConfig = {
   // Without the bar on top, which offers to look at other documents.
   layout: 'BaseLayout',
@@ -123,6 +154,10 @@ const documentation: FastifyPluginAsync = async (app) => {
 
   await app.register(swaggerUi, {
     routePrefix: '/docs',
+    // Relative, so that it holds behind a proxy that takes a prefix away.
+    indexPrefix: '.',
+    transformSpecification: toSwaggerUi,
+    transformSpecificationClone: false,
     theme: { title: 'Spaces' },
     uiConfig,
     // Not `upgrade-insecure-requests`: plain http has to work too.

@@ -126,7 +126,7 @@ export const problemPlugin = fp(
     });
     done();
   },
-  { name: 'problem' },
+  { name: 'problem', dependencies: ['public-url'] },
 );
 
 /** Answers a request with a problem. */
@@ -150,7 +150,7 @@ export function sendProblem(
   return reply
     .code(status)
     .type(PROBLEM_TYPE)
-    .send(problemBody(problem, request.url.split('?', 1).join('')));
+    .send(problemBody(problem, request.server.publicPath + request.url.split('?', 1).join('')));
 }
 
 /**

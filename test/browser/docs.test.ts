@@ -3,6 +3,7 @@ import t, { type Test, test } from 'tap';
 import { signToken } from '../../src/token.js';
 import { SECRET, startService } from '../helpers/app.js';
 import { launchBrowser } from '../helpers/browser.js';
+import { startPrefixProxy } from '../helpers/prefix-proxy.js';
 
 // A machine that does other things takes long to run a browser as well.
 t.setTimeout(300_000);
@@ -11,9 +12,10 @@ t.setTimeout(300_000);
  * Swagger UI of a service that has what a development start makes, opened by one of the names that a
  * machine has, over plain http.
  *
+ * @param through a proxy to open it through
  * @returns the page, and what the browser complains of; null without a browser
  */
-async function openDocs(t: Test, host: string, path: string) {
+async function openDocs(t: Test, host: string, path: string, through?: typeof startPrefixProxy) {
   const browser = await launchBrowser(t);
   if (!browser) return null;
   const service = await startService(t);
@@ -21,7 +23,8 @@ async function openDocs(t: Test, host: string, path: string) {
   await owner.post('/namespaces', { slug: 'demo', name: 'Demo team' });
   await owner.post('/namespaces/demo/spaces', { name: 'Robotics Lab', tags: ['robotics'] });
   await service.app.listen({ host: '127.0.0.1', port: 0 });
-  const { port } = new URL(service.app.listeningOrigin);
+  const { port: direct } = new URL(service.app.listeningOrigin);
+  const port = (await through?.(t, () => Number(direct))) ?? direct;
   const page = await browser.newPage({ viewport: { width: 1000, height: 1450 } });
   const complaints: string[] = [];
   page.on('console', (message) => {
@@ -95,6 +98,42 @@ test('Swagger UI authorizes, lists, creates, shows an error and remembers the to
   await open(list);
   await execute(list, 200);
   t.same(complaints, []);
+});
+
+test('behind a proxy that takes a prefix away Swagger UI works with and without a slash at its end', async (t) => {
+  for (const path of ['/api/docs', '/api/docs/']) {
+    const docs = await openDocs(t, '127.0.0.1', path, startPrefixProxy);
+    if (!docs) return;
+    const { page, complaints } = docs;
+    await authorize(page);
+    const list = operation(page, 'listSpaces');
+    await open(list);
+    await execute(list, 200);
+    t.match(await list.locator('.live-responses-table').textContent(), /Robotics Lab/);
+    t.match(await list.locator('.request-url').textContent(), /\/api\/namespaces\/demo\/spaces/);
+    t.same(complaints, [], path);
+  }
+});
+
+test('optional parameters show an example and stay empty', async (t) => {
+  const docs = await openDocs(t, '127.0.0.1', '/docs');
+  if (!docs) return;
+  const list = operation(docs.page, 'listSpaces');
+  await open(list);
+  await list.locator('button.execute').waitFor();
+  for (const name of ['q', 'metadata', 'createdAfter', 'createdBefore', 'updatedAfter', 'cursor']) {
+    const row = list.locator(`tr[data-param-in="query"][data-param-name="${name}"]`);
+    t.equal(await row.locator('input').inputValue(), '', name);
+  }
+  for (const name of ['tag', 'slug']) {
+    const row = list.locator(`tr[data-param-in="query"][data-param-name="${name}"]`);
+    t.equal(await row.locator('input').count(), 0, name);
+    t.match(await row.textContent(), /Example: /, name);
+  }
+  await authorize(docs.page);
+  await execute(list, 200);
+  t.match(await list.locator('.live-responses-table').textContent(), /Robotics Lab/);
+  t.same(docs.complaints, []);
 });
 
 /** What an operation of each kind is called, in the order they are shown within a tag. */

@@ -5,6 +5,20 @@ import { INVALID, refuses, startSpaces } from '../helpers/spaces.js';
 
 const { service, owner, makeNamespace } = await startSpaces(t);
 
+test('`start` begins a walk, as the empty cursor does', async (t) => {
+  const { spaces, create } = await makeNamespace();
+  for (const name of ['a', 'b', 'c']) await create({ name });
+  const [named, empty] = [
+    await owner.get(`${spaces}?pageSize=2&cursor=start`),
+    await owner.get(`${spaces}?pageSize=2&cursor=`),
+  ];
+  t.equal(named.status, 200);
+  t.same(named.json, empty.json);
+  const begun = await walkOn(owner, spaces, { pageSize: '2' }, 'start');
+  const rest = await walkOn(owner, spaces, { pageSize: '2' }, begun.nextCursor ?? '');
+  t.same([...slugsOf(begun), ...slugsOf(rest)], ['a', 'b', 'c']);
+});
+
 test('a cursor is good for its own list and as it was made', async (t) => {
   const { spaces, projects, create } = await makeNamespace();
   const other = await makeNamespace();

@@ -15,7 +15,7 @@ import {
   NotModified,
   tagged,
 } from '../conditional.js';
-import { foreignCursor, openCursor, sealCursor } from '../cursor.js';
+import { foreignCursor, isStart, openCursor, sealCursor } from '../cursor.js';
 import {
   idempotencyKey,
   idempotencyProblems,
@@ -62,7 +62,7 @@ export const spacesPlugin: FastifyPluginCallbackTypebox<{
   ): Promise<ListAnswer> {
     const key = await cursorKey();
     const list = JSON.stringify(selection);
-    const place = cursor === '' ? null : openCursor(key, cursor, list);
+    const place = isStart(cursor) ? null : openCursor(key, cursor, list);
     const { limit, describe } = paging({ page: place?.page ?? 1, pageSize });
     const part = permitted(
       await spaces.listsFor(selection).walk(principal, slug, selection, { limit, after: place }),

@@ -80,7 +80,7 @@ export const SpaceListQuery = Query({
     Type.String({
       maxLength: CURSOR_MAX_LENGTH,
       description:
-        'Walks the list instead of numbering its pages: empty to begin, then the `nextCursor` of the answer before, with the same filters and order, until that is null. Neither skips nor repeats what is there all the time, and no part costs more than the first. `total` is that of the beginning.',
+        'Walks the list instead of numbering its pages: `start` (or empty) to begin, then the `nextCursor` of the answer before, with the same filters and order, until that is null. Neither skips nor repeats what is there all the time, and no part costs more than the first. `total` is that of the beginning.',
     }),
   ),
 });
