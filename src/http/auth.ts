@@ -1,7 +1,8 @@
+import { createPublicKey } from 'node:crypto';
 import jwt, { type Secret } from '@fastify/jwt';
 import type { FastifyRequest, FastifySchema } from 'fastify';
 import fp from 'fastify-plugin';
-import { decodeProtectedHeader } from 'jose';
+import { decodeProtectedHeader, errors, jwtVerify } from 'jose';
 import { LRUCache } from 'lru-cache';
 import type { TokenConfig } from '../config.js';
 import { type ProblemCode, ServiceError } from '../errors.js';
@@ -71,7 +72,14 @@ export const authPlugin = fp<TokenConfig>(
     const bearer = ({ headers }: FastifyRequest) =>
       (headers.authorization ?? '').slice('Bearer '.length);
 
+    const requiredClaims = [
+      'sub',
+      'exp',
+      ...(issuer === null ? [] : ['iss']),
+      ...(audience === null ? [] : ['aud']),
+    ];
     let secret: Secret;
+    let readClaims = (request: FastifyRequest) => request.jwtVerify<Claims>();
     /** what has to be waited for before a remembered token counts */
     let checkKeys: () => Promise<void> | null = () => null;
     if (key instanceof URL) {
@@ -80,6 +88,21 @@ export const authPlugin = fp<TokenConfig>(
       secret = (request: FastifyRequest) => {
         const token = bearer(request);
         return findKey(decodeProtectedHeader(token), token);
+      };
+      // @fastify/jwt knows Ed25519 by its older name, EdDSA, alone (RFC 9864).
+      const verifyByJwt = readClaims;
+      readClaims = async (request) => {
+        const token = bearer(request);
+        if (!isEd25519(token)) return verifyByJwt(request);
+        const publicKey = createPublicKey(await findKey(decodeProtectedHeader(token), token));
+        const { payload } = await jwtVerify<Claims>(token, publicKey, {
+          algorithms: ['Ed25519'],
+          clockTolerance: LEEWAY_SECONDS,
+          requiredClaims,
+          ...(issuer !== null && { issuer }),
+          ...(audience !== null && { audience }),
+        });
+        return payload;
       };
     } else {
       const secrets =
@@ -97,12 +120,7 @@ export const authPlugin = fp<TokenConfig>(
         clockTolerance: LEEWAY_SECONDS * 1000,
         algorithms: [...(key instanceof URL ? ASYMMETRIC : SYMMETRIC)],
         // The verifier passes over a claim that is absent, unless it is required.
-        requiredClaims: [
-          'sub',
-          'exp',
-          ...(issuer === null ? [] : ['iss']),
-          ...(audience === null ? [] : ['aud']),
-        ],
+        requiredClaims,
         ...(issuer !== null && { allowedIss: issuer }),
         ...(audience !== null && { allowedAud: audience }),
       },
@@ -140,7 +158,7 @@ export const authPlugin = fp<TokenConfig>(
 
     const authenticate = async (request: FastifyRequest, header: string) => {
       await checkKeys();
-      const token = verified.get(header) ?? (await verify(request));
+      const token = verified.get(header) ?? (await verify(request, readClaims));
       if (token.expires <= Date.now()) throw expired();
       verified.set(header, token);
       return admit(request, token.caller);
@@ -183,11 +201,25 @@ function admit(request: FastifyRequest, caller: Caller): ServiceError | undefine
   return undefined;
 }
 
-/** @throws `ServiceError` `token_missing`, `token_invalid`, `token_expired` or `unavailable` */
-async function verify(request: FastifyRequest): Promise<{ caller: Caller; expires: number }> {
-  let claims: Record<string, unknown>;
+type Claims = Record<string, unknown>;
+
+/** @returns whether a token names the algorithm by which only jose knows it */
+function isEd25519(token: string): boolean {
   try {
-    claims = await request.jwtVerify<Record<string, unknown>>();
+    return decodeProtectedHeader(token).alg === 'Ed25519';
+  } catch {
+    return false;
+  }
+}
+
+/** @throws `ServiceError` `token_missing`, `token_invalid`, `token_expired` or `unavailable` */
+async function verify(
+  request: FastifyRequest,
+  readClaims: (request: FastifyRequest) => Promise<Claims>,
+): Promise<{ caller: Caller; expires: number }> {
+  let claims: Claims;
+  try {
+    claims = await readClaims(request);
   } catch (error) {
     throw tokenError(error);
   }
@@ -226,6 +258,7 @@ export function isSubject(subject: string): boolean {
 
 function tokenError(error: unknown): ServiceError {
   if (error instanceof ServiceError) return error;
+  if (error instanceof errors.JWTClaimValidationFailed) return unacceptable(error.claim);
   const code = error instanceof Error && 'code' in error ? error.code : undefined;
   switch (code) {
     case 'FST_JWT_NO_AUTHORIZATION_IN_HEADER':
@@ -234,6 +267,7 @@ function tokenError(error: unknown): ServiceError {
         'Send a token in the header Authorization: Bearer <token>.',
       );
     case 'FST_JWT_AUTHORIZATION_TOKEN_EXPIRED':
+    case errors.JWTExpired.code:
       return expired();
     default: {
       const claim = claimIn(error instanceof Error ? error.message : '');
@@ -242,7 +276,7 @@ function tokenError(error: unknown): ServiceError {
             'token_invalid',
             'The token is not one that this service accepts: it is no JWT, or its algorithm or signature is not.',
           )
-        : badClaim(claim, 'is missing, or is not what this service accepts');
+        : unacceptable(claim);
     }
   }
 }
@@ -256,6 +290,10 @@ function claimIn(message: string): string | null {
 function badClaim(claim: string, rule: string): ServiceError {
   const detail = `The token's "${claim}" ${rule}. Get another token from its issuer.`;
   return new ServiceError('token_invalid', detail);
+}
+
+function unacceptable(claim: string): ServiceError {
+  return badClaim(claim, 'is missing, or is not what this service accepts');
 }
 
 function expired(): ServiceError {

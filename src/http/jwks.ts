@@ -83,7 +83,9 @@ export function remoteKeys(url: URL, onChange: () => void, now: () => number = D
     header: ProtectedHeaderParameters,
     token: string,
   ): Promise<string | null> {
-    const { kid, alg = '' } = header;
+    const { kid } = header;
+    // Two names of one algorithm (RFC 9864).
+    const alg = header.alg === 'Ed25519' ? 'EdDSA' : header.alg;
     const fitting = (keys?.published ?? []).filter(
       (each) => each.alg === alg && (kid === undefined || each.kid === kid),
     );

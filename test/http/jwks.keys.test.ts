@@ -2,7 +2,9 @@ import { generateKeyPairSync } from 'node:crypto';
 import { type Test, test } from 'tap';
 import { ServiceError } from '../../src/errors.js';
 import { remoteKeys } from '../../src/http/jwks.js';
+import { startService } from '../helpers/app.js';
 import { type Issuer, signingKey, startIssuer } from '../helpers/issuer.js';
+import { pick } from '../helpers/json.js';
 
 const COOL_DOWN_MS = 30_000;
 const FIRST_COOL_DOWN_MS = 1_000;
@@ -167,6 +169,37 @@ test('an Ed25519 key verifies EdDSA by either of its names', async (t) => {
     const body = JSON.stringify({ keys: [{ ...key.publicJwk, alg }] });
     issuer.answer = { status: 200, body };
     t.ok(await remoteKeys(issuer.url, () => undefined)({ alg: 'EdDSA', kid: 'ed' }), String(alg));
+  }
+});
+
+test('tokens of either name of Ed25519 are verified alike, signature and claims', async (t) => {
+  const key = await signingKey('EdDSA', 'ed');
+  const other = await signingKey('EdDSA', 'ed');
+  const issuer = await startIssuer(t);
+  const seconds = Math.floor(Date.now() / 1000);
+  const good = { iss: 'https://issuer.test', aud: 'spaces' };
+  for (const published of ['EdDSA', 'Ed25519', undefined]) {
+    const keys = [{ ...key.publicJwk, alg: published }];
+    issuer.answer = { status: 200, body: JSON.stringify({ keys }) };
+    const token = { key: issuer.url, issuer: good.iss, audience: good.aud };
+    const service = await startService(t, { token });
+    for (const alg of ['EdDSA', 'Ed25519']) {
+      const get = async (signer: typeof key, claims: Record<string, unknown>) => {
+        const authorization = `Bearer ${await signer.sign({ ...good, ...claims }, { alg })}`;
+        const request = { method: 'GET', path: '/namespaces', headers: { authorization } } as const;
+        const { status, json } = await service.send(request);
+        return status === 200 ? 200 : String(pick(json, 'detail'));
+      };
+      t.equal(await get(key, {}), 200, `${alg} for ${published}`);
+      t.match(await get(other, {}), /no JWT, or its algorithm or signature/);
+      t.match(await get(key, { exp: seconds - 1 }), /has expired/);
+      t.match(await get(key, { exp: undefined }), /"exp"/);
+      t.equal(await get(key, { nbf: seconds + 2 }), 200, 'leeway');
+      t.match(await get(key, { nbf: seconds + 60 }), /"nbf"/);
+      t.match(await get(key, { iat: seconds + 60 }), /"iat"/);
+      t.match(await get(key, { iss: 'https://other.test' }), /"iss"/);
+      t.match(await get(key, { aud: undefined }), /"aud"/);
+    }
   }
 });
 
