@@ -139,7 +139,7 @@ function targetOf(text: string, defaultPort: string): Target {
     const path = `${text}/.s.PGSQL.${defaultPort}`;
     return { host: 'localhost', port: Number(defaultPort), path };
   }
-  const isAddress = /^[\da-f]*:[\da-f:.]+$/i.test(text);
+  const isAddress = /^[\da-f]*:[\da-f]*:[\da-f:.]*$/i.test(text);
   const [, host = '', port = ''] = isAddress ? [text, text] : (HOST_AND_PORT.exec(text) ?? [text]);
   const number = Number(port === '' ? defaultPort : port);
   if ((host === '' && text !== '') || !(number >= 1 && number <= 65_535)) {

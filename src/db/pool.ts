@@ -360,7 +360,7 @@ function load({ statements, isReserved }: Slot): number {
 function cancel({ host, port, path }: Target, { pid, secret }: Backend) {
   const request = Buffer.alloc(16);
   [16, CANCEL_REQUEST_CODE, pid, secret].forEach((value, index) =>
-    request.writeInt32BE(value, index * 4),
+    request.writeUInt32BE(value, index * 4),
   );
   return new Promise<boolean>((resolve) => {
     const socket = path === null ? connect({ host, port }) : connect(path);
