@@ -138,6 +138,7 @@ export async function buildApp({
     frameworkErrors: (error, request, reply) => {
       // No hook runs before there is a route.
       void reply.header(REQUEST_ID, request.id).headers(securityHeaders);
+      request.server.setCorsHeaders?.(request, reply);
       void sendProblem(
         request,
         reply,

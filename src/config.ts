@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { type Static, type TSchema, Type, TypeGuard } from '@sinclair/typebox';
 import { Value } from '@sinclair/typebox/value';
+import { ConnectionStringError, parseConnectionString } from './db/connection-string.js';
 
 const MINIMUM_SECRET_BYTES = 32;
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
@@ -213,16 +214,6 @@ const inFiles: Record<string, (file: string) => string> = {
   JWT_SECRET: (file) => readSecrets(file)[0],
 };
 
-/** What a connection may be asked to be: the service writes. */
-const WRITABLE = ['primary', 'read-write'];
-
-/** @returns a URL for each of the hosts in one: `postgres://user:password@a:1,b:2/database` has two */
-export function urlsOfHosts(url: string): string[] {
-  const [, before = '', hosts = '', after = ''] =
-    /^(postgres(?:ql)?:\/\/(?:[^@/?]*@)?)([^/?]*)(.*)$/s.exec(url) ?? [];
-  return before === '' ? [url] : hosts.split(',').map((host) => before + host + after);
-}
-
 /** @throws when the file cannot be read */
 export function readDatabaseUrl(file: string): string {
   return readFileSync(file, 'utf8').trim();
@@ -308,7 +299,8 @@ function isUrl(schema: TSchema): boolean {
 
 function isValid(schema: TSchema, setting: unknown): boolean {
   if (!Value.Check(schema, setting)) return false;
-  return !isUrl(schema) || urlsOfHosts(String(setting)).every((url) => URL.canParse(url));
+  // Connection strings are URLs of a kind of their own: see `inconsistencies`.
+  return !isUrl(schema) || String(setting).startsWith('postgres') || URL.canParse(String(setting));
 }
 
 /** Kubernetes sets such variables for a service that is called like one of ours. */
@@ -350,10 +342,8 @@ function inconsistencies(env: NodeJS.ProcessEnv): string[] {
   if (production && !JWT_SECRET && !JWT_SECRET_FILE && !JWT_JWKS_URL) {
     found.push('JWT_SECRET or JWT_JWKS_URL is required in production.');
   }
-  const wanted = /[?&]target_session_attrs=([^&]*)/.exec(DATABASE_URL ?? '')?.[1];
-  if (wanted !== undefined && !WRITABLE.includes(wanted)) {
-    found.push(`DATABASE_URL can ask for target_session_attrs=${WRITABLE.join(' or =')} alone.`);
-  }
+  const connectionProblem = DATABASE_URL ? problemOf(DATABASE_URL) : null;
+  if (connectionProblem !== null) found.push(`DATABASE_URL ${connectionProblem}.`);
   if (JWT_SECRET && JWT_JWKS_URL) {
     found.push('JWT_SECRET and JWT_JWKS_URL exclude each other: unset one.');
   }
@@ -372,6 +362,19 @@ function inconsistencies(env: NodeJS.ProcessEnv): string[] {
     found.push('WORKERS above 1 needs METRICS_PORT, where all of theirs are added up, or off.');
   }
   return found;
+}
+
+/** @returns what is wrong with a connection string of PostgreSQL, or null */
+function problemOf(url: string): string | null {
+  // Another URL is refused by its pattern.
+  if (!/^postgres(ql)?:/.test(url)) return null;
+  try {
+    parseConnectionString(url);
+    return null;
+  } catch (error) {
+    if (error instanceof ConnectionStringError) return error.message;
+    throw error;
+  }
 }
 
 function splitOrigins(list = ''): string[] {

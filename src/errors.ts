@@ -32,6 +32,7 @@ export const problems = {
     title: 'The resource is not as If-Match or If-None-Match asks',
   },
   body_too_large: { status: 413, title: 'The body is too large' },
+  expectation_failed: { status: 417, title: 'The expectation of the request cannot be met' },
   unsupported_media_type: { status: 415, title: 'The content type is not supported' },
   idempotency_key_reused: {
     status: 422,

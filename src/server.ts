@@ -9,7 +9,7 @@ import { buildApp, buildMetricsApp } from './app.js';
 import { type Config, ConfigError, loadConfig, type TokenConfig } from './config.js';
 import { connect } from './db/client.js';
 import { EmbeddedPostgresError, startEmbeddedPostgres } from './db/embedded.js';
-import { migrate } from './db/migrate.js';
+import { DatabaseNotReadyError, expectDefaults, expectMigrated, migrate } from './db/migrate.js';
 import { createDemo, dataDirectory, developmentSecret, introduction } from './development.js';
 import {
   answerPrimary,
@@ -18,6 +18,7 @@ import {
   processMetrics,
 } from './http/metrics.js';
 import { serializeError } from './http/request-log.js';
+import { listen } from './http/listen.js';
 import { startTracing } from './http/tracing.js';
 import { leave, startWorkers } from './workers.js';
 
@@ -88,9 +89,12 @@ async function startDatabase({ database }: Config): Promise<string> {
   return embedded.url;
 }
 
-/** Brings a database that is not ours up to date; the first process does so for its workers. */
-async function migrateGiven({ database: { url, migrateOnStart } }: Config): Promise<void> {
-  if (url !== null && migrateOnStart && cluster.isPrimary) await migrate(url);
+/** Brings a database that is not ours up to date, or looks whether it is; the first process does so for its workers. */
+async function migrateGiven({ database }: Config): Promise<void> {
+  const { url, migrateOnStart, prepare } = database;
+  if (url === null || !cluster.isPrimary) return;
+  await (migrateOnStart ? migrate(url) : expectMigrated(url));
+  if (!prepare) await expectDefaults(url);
 }
 
 async function tokenConfig({ token }: Config): Promise<TokenConfig> {
@@ -101,7 +105,7 @@ async function tokenConfig({ token }: Config): Promise<TokenConfig> {
 async function serveMetricsOn(port: number, host: string, source: MetricsSource, logger: Logger) {
   const app = await buildMetricsApp(source, logger);
   onStop(() => app.close());
-  await app.listen({ host, port });
+  await listen(app, host, port);
 }
 
 /**
@@ -144,7 +148,7 @@ async function serve(config: Config, url: string): Promise<AddressInfo> {
     app.draining = true;
     await setTimeout(config.shutdownDelayMs);
   });
-  await app.listen({ host, port });
+  await listen(app, host, port);
   const address = app.server.address();
   if (address === null || typeof address === 'string') throw new Error('No port is listened on');
   return address;
@@ -181,7 +185,13 @@ function origin({ address, port }: AddressInfo): string {
 /** @returns one sentence where the reason is known, otherwise the stack */
 function explain(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  if (error instanceof ConfigError || error instanceof EmbeddedPostgresError) return error.message;
+  if (
+    error instanceof ConfigError ||
+    error instanceof DatabaseNotReadyError ||
+    error instanceof EmbeddedPostgresError
+  ) {
+    return error.message;
+  }
   // Drizzle wraps what the driver threw, in a message that holds the statement.
   if (error.cause instanceof Error) return explain(error.cause);
   const code = 'code' in error ? error.code : undefined;
@@ -199,8 +209,8 @@ function explain(error: unknown): string {
     case 'ECONNREFUSED':
     case 'CONNECT_TIMEOUT':
       return `The database of DATABASE_URL cannot be reached: ${error.message}`;
-    case 'CONNECTION_DESTROYED':
-      return `No host of DATABASE_URL is the primary, or what else its target_session_attrs asks for: ${error.message}`;
+    case 'NO_PRIMARY':
+      return `${error.message}, or can be reached. Check its hosts, and target_session_attrs.`;
     default:
       return error instanceof postgres.PostgresError
         ? `PostgreSQL refuses: ${error.message}`

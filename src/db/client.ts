@@ -1,10 +1,9 @@
-import type { Socket } from 'node:net';
 import { setTimeout } from 'node:timers/promises';
 import { drizzle } from 'drizzle-orm/postgres-js';
 import postgres from 'postgres';
-import { readDatabaseUrl, urlsOfHosts } from '../config.js';
-import { type Target, type Usage, watchConnections } from './connections.js';
-import { isReadOnly } from './errors.js';
+import { readDatabaseUrl } from '../config.js';
+import { type ConnectionString, parseConnectionString, type Target } from './connection-string.js';
+import { openPool, openSocket } from './pool.js';
 
 export interface DatabaseOptions {
   /** `postgres://user:password@host:port/database`; of several hosts the primary is used */
@@ -17,14 +16,8 @@ export interface DatabaseOptions {
   statementTimeoutMs: number;
   /** false behind a pooler that cannot keep prepared statements */
   prepare: boolean;
-}
-
-const SESSION_ATTRS = 'target_session_attrs';
-
-interface PoolOptions {
-  [SESSION_ATTRS]?: 'primary';
-  /** postgres.js has it, its types leave it out */
-  socket?: (target: Target) => Promise<Socket>;
+  /** the schemas to look in, where that is not `public` alone */
+  searchPath?: string;
 }
 
 export type Database = ReturnType<typeof connect>;
@@ -32,14 +25,28 @@ export type Database = ReturnType<typeof connect>;
 /** The bounds of how long a connection may take to be made. */
 const CONNECT_TIMEOUT_SECONDS = { least: 1, most: 10 };
 
-/** How long it may take each host to say whether it is the primary. */
-const PROBE_SECONDS = 1;
+/** For how long a server that was found to be the primary is taken for it by new connections. */
+const FOUND_MS = 250;
 
-/** How often a pool is replaced at most because PostgreSQL refuses to write. */
-const READ_ONLY_MS = 1000;
+/** How values are written as text, which postgres.js reads in one form alone. Poolers keep track of these. */
+const formats = {
+  DateStyle: 'ISO, MDY',
+  IntervalStyle: 'postgres',
+  TimeZone: 'UTC',
+  standard_conforming_strings: 'on',
+};
 
-/** How long a failed connection waits for its next attempt; by default it would be up to 20. */
-const RECONNECT_SECONDS = 0.1;
+/** What statements rest on, whatever `ALTER DATABASE` or `ALTER ROLE` have set. */
+const semantics = {
+  array_nulls: 'on',
+  backslash_quote: 'safe_encoding',
+  bytea_output: 'hex',
+  default_transaction_isolation: 'read committed' as const,
+  extra_float_digits: '1',
+  row_security: 'on',
+  search_path: 'public',
+  transform_null_equals: 'off',
+};
 
 /**
  * Settings of a session. Every statement is written to need one plan, whatever the size of the
@@ -65,122 +72,90 @@ export const planning = {
  * @returns Drizzle on postgres.js, with the driver as `$client`, and how much of it is in use
  */
 export function connect(options: DatabaseOptions) {
-  const { sql, usage } = watchedPool(options);
+  const settings = parseConnectionString(options.url);
+  const { sql, usage } = openPool({
+    max: options.poolMax,
+    statementTimeoutMs: options.statementTimeoutMs,
+    driver: driverOptions(options, settings),
+    findTarget: targetFinder(options, settings),
+  });
   return Object.assign(drizzle(sql), { usage });
 }
 
-/** @param url of one host */
-function openPool(
-  { urlFile = null, poolMax, statementTimeoutMs, prepare }: DatabaseOptions,
-  url: string,
-  more: PoolOptions,
-): postgres.Sql {
-  return postgres(url, {
-    ...(urlFile !== null && { password: passwordIn(urlFile, url) }),
-    max: poolMax,
+/** @param target of one server; the first of the connection string without one */
+function driverOptions(
+  { urlFile = null, statementTimeoutMs, prepare, searchPath }: DatabaseOptions,
+  settings: ConnectionString,
+  { host, port } = settings.targets[0],
+): postgres.Options<Record<string, never>> {
+  const { user, password, database, ssl, applicationName, options } = settings;
+  return {
+    host,
+    port,
+    ...(user !== undefined && { user }),
+    ...(database !== undefined && { database }),
+    password: urlFile === null ? password : passwordIn(urlFile, password),
+    ssl,
     prepare,
-    connect_timeout: connectTimeout(statementTimeoutMs),
-    backoff: () => RECONNECT_SECONDS,
+    connect_timeout: connectTimeout(statementTimeoutMs, settings),
     // Only needed for arrays; saves a query on every new connection.
     fetch_types: false,
     connection: {
-      application_name: 'spaces',
-      // A pooler refuses settings, as it would not know which of its connections has them.
-      ...(prepare && { statement_timeout: statementTimeoutMs, ...planning }),
+      application_name: applicationName,
+      ...(options !== undefined && { options }),
+      ...formats,
+      // A pooler refuses other settings, as it would not know which of its connections has them.
+      ...(prepare && { statement_timeout: statementTimeoutMs, ...semantics, ...planning }),
+      ...(searchPath !== undefined && { search_path: searchPath }),
     },
     onnotice: () => undefined,
-    ...more,
-  });
+  };
 }
 
 /**
- * A pool that gives up on what gets no answer, and that is replaced when it loses a connection:
- * postgres.js makes a lost connection anew, but with what was half read and half written on the old one,
- * so that the new one can hang, or answer its first statement with the failure of the last. It is
- * replaced, too, when PostgreSQL refuses to write, because then another host may be the primary.
- *
- * Of several hosts each pool keeps to one. postgres.js is not told of the others: it would try
- * again without end, and without a word to the statement, until one of them is well.
+ * @returns a function that finds the server to connect to: of several, or where that is asked for, the primary.
+ *   postgres.js is not told of the others: it would try again without end, and without a word to the statement,
+ *   until one of them is well.
  */
-function watchedPool(options: DatabaseOptions): { sql: postgres.Sql; usage: () => Usage } {
-  const urls = urlsOfHosts(options.url);
-  const [url = options.url] = urls;
-  // `read-write` is taken for it, because postgres.js lets a standby pass for that.
-  const isPrimaryWanted = urls.length > 1 || options.url.includes(SESSION_ATTRS);
-  const wanted: PoolOptions = isPrimaryWanted ? { [SESSION_ATTRS]: 'primary' } : {};
-  let ended = false;
-  let replacedAt = -Infinity;
-  const { open, watch, usage } = watchConnections(options.statementTimeoutMs, (error) => {
-    if (isReadOnly(error) && performance.now() - replacedAt > READ_ONLY_MS) replace();
-  });
+function targetFinder(options: DatabaseOptions, settings: ConnectionString) {
+  const { targets, wantsPrimary } = settings;
+  if (targets.length === 1 && !wantsPrimary) return () => Promise.resolve(targets[0]);
 
-  /** @returns the host that is the primary, or null while none says so */
-  const find = (): Promise<Target | null> => {
-    const answers = urls.map(async (each) => {
-      const probe = openPool({ ...options, poolMax: 1 }, each, wanted);
-      const answer = probe`select 1`.execute();
-      void probe.end({ timeout: PROBE_SECONDS });
-      await answer;
-      return { host: probe.options.host, port: probe.options.port, path: false as const };
+  async function expectPrimary(target: Target): Promise<Target> {
+    const driver = driverOptions(options, settings, target);
+    const withSocket = { ...driver, max: 1, socket: () => openSocket(target) };
+    const probe = postgres(withSocket);
+    const answer = probe`select pg_is_in_recovery() as standby`;
+    const seconds = connectTimeout(options.statementTimeoutMs, settings);
+    const [row] = await Promise.race([
+      answer,
+      setTimeout(seconds * 1000, [], { ref: false }),
+    ]).finally(() => void probe.end({ timeout: 0 }));
+    if (row?.['standby'] !== false) throw new Error('It is not the primary');
+    return target;
+  }
+
+  let found: { at: number; target: Promise<Target> } | null = null;
+  return (): Promise<Target> => {
+    const now = performance.now();
+    if (found && now - found.at < FOUND_MS) return found.target;
+    const target = Promise.any(targets.map(expectPrimary)).catch((cause: unknown) => {
+      throw Object.assign(new Error('No host of DATABASE_URL is the primary', { cause }), {
+        code: 'NO_PRIMARY',
+      });
     });
-    return Promise.any(answers).catch(() => null);
+    found = { at: now, target };
+    return target;
   };
-
-  const start = (): postgres.Sql => {
-    let found: Promise<Target | null> | null = null;
-    const pool = openPool(options, url, {
-      ...wanted,
-      socket: async (first) => {
-        const wait = replacedAt + RECONNECT_SECONDS * 1000 - performance.now();
-        if (wait > 0) await setTimeout(wait);
-        if (urls.length > 1) found ??= find();
-        // Where none was found, the first one says what is wrong.
-        return open((await found) ?? first, (hasSpoken) => {
-          found = null;
-          if (hasSpoken && pool === current) replace();
-        });
-      },
-    });
-    return pool;
-  };
-  const replace = () => {
-    if (ended) return;
-    const lost = current;
-    replacedAt = performance.now();
-    current = start();
-    // Drizzle has put its own in there.
-    Object.assign(current.options.parsers, lost.options.parsers);
-    Object.assign(current.options.serializers, lost.options.serializers);
-    // What is under way on its other connections is still answered.
-    void lost.end({ timeout: options.statementTimeoutMs / 1000 });
-  };
-  let current = start();
-
-  const replaced = {
-    unsafe: (...statement: Parameters<typeof current.unsafe>) => {
-      // postgres.js sends it when it is first waited for.
-      const query = current.unsafe(...statement);
-      return {
-        values: () => watch(query.values()),
-        then: (...settled: Parameters<typeof query.then>) => watch(query).then(...settled),
-      };
-    },
-    begin: (...transaction: Parameters<typeof current.begin>) =>
-      watch(current.begin(...transaction)),
-    end: (...how: Parameters<typeof current.end>) => {
-      ended = true;
-      return current.end(...how);
-    },
-  };
-  const sql = new Proxy(current, {
-    get: (_first, name): unknown => Reflect.get(name in replaced ? replaced : current, name),
-  });
-  return { sql, usage };
 }
 
 /** @returns as long as a statement, in seconds, because whoever waits for a connection waits for an answer */
-function connectTimeout(statementTimeoutMs: number): number {
+function connectTimeout(
+  statementTimeoutMs: number,
+  { connectTimeoutSeconds }: ConnectionString,
+): number {
   const { least, most } = CONNECT_TIMEOUT_SECONDS;
+  if (connectTimeoutSeconds !== null) return connectTimeoutSeconds;
   return statementTimeoutMs > 0 ? Math.min(Math.max(statementTimeoutMs / 1000, least), most) : most;
 }
 
@@ -188,19 +163,14 @@ function connectTimeout(statementTimeoutMs: number): number {
  * @returns a function that gives the password a file has now, or the last good one: the driver takes
  *   no failure here
  */
-function passwordIn(urlFile: string, url: string): () => string {
-  let last = passwordOf(url);
+function passwordIn(urlFile: string, first: string): () => string {
+  let last = first;
   return () => {
     try {
-      last = passwordOf(readDatabaseUrl(urlFile));
+      last = parseConnectionString(readDatabaseUrl(urlFile)).password;
     } catch {
       // It is being replaced; should it stay away, PostgreSQL says what is wrong with the last one.
     }
     return last;
   };
-}
-
-function passwordOf(url: string): string {
-  const [first = url] = urlsOfHosts(url);
-  return decodeURIComponent(new URL(first).password);
 }

@@ -15,6 +15,7 @@ const connectionFailures = new Set([
   'EAI_AGAIN',
   'EPIPE',
   'ETIMEDOUT',
+  'NO_PRIMARY',
 ]);
 
 const READ_ONLY = '25006';

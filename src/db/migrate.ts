@@ -24,8 +24,15 @@ const UNDEFINED_TABLE = '42P01';
  * @throws what PostgreSQL answers when a migration fails; nothing is applied then
  */
 export async function migrate(url: string): Promise<void> {
+  const searchPath = await prepareMigration(url);
+  if (searchPath === null) return;
   // Two connections, one to hold the lock. Building an index may take its time.
-  const db = connect({ url, poolMax: 2, statementTimeoutMs: 0, prepare: false });
+  const db = connect({
+    ...migrating,
+    url,
+    poolMax: 2,
+    ...(searchPath !== SCHEMA && { searchPath }),
+  });
   try {
     if (await isMigrated(db)) return;
     await db.transaction(async (lock) => {
@@ -34,6 +41,141 @@ export async function migrate(url: string): Promise<void> {
     });
   } finally {
     await db.$client.end();
+  }
+}
+
+const migrating = { poolMax: 1, statementTimeoutMs: 0, prepare: false };
+
+/** Where the tables are, whatever the search path of the role. */
+const SCHEMA = 'public';
+
+/** The database cannot be used as it is; the message says why, and what to do. */
+export class DatabaseNotReadyError extends Error {
+  override readonly name = 'DatabaseNotReadyError';
+}
+
+/**
+ * Looks at the database before a start that applies no migration.
+ *
+ * @throws `DatabaseNotReadyError`, or what the connection fails with
+ */
+export async function expectMigrated(url: string): Promise<void> {
+  const db = connect({ ...migrating, url });
+  try {
+    if (!(await isMigrated(db))) {
+      throw new DatabaseNotReadyError(
+        'The database lacks the newest migrations. Run npm run db:migrate, or set MIGRATE_ON_START=true.',
+      );
+    }
+    await expectUsable(db);
+  } finally {
+    await db.$client.end();
+  }
+}
+
+/**
+ * Looks at the defaults of sessions behind a pooler, which takes no settings of this service.
+ *
+ * @throws `DatabaseNotReadyError` where statements would mean something else
+ */
+export async function expectDefaults(url: string): Promise<void> {
+  const db = connect({ ...migrating, url });
+  try {
+    const wanted = { default_transaction_isolation: 'read committed', bytea_output: 'hex' };
+    for (const [name, value] of Object.entries(wanted)) {
+      const [session] = await db.execute<{ value: string }>(
+        sql`select current_setting(${name}) as value`,
+      );
+      if (session?.value === value) continue;
+      throw new DatabaseNotReadyError(
+        `Sessions have ${name} = ${session?.value ?? ''}, which DATABASE_PREPARE=false cannot change: alter role … set ${name} = '${value}'.`,
+      );
+    }
+  } finally {
+    await db.$client.end();
+  }
+}
+
+/** @throws `DatabaseNotReadyError` where the tables are in another schema */
+async function expectUsable(db: Database): Promise<void> {
+  const [session] = await db.execute<{ elsewhere: string | null }>(sql`
+    select case when to_regclass(${`${SCHEMA}.namespaces`}) is null then
+        (select relnamespace::regnamespace::text from pg_class
+          where relname = 'namespaces' and relkind in ('r', 'p') limit 1) end as elsewhere`);
+  if (session?.elsewhere) {
+    throw new DatabaseNotReadyError(
+      `The tables are in the schema ${session.elsewhere}. Move them: alter table … set schema ${SCHEMA}.`,
+    );
+  }
+}
+
+/**
+ * Finds out whether migrations can be applied.
+ *
+ * @returns the search path they need; null when there is nothing to apply
+ * @throws `DatabaseNotReadyError` when they cannot
+ */
+async function prepareMigration(url: string): Promise<string | null> {
+  const db = connect({ ...migrating, url });
+  try {
+    if (await isMigrated(db)) {
+      await expectUsable(db);
+      return null;
+    }
+    const [role] = await db.execute<{ name: string; schema: string | null; creates: boolean }>(sql`
+      select current_user as name, current_schema() as schema,
+        has_schema_privilege(${SCHEMA}, 'create') as creates`);
+    if (!role?.creates) {
+      throw new DatabaseNotReadyError(
+        `The role ${role?.name ?? ''} may not create tables in the schema ${SCHEMA}: grant create on schema ${SCHEMA} to it, or migrate as the owner.`,
+      );
+    }
+    const extensions = await db.execute<Extension>(sql`
+      select wanted.name, extnamespace::regnamespace::text as schema, superuser, trusted,
+        has_database_privilege(current_database(), 'create') as creates,
+        (select rolsuper from pg_roles where rolname = current_user) as is_superuser
+      from unnest(string_to_array(${EXTENSIONS.join(',')}, ',')) as wanted (name)
+      left join pg_extension on extname = wanted.name
+      left join pg_available_extensions as available on available.name = wanted.name
+      left join pg_available_extension_versions as versions
+        on versions.name = wanted.name and version = default_version`);
+    for (const extension of extensions) expectExtension(extension, role.name);
+    const others = extensions.flatMap(({ schema }) => schema ?? []);
+    const path = [...new Set([SCHEMA, ...others.filter((each) => each !== 'pg_catalog')])].join(
+      ', ',
+    );
+    return path === SCHEMA && role.schema !== SCHEMA ? `${SCHEMA}, pg_catalog` : path;
+  } finally {
+    await db.$client.end();
+  }
+}
+
+/** What the indexes of lists with filters are made with. */
+const EXTENSIONS = ['btree_gin', 'pg_trgm'];
+
+interface Extension extends Record<string, unknown> {
+  name: string;
+  /** where it is installed, null where it is not */
+  schema: string | null;
+  /** whether only a superuser may install it, unless it is trusted; null where it is not there */
+  superuser: boolean | null;
+  trusted: boolean | null;
+  creates: boolean;
+  is_superuser: boolean;
+}
+
+function expectExtension(extension: Extension, role: string): void {
+  const { name, schema, superuser, trusted, creates, is_superuser: isSuperuser } = extension;
+  if (schema !== null) return;
+  if (superuser === null) {
+    throw new DatabaseNotReadyError(
+      `The server does not have the extension ${name}. Install the contrib modules of PostgreSQL.`,
+    );
+  }
+  if (!isSuperuser && !(creates && (trusted === true || !superuser))) {
+    throw new DatabaseNotReadyError(
+      `The role ${role} may not create the extension ${name}. Have an administrator run: create extension ${name}.`,
+    );
   }
 }
 

@@ -142,6 +142,7 @@ export const authPlugin = fp<TokenConfig>(
             'insufficient_scope',
             'not_acceptable',
             'malformed_request',
+            'expectation_failed',
             'request_timeout',
             'rate_limited',
             'headers_too_large',

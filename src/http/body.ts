@@ -3,6 +3,7 @@ import type { FastifyBodyParser, FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
 import type { JsonObject } from '../db/schema/columns.js';
 import { ServiceError } from '../errors.js';
+import { sendContinue } from './connections.js';
 import { findUnsafeNumber } from './json-numbers.js';
 import { invalid } from './problem.js';
 import { METADATA_LIMITS } from './schemas.js';
@@ -36,6 +37,8 @@ export const bodyPlugin = fp(
     app.addHook('preParsing', (request, reply, payload, next) => {
       const coding = request.headers['content-encoding'] ?? 'identity';
       if (!hasBody(request) || coding.trim().toLowerCase() === 'identity') {
+        const length = Number(request.headers['content-length'] ?? 0);
+        if (hasBody(request) && length <= BODY_LIMIT) sendContinue(request, reply);
         next(null, payload);
         return;
       }

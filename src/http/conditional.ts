@@ -1,6 +1,6 @@
 import { type TSchema, Type } from '@sinclair/typebox';
 import { ServiceError } from '../errors.js';
-import { type Expected, versionTag } from '../repositories/version.js';
+import { type Expected, preconditionFailed, versionTag } from '../repositories/version.js';
 
 // No quotation mark as such: generators write a pattern into a string as it is.
 const TAG = '(?:W/)?\\x22[\\x21\\x23-\\x7e\\x80-\\xff]*\\x22';
@@ -8,8 +8,8 @@ const TAG = '(?:W/)?\\x22[\\x21\\x23-\\x7e\\x80-\\xff]*\\x22';
 /** `*`, or entity tags separated by commas; more commas than needed are allowed (RFC 9110 §5.6.1). */
 export const TAGS_PATTERN = `^(?:\\*|[ \\t,]*${TAG}(?:[ \\t]*,[ \\t,]*${TAG})*[ \\t,]*)$`;
 
-/** Of operations that write a resource (RFC 9110 §13.1.1). */
-export const IfMatch = Type.Object({
+/** Of operations that write a resource (RFC 9110 §13.1). */
+export const WriteConditions = Type.Object({
   'if-match': Type.Optional(
     Type.String({
       pattern: TAGS_PATTERN,
@@ -17,10 +17,18 @@ export const IfMatch = Type.Object({
         'The `ETag` that the resource must still have, one of several, or `*`; otherwise the answer is 412.',
     }),
   ),
+  'if-none-match': Type.Optional(
+    Type.String({
+      pattern: TAGS_PATTERN,
+      description:
+        'The `ETag` that the resource must not have, several, or `*` for any; otherwise the answer is 412.',
+    }),
+  ),
 });
 
-/** Of operations that read a resource (RFC 9110 §13.1.2). */
-export const IfNoneMatch = Type.Object({
+/** Of operations that read a resource (RFC 9110 §13.1). */
+export const ReadConditions = Type.Object({
+  'if-match': WriteConditions.properties['if-match'],
   'if-none-match': Type.Optional(
     Type.String({
       pattern: TAGS_PATTERN,
@@ -29,6 +37,12 @@ export const IfNoneMatch = Type.Object({
     }),
   ),
 });
+
+/** The conditions of a request, each header one that fits its schema. */
+export interface Conditions {
+  'if-match'?: string | undefined;
+  'if-none-match'?: string | undefined;
+}
 
 /** Of the operation that creates what is not there (RFC 9110 §13.1). */
 export const EnsureHeaders = Type.Object({
@@ -78,36 +92,53 @@ export function namespaceEtag(namespace: { id: string; version: number; spaces: 
 }
 
 /**
- * Reads `If-Match` by the strong comparison: a weak tag matches nothing (RFC 9110 §8.8.3.2).
+ * Reads the conditions of a write: `If-Match` by the strong comparison, to which a weak tag matches nothing, and
+ * `If-None-Match` by the weak one (RFC 9110 §8.8.3.2).
  *
- * @param header one that fits its schema
- * @returns the versions that a write may find; null, for any, without the header and for `*`
+ * @returns the versions that the write may find
  */
-export function expectedVersions(header: string | undefined): Expected {
-  if (header === undefined || header === '*') return null;
-  return entityTags(header)
-    .filter((tag) => !tag.startsWith('W/'))
-    .map((tag) => tag.slice(1, -1));
+export function expectedVersions(conditions: Conditions): Expected {
+  const { 'if-match': match, 'if-none-match': noneMatch } = conditions;
+  return {
+    oneOf: match === undefined || match === '*' ? null : strongTags(match).map(opaqueTag),
+    noneOf:
+      noneMatch === undefined || noneMatch === '*'
+        ? (noneMatch ?? null)
+        : entityTags(noneMatch).map(opaqueTag),
+  };
 }
 
 /**
  * As `expectedVersions`, of a namespace. The count in its tag is passed over, because no write of the namespace can
  * lose it: a space that was created meanwhile is no reason to refuse.
  */
-export function expectedNamespaceVersions(header: string | undefined): Expected {
-  return expectedVersions(header)?.map((version) => version.replace(/\.\d+$/, '')) ?? null;
+export function expectedNamespaceVersions(conditions: Conditions): Expected {
+  const { oneOf, noneOf } = expectedVersions(conditions);
+  const withoutCount = (version: string) => version.replace(/\.\d+$/, '');
+  return {
+    oneOf: oneOf?.map(withoutCount) ?? null,
+    noneOf: noneOf === '*' ? noneOf : (noneOf?.map(withoutCount) ?? null),
+  };
 }
 
 /**
- * Reads `If-None-Match` by the weak comparison.
+ * Evaluates the conditions of a read (RFC 9110 §13.2.2).
  *
- * @param header one that fits its schema
- * @param current the entity tag of what would be answered
- * @returns whether the client has it already
+ * @param current the entity tag of what would be answered, as it is sent
+ * @returns whether the client has it already, and the answer is 304
+ * @throws `ServiceError` `precondition_failed` when `If-Match` names another
  */
-export function isNotModified(header: string | undefined, current: string): boolean {
+export function isNotModified(conditions: Conditions, current: string): boolean {
+  const { 'if-match': match, 'if-none-match': noneMatch } = conditions;
+  if (match !== undefined && match !== '*' && !strongTags(match).includes(current)) {
+    throw preconditionFailed();
+  }
+  return matchesWeakly(noneMatch, current);
+}
+
+function matchesWeakly(header: string | undefined, current: string): boolean {
   if (header === undefined) return false;
-  return header === '*' || entityTags(header).some((tag) => tag.replace(/^W\//, '') === current);
+  return header === '*' || entityTags(header).some((tag) => opaqueTag(tag) === opaqueTag(current));
 }
 
 /**
@@ -117,7 +148,7 @@ export function isNotModified(header: string | undefined, current: string): bool
  * @throws `ServiceError` `precondition_failed` when the request is for it not to be there
  */
 export function expectNone(header: string | undefined, existing: string): void {
-  if (!isNotModified(header, existing)) return;
+  if (!matchesWeakly(header, existing)) return;
   throw new ServiceError(
     'precondition_failed',
     'It is there already. Send the request without If-None-Match to be answered what is there.',
@@ -126,4 +157,13 @@ export function expectNone(header: string | undefined, existing: string): void {
 
 function entityTags(header: string): string[] {
   return header.match(/(?:W\/)?"[^"]*"/g) ?? [];
+}
+
+function strongTags(header: string): string[] {
+  return entityTags(header).filter((tag) => !tag.startsWith('W/'));
+}
+
+/** @returns what is between the quotation marks */
+function opaqueTag(tag: string): string {
+  return tag.replace(/^W\//, '').slice(1, -1);
 }

@@ -1,4 +1,12 @@
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** for responses that no hook sees; absent where no origin is allowed */
+    setCorsHeaders?: (request: FastifyRequest, reply: FastifyReply) => void;
+  }
+}
 
 /** What a request may have beside what every page may send. */
 const REQUEST_HEADERS = [
@@ -43,7 +51,7 @@ export const corsPlugin = fp<{ origins: readonly string[] }>(
   (app, { origins }, done) => {
     const allowed = new Set<string | undefined>(origins);
     const anybody = allowed.has('*');
-    app.addHook('onRequest', (request, reply, next) => {
+    const setHeaders = (request: FastifyRequest, reply: FastifyReply) => {
       const {
         origin,
         'access-control-request-method': preflight,
@@ -64,6 +72,10 @@ export const corsPlugin = fp<{ origins: readonly string[] }>(
           void reply.header('access-control-expose-headers', ANSWER_HEADERS);
         }
       }
+    };
+    app.decorate('setCorsHeaders', setHeaders);
+    app.addHook('onRequest', (request, reply, next) => {
+      setHeaders(request, reply);
       next();
     });
     done();

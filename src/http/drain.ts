@@ -1,4 +1,5 @@
 import fp from 'fastify-plugin';
+import { isUploading } from './connections.js';
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -14,8 +15,9 @@ declare module 'fastify' {
 export const drainPlugin = fp(
   (app, _options, done) => {
     app.decorate('draining', false);
-    app.addHook('onSend', (_request, reply, _payload, next) => {
-      if (app.draining) void reply.header('connection', 'close');
+    app.addHook('onSend', ({ raw }, reply, _payload, next) => {
+      // One that still uploads is closed by the server when it is idle.
+      if (app.draining && !isUploading(raw)) void reply.header('connection', 'close');
       next();
     });
     done();

@@ -13,7 +13,12 @@ const Health = Type.Object(
 );
 
 /** What the server itself refuses, before there is an operation. */
-const callerProblems: ProblemCode[] = ['malformed_request', 'request_timeout', 'headers_too_large'];
+const callerProblems: ProblemCode[] = [
+  'malformed_request',
+  'expectation_failed',
+  'request_timeout',
+  'headers_too_large',
+];
 
 /** How long the result of a check is answered, in milliseconds. */
 const CHECK_MS = 1000;

@@ -51,6 +51,7 @@ const plugin: FastifyPluginCallbackTypebox = (app, _options, done) => {
           },
           ...problemResponses(
             'malformed_request',
+            'expectation_failed',
             'request_timeout',
             'headers_too_large',
             'internal_error',

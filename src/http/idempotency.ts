@@ -3,7 +3,7 @@ import { type TSchema, Type } from '@sinclair/typebox';
 import type { FastifyReply } from 'fastify';
 import type { ProblemCode } from '../errors.js';
 import type { IdempotencyKey } from '../repositories/idempotency.js';
-import { IfMatch, tagged } from './conditional.js';
+import { tagged, WriteConditions } from './conditional.js';
 
 const KEY_MAX_LENGTH = 255;
 export const KEY_PATTERN = '^[!-~]*$';
@@ -22,7 +22,7 @@ export const IdempotencyHeader = Type.Object({
 });
 
 export const RestoreHeaders = Type.Object({
-  ...IfMatch.properties,
+  ...WriteConditions.properties,
   ...IdempotencyHeader.properties,
 });
 

@@ -28,9 +28,9 @@ export function sendPage(
   describe: (total: number) => { page: number; totalPages: number },
 ) {
   linkPages(request, reply, describe(total));
-  const tag = `"${VERSION}-${revision}"`;
-  void reply.header('etag', `W/${tag}`);
-  if (isNotModified(request.headers['if-none-match'], tag)) return reply.code(304).send();
+  const tag = `W/"${VERSION}-${revision}"`;
+  void reply.header('etag', tag);
+  if (isNotModified(request.headers, tag)) return reply.code(304).send();
   return reply.type('application/json; charset=utf-8').send(body);
 }
 

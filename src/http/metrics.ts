@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
 import {
@@ -120,7 +121,7 @@ export const metricsPlugin = fp<MetricsOptions>(
     app.addHook('onRequest', (request, reply, next) => {
       inFlight += 1;
       // Fastify's onResponse passes over requests whose caller goes away.
-      reply.raw.once('close', () => {
+      onceClosed(request, reply, () => {
         inFlight -= 1;
         const status = reply.raw.writableEnded ? reply.statusCode : ABORTED;
         seriesOf(request, status).observe(reply.elapsedTime / 1000);
@@ -132,6 +133,31 @@ export const metricsPlugin = fp<MetricsOptions>(
   },
   { name: 'metrics', dependencies: ['problem'] },
 );
+
+/** The requests on each socket that are not settled. */
+const unsettled = new WeakMap<Socket, Set<() => void>>();
+
+/**
+ * Calls back once when a response is done, or its connection is gone: of the responses in a pipeline, those that
+ * wait for their turn then emit nothing.
+ */
+function onceClosed({ raw: { socket } }: FastifyRequest, { raw }: FastifyReply, end: () => void) {
+  let open = unsettled.get(socket);
+  if (!open) {
+    const created = new Set<() => void>();
+    unsettled.set(socket, created);
+    socket.once('close', () => {
+      for (const settle of created) settle();
+    });
+    open = created;
+  }
+  const others = open;
+  const settle = () => {
+    if (others.delete(settle)) end();
+  };
+  others.add(settle);
+  raw.once('close', settle);
+}
 
 /** @param pools the same one may be named twice */
 function sum(pools: Database[], of: (pool: Database) => number): number {

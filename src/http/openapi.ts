@@ -179,11 +179,11 @@ const documentation: FastifyPluginAsync = async (app) => {
     app.get(path, { schema: { hide: true } }, (request, reply) => {
       if (text === undefined) {
         text = write();
-        etag = `"${createHash('sha256').update(text).digest('base64url')}"`;
+        // A weak one, because the bytes that are sent may be compressed.
+        etag = `W/"${createHash('sha256').update(text).digest('base64url')}"`;
       }
-      // A weak one, because the bytes that are sent may be compressed.
-      void reply.header('etag', `W/${etag}`);
-      if (isNotModified(request.headers['if-none-match'], etag)) return reply.code(304).send();
+      void reply.header('etag', etag);
+      if (isNotModified(request.headers, etag)) return reply.code(304).send();
       return reply.type(type).send(text);
     });
   };

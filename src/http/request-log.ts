@@ -7,7 +7,10 @@ import {
   type onSendHookHandler,
 } from 'fastify';
 import fp from 'fastify-plugin';
+import { DrizzleQueryError } from 'drizzle-orm';
 import postgres from 'postgres';
+
+import { SUBJECT_MAX_LENGTH } from './schemas.js';
 
 declare module 'fastify' {
   interface FastifyReply {
@@ -28,16 +31,33 @@ export function requestId({ headers }: Pick<IncomingMessage, 'headers'>): string
 /** What the log may hold of an error: PostgreSQL's `detail` and `where` quote the caller's data. */
 export function serializeError(error: Error): Record<string, unknown> {
   const { cause } = error;
+  const message = safeMessage(error);
+  const frames = /\n {4}at .*$/s.exec(error.stack ?? '')?.[0] ?? '';
   return {
     type: error.name,
-    message: error.message,
-    stack: error.stack ?? '',
+    message,
+    stack: `${error.name}: ${message}${frames}`,
     ...(error instanceof postgres.PostgresError && {
       sqlState: error.code,
       constraint: error.constraint_name,
     }),
     ...(cause instanceof Error && { cause: serializeError(cause) }),
   };
+}
+
+/** Of the messages of data exceptions (class 22), and of Drizzle, a part is what the caller sent. */
+function safeMessage(error: Error): string {
+  if (error instanceof postgres.PostgresError && error.code.startsWith('22')) {
+    return 'PostgreSQL cannot take a value';
+  }
+  return error instanceof DrizzleQueryError ? 'The query failed' : shorten(error.message);
+}
+
+/** The longest text that a line of the log holds of a request. */
+const SHOWN_MAX = 1000;
+
+function shorten(text: string): string {
+  return text.length > SHOWN_MAX ? `${text.slice(0, SHOWN_MAX)}…` : text;
 }
 
 /** Writes one line for each request, when it has been answered. */
@@ -61,7 +81,7 @@ export class RequestLog extends LogController {
         outcome: reply.problem ?? 'ok',
         milliseconds: Math.round(reply.elapsedTime * 1000) / 1000,
         subject: subjectOf(request),
-        namespace: parameter(request, 'slug'),
+        namespace: shownParameter(request, 'slug'),
         ...(error && { err: error }),
       },
       'answered',
@@ -69,13 +89,19 @@ export class RequestLog extends LogController {
   }
 }
 
-function pathOf({ url }: FastifyRequest): string | undefined {
-  return url.split('?', 1)[0];
+function pathOf({ url }: FastifyRequest): string {
+  return shorten(url.split('?', 1).join(''));
 }
 
 /** @returns a parameter of the path; routes have some, or none */
 export function parameter({ params }: FastifyRequest, name: string): unknown {
   return typeof params === 'object' && params !== null ? Reflect.get(params, name) : undefined;
+}
+
+/** Nothing that exists is called by so many characters. */
+function shownParameter(request: FastifyRequest, name: string): string | undefined {
+  const value = parameter(request, name);
+  return typeof value === 'string' ? value.slice(0, SUBJECT_MAX_LENGTH) : undefined;
 }
 
 /** Requests that needed no token, or had none that was valid, have no user. */
@@ -98,7 +124,7 @@ export const requestIdPlugin = fp(
           route: request.routeOptions.url,
           outcome: 'aborted',
           subject: subjectOf(request),
-          namespace: parameter(request, 'slug'),
+          namespace: shownParameter(request, 'slug'),
         },
         'not answered',
       );
@@ -135,9 +161,9 @@ export const auditPlugin = fp(
             reqId: request.id,
             operation,
             by: subjectOf(request),
-            namespace: parameter(request, 'slug'),
-            space: parameter(request, 'projectSlug'),
-            member: parameter(request, 'subject'),
+            namespace: shownParameter(request, 'slug'),
+            space: shownParameter(request, 'projectSlug'),
+            member: shownParameter(request, 'subject'),
             created: reply.created ?? reply.getHeader('location'),
             replayed: reply.getHeader('idempotent-replayed'),
             status: reply.statusCode,

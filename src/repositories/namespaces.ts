@@ -39,9 +39,10 @@ import {
   expectVersion,
   expectWritten,
   hasVersion,
+  isNamed,
   merge,
   update,
-  versionParam,
+  versionParams,
 } from './version.js';
 
 const namespaceColumns = {
@@ -258,7 +259,7 @@ export function namespacesRepository(
         ),
       )
       // The one that is expected, however many of the slug were deleted after it.
-      .orderBy(desc(hasVersion(namespaces)), desc(namespaces.deletedAt), desc(namespaces.id))
+      .orderBy(desc(isNamed(namespaces)), desc(namespaces.deletedAt), desc(namespaces.id))
       .limit(1);
   const inOrder = [isNotNull(namespaces.deletedAt), isNull(namespaces.deletedAt)];
   const prepareTarget = (name: string, candidates: (SQL | undefined)[]) => {
@@ -350,7 +351,7 @@ export function namespacesRepository(
     const result = await resolveNamespace(principal, namespaceSlug, (scope) =>
       run(updateStatement, {
         ...scope,
-        ...versionParam(expected),
+        ...versionParams(expected),
         slug: changes.slug ?? null,
         setName: changes.name !== undefined,
         name: changes.name ?? null,
@@ -455,7 +456,7 @@ export function namespacesRepository(
       expected: Expected,
     ): Promise<Outcome<Pick<NamespaceRow, 'id' | 'version'>>> {
       const result = await resolveNamespace(principal, namespaceSlug, (scope) =>
-        run(deleteStatement, { ...scope, ...versionParam(expected) }),
+        run(deleteStatement, { ...scope, ...versionParams(expected) }),
       );
       const outcome = result && { role: result.role, value: result.row.namespace };
       if (outcome?.value) resolveNamespace.forget(namespaceSlug);
@@ -482,14 +483,14 @@ export function namespacesRepository(
       const once = key && { ...key, operation: `restoreNamespace ${slug}` };
       const attempt = async (): Promise<Outcome<Answered<CountedNamespace>>> => {
         const target = await (once
-          ? run(targetOnceStatement, { ...caller, ...once, ...versionParam(expected) })
-          : run(targetStatement, { ...caller, ...versionParam(expected) }));
+          ? run(targetOnceStatement, { ...caller, ...once, ...versionParams(expected) })
+          : run(targetStatement, { ...caller, ...versionParams(expected) }));
         // It may have another slug now, which the resolver says.
         if (!target?.id) {
           await resolveNamespace(principal, slug, () => Promise.resolve(undefined));
           return null;
         }
-        const values = { ...caller, ...versionParam(expected), namespaceId: target.id, slug };
+        const values = { ...caller, ...versionParams(expected), namespaceId: target.id, slug };
         const row: RestoreRow | undefined = await (once
           ? runOnce(restoreOnceStatement, { ...values, ...once })
           : run(restoreStatement, values));

@@ -30,9 +30,10 @@ import {
   expectVersion,
   expectWritten,
   hasVersion,
+  isNamed,
   merge,
   update,
-  versionParam,
+  versionParams,
 } from './version.js';
 
 export type NamespacedSpace = SpaceRow & { namespaceId: string };
@@ -120,7 +121,7 @@ export function spacesRepository(
         and(inNamespace, sql`${slugOrder} = ${param('spaceSlug')}`, isNotNull(spaces.deletedAt)),
       )
       // The one that is expected, however many of the slug were deleted after it.
-      .orderBy(desc(hasVersion(spaces)), desc(spaces.deletedAt), desc(spaces.id))
+      .orderBy(desc(isNamed(spaces)), desc(spaces.deletedAt), desc(spaces.id))
       .limit(1),
   );
   const restoreWhere = (allowed: SQL) =>
@@ -203,7 +204,7 @@ export function spacesRepository(
     const result = await resolveNamespace(principal, namespaceSlug, (scope) =>
       run(updateStatement, {
         ...scope,
-        ...versionParam(expected),
+        ...versionParams(expected),
         spaceSlug: possibleSlug(spaceSlug),
         name: changes.name ?? null,
         slug: changes.slug ?? null,
@@ -280,7 +281,7 @@ export function spacesRepository(
       const result = await resolveNamespace(principal, namespaceSlug, (scope) =>
         run(deleteStatement, {
           ...scope,
-          ...versionParam(expected),
+          ...versionParams(expected),
           spaceSlug: possibleSlug(spaceSlug),
         }),
       );
@@ -309,7 +310,7 @@ export function spacesRepository(
       const slug = possibleSlug(spaceSlug);
       const attempt = async () => {
         const result = await resolveNamespace<RestoreRow>(principal, namespaceSlug, (scope) => {
-          const values = { ...scope, ...versionParam(expected), spaceSlug: slug, slug };
+          const values = { ...scope, ...versionParams(expected), spaceSlug: slug, slug };
           return key
             ? runOnce(restoreOnceStatement, {
                 ...values,

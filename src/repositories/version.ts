@@ -8,31 +8,46 @@ interface Versioned {
   version: number;
 }
 
-/**
- * The versions of which a resource must have one to be written, as `versionTag` names them; null
- * writes any.
- */
-export type Expected = readonly string[] | null;
+/** The versions that a write may find, as `versionTag` names them. */
+export interface Expected {
+  /** the resource must have one of these; null for any */
+  readonly oneOf: readonly string[] | null;
+  /** the resource must have none of these; `*` where it must not be there, null for no condition */
+  readonly noneOf: readonly string[] | '*' | null;
+}
 
 /** @returns what names this version of this resource and no other: what entity tags are made of */
 export function versionTag({ id, version }: Versioned): string {
   return `${id}-${version}`;
 }
 
-/** The parameter of `hasVersion`. No entity tag holds a space. */
-export function versionParam(expected: Expected) {
-  return { expected: expected?.join(' ') ?? null };
+/** The parameters of `isNamed` and `hasVersion`. No entity tag holds a space. */
+export function versionParams({ oneOf, noneOf }: Expected) {
+  return {
+    expected: oneOf?.join(' ') ?? null,
+    unexpected: noneOf === '*' ? noneOf : (noneOf?.join(' ') ?? null),
+  };
 }
 
-/** The condition that a row has one of the versions expected, compared as the row is written. */
-export function hasVersion({ id, version }: Record<keyof Versioned, SQLWrapper>): SQL {
+/** The condition that a row has one of the versions asked for, or that none is. */
+export function isNamed({ id, version }: Record<keyof Versioned, SQLWrapper>): SQL {
   // Null, where nothing is expected, is not false.
   return sql`(concat(${id}, '-', ${version}) = any(string_to_array(${param('expected')}, ' '))) is not false`;
 }
 
-/** @throws `ServiceError` `precondition_failed` when the resource has none of the versions expected */
-export function expectVersion(resource: Versioned, expected: Expected): void {
-  if (expected !== null && !expected.includes(versionTag(resource))) throw preconditionFailed();
+/** The condition that a row has a version that may be written, compared as the row is written. */
+export function hasVersion(row: Record<keyof Versioned, SQLWrapper>): SQL {
+  const { id, version } = row;
+  return sql`${isNamed(row)} and (${param('unexpected')} = '*'
+    or concat(${id}, '-', ${version}) = any(string_to_array(${param('unexpected')}, ' '))) is not true`;
+}
+
+/** @throws `ServiceError` `precondition_failed` when the resource has no version that is expected */
+export function expectVersion(resource: Versioned, { oneOf, noneOf }: Expected): void {
+  const tag = versionTag(resource);
+  if (oneOf?.includes(tag) === false || noneOf === '*' || noneOf?.includes(tag)) {
+    throw preconditionFailed();
+  }
 }
 
 /**
@@ -50,7 +65,8 @@ export async function expectWritten<Value>(
   find: () => Promise<Outcome<unknown>>,
 ): Promise<Outcome<Value>> {
   const wasRefused = outcome && outcome.value === null && includesRole(outcome.role, needed);
-  if (wasRefused && expected !== null && (await find())?.value) throw preconditionFailed();
+  const isConditional = expected.oneOf !== null || expected.noneOf !== null;
+  if (wasRefused && isConditional && (await find())?.value) throw preconditionFailed();
   return outcome;
 }
 
@@ -103,9 +119,8 @@ export async function merge<
     const current = await read();
     if (!current?.value || !includesRole(current.role, needed)) return current;
     expectVersion(current.value, expected);
-    const outcome = await write({ ...changes, metadata: metadata(current.value.metadata) }, [
-      versionTag(current.value),
-    ]);
+    const merged = { ...changes, metadata: metadata(current.value.metadata) };
+    const outcome = await write(merged, { oneOf: [versionTag(current.value)], noneOf: null });
     if (!outcome || outcome.value) return outcome;
   }
 }
@@ -114,6 +129,6 @@ export async function merge<
 export function preconditionFailed(): ServiceError {
   return new ServiceError(
     'precondition_failed',
-    'The resource is not, or no longer, the one that If-Match names. Get it and try again.',
+    'The resource is not, or no longer, as If-Match or If-None-Match asks. Get it and try again.',
   );
 }

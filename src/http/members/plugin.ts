@@ -3,7 +3,7 @@ import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebo
 import { ServiceError } from '../../errors.js';
 import type { MemberRow, MembersRepository } from '../../repositories/members.js';
 import { isSubject, permitted } from '../auth.js';
-import { IfNoneMatch, NotModified } from '../conditional.js';
+import { NotModified, ReadConditions } from '../conditional.js';
 import { Moved } from '../moved.js';
 import { invalid } from '../problem.js';
 import { pageOf, renderPage, sendPage } from '../list-page.js';
@@ -25,7 +25,10 @@ export const membersPlugin: FastifyPluginCallbackTypebox<{ members: MembersRepos
   app.get(
     collection,
     {
-      config: { scope: 'namespaces:read', problems: ['namespace_not_found'] },
+      config: {
+        scope: 'namespaces:read',
+        problems: ['namespace_not_found', 'precondition_failed'],
+      },
       schema: {
         operationId: 'listMembers',
         summary: 'List the members of a namespace',
@@ -33,7 +36,7 @@ export const membersPlugin: FastifyPluginCallbackTypebox<{ members: MembersRepos
         tags,
         params: NamespaceParams,
         querystring: PageQuery,
-        headers: IfNoneMatch,
+        headers: ReadConditions,
         response: { 200: pageOf(ref(MemberList)), 304: NotModified, 308: Moved },
       },
     },

@@ -8,8 +8,8 @@ import { metadataMerge, PATCH_TYPES } from '../body.js';
 import {
   etagOf,
   expectedNamespaceVersions,
-  IfMatch,
-  IfNoneMatch,
+  ReadConditions,
+  WriteConditions,
   isNotModified,
   namespaceEtag,
   NotModified,
@@ -55,14 +55,14 @@ export const namespacesPlugin: FastifyPluginCallbackTypebox<{
   app.get(
     '/namespaces',
     {
-      config: { scope: 'namespaces:read' },
+      config: { scope: 'namespaces:read', problems: ['precondition_failed'] },
       schema: {
         operationId: 'listNamespaces',
         summary: 'List the namespaces you are a member of',
         description: 'Oldest first.',
         tags,
         querystring: PageQuery,
-        headers: IfNoneMatch,
+        headers: ReadConditions,
         response: { 200: pageOf(ref(NamespaceList)), 304: NotModified },
       },
     },
@@ -105,20 +105,23 @@ export const namespacesPlugin: FastifyPluginCallbackTypebox<{
   app.get(
     path,
     {
-      config: { scope: 'namespaces:read', problems: ['namespace_not_found'] },
+      config: {
+        scope: 'namespaces:read',
+        problems: ['namespace_not_found', 'precondition_failed'],
+      },
       schema: {
         operationId: 'getNamespace',
         summary: 'Get a namespace',
         tags,
         params: NamespaceParams,
-        headers: IfNoneMatch,
+        headers: ReadConditions,
         response: { 200: tagged(ref(Namespace)), 304: NotModified, 308: Moved },
       },
     },
     async (request, reply) => {
       const { user, params, headers } = request;
       const namespace = found(permitted(await namespaces.find(user, params.slug), 'viewer'));
-      if (isNotModified(headers['if-none-match'], namespaceEtag(namespace))) {
+      if (isNotModified(headers, namespaceEtag(namespace))) {
         return reply.code(304).header('etag', namespaceEtag(namespace)).send(undefined);
       }
       return answer(reply, namespace);
@@ -145,7 +148,7 @@ export const namespacesPlugin: FastifyPluginCallbackTypebox<{
         tags,
         consumes: PATCH_TYPES,
         params: NamespaceParams,
-        headers: IfMatch,
+        headers: WriteConditions,
         body: ref(NamespaceUpdate),
         response: { 200: tagged(ref(Namespace)) },
       },
@@ -153,7 +156,7 @@ export const namespacesPlugin: FastifyPluginCallbackTypebox<{
     async (request, reply) => {
       const { slug } = request.params;
       const changes = request.body;
-      const expected = expectedNamespaceVersions(request.headers['if-match']);
+      const expected = expectedNamespaceVersions(request.headers);
       const merge = metadataMerge(request, changes.metadata);
       const outcome = merge
         ? await namespaces.merge(request.user, slug, changes, merge, expected)
@@ -176,13 +179,13 @@ export const namespacesPlugin: FastifyPluginCallbackTypebox<{
           'Its spaces go with it, and come back with it when it is restored. Its slug is free at once. Needs the role `owner`.',
         tags,
         params: NamespaceParams,
-        headers: IfMatch,
+        headers: WriteConditions,
         response: { 204: tagged(Type.Null({ description: 'Deleted' })) },
       },
     },
     async (request, reply) => {
       const { user, params, headers } = request;
-      const expected = expectedNamespaceVersions(headers['if-match']);
+      const expected = expectedNamespaceVersions(headers);
       const deleted = found(
         permitted(await namespaces.remove(user, params.slug, expected), 'owner'),
       );
@@ -219,7 +222,7 @@ export const namespacesPlugin: FastifyPluginCallbackTypebox<{
       const outcome = await namespaces.restore(
         user,
         params.slug,
-        expectedNamespaceVersions(headers['if-match']),
+        expectedNamespaceVersions(headers),
         idempotencyKey(headers['idempotency-key'], null),
       );
       const namespace = found(permitted(outcome, 'owner'));

@@ -149,7 +149,7 @@ export function addEnsuring(app: App, spaces: SpacesRepository, path: string, hi
       if (headers['if-match'] !== undefined) {
         const existing = permitted(await spaces.find(user, slug, projectSlug), 'editor');
         if (!existing) throw preconditionFailed();
-        expectVersion(existing, expectedVersions(headers['if-match']));
+        expectVersion(existing, expectedVersions({ 'if-match': headers['if-match'] }));
         expectNone(headers['if-none-match'], etagOf(existing));
         return reply.header('etag', etagOf(existing)).send(existing);
       }

@@ -9,8 +9,8 @@ import { metadataMerge, PATCH_TYPES } from '../body.js';
 import {
   etagOf,
   expectedVersions,
-  IfMatch,
-  IfNoneMatch,
+  ReadConditions,
+  WriteConditions,
   isNotModified,
   NotModified,
   tagged,
@@ -113,7 +113,7 @@ export const spacesPlugin: FastifyPluginCallbackTypebox<{
       {
         config: {
           scope: 'spaces:read',
-          problems: ['namespace_not_found'],
+          problems: ['namespace_not_found', 'precondition_failed'],
           isCostly: isSearch,
         },
         schema: {
@@ -125,7 +125,7 @@ export const spacesPlugin: FastifyPluginCallbackTypebox<{
           hide: hideCollection,
           params: NamespaceParams,
           querystring: SpaceListQuery,
-          headers: IfNoneMatch,
+          headers: ReadConditions,
           response: {
             200: pageOf(Type.Unsafe<ListAnswer>(ref(SpaceList))),
             304: NotModified,
@@ -161,14 +161,17 @@ export const spacesPlugin: FastifyPluginCallbackTypebox<{
     app.get(
       item,
       {
-        config: { scope: 'spaces:read', problems: ['namespace_not_found', 'space_not_found'] },
+        config: {
+          scope: 'spaces:read',
+          problems: ['namespace_not_found', 'space_not_found', 'precondition_failed'],
+        },
         schema: {
           operationId: 'getSpace',
           summary: 'Get a project',
           tags: ['spaces'],
           hide: hideItem,
           params: SpaceParams,
-          headers: IfNoneMatch,
+          headers: ReadConditions,
           response: { 200: tagged(ref(SpaceDetails)), 304: NotModified, 308: Moved },
         },
       },
@@ -179,7 +182,7 @@ export const spacesPlugin: FastifyPluginCallbackTypebox<{
           permitted(await spaces.find(request.user, slug, projectSlug), 'viewer'),
         );
         void reply.header('etag', etagOf(space));
-        if (isNotModified(request.headers['if-none-match'], etagOf(space))) {
+        if (isNotModified(request.headers, etagOf(space))) {
           return reply.code(304).send(undefined);
         }
         return {
@@ -215,7 +218,7 @@ export const spacesPlugin: FastifyPluginCallbackTypebox<{
           hide: hideItem,
           consumes: PATCH_TYPES,
           params: SpaceParams,
-          headers: IfMatch,
+          headers: WriteConditions,
           body: ref(SpaceUpdate),
           response: { 200: tagged(ref(Space)) },
         },
@@ -224,7 +227,7 @@ export const spacesPlugin: FastifyPluginCallbackTypebox<{
         const { slug, projectSlug } = request.params;
         const { tags, ...changes } = request.body;
         const given = { ...changes, ...(tags !== undefined && { tags: tags ?? [] }) };
-        const expected = expectedVersions(request.headers['if-match']);
+        const expected = expectedVersions(request.headers);
         const merge = metadataMerge(request, given.metadata);
         const outcome = merge
           ? await spaces.merge(request.user, slug, projectSlug, given, merge, expected)
@@ -254,13 +257,13 @@ export const spacesPlugin: FastifyPluginCallbackTypebox<{
           tags: ['spaces'],
           hide: hideItem,
           params: SpaceParams,
-          headers: IfMatch,
+          headers: WriteConditions,
           response: { 204: tagged(Type.Null({ description: 'Deleted' })) },
         },
       },
       async (request, reply) => {
         const { slug, projectSlug } = request.params;
-        const expected = expectedVersions(request.headers['if-match']);
+        const expected = expectedVersions(request.headers);
         const deleted = await found(
           request,
           permitted(await spaces.remove(request.user, slug, projectSlug, expected), 'editor'),
@@ -301,7 +304,7 @@ export const spacesPlugin: FastifyPluginCallbackTypebox<{
           request.user,
           slug,
           projectSlug,
-          expectedVersions(request.headers['if-match']),
+          expectedVersions(request.headers),
           idempotencyKey(request.headers['idempotency-key'], null),
         );
         const space = await found(request, permitted(outcome, 'editor'));

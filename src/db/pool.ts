@@ -1,0 +1,385 @@
+import { connect, Socket } from 'node:net';
+import { setTimeout } from 'node:timers/promises';
+import postgres from 'postgres';
+import type { Target } from './connection-string.js';
+import { isReadOnly } from './errors.js';
+
+/** Beside the time that PostgreSQL itself gives a statement: the way there and back. */
+const MARGIN_MS = 250;
+
+const SWEEP_MS = 100;
+
+/** How long a failed connection waits for its next attempt. */
+const RECONNECT_MS = 100;
+
+/** How often a pool is replaced at most because PostgreSQL refuses to write. */
+const READ_ONLY_MS = 1000;
+
+/** How long PostgreSQL may take to accept a request to cancel; a host that does not is taken for lost. */
+const CANCEL_MS = 500;
+
+/** How often a backend that does not end is cancelled and looked for. */
+const LOOK_MS = 500;
+
+/** The age from which a connection is replaced when it is idle: between half of it and all of it. */
+const LIFETIME_MS = 60 * 60_000;
+
+/** https://www.postgresql.org/docs/current/protocol-message-formats.html, CancelRequest */
+const CANCEL_REQUEST_CODE = 80_877_102;
+
+type DriverOptions = postgres.Options<Record<string, never>>;
+
+export interface PoolOptions {
+  /** the most connections to the server at once */
+  max: number;
+  /** PostgreSQL ends a statement that runs longer, in milliseconds; 0 for no limit of any kind */
+  statementTimeoutMs: number;
+  /** of each connection */
+  driver: DriverOptions;
+  /** says where to connect; asked for each connection */
+  findTarget: () => Promise<Target>;
+}
+
+/** How much of a pool is in use. */
+export interface Usage {
+  /** connections that are open or being made */
+  connections: number;
+  /** statements that wait for an answer, or for a connection */
+  statements: number;
+}
+
+interface Statement {
+  since: number;
+  /** what PostgreSQL calls the backend, once it is known */
+  backend: () => Backend | null;
+  giveUp: (reason: Error) => void;
+}
+
+interface Backend {
+  pid: number;
+  secret: number;
+}
+
+/** One connection, by a client of the driver that makes no other. */
+interface Slot {
+  sql: postgres.Sql;
+  socket: Socket | null;
+  target: Target | null;
+  /** those that are not answered, oldest first */
+  statements: Set<Statement>;
+  /** whether a transaction has it */
+  isReserved: boolean;
+  /** whether it was given up, and waits for its backend to end */
+  isStuck: boolean;
+  expiresAt: number;
+  /** when it has last heard from the server, and how much in all */
+  heardAt: number;
+  bytesRead: number;
+}
+
+/** A socket that says when it has closed, whatever listeners the driver takes away. */
+class ObservedSocket extends Socket {
+  onClosed: () => void = () => undefined;
+
+  override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
+    super._destroy(error, (failure) => {
+      done(failure);
+      this.onClosed();
+    });
+  }
+}
+
+/**
+ * A pool of clients of the driver with one connection each. postgres.js makes a lost connection anew, but with what
+ * was half read and half written on the old one, so that the new one can hang, or answer its first statement with
+ * the failure of the last. Here a client whose connection ends is replaced, alone, and never connects again.
+ *
+ * postgres.js sets no limit to the wait for an answer, and PostgreSQL's own is of no use once it is stopped or the
+ * network swallows packets. So a statement that has waited longer than PostgreSQL would let it run is given up. Its
+ * connection counts on until its backend is gone: it is cancelled and looked for, so that the server never has more
+ * connections than the pool. Where the host does not even accept that, all that is silent is closed.
+ */
+export function openPool({ max, statementTimeoutMs, driver, findTarget }: PoolOptions) {
+  const patience = statementTimeoutMs > 0 ? statementTimeoutMs + MARGIN_MS : Infinity;
+  const drainSeconds = statementTimeoutMs / 1000;
+  const template = postgres({ ...driver, max: 1 });
+  const slots: (Slot | undefined)[] = Array.from({ length: max });
+  const sockets = new Set<Socket>();
+  let statementCount = 0;
+  let ended = false;
+  let connectAfter = -Infinity;
+  let readOnlyAt = -Infinity;
+  let timer: NodeJS.Timeout | undefined;
+
+  /** @param before has to end first */
+  function openSlot(index: number, before: Promise<unknown> = Promise.resolve()): Slot {
+    const open = async () => {
+      try {
+        await before;
+        const wait = connectAfter - performance.now();
+        if (wait > 0) await setTimeout(wait);
+        if (slots[index] !== slot) throw failure('CONNECTION_CLOSED', 'The connection has ended');
+        const target = await findTarget();
+        slot.target = target;
+        const socket = openSocket(target);
+        slot.socket = socket;
+        sockets.add(socket);
+        socket.onClosed = () => {
+          sockets.delete(socket);
+          slot.socket = null;
+          connectAfter = performance.now() + RECONNECT_MS;
+          lose(index, slot);
+        };
+        return socket;
+      } catch (error) {
+        // The driver would wait for ever for a socket that it was not given.
+        setImmediate(lose, index, slot, error);
+        throw error;
+      }
+    };
+    const options = { ...driver, max: 1, max_lifetime: null, socket: open };
+    const now = performance.now();
+    const slot: Slot = {
+      sql: postgres(options),
+      socket: null,
+      target: null,
+      statements: new Set(),
+      isReserved: false,
+      isStuck: false,
+      expiresAt: now + (LIFETIME_MS * (1 + Math.random())) / 2,
+      heardAt: now,
+      bytesRead: 0,
+    };
+    // Drizzle puts its own in there.
+    Object.assign(slot.sql.options.parsers, template.options.parsers);
+    Object.assign(slot.sql.options.serializers, template.options.serializers);
+    slots[index] = slot;
+    return slot;
+  }
+
+  /** Forgets a slot whose connection has ended; the driver rejects what was on it, and this what was not sent yet. */
+  function lose(index: number, slot: Slot, reason?: unknown): void {
+    if (slots[index] === slot) slots[index] = undefined;
+    setImmediate(() => {
+      const error =
+        reason instanceof Error ? reason : failure('CONNECTION_CLOSED', 'The connection has ended');
+      for (const { giveUp } of slot.statements) giveUp(error);
+      void slot.sql.end({ timeout: 0 });
+    });
+  }
+
+  /** Replaces a slot; what is under way on it is still answered. */
+  function retire(index: number, slot: Slot): Slot {
+    return openSlot(index, slot.sql.end({ timeout: drainSeconds }));
+  }
+
+  /** @returns the slot that does least, an open one where several do nothing; null where all are stuck */
+  function pick(): Slot | null {
+    const now = performance.now();
+    let best: Slot | null = null;
+    let vacant = -1;
+    for (const [index, slot] of slots.entries()) {
+      if (!slot) {
+        if (vacant === -1) vacant = index;
+        continue;
+      }
+      if (slot.isStuck) continue;
+      if (slot.statements.size === 0 && !slot.isReserved) {
+        if (slot.expiresAt > now) return slot;
+        return retire(index, slot);
+      }
+      if (!best || load(slot) < load(best)) best = slot;
+    }
+    return vacant === -1 ? best : openSlot(vacant);
+  }
+
+  /** Runs a statement on the connection that does least; rejects once it has waited for too long. */
+  function execute<Answer>(run: (sql: postgres.Sql) => Query<Answer>): Promise<Answer> {
+    return new Promise((resolve, reject) => {
+      const slot = ended ? null : pick();
+      if (!slot) {
+        const text = ended ? 'The pool has ended' : 'All connections wait for statements to end';
+        reject(failure(ended ? 'CONNECTION_ENDED' : 'ETIMEDOUT', text));
+        return;
+      }
+      const query = run(slot.sql);
+      const statement: Statement = {
+        since: performance.now(),
+        backend: () => (query.state?.pid ? query.state : null),
+        giveUp: reject,
+      };
+      const settle = () => {
+        if (slot.statements.delete(statement)) statementCount -= 1;
+      };
+      slot.statements.add(statement);
+      statementCount += 1;
+      timer ??= setInterval(sweep, SWEEP_MS).unref();
+      query.then(
+        (value) => {
+          settle();
+          resolve(value);
+        },
+        (error: unknown) => {
+          settle();
+          if (isReadOnly(error)) leaveReadOnly();
+          // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- as it came
+          reject(error);
+        },
+      );
+    });
+  }
+
+  /** Another host may be the primary. */
+  function leaveReadOnly(): void {
+    const now = performance.now();
+    if (now - readOnlyAt < READ_ONLY_MS) return;
+    readOnlyAt = now;
+    for (const [index, slot] of slots.entries()) if (slot && !slot.isStuck) retire(index, slot);
+  }
+
+  function sweep(): void {
+    const now = performance.now();
+    for (const [index, slot] of slots.entries()) {
+      if (!slot) continue;
+      const bytesRead = slot.socket?.bytesRead ?? 0;
+      if (bytesRead !== slot.bytesRead) Object.assign(slot, { bytesRead, heardAt: now });
+      const [oldest] = slot.statements;
+      if (!slot.isStuck && oldest && now - oldest.since >= patience) giveUp(index, slot, oldest);
+    }
+    if (statementCount === 0) {
+      clearInterval(timer);
+      timer = undefined;
+    }
+  }
+
+  /** Gives up a statement, and with it its connection; those behind it have not been looked at. */
+  function giveUp(index: number, slot: Slot, { backend, ...overdue }: Statement): void {
+    slot.isStuck = true;
+    const known = backend();
+    const now = performance.now();
+    overdue.giveUp(failure('ETIMEDOUT', 'PostgreSQL has not answered in time'));
+    for (const { since, giveUp: reject } of slot.statements) {
+      const code = now - since >= patience ? 'ETIMEDOUT' : 'CONNECTION_CLOSED';
+      reject(failure(code, 'The connection to PostgreSQL was given up'));
+    }
+    void release(slot, known)
+      .catch(() => undefined)
+      .finally(() => {
+        slot.socket?.destroy(failure('ETIMEDOUT', 'The connection to PostgreSQL was given up'));
+        if (!slot.socket) lose(index, slot);
+      });
+  }
+
+  /** Waits until the backend of a slot has ended its statement, or its host cannot be reached. */
+  async function release({ socket, target }: Slot, backend: Backend | null): Promise<void> {
+    if (!socket || !target || !backend) return;
+    const bytesRead = socket.bytesRead;
+    while (!socket.destroyed && socket.bytesRead === bytesRead && !ended) {
+      if (!(await cancel(target, backend))) {
+        closeSilent();
+        return;
+      }
+      await setTimeout(LOOK_MS);
+      if (await isGone(backend)) return;
+    }
+  }
+
+  /** Closes connections that are as silent as a host that does not answer; they are cheaper made anew. */
+  function closeSilent(): void {
+    const now = performance.now();
+    for (const slot of slots) {
+      if (slot && now - slot.heardAt >= patience) {
+        slot.socket?.destroy(failure('ETIMEDOUT', 'The connection to PostgreSQL is silent'));
+      }
+    }
+  }
+
+  /** @returns whether a backend is gone, as another connection sees it; ends one that only waits for its client */
+  async function isGone({ pid }: Backend): Promise<boolean> {
+    const other = slots.find((slot) => slot?.bytesRead && !slot.isStuck && !slot.isReserved);
+    if (!other) return false;
+    const look = other.sql`select pg_terminate_backend(pid) from pg_stat_activity where pid = ${pid}`;
+    const rows = await Promise.race([look, setTimeout(LOOK_MS, null)]).catch(() => null);
+    return rows?.length === 0;
+  }
+
+  const replaced = {
+    unsafe: (...statement: Parameters<postgres.Sql['unsafe']>) => ({
+      // postgres.js sends a statement when it is first waited for.
+      values: () => execute((sql) => sql.unsafe(...statement).values()),
+      then: (...settled: Parameters<ReturnType<postgres.Sql['unsafe']>['then']>) =>
+        execute((sql) => sql.unsafe(...statement)).then(...settled),
+    }),
+    begin: (...transaction: Parameters<postgres.Sql['begin']>) => {
+      let reserved: Slot | undefined;
+      return execute((sql) => {
+        reserved = slots.find((slot) => slot?.sql === sql);
+        if (reserved) reserved.isReserved = true;
+        return sql.begin(...transaction);
+      }).finally(() => {
+        if (reserved) reserved.isReserved = false;
+      });
+    },
+    end: async (...how: Parameters<postgres.Sql['end']>) => {
+      ended = true;
+      await Promise.all(slots.flatMap((slot) => slot?.sql.end(...how) ?? []));
+    },
+    options: { ...template.options, max },
+  };
+  const sql = new Proxy(template, {
+    apply: (_template, _this, statement: unknown[]): unknown =>
+      Reflect.apply(pick()?.sql ?? template, undefined, statement),
+    get: (_template, name): unknown => Reflect.get(name in replaced ? replaced : template, name),
+  });
+  const usage = (): Usage => ({ connections: sockets.size, statements: statementCount });
+  return { sql, usage };
+}
+
+/** @returns a socket as postgres.js wants it: it names the server by it, and asks for its certificate */
+export function openSocket({ host, port, path }: Target) {
+  const socket = new ObservedSocket();
+  if (path === null) socket.connect({ host, port, noDelay: true });
+  else socket.connect(path);
+  // Without an error postgres.js would take a connection that is closed while it is being made
+  // for one to be made again at once, and its statement would wait for as long as that fails.
+  socket.once('end', () =>
+    socket.destroy(failure('CONNECTION_CLOSED', 'PostgreSQL has closed the connection')),
+  );
+  return Object.assign(socket, { host, port });
+}
+
+/** What postgres.js gives for a statement; its types leave `state` out. */
+type Query<Answer> = PromiseLike<Answer> & { state?: { pid: number; secret: number } | null };
+
+/** A transaction keeps its connection for long: what is not one goes elsewhere. */
+function load({ statements, isReserved }: Slot): number {
+  return statements.size + (isReserved ? 1000 : 0);
+}
+
+/** @returns whether the host has taken the request to cancel what a backend does */
+function cancel({ host, port, path }: Target, { pid, secret }: Backend) {
+  const request = Buffer.alloc(16);
+  [16, CANCEL_REQUEST_CODE, pid, secret].forEach((value, index) =>
+    request.writeUInt32BE(value, index * 4),
+  );
+  return new Promise<boolean>((resolve) => {
+    const socket = path === null ? connect({ host, port }) : connect(path);
+    socket.setTimeout(CANCEL_MS, () => socket.destroy(failure('ETIMEDOUT', 'No answer')));
+    // The server closes the connection when it has done it.
+    socket.once('end', () => {
+      resolve(true);
+    });
+    socket.once('error', () => {
+      resolve(false);
+    });
+    socket.once('close', () => {
+      resolve(false);
+    });
+    socket.write(request);
+    socket.resume();
+  });
+}
+
+function failure(code: string, message: string): Error {
+  return Object.assign(new Error(message), { code });
+}

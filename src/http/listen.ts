@@ -1,0 +1,45 @@
+import { lookup } from 'node:dns/promises';
+import { createServer, type Server } from 'node:net';
+import type { FastifyInstance } from 'fastify';
+
+/** An address that the host has by name alone: a machine without IPv6 still knows `::1`. */
+const MISSING = ['EADDRNOTAVAIL', 'EAFNOSUPPORT'];
+
+/**
+ * Listens on every address of a host, such as the two of `localhost`. Connections of all of them go through the one
+ * HTTP server of the application, so that its limits and handlers hold for each.
+ *
+ * @param port 0 for any that is free, the same for all addresses
+ * @throws what `listen` of Node throws
+ */
+export async function listen(app: FastifyInstance, host: string, port: number): Promise<void> {
+  const [first, ...others] = await lookup(host, { all: true });
+  const servers: Server[] = [];
+  app.addHook('preClose', async () => {
+    const closed = servers.map((server) => new Promise((resolve) => server.close(resolve)));
+    app.server.closeIdleConnections();
+    await Promise.all(closed);
+  });
+  await app.listen({ host: first?.address ?? host, port });
+  const bound = app.server.address();
+  if (bound === null || typeof bound === 'string') throw new Error('No port is listened on');
+  for (const { address } of others) {
+    const server = createServer({ noDelay: true }, (socket) => {
+      app.server.emit('connection', socket);
+    });
+    if (await open(server, address, bound.port)) servers.push(server);
+  }
+}
+
+/** @returns whether the address exists */
+function open(server: Server, host: string, port: number): Promise<boolean> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) => {
+      if (MISSING.includes(error.code ?? '')) resolve(false);
+      else reject(error);
+    });
+    server.listen({ host, port }, () => {
+      resolve(true);
+    });
+  });
+}

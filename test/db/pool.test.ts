@@ -1,0 +1,127 @@
+/** Connections come and go: one at a time, and never more than the pool has. */
+import { setImmediate } from 'node:timers/promises';
+import { sql } from 'drizzle-orm';
+import postgres from 'postgres';
+import { type Test, test } from 'tap';
+import { startService } from '../helpers/app.js';
+import { createDatabase, openDatabase } from '../helpers/database.js';
+
+const POOL_MAX = 3;
+
+/** A pool, and a look at its connections from outside. */
+async function open(t: Test) {
+  const url = await createDatabase(t, { direct: true });
+  const db = openDatabase(t, url, { poolMax: POOL_MAX, statementTimeoutMs: 400, prepare: true });
+  const admin = postgres(url, { max: 1, onnotice: () => undefined });
+  t.teardown(() => admin.end());
+  const backends = async (): Promise<number[]> => {
+    const rows = await admin<{ pid: number }[]>`
+      select pid from pg_stat_activity
+      where datname = current_database() and application_name = 'spaces' order by pid`;
+    return rows.map(({ pid }) => pid);
+  };
+  /** so many statements at once, each on a connection of its own */
+  const together = (count = POOL_MAX) =>
+    Promise.all(
+      Array.from({ length: count }, async () => {
+        const [row] = await db.execute<{ pid: number }>(
+          sql`select pg_backend_pid() as pid from pg_sleep(0.05)`,
+        );
+        return row?.pid;
+      }),
+    );
+  /** waits until it holds */
+  const until = async (what: string, holds: () => Promise<boolean>) => {
+    const deadline = AbortSignal.timeout(20_000);
+    while (!(await holds())) {
+      if (deadline.aborted) throw new Error(`It never came that ${what}`);
+      await setImmediate();
+    }
+  };
+  return { url, db, admin, backends, together, until };
+}
+
+test('a connection that ends is replaced alone', async (t) => {
+  const { db, admin, backends, together, until } = await open(t);
+  await together();
+  const before = await backends();
+  t.equal(before.length, POOL_MAX);
+  const [ended = 0, ...others] = before;
+  await admin`select pg_terminate_backend(${ended})`;
+  await until('its end is noticed', () => Promise.resolve(db.usage().connections < POOL_MAX));
+  const pids = await together();
+  t.equal(new Set(pids).size, POOL_MAX, 'each answered, on connections of their own');
+  for (const pid of others) t.ok((await backends()).includes(pid), 'the others are as they were');
+  t.equal((await backends()).length, POOL_MAX);
+});
+
+test('a connection that was given up counts until its backend is gone', async (t) => {
+  const { db, backends, together, until } = await open(t);
+  await together();
+  const [stopped = 0] = await backends();
+  // As a backend that cannot be interrupted: it hears of nothing.
+  process.kill(stopped, 'SIGSTOP');
+  try {
+    let most = 0;
+    const deadline = performance.now() + 4000;
+    const outcomes: string[] = [];
+    while (performance.now() < deadline) {
+      const settled = await Promise.allSettled([together(), together(2)]);
+      outcomes.push(...settled.map(({ status }) => status));
+      most = Math.max(most, (await backends()).length);
+    }
+    t.equal(most, POOL_MAX, 'never more connections than the pool has');
+    t.ok(
+      outcomes.slice(-4).every((status) => status === 'fulfilled'),
+      'the others go on',
+    );
+    t.equal(db.usage().connections, POOL_MAX);
+  } finally {
+    process.kill(stopped, 'SIGCONT');
+  }
+  await until('the backend has ended', async () => !(await backends()).includes(stopped));
+  await until('its place is taken again', async () => {
+    await together();
+    return (await backends()).length === POOL_MAX;
+  });
+});
+
+test('statements that cannot be interrupted on every connection open no other', async (t) => {
+  const { backends, together, until } = await open(t);
+  await together();
+  const stopped = await backends();
+  for (const pid of stopped) process.kill(pid, 'SIGSTOP');
+  try {
+    const deadline = performance.now() + 2500;
+    while (performance.now() < deadline) {
+      await Promise.allSettled([together()]);
+      t.same(await backends(), stopped);
+    }
+  } finally {
+    for (const pid of stopped) process.kill(pid, 'SIGCONT');
+  }
+  await until('statements are answered again', () =>
+    together(1).then(
+      () => true,
+      () => false,
+    ),
+  );
+  t.ok((await backends()).length <= POOL_MAX);
+});
+
+test('sessions that PostgreSQL ends when they are idle take no request with them', async (t) => {
+  const { url, db, admin, backends, until } = await open(t);
+  const name = new URL(url).pathname.slice(1);
+  await admin.unsafe(`alter database ${name} set idle_session_timeout to 20`);
+  const service = await startService(t, { databaseUrl: url, db });
+  const owner = await service.as('olga');
+  t.equal((await owner.post('/namespaces', { slug: 'team' })).status, 201);
+  for (let round = 0; round < 20; round += 1) {
+    await until('the session has ended', async () => (await backends()).length === 0);
+    const answers = await Promise.all([owner.get('/namespaces'), owner.get('/namespaces/team')]);
+    t.same(
+      answers.map(({ status }) => status),
+      [200, 200],
+    );
+  }
+});
