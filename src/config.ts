@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { type Static, type TSchema, Type, TypeGuard } from '@sinclair/typebox';
 import { Value } from '@sinclair/typebox/value';
-import { ConnectionStringError, parseConnectionString } from './db/connection-string.js';
+import { ConnectionStringError, parseConnectionString } from './connection-string.js';
 
 const MINIMUM_SECRET_BYTES = 32;
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
@@ -116,6 +116,27 @@ export const Environment = Type.Object({
         'Where traces are sent (OTLP over HTTP, such as `http://localhost:4318`), and with it the other variables of OpenTelemetry. Unset: nothing is traced.',
     }),
   ),
+  OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: Type.Optional(
+    Type.String({
+      pattern: '^https?://.+',
+      description: 'The same for traces alone, used as it stands, with its path.',
+    }),
+  ),
+  OTEL_EXPORTER_OTLP_PROTOCOL: Type.Optional(
+    Type.Literal('http/json', { description: 'The one that there is.' }),
+  ),
+  OTEL_EXPORTER_OTLP_TRACES_PROTOCOL: Type.Optional(
+    Type.Literal('http/json', { description: 'The one that there is.' }),
+  ),
+  OTEL_TRACES_EXPORTER: Type.Optional(
+    Type.Union([Type.Literal('otlp'), Type.Literal('none')], {
+      description: '`none`: nothing is traced, whatever endpoint is set.',
+    }),
+  ),
+  OTEL_SDK_DISABLED: Type.Boolean({
+    default: false,
+    description: '`true`: nothing is traced, whatever endpoint is set.',
+  }),
   SHUTDOWN_DELAY_MS: Type.Integer({
     minimum: 0,
     maximum: 600_000,
@@ -289,7 +310,9 @@ function readFiles(given: NodeJS.ProcessEnv, wrong: string[]): NodeJS.ProcessEnv
 function parse(text: string, schema: TSchema): string | number | boolean {
   const variants = TypeGuard.IsUnion(schema) ? schema.anyOf : [schema];
   if (variants.some(TypeGuard.IsInteger) && /^\d+$/.test(text)) return Number(text);
-  if (TypeGuard.IsBoolean(schema) && /^(true|false)$/.test(text)) return text === 'true';
+  if (TypeGuard.IsBoolean(schema) && /^(true|false)$/i.test(text)) {
+    return text.toLowerCase() === 'true';
+  }
   return text;
 }
 
@@ -415,7 +438,10 @@ function toConfig(env: Static<typeof Environment>): Config {
     },
     workers: env.WORKERS,
     metricsPort: env.METRICS_PORT ?? null,
-    traced: env.OTEL_EXPORTER_OTLP_ENDPOINT !== undefined,
+    traced:
+      (env.OTEL_EXPORTER_OTLP_TRACES_ENDPOINT ?? env.OTEL_EXPORTER_OTLP_ENDPOINT) !== undefined &&
+      env.OTEL_TRACES_EXPORTER !== 'none' &&
+      !env.OTEL_SDK_DISABLED,
     shutdownDelayMs: isProduction(env.NODE_ENV) ? env.SHUTDOWN_DELAY_MS : 0,
     rateLimit:
       env.RATE_LIMIT_MAX === undefined

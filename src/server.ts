@@ -11,15 +11,11 @@ import { connect } from './db/client.js';
 import { EmbeddedPostgresError, startEmbeddedPostgres } from './db/embedded.js';
 import { DatabaseNotReadyError, expectDefaults, expectMigrated, migrate } from './db/migrate.js';
 import { createDemo, dataDirectory, developmentSecret, introduction } from './development.js';
-import {
-  answerPrimary,
-  type MetricsSource,
-  metricsOfWorkers,
-  processMetrics,
-} from './http/metrics.js';
+import { type MetricsSource, processMetrics } from './http/metrics.js';
 import { serializeError } from './http/request-log.js';
 import { listen } from './http/listen.js';
 import { startTracing } from './http/tracing.js';
+import { answerPrimary, metricsOfWorkers, reportToPrimary } from './http/worker-metrics.js';
 import { leave, startWorkers } from './workers.js';
 
 /** How long requests that were accepted may take once the process has been told to stop. */
@@ -54,9 +50,33 @@ async function createLogger(level: string): Promise<Logger> {
     // Nothing logs a header; should that change, tokens still stay out of the log.
     redact: ['headers.authorization', 'req.headers.authorization'],
   };
-  if (!process.stdout.isTTY) return pino(options, pino.destination(BUFFERED));
+  if (!process.stdout.isTTY) {
+    const destination = pino.destination(BUFFERED);
+    destination.on('error', stopWithoutReader);
+    // What pino flushes when the process exits would be tried for ever on a pipe that nobody reads.
+    onStop(
+      () =>
+        new Promise((resolve) => {
+          destination.flush(resolve);
+        }),
+    );
+    return pino(options, destination);
+  }
   const { default: pretty } = await import('pino-pretty');
   return pino(options, pretty({ sync: true }));
+}
+
+/** What a worker tells the first process when its output has no reader. */
+const UNREAD = 'spaces:unread';
+
+let isUnread = false;
+
+/** Stops the service when nobody reads its output any more; a second signal would end it at once. */
+function stopWithoutReader(): void {
+  if (isUnread) return;
+  isUnread = true;
+  if (cluster.isWorker) process.send?.(UNREAD);
+  else process.kill(process.pid, 'SIGTERM');
 }
 
 const undos: (() => Promise<unknown>)[] = [];
@@ -139,9 +159,12 @@ async function serve(config: Config, url: string): Promise<AddressInfo> {
   };
   const [app] = await Promise.all([buildApp(options), migrateGiven(config)]);
   if (cluster.isWorker) onStop(leave);
+  if (registry && cluster.isWorker) {
+    answerPrimary(registry);
+    onStop(() => reportToPrimary(registry));
+  }
   onStop(() => app.close());
-  if (registry && cluster.isWorker) answerPrimary(registry);
-  else if (registry && typeof metricsPort === 'number') {
+  if (registry && !cluster.isWorker && typeof metricsPort === 'number') {
     await serveMetricsOn(metricsPort, host, registry, logger);
   }
   onStop(async () => {
@@ -220,6 +243,17 @@ function explain(error: unknown): string {
 
 try {
   const config = loadConfig(process.env);
+  process.stdout.on('error', stopWithoutReader);
+  process.stderr.on('error', () => undefined);
+  cluster.on('message', (_worker, message) => {
+    if (message === UNREAD) stopWithoutReader();
+  });
+  const { NODE_ENV = '' } = process.env;
+  if (config.production && NODE_ENV !== 'production' && cluster.isPrimary) {
+    console.error(
+      `NODE_ENV is "${NODE_ENV}", neither development nor test: it counts as production.`,
+    );
+  }
   const hasWorkers = config.workers > 1 && cluster.isPrimary;
   const delay = config.shutdownDelayMs + DRAIN_MS;
   closeWithGrace(

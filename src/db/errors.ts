@@ -1,3 +1,4 @@
+import { DrizzleQueryError } from 'drizzle-orm';
 import postgres from 'postgres';
 import { ServiceError } from '../errors.js';
 
@@ -82,6 +83,14 @@ export function sqlState(error: unknown): string | null {
  */
 export function wasRolledBack(error: unknown): boolean {
   return sqlState(error)?.startsWith('40') ?? false;
+}
+
+/** @returns whether a part of the message may be what the caller sent: a data exception (class 22), and Drizzle's */
+export function quotesCaller(error: Error): boolean {
+  return (
+    error instanceof DrizzleQueryError ||
+    (error instanceof postgres.PostgresError && error.code.startsWith('22'))
+  );
 }
 
 /** @returns whether PostgreSQL refused to write, as a standby does */

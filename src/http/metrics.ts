@@ -1,14 +1,7 @@
 import type { Socket } from 'node:net';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
-import {
-  AggregatorRegistry,
-  collectDefaultMetrics,
-  Counter,
-  Gauge,
-  Histogram,
-  Registry,
-} from 'prom-client';
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { Database } from '../db/client.js';
 import type { PageCache } from '../repositories/page-cache.js';
 import type { Admission } from './admission.js';
@@ -192,19 +185,6 @@ function total(registry: Registry, name: string, help: string, read: () => numbe
 export interface MetricsSource {
   contentType: string;
   metrics(): Promise<string>;
-}
-
-/** In a worker: lets the first process read its metrics. */
-export function answerPrimary(registry: Registry): void {
-  AggregatorRegistry.setRegistries(registry);
-  // Its constructor is what begins to listen.
-  new AggregatorRegistry();
-}
-
-/** In the first process: the metrics of all workers, added up. */
-export function metricsOfWorkers(): MetricsSource {
-  const workers = new AggregatorRegistry();
-  return { contentType: workers.contentType, metrics: () => workers.clusterMetrics() };
 }
 
 /** Serves what a source holds as `GET /metrics`, in the text format of Prometheus. */

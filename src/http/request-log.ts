@@ -7,8 +7,8 @@ import {
   type onSendHookHandler,
 } from 'fastify';
 import fp from 'fastify-plugin';
-import { DrizzleQueryError } from 'drizzle-orm';
 import postgres from 'postgres';
+import { quotesCaller } from '../db/errors.js';
 
 import { SUBJECT_MAX_LENGTH } from './schemas.js';
 
@@ -31,7 +31,7 @@ export function requestId({ headers }: Pick<IncomingMessage, 'headers'>): string
 /** What the log may hold of an error: PostgreSQL's `detail` and `where` quote the caller's data. */
 export function serializeError(error: Error): Record<string, unknown> {
   const { cause } = error;
-  const message = safeMessage(error);
+  const message = shorten(quotesCaller(error) ? 'A statement failed' : error.message);
   const frames = /\n {4}at .*$/s.exec(error.stack ?? '')?.[0] ?? '';
   return {
     type: error.name,
@@ -43,14 +43,6 @@ export function serializeError(error: Error): Record<string, unknown> {
     }),
     ...(cause instanceof Error && { cause: serializeError(cause) }),
   };
-}
-
-/** Of the messages of data exceptions (class 22), and of Drizzle, a part is what the caller sent. */
-function safeMessage(error: Error): string {
-  if (error instanceof postgres.PostgresError && error.code.startsWith('22')) {
-    return 'PostgreSQL cannot take a value';
-  }
-  return error instanceof DrizzleQueryError ? 'The query failed' : shorten(error.message);
 }
 
 /** The longest text that a line of the log holds of a request. */

@@ -3,6 +3,9 @@ import { fileURLToPath } from 'node:url';
 import type { Test } from 'tap';
 import { poolerEnv } from './database.js';
 
+/** A loaded machine takes long to start a process. */
+const OUTPUT_MS = 90_000;
+
 export interface Running {
   child: ChildProcess;
   /** all that it has written so far */
@@ -50,8 +53,16 @@ export function startProgram(
     return new Promise((resolve, reject) => {
       const look = () => {
         const match = expression.exec(output);
-        if (match) resolve(match);
+        if (!match) return;
+        clearTimeout(deadline);
+        resolve(match);
       };
+      const deadline = setTimeout(() => {
+        reject(new Error(`It has not written ${String(expression)}: ${output}`));
+      }, OUTPUT_MS);
+      void ended.finally(() => {
+        clearTimeout(deadline);
+      });
       child.stdout.on('data', look);
       child.stderr.on('data', look);
       look();

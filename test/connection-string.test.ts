@@ -1,7 +1,7 @@
 /** Connection strings as libpq and providers write them. */
 import { join } from 'node:path';
 import { test } from 'tap';
-import { parseConnectionString } from '../../src/db/connection-string.js';
+import { parseConnectionString } from '../src/connection-string.js';
 
 const parse = parseConnectionString;
 

@@ -1,0 +1,264 @@
+/** Processes that end, hang, lose their reader, or start on what they should not. */
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import { setImmediate } from 'node:timers/promises';
+import postgres from 'postgres';
+import { type Test, test } from 'tap';
+import { migrate } from '../src/db/migrate.js';
+import { signToken } from '../src/token.js';
+import { SECRET } from './helpers/app.js';
+import { createDatabase, databaseUrl } from './helpers/database.js';
+import { portOf } from './helpers/issuer.js';
+import { startServer } from './helpers/process.js';
+
+async function startWorkers(t: Test) {
+  const server = startServer(t, {
+    DATABASE_URL: await createDatabase(t),
+    JWT_SECRET: SECRET,
+    NODE_ENV: 'production',
+    SHUTDOWN_DELAY_MS: '0',
+    PORT: '0',
+    METRICS_PORT: '0',
+    WORKERS: '2',
+  });
+  const [, port = ''] = await server.waitFor(/listening at http:\/\/127\.0\.0\.1:(\d+)/);
+  const [, metricsPort = ''] = await server.waitFor(
+    new RegExp(`listening at http://127\\.0\\.0\\.1:(?!${port}\\b)(\\d+)`),
+  );
+  const workers = () =>
+    execFileSync('ps', ['-eo', 'pid=,ppid=,args='])
+      .toString()
+      .split('\n')
+      .map((line) => line.trim().split(/\s+/))
+      .filter(([, parent]) => parent === String(server.child.pid))
+      .filter((words) => words.some((word) => /\/server\.[jt]s$/.test(word)))
+      .map(([pid]) => Number(pid));
+  const scrape = async () => {
+    const begun = performance.now();
+    const answer = await fetch(`http://127.0.0.1:${metricsPort}/metrics`);
+    const text = await answer.text();
+    const answered = /^http_request_duration_seconds_count\{[^}]*livez[^}]*\} (\d+)/m.exec(text);
+    return {
+      status: answer.status,
+      milliseconds: performance.now() - begun,
+      livez: Number(answered?.[1] ?? 0),
+    };
+  };
+  const ask = async (times: number) => {
+    for (let count = 0; count < times; count += 1) {
+      await fetch(`http://127.0.0.1:${port}/livez`, { headers: { connection: 'close' } });
+    }
+  };
+  return { server, workers, scrape, ask };
+}
+
+test('counters never fall while workers are replaced, and a hung worker delays no scrape', async (t) => {
+  const { server, workers, scrape, ask } = await startWorkers(t);
+  await ask(20);
+  t.equal((await scrape()).livez, 20);
+
+  const before = workers();
+  server.child.kill('SIGUSR2');
+  const deadline = AbortSignal.timeout(60_000);
+  let asked = 20;
+  let last = 0;
+  while (workers().length !== 2 || workers().some((pid) => before.includes(pid))) {
+    if (deadline.aborted) throw new Error('The workers have not been replaced');
+    const { status, livez, milliseconds } = await scrape();
+    t.equal(status, 200);
+    t.ok(livez >= last, `${livez} after ${last}`);
+    t.ok(milliseconds < 2000, `${milliseconds} ms`);
+    last = livez;
+    await ask(1);
+    asked += 1;
+  }
+  t.equal((await scrape()).livez, asked, 'with what the ended ones have counted');
+
+  const [hung = 0] = workers();
+  process.kill(hung, 'SIGSTOP');
+  const { status, livez, milliseconds } = await scrape();
+  process.kill(hung, 'SIGCONT');
+  t.equal(status, 200);
+  t.ok(milliseconds < 2000, `${milliseconds} ms`);
+  t.equal(livez, asked, 'with what it had counted at the last scrape');
+  server.child.kill('SIGTERM');
+  t.equal(await server.ended, 0);
+});
+
+test('a process whose output nobody reads any more ends in order', async (t) => {
+  for (const workers of ['1', '2']) {
+    const child = spawn(process.execPath, ['dist/server.js'], {
+      env: {
+        PATH: process.env['PATH'] ?? '',
+        DATABASE_URL: await createDatabase(t),
+        JWT_SECRET: SECRET,
+        PORT: '0',
+        WORKERS: workers,
+        METRICS_PORT: 'off',
+      },
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+    t.teardown(() => child.kill('SIGKILL'));
+    let output = '';
+    let origin = '';
+    while (origin === '') {
+      output += String(await once(child.stdout, 'data'));
+      origin = /API {9}(http:\S+)/.exec(output)?.[1] ?? '';
+    }
+    const exited = once(child, 'exit');
+    child.stdout.destroy();
+    const deadline = AbortSignal.timeout(60_000);
+    let isThere = true;
+    // Each request writes a line, sooner or later into a pipe that is closed.
+    while (isThere && child.exitCode === null) {
+      if (deadline.aborted) throw new Error('It goes on without a reader');
+      isThere = await fetch(`${origin}/namespaces`).then(
+        () => true,
+        () => false,
+      );
+      await setImmediate();
+    }
+    t.same(await exited, [0, null], `${workers} workers`);
+  }
+});
+
+test('both addresses of localhost are served alike', async (t) => {
+  const DATABASE_URL = await createDatabase(t);
+  const server = startServer(t, { DATABASE_URL, JWT_SECRET: SECRET, HOST: 'localhost', PORT: '0' });
+  const [, port = ''] = await server.waitFor(/API {9}http:\S+:(\d+)/);
+  const token = await signToken(SECRET, { subject: 'olga', expiresIn: '1 hour' });
+  const hosts = ['127.0.0.1', '[::1]'];
+  for (const host of hosts) {
+    const init = { headers: { authorization: `Bearer ${token}` } };
+    const answer = await fetch(`http://${host}:${port}/namespaces`, init).catch(() => null);
+    if (!answer) {
+      t.equal(host, '[::1]', 'only IPv6 may be missing on a machine');
+      continue;
+    }
+    t.equal(answer.status, 200, host);
+    const expected = await fetch(`http://${host}:${port}/livez`);
+    t.match(expected.headers.get('keep-alive'), /timeout=72/, host);
+  }
+  server.child.kill('SIGTERM');
+  t.equal(await server.ended, 0);
+});
+
+test('a start on a database that cannot be used says why in one sentence', async (t) => {
+  const empty = await createDatabase(t, { empty: true, direct: true });
+  const admin = postgres(empty, { max: 1, onnotice: () => undefined });
+  t.teardown(() => admin.end());
+  const role = `poor_${new URL(empty).pathname.slice(-12)}`;
+  await admin.unsafe(`create role ${role} login password 'poor'`);
+  t.teardown(async () => {
+    await admin.unsafe(`drop owned by ${role}`);
+    await admin.unsafe(`drop role ${role}`);
+  });
+  const poor = new URL(empty);
+  poor.username = role;
+  poor.password = 'poor';
+  const MIGRATE_ON_START = 'false';
+  const rows: Record<string, [Record<string, string>, RegExp]> = {
+    'not migrated': [{ DATABASE_URL: empty, MIGRATE_ON_START }, /^The database lacks the newest/],
+    'no such database': [
+      { DATABASE_URL: databaseUrl(empty, 'none'), MIGRATE_ON_START },
+      /^PostgreSQL refuses: database "none" does not exist$/,
+    ],
+    'nobody there': [
+      { DATABASE_URL: 'postgres://127.0.0.1:1/none', MIGRATE_ON_START },
+      /^The database of DATABASE_URL cannot be reached/,
+    ],
+    'a role that may create nothing': [
+      { DATABASE_URL: poor.href },
+      /^The role poor_\w+ may not create tables in the schema public/,
+    ],
+    'a parameter that is not known': [
+      { DATABASE_URL: `${empty}?pgbouncer=true` },
+      /DATABASE_URL has the parameter pgbouncer, which is not known: leave it out\./,
+    ],
+    'a protocol that is not there': [
+      { DATABASE_URL: empty, OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc' },
+      /OTEL_EXPORTER_OTLP_PROTOCOL must be http\/json\./,
+    ],
+    'an exporter that is not there': [
+      { DATABASE_URL: empty, OTEL_TRACES_EXPORTER: 'zipkin' },
+      /OTEL_TRACES_EXPORTER must be otlp or none\./,
+    ],
+  };
+  for (const [title, [env, sentence]] of Object.entries(rows)) {
+    const server = startServer(t, { JWT_SECRET: SECRET, PORT: '0', ...env });
+    t.equal(await server.ended, 1, title);
+    t.match(server.output().trim(), sentence, title);
+    t.equal(server.output().trim().split('\n').length, 1, title);
+  }
+});
+
+test('extensions in another schema, and an owner with another search path, work', async (t) => {
+  const url = await createDatabase(t, { empty: true, direct: true });
+  const admin = postgres(url, { max: 1, onnotice: () => undefined });
+  t.teardown(() => admin.end());
+  const name = new URL(url).pathname.slice(1);
+  await admin.unsafe('create schema extensions');
+  for (const extension of ['pg_trgm', 'btree_gin']) {
+    await admin.unsafe(`create extension ${extension} schema extensions`);
+  }
+  await admin.unsafe(`alter database ${name} set search_path to elsewhere`);
+  await migrate(url);
+  const [table] = await admin`select to_regclass('public.spaces') as found`;
+  t.ok(table?.['found'], 'the tables are in public');
+  const server = startServer(t, { DATABASE_URL: url, JWT_SECRET: SECRET, PORT: '0' });
+  const [, origin = ''] = await server.waitFor(/API {9}(http:\S+)/);
+  const token = await signToken(SECRET, { subject: 'olga', expiresIn: '1 hour' });
+  const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
+  const post = (path: string, body: object) =>
+    fetch(origin + path, { method: 'POST', headers, body: JSON.stringify(body) });
+  t.equal((await post('/namespaces', { slug: 'team' })).status, 201);
+  t.equal((await post('/namespaces/team/spaces', { name: 'Robot' })).status, 201);
+  const found = await fetch(`${origin}/namespaces/team/spaces?q=robot`, { headers });
+  t.match(await found.json(), { total: 1 });
+  server.child.kill('SIGTERM');
+  t.equal(await server.ended, 0);
+});
+
+test('traces go to their own endpoint as it stands, and nowhere when tracing is off', async (t) => {
+  const paths: string[] = [];
+  const collector = createServer((request, response) => {
+    paths.push(String(request.url));
+    response.end('{}');
+  }).listen(0, '127.0.0.1');
+  await once(collector, 'listening');
+  t.teardown(() => collector.close());
+  const endpoint = `http://127.0.0.1:${portOf(collector.address())}/my/traces`;
+  const DATABASE_URL = await createDatabase(t);
+  const off = [{ OTEL_SDK_DISABLED: 'true' }, { OTEL_TRACES_EXPORTER: 'none' }];
+  for (const env of [...off, {}]) {
+    const server = startServer(t, {
+      DATABASE_URL,
+      JWT_SECRET: SECRET,
+      PORT: '0',
+      OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: endpoint,
+      ...env,
+    });
+    const [, origin = ''] = await server.waitFor(/API {9}(http:\S+)/);
+    await fetch(`${origin}/namespaces`);
+    server.child.kill('SIGTERM');
+    t.equal(await server.ended, 0);
+    t.same(
+      [...new Set(paths)],
+      'OTEL_SDK_DISABLED' in env || 'OTEL_TRACES_EXPORTER' in env ? [] : ['/my/traces'],
+    );
+  }
+});
+
+test('an environment that is not known counts as production, and is named', async (t) => {
+  for (const NODE_ENV of ['prod', 'Production', 'staging']) {
+    const DATABASE_URL = await createDatabase(t);
+    const env = { DATABASE_URL, JWT_SECRET: SECRET, PORT: '0', NODE_ENV, SHUTDOWN_DELAY_MS: '0' };
+    const server = startServer(t, env);
+    await server.waitFor(/Server listening/);
+    server.child.kill('SIGTERM');
+    t.equal(await server.ended, 0);
+    t.match(server.output(), new RegExp(`NODE_ENV is "${NODE_ENV}"`));
+    t.notMatch(server.output(), /TOKEN|curl/);
+  }
+});
