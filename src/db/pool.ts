@@ -303,12 +303,15 @@ export function openPool({ max, statementTimeoutMs, driver, findTarget }: PoolOp
     return rows?.length === 0;
   }
 
+  /** @returns the method `then` of a statement, which postgres.js sends when it is first waited for */
+  function lazily<Answer>(run: (sql: postgres.Sql) => Query<Answer>): Promise<Answer>['then'] {
+    return (...settled) => execute(run).then(...settled);
+  }
+
   const replaced = {
     unsafe: (...statement: Parameters<postgres.Sql['unsafe']>) => ({
-      // postgres.js sends a statement when it is first waited for.
       values: () => execute((sql) => sql.unsafe(...statement).values()),
-      then: (...settled: Parameters<ReturnType<postgres.Sql['unsafe']>['then']>) =>
-        execute((sql) => sql.unsafe(...statement)).then(...settled),
+      then: lazily((sql) => sql.unsafe(...statement)),
     }),
     begin: (...transaction: Parameters<postgres.Sql['begin']>) => {
       let reserved: Slot | undefined;
@@ -327,8 +330,11 @@ export function openPool({ max, statementTimeoutMs, driver, findTarget }: PoolOp
     options: { ...template.options, max },
   };
   const sql = new Proxy(template, {
-    apply: (_template, _this, statement: unknown[]): unknown =>
-      Reflect.apply(pick()?.sql ?? template, undefined, statement),
+    // A tagged statement; helpers such as sql('name') need no connection.
+    apply: (_template, _this, [strings, ...values]: [TemplateStringsArray, ...never[]]): unknown =>
+      'raw' in strings
+        ? { then: lazily((sql) => sql(strings, ...values)) }
+        : template(strings, ...values),
     get: (_template, name): unknown => Reflect.get(name in replaced ? replaced : template, name),
   });
   const usage = (): Usage => ({ connections: sockets.size, statements: statementCount });

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
+import postgres from 'postgres';
 import { type Test, test } from 'tap';
 import { type Answer, type Client, type Service, startService } from '../helpers/app.js';
-import { openDatabase, ROUND_TRIPS_PER_STATEMENT } from '../helpers/database.js';
+import { ROUND_TRIPS_PER_STATEMENT } from '../helpers/database.js';
 import { pick, pickString } from '../helpers/json.js';
 import { isProblem } from '../helpers/problem.js';
 import { startCounted } from '../helpers/proxy.js';
@@ -15,8 +16,13 @@ async function startAcme(t: Test, service?: Service) {
   const owner = await started.as('owner');
   await owner.post('/namespaces', { slug: 'acme' });
   await owner.put('/namespaces/acme/members/ed', { role: 'editor' });
-  // A pool of its own: the service's is replaced when it loses a connection.
-  const { $client: sql } = openDatabase(t, started.databaseUrl);
+  // A pool of its own, so that what it holds takes no connection of the service.
+  const sql = postgres(started.databaseUrl, {
+    max: 5,
+    fetch_types: false,
+    onnotice: () => undefined,
+  });
+  t.teardown(() => sql.end({ timeout: 1 }));
   return { service: started, owner, sql };
 }
 
@@ -42,7 +48,7 @@ function isReplay(t: Test, answer: Answer, first: Answer, title: string): void {
 
 const total = async (client: Client) => pick((await client.get(spaces)).json, 'total');
 
-type Sql = Service['db']['$client'];
+type Sql = postgres.Sql;
 
 /**
  * Makes a request that creates the space `lab` wait in the midst of its statement: another space of
