@@ -178,6 +178,7 @@ export async function buildApp({
   if (metrics?.served) serveMetrics(app, metrics.registry);
 
   const resolveNamespace = namespaceResolver(db);
+  const readCursorKey = cursorKey(db);
   await app.register(async (guarded) => {
     await guarded.register(auditPlugin);
     await guarded.register(admissionPlugin, {
@@ -192,13 +193,15 @@ export async function buildApp({
     await guarded.register(negotiationPlugin);
     await guarded.register(namespacesPlugin, {
       namespaces: namespacesRepository(db, resolveNamespace, pages),
+      cursorKey: readCursorKey,
     });
     await guarded.register(membersPlugin, {
       members: membersRepository(db, resolveNamespace, pages),
+      cursorKey: readCursorKey,
     });
     await guarded.register(spacesPlugin, {
       spaces: spacesRepository(db, resolveNamespace, searchDb, pages),
-      cursorKey: cursorKey(db),
+      cursorKey: readCursorKey,
     });
   });
 

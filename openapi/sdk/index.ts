@@ -97,41 +97,37 @@ export function createSpacesClient(options: SpacesClientOptions): SpacesClient {
 
   return Object.assign(client, {
     async *namespaces(query: ListQuery<'listNamespaces'> = {}) {
-      const read = (page: number) =>
-        client.GET('/namespaces', { params: { query: { pageSize: PAGE_SIZE, ...query, page } } });
-      for await (const { namespaces } of pages(read)) yield* namespaces;
+      const read = (cursor: string) =>
+        client.GET('/namespaces', { params: { query: { pageSize: PAGE_SIZE, ...query, cursor } } });
+      for await (const { namespaces } of walk(read)) yield* namespaces;
     },
     async *spaces(slug: string, query: ListQuery<'listSpaces'> = {}) {
-      for (let cursor: string | null = ''; cursor !== null;) {
-        const part: Schemas['SpaceList'] = unwrap(
-          await client.GET('/namespaces/{slug}/spaces', {
-            params: { path: { slug }, query: { pageSize: PAGE_SIZE, ...query, cursor } },
-          }),
-        );
-        yield* part.spaces;
-        cursor = part.nextCursor ?? null;
-      }
+      const read = (cursor: string) =>
+        client.GET('/namespaces/{slug}/spaces', {
+          params: { path: { slug }, query: { pageSize: PAGE_SIZE, ...query, cursor } },
+        });
+      for await (const { spaces } of walk(read)) yield* spaces;
     },
     async *members(slug: string, query: ListQuery<'listMembers'> = {}) {
-      const read = (page: number) =>
+      const read = (cursor: string) =>
         client.GET('/namespaces/{slug}/members', {
-          params: { path: { slug }, query: { pageSize: PAGE_SIZE, ...query, page } },
+          params: { path: { slug }, query: { pageSize: PAGE_SIZE, ...query, cursor } },
         });
-      for await (const { members } of pages(read)) yield* members;
+      for await (const { members } of walk(read)) yield* members;
     },
   });
 }
 
 const PAGE_SIZE = 200;
 
-/** Every page of a list, from the first. */
-async function* pages<Page extends { totalPages: number }>(
-  read: (page: number) => Promise<Answer<Page>>,
-): AsyncGenerator<Page> {
-  for (let page = 1, total = 1; page <= total; page += 1) {
-    const answer = unwrap(await read(page));
-    yield answer;
-    total = answer.totalPages;
+/** Every part of a list, by cursor: what is there all the time comes once, whatever is written meanwhile. */
+async function* walk<Part extends { nextCursor?: string | null }>(
+  read: (cursor: string) => Promise<Answer<Part>>,
+): AsyncGenerator<Part> {
+  for (let cursor: string | null = 'start'; cursor !== null;) {
+    const part: Part = unwrap(await read(cursor));
+    yield part;
+    cursor = part.nextCursor ?? null;
   }
 }
 

@@ -65,7 +65,9 @@ export const bodyPlugin = fp(
   { name: 'body', dependencies: ['problem'] },
 );
 
-function hasBody({ headers }: FastifyRequest): boolean {
+/** @returns whether a body comes that is read; that of a GET is not looked at (RFC 9110 §9.3.1) */
+function hasBody({ method, headers }: FastifyRequest): boolean {
+  if (method === 'GET' || method === 'HEAD') return false;
   const { 'content-length': length = '0', 'transfer-encoding': transfer } = headers;
   return transfer !== undefined || length !== '0';
 }

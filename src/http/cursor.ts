@@ -3,9 +3,6 @@ import { type Static, Type } from '@sinclair/typebox';
 import { Value } from '@sinclair/typebox/value';
 import { invalid } from './problem.js';
 
-/** The longest: that of a list by name has the last name in it. */
-export const CURSOR_MAX_LENGTH = 2048;
-
 /** @returns whether a walk begins: by `start`, or by the empty cursor, which some clients cannot send */
 export function isStart(cursor: string): boolean {
   return cursor === '' || cursor === 'start';

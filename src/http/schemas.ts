@@ -3,6 +3,9 @@ import type { JsonObject } from '../db/schema/columns.js';
 import { SLUG_MAX_LENGTH, SLUG_PATTERN } from '../slug.js';
 
 export const NAME_MAX_LENGTH = 200;
+/** The longest: that of a list by name has the last name in it. */
+export const CURSOR_MAX_LENGTH = 2048;
+
 const METADATA_MAX_BYTES = 16 * 1024;
 const METADATA_MAX_DEPTH = 16;
 const METADATA_MAX_NODES = 1000;
@@ -104,8 +107,31 @@ export function Query<Properties extends TProperties>(properties: Properties) {
   return Type.Unsafe<Static<typeof filled>>(Type.Partial(filled));
 }
 
-/** What lists take: which page, and how many items on it. */
-export const PageQuery = Query(pageQueryProperties);
+/** Begins and continues a walk through a list. */
+export const cursorProperty = {
+  cursor: Type.Optional(
+    Type.String({
+      maxLength: CURSOR_MAX_LENGTH,
+      description:
+        'Walks the list instead of numbering its pages: `start` (or empty) to begin, then the `nextCursor` of the answer before, with the same filters and order, until that is null. Neither skips nor repeats what is there all the time, and no part costs more than the first. `total` is that of the beginning.',
+    }),
+  ),
+};
+
+/** What lists take: which page, and how many items on it, or where a walk has come to. */
+export const PageQuery = Query({ ...pageQueryProperties, ...cursorProperty });
+
+/** The member that a list has in a walk. */
+export const nextCursorProperty = {
+  nextCursor: Type.Optional(
+    Nullable(
+      Type.String({
+        maxLength: CURSOR_MAX_LENGTH,
+        description: 'Only with `cursor`: that of the next part, or null where there is none',
+      }),
+    ),
+  ),
+};
 
 /** The members that every list has beside its items. */
 export const pageProperties = {

@@ -18,6 +18,7 @@ import {
 } from './access.js';
 import { newRevision } from './namespaces.js';
 import { type CachedPage, PageCache } from './page-cache.js';
+import { type Part, partOf, type Position } from './walk.js';
 import { shared } from './shared-reads.js';
 
 const memberColumns = {
@@ -83,6 +84,37 @@ export function membersRepository(
       .leftJoin(pageRows, isNotNull(access.role))
       .orderBy(asc(pageRows.createdAt), asc(pageRows.subject))
       .prepare('member_list'),
+  );
+
+  const walkRows = db.$with('page').as(
+    db
+      .select(memberColumns)
+      .from(members)
+      .where(
+        and(
+          inNamespace,
+          sql`(${members.createdAt}, ${members.subject}) >
+            (coalesce(${param('key')}::timestamptz, '-infinity'), coalesce(${param('id')}, ''))`,
+        ),
+      )
+      .orderBy(asc(members.createdAt), asc(members.subject))
+      .limit(param('limit')),
+  );
+  const walkTotal = db.$with('total').as(
+    db
+      .select({ total: sql<number>`count(*)::int`.as('total') })
+      .from(members)
+      .where(and(inNamespace, sql`${param('key')}::text is null`)),
+  );
+  const walkStatement = shared(
+    db
+      .with(access, walkRows, walkTotal)
+      .select()
+      .from(access)
+      .innerJoin(walkTotal, always)
+      .leftJoin(walkRows, isNotNull(access.role))
+      .orderBy(asc(walkRows.createdAt), asc(walkRows.subject))
+      .prepare('member_walk'),
   );
 
   // Changes of the members of a namespace take turns by a lock on it, so that none deadlocks with another.
@@ -199,6 +231,29 @@ export function membersRepository(
       const read = { revision: row.state.revision, total: row.total.total };
       const renderItems = (count: number) => render(row.items, count);
       return { role, value: pages.settle(row.lookup, read, renderItems) };
+    },
+
+    /** The next part of a walk, in the order they were added. */
+    async walk(
+      principal: Principal,
+      namespaceSlug: string,
+      limit: number,
+      after: Position | null,
+    ): Promise<Outcome<Part<MemberRow>>> {
+      const place = { limit: limit + 1, key: after?.key ?? null, id: after?.id ?? null };
+      const result = await resolveNamespace(principal, namespaceSlug, async (scope) => {
+        const rows = await repeatAll(walkStatement, { ...scope, ...place });
+        const [first] = rows;
+        return first && { ...first, items: rows.flatMap((row) => row.page ?? []) };
+      });
+      if (!result) return null;
+      const { role, namespaceId, row } = result;
+      const positionOf = ({ createdAt, subject }: MemberRow) => ({
+        key: createdAt.toISOString(),
+        id: subject,
+      });
+      const total = after?.total ?? row.total.total;
+      return { role, value: { namespaceId, ...partOf(row.items, limit, total, positionOf) } };
     },
 
     /**

@@ -32,6 +32,7 @@ import {
   wasUsedIn,
 } from './idempotency.js';
 import { type CachedPage, PageCache } from './page-cache.js';
+import { type Part, partOf, type Position } from './walk.js';
 import { shared } from './shared-reads.js';
 import { spaceTotal } from './space-counters.js';
 import {
@@ -143,6 +144,32 @@ export function namespacesRepository(
       .leftJoin(ownPage, sql`${ownState.revision} is distinct from ${param('known')}`)
       .orderBy(asc(ownPage.id))
       .prepare('namespace_list'),
+  );
+
+  const walkStatement = shared(
+    db
+      .select({
+        item: {
+          id: namespaces.id,
+          slug: namespaces.slug,
+          name: namespaces.name,
+          role: members.role,
+        },
+      })
+      .from(members)
+      .innerJoin(namespaces, eq(namespaces.id, members.namespaceId))
+      .where(
+        and(
+          isOwn,
+          sql`${members.namespaceId} > coalesce(${param('id')}, '00000000-0000-0000-0000-000000000000')::uuid`,
+        ),
+      )
+      .orderBy(asc(members.namespaceId))
+      .limit(param('limit'))
+      .prepare('namespace_walk'),
+  );
+  const countStatement = shared(
+    db.with(ownTotal).select().from(ownTotal).prepare('namespace_count'),
   );
 
   const created = db.$with('namespace').as(
@@ -388,6 +415,23 @@ export function namespacesRepository(
       if (!state) throw new Error('PostgreSQL counted namespaces and did not return how many');
       const items = rows.flatMap(({ item }) => item ?? []);
       return pages.settle(lookup, state, (total) => render(items, total));
+    },
+
+    /** The next part of a walk through the caller's own, oldest first. */
+    async walk(
+      { subject }: Principal,
+      limit: number,
+      after: Position | null,
+    ): Promise<Part<OwnNamespace>> {
+      const place = { subject, limit: limit + 1, id: after?.id ?? null };
+      const [rows, counted] = await Promise.all([
+        repeatAll(walkStatement, place),
+        after ? null : repeat(countStatement, { subject }),
+      ]);
+      const total = after?.total ?? counted?.total ?? 0;
+      const items = rows.map(({ item }) => item);
+      const part = partOf(items, limit, total, ({ id }) => ({ key: '', id }));
+      return { namespaceId: '', ...part };
     },
 
     /**

@@ -24,6 +24,7 @@ import {
 } from './access.js';
 import type { CachedPage, PageCache } from './page-cache.js';
 import { shared } from './shared-reads.js';
+import type { Position } from './walk.js';
 import { spaceTotal } from './space-counters.js';
 
 export const sortFields = ['createdAt', 'updatedAt', 'name', 'slug'] as const;
@@ -51,15 +52,6 @@ export interface SpaceSelection extends SpaceFilters {
   state: (typeof states)[number];
   sort: (typeof sortFields)[number];
   descending: boolean;
-}
-
-/** A place in a list that is walked: behind the space with this id, which had this key. */
-export interface Position {
-  /** by what the list is sorted, as text */
-  key: string;
-  id: string;
-  /** how many spaces the list held when the walk began */
-  total: number;
 }
 
 /** The next part of a list, wherever its spaces have come to be meanwhile. */

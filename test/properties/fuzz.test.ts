@@ -52,7 +52,7 @@ test('no input makes a 5xx, an undeclared answer, or a write that reads back oth
   const property = fc.asyncProperty(sender, requests(document), async (name, request) => {
     if ((sent += 1) % RESTOCKED_EVERY === 1) await restock(owner);
     const { template, method, path, headers, body, isValid } = request;
-    const resource = path.replace(/(\/restore)?(\?.*)?$/, '');
+    const resource = path.replace(/(\/restore)?\/?(\?.*)?$/s, '');
     const answer = await (senders[name] ?? owner).send({
       method: upperCase(method),
       path,
@@ -159,7 +159,7 @@ async function readBack(
 ): Promise<string | null> {
   if (method === 'get' || answer.headers['idempotent-replayed'] === 'true') return null;
   const get = (at: string) => reader.send({ method: 'GET', path: at });
-  const [resource = ''] = path.split('?');
+  const resource = path.replace(/\/?(\?.*)?$/s, '');
 
   if (/\/members\//.test(resource)) {
     const [, namespace = '', subject = ''] = /^(.*)\/members\/(.*)$/.exec(resource) ?? [];

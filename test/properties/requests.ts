@@ -47,6 +47,14 @@ const hostileText = fc.oneof(
     'null',
     'ß'.repeat(64),
     '🤖',
+    '\u200b',
+    'a\u202eb',
+    'a\u0007b',
+    ' a ',
+    'Cafe\u0301',
+    'می\u200cخواهم',
+    '👩\u200d🔬',
+    'क्\u200dष',
   ),
   fc.integer({ min: 0, max: 5 }).map((length) => 'é'.repeat(length * 13)),
   fc
@@ -81,6 +89,14 @@ const hostileValue: Arbitrary<unknown> = fc.oneof(
     { '\0': 1 },
     { '\udc00': '\ud800' },
     { toString: 1, valueOf: null, hasOwnProperty: [] },
+    ['a', ' a'],
+    ['e\u0301', 'é'],
+    ['__proto__', '__proto__'],
+    raw('9007199254740993'),
+    raw('{"id":-9007199254740993}'),
+    raw('{"n":[1e-400]}'),
+    raw('{"n":5e-324,"m":[1e308,1e308,1e308]}'),
+    raw(`[${'1,'.repeat(9000)}1]`),
     raw('1e999'),
     raw('-0'),
     raw('1E-7'),
@@ -308,6 +324,18 @@ const query = (operation: Operation) => {
   const value = fc.oneof(
     fc.integer({ min: 1, max: 300 }).map(String),
     fc.constantFrom('0', '-1', '1.5', '1e3', '', ' 1', '2147483647', '2147483648', '9'.repeat(400)),
+    fc.constantFrom(
+      '9999-12-31T23:59:59-01:00',
+      '9999-12-31T23:59:60Z',
+      '0000-01-01T00:00:00+23:59',
+      '2026-02-30T00:00:00Z',
+      '2026-01-01t00:00:00.9999999999z',
+      '{"id":9007199254740993}',
+      '{"n":[[[[1]]]]}',
+      '{"n":1e-400}',
+      'start',
+      'what?&x',
+    ),
     hostileText.filter((each) => each.isWellFormed()),
   );
   const pair = fc
@@ -320,7 +348,21 @@ const query = (operation: Operation) => {
       weight: 1,
       arbitrary: fc.array(pair, { maxLength: 3 }).map((pairs) => `?${pairs.join('&')}`),
     },
-    { weight: 1, arbitrary: fc.constantFrom('?', '?&', '?=', '?page', '?%', '?page=%zz') },
+    {
+      weight: 1,
+      arbitrary: fc.constantFrom(
+        '?',
+        '?&',
+        '?=',
+        '?page',
+        '?%',
+        '?page=%zz',
+        '?q=caf%E9',
+        '?q=%C0%80',
+        '?q=what?&tag=x&pageSize=1',
+        '/',
+      ),
+    },
   );
 };
 
@@ -369,6 +411,8 @@ function requestOf(
       requestId: once(headerText, 10),
       accept: once(headerText, 10),
       forwarded: once(headerText, 20),
+      expect: once(fc.constantFrom('tea', '100-continue'), 40),
+      coding: once(fc.constantFrom('gzip', 'identity', 'br', ''), 30),
     })
     .map(({ segments, isAlias, query, body: { body, isValid }, contentType, ...rest }) => {
       const values = [...segments];
@@ -385,6 +429,8 @@ function requestOf(
         'x-request-id': rest.requestId,
         accept: rest.accept,
         'x-forwarded-for': rest.forwarded,
+        expect: rest.expect,
+        'content-encoding': rest.coding,
       }).flatMap(([name, value]) => (value === undefined ? [] : [[name, value] as const]));
       return {
         template,

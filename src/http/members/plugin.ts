@@ -4,7 +4,9 @@ import { ServiceError } from '../../errors.js';
 import type { MemberRow, MembersRepository } from '../../repositories/members.js';
 import { isSubject, permitted } from '../auth.js';
 import { NotModified, ReadConditions } from '../conditional.js';
+import type { Place } from '../cursor.js';
 import { Moved } from '../moved.js';
+import { walker } from '../walk.js';
 import { invalid } from '../problem.js';
 import { pageOf, renderPage, sendPage } from '../list-page.js';
 import { NamespaceParams, PageQuery, paging, ref, SUBJECT_MAX_LENGTH } from '../schemas.js';
@@ -15,11 +17,12 @@ const item = `${collection}/:subject`;
 const tags = ['members'];
 
 /** The operations on the members of a namespace. */
-export const membersPlugin: FastifyPluginCallbackTypebox<{ members: MembersRepository }> = (
-  app,
-  { members },
-  done,
-) => {
+export const membersPlugin: FastifyPluginCallbackTypebox<{
+  members: MembersRepository;
+  /** what cursors are sealed with */
+  cursorKey: () => Promise<Buffer>;
+}> = (app, { members, cursorKey }, done) => {
+  const walk = walker(cursorKey);
   for (const schema of [Member, MemberList, MemberPut]) app.addSchema(schema);
 
   app.get(
@@ -41,7 +44,17 @@ export const membersPlugin: FastifyPluginCallbackTypebox<{ members: MembersRepos
       },
     },
     async (request, reply) => {
-      const { limit, offset, describe } = paging(request.query);
+      const { user, params, query } = request;
+      if (query.cursor !== undefined) {
+        const read = async (limit: number, after: Place | null) => {
+          const part = permitted(await members.walk(user, params.slug, limit, after), 'viewer');
+          if (!part) throw new Error('A list is never null');
+          return part;
+        };
+        const { items, page } = await walk({ list: 'members', query, cursor: query.cursor, read });
+        return reply.send({ members: items.map(answer), ...page });
+      }
+      const { limit, offset, describe } = paging(query);
       const render = (items: MemberRow[], total: number) =>
         renderPage(reply, { members: items.map(answer), ...describe(total) });
       const page = permitted(

@@ -3,6 +3,7 @@ import { Role } from '../namespaces/schema.js';
 import {
   Moment,
   NamespaceParams,
+  nextCursorProperty,
   PAGE_SIZE_MAX,
   pageProperties,
   ref,
@@ -34,6 +35,7 @@ export const MemberList = Type.Object(
   {
     members: Type.Array(ref(Member), { maxItems: PAGE_SIZE_MAX, description: 'The page' }),
     ...pageProperties,
+    ...nextCursorProperty,
   },
   {
     $id: 'MemberList',

@@ -5,6 +5,8 @@ import { ServiceError } from '../../errors.js';
 import type { CountedNamespace, NamespacesRepository } from '../../repositories/namespaces.js';
 import { permitted } from '../auth.js';
 import { metadataMerge, PATCH_TYPES } from '../body.js';
+import type { Place } from '../cursor.js';
+import { walker } from '../walk.js';
 import {
   etagOf,
   expectedNamespaceVersions,
@@ -41,7 +43,10 @@ const tags = ['namespaces'];
 /** The operations on namespaces themselves. */
 export const namespacesPlugin: FastifyPluginCallbackTypebox<{
   namespaces: NamespacesRepository;
-}> = (app, { namespaces }, done) => {
+  /** what cursors are sealed with */
+  cursorKey: () => Promise<Buffer>;
+}> = (app, { namespaces, cursorKey }, done) => {
+  const walk = walker(cursorKey);
   for (const schema of [
     NamespaceListItem,
     NamespaceList,
@@ -67,7 +72,14 @@ export const namespacesPlugin: FastifyPluginCallbackTypebox<{
       },
     },
     async (request, reply) => {
-      const { limit, offset, describe } = paging(request.query);
+      const { user, query } = request;
+      if (query.cursor !== undefined) {
+        const read = (limit: number, after: Place | null) => namespaces.walk(user, limit, after);
+        const list = 'namespaces';
+        const { items, page } = await walk({ list, query, cursor: query.cursor, read });
+        return reply.send({ namespaces: items, ...page });
+      }
+      const { limit, offset, describe } = paging(query);
       const page = await namespaces.list(request.user, { limit, offset }, (items, total) =>
         renderPage(reply, { namespaces: items, ...describe(total) }),
       );

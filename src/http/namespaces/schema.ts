@@ -7,6 +7,7 @@ import {
   Name,
   NAME_MAX_LENGTH,
   Nullable,
+  nextCursorProperty,
   PAGE_SIZE_MAX,
   pageProperties,
   ref,
@@ -49,6 +50,7 @@ export const NamespaceList = Type.Object(
       description: 'The page',
     }),
     ...pageProperties,
+    ...nextCursorProperty,
   },
   {
     $id: 'NamespaceList',

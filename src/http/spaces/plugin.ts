@@ -2,7 +2,7 @@ import { type Static, Type } from '@sinclair/typebox';
 import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox';
 import { ServiceError } from '../../errors.js';
 import { type Principal, renamed } from '../../repositories/access.js';
-import type { SpacePage, SpaceSelection } from '../../repositories/space-lists.js';
+import type { SpacePage } from '../../repositories/space-lists.js';
 import type { SpacesRepository } from '../../repositories/spaces.js';
 import { permitted } from '../auth.js';
 import { metadataMerge, PATCH_TYPES } from '../body.js';
@@ -15,7 +15,7 @@ import {
   NotModified,
   tagged,
 } from '../conditional.js';
-import { foreignCursor, isStart, openCursor, sealCursor } from '../cursor.js';
+import type { Place } from '../cursor.js';
 import {
   idempotencyKey,
   idempotencyProblems,
@@ -25,8 +25,8 @@ import {
 } from '../idempotency.js';
 import { pageOf, sendPage } from '../list-page.js';
 import { Moved } from '../moved.js';
-import { invalid } from '../problem.js';
 import { NamespaceParams, paging, ref } from '../schemas.js';
+import { walker } from '../walk.js';
 import { addCreation, addEnsuring, creationSchemas } from './creation.js';
 import {
   Space,
@@ -52,29 +52,7 @@ export const spacesPlugin: FastifyPluginCallbackTypebox<{
   /** what cursors are sealed with */
   cursorKey: () => Promise<Buffer>;
 }> = (app, { spaces, cursorKey }, done) => {
-  /** The next part of a list that is walked. */
-  async function walk(
-    principal: Principal,
-    slug: string,
-    selection: SpaceSelection,
-    pageSize: number,
-    cursor: string,
-  ): Promise<ListAnswer> {
-    const key = await cursorKey();
-    const list = JSON.stringify(selection);
-    const place = isStart(cursor) ? null : openCursor(key, cursor, list);
-    const { limit, describe } = paging({ page: place?.page ?? 1, pageSize });
-    const part = permitted(
-      await spaces.listsFor(selection).walk(principal, slug, selection, { limit, after: place }),
-      'viewer',
-    );
-    if (!part) throw new Error('A list is never null');
-    const { namespaceId, items, total, next } = part;
-    if (place && place.namespaceId !== namespaceId) throw foreignCursor();
-    const page = describe(total);
-    const nextCursor = next && sealCursor(key, { ...next, namespaceId, page: page.page + 1 }, list);
-    return { items, ...page, nextCursor };
-  }
+  const walk = walker(cursorKey);
 
   /** @throws `ServiceError` `space_not_found`, with the present slug when it has another one now */
   async function found<Value>(
@@ -139,8 +117,18 @@ export const spacesPlugin: FastifyPluginCallbackTypebox<{
         const { slug } = request.params;
         const selection = selectionOf(query);
         if (query.cursor !== undefined) {
-          if (query.page !== 1) throw numberedCursor();
-          return walk(user, slug, selection, query.pageSize, query.cursor);
+          const list = JSON.stringify(selection);
+          const read = async (limit: number, after: Place | null) => {
+            const lists = spaces.listsFor(selection);
+            const part = permitted(
+              await lists.walk(user, slug, selection, { limit, after }),
+              'viewer',
+            );
+            if (!part) throw new Error('A list is never null');
+            return part;
+          };
+          const { items, page } = await walk({ list, query, cursor: query.cursor, read });
+          return { items, ...page };
         }
         const { limit, offset, describe } = paging(query);
         const page = permitted(
@@ -317,8 +305,3 @@ export const spacesPlugin: FastifyPluginCallbackTypebox<{
 
   done();
 };
-
-function numberedCursor() {
-  const message = 'must be left out with a cursor, which knows its page';
-  return invalid('query string', [{ path: '/page', code: 'cursor', message }]);
-}

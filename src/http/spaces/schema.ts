@@ -1,5 +1,4 @@
 import { Type } from '@sinclair/typebox';
-import { CURSOR_MAX_LENGTH } from '../cursor.js';
 import {
   BATCH_MAX,
   Id,
@@ -9,6 +8,7 @@ import {
   NAME_MAX_LENGTH,
   NamespaceParams,
   Nullable,
+  nextCursorProperty,
   PAGE_SIZE_MAX,
   pageProperties,
   ref,
@@ -83,14 +83,7 @@ export const SpaceList = Type.Object(
   {
     spaces: Type.Array(ref(SpaceListItem), { maxItems: PAGE_SIZE_MAX, description: 'The page' }),
     ...pageProperties,
-    nextCursor: Type.Optional(
-      Nullable(
-        Type.String({
-          maxLength: CURSOR_MAX_LENGTH,
-          description: 'Only with `cursor`: that of the next part, or null where there is none',
-        }),
-      ),
-    ),
+    ...nextCursorProperty,
   },
   {
     $id: 'SpaceList',

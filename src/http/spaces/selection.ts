@@ -2,10 +2,16 @@ import { type Static, Type } from '@sinclair/typebox';
 import type { FastifyRequest } from 'fastify';
 import type { JsonObject } from '../../db/schema/columns.js';
 import { sortFields, type SpaceSelection, states } from '../../repositories/space-lists.js';
-import { CURSOR_MAX_LENGTH } from '../cursor.js';
 import { findUnsafeNumber } from '../json-numbers.js';
 import { invalid } from '../problem.js';
-import { NAME_MAX_LENGTH, pageQueryProperties, Query, Slug, Text } from '../schemas.js';
+import {
+  cursorProperty,
+  NAME_MAX_LENGTH,
+  pageQueryProperties,
+  Query,
+  Slug,
+  Text,
+} from '../schemas.js';
 import { jsonProblem } from '../validation.js';
 import { Tag, TAGS_MAX } from './schema.js';
 
@@ -13,6 +19,8 @@ const SLUGS_MAX = 100;
 
 /** PostgreSQL compares nested arrays with each of those that are stored, and cannot be interrupted meanwhile. */
 const FILTER_LIMITS = { maxBytes: 1024, maxDepth: 16, maxNodes: 50, flatArrays: true };
+
+const LEAP_SECOND = /(:\d\d):60/;
 
 /** The last time of four digits, in milliseconds: PostgreSQL does not read what JavaScript writes beyond. */
 const TIME_MAX = Date.parse('9999-12-31T23:59:59.999Z');
@@ -76,13 +84,7 @@ export const SpaceListQuery = Query({
       description: 'Which spaces: `deleted` ones can be restored, and say since when they are.',
     }),
   ),
-  cursor: Type.Optional(
-    Type.String({
-      maxLength: CURSOR_MAX_LENGTH,
-      description:
-        'Walks the list instead of numbering its pages: `start` (or empty) to begin, then the `nextCursor` of the answer before, with the same filters and order, until that is null. Neither skips nor repeats what is there all the time, and no part costs more than the first. `total` is that of the beginning.',
-    }),
-  ),
+  ...cursorProperty,
 });
 
 /**
@@ -142,9 +144,11 @@ function isObject(value: unknown): value is JsonObject {
 /** Moments are stored in milliseconds: at or after a time is at or after the next whole one. */
 function timeOf(name: string, text: string | undefined): Date | null {
   if (text === undefined) return null;
-  const milliseconds = Date.parse(text);
-  // A leap second has the right form, and is no time that JavaScript knows.
+  // JavaScript knows no leap second, and to PostgreSQL it is the first of the next minute.
+  const isLeap = LEAP_SECOND.test(text);
+  const milliseconds = Date.parse(text.replace(LEAP_SECOND, '$1:59').toUpperCase());
   if (Number.isNaN(milliseconds)) throw refused(name, 'format', 'must be a date-time');
   const isBetween = /\.\d{3}\d*[1-9]/.test(text);
-  return new Date(Math.min(Math.max(milliseconds + (isBetween ? 1 : 0), 0), TIME_MAX));
+  const shift = (isLeap ? 1000 : 0) + (isBetween ? 1 : 0);
+  return new Date(Math.min(Math.max(milliseconds + shift, 0), TIME_MAX));
 }

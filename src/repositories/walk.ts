@@ -1,0 +1,37 @@
+/** Where a walk through a list has come to. */
+export interface Position {
+  /** how many items there were when it began */
+  total: number;
+  /** what the list is ordered by */
+  key: string;
+  /** what tells apart those that are equal in it */
+  id: string;
+}
+
+/** A part of a list that is walked. */
+export interface Part<Item> {
+  namespaceId: string;
+  items: Item[];
+  total: number;
+  /** where the next part begins, null where there is none */
+  next: Position | null;
+}
+
+/**
+ * @param rows the items of the part, and one more where there is a next part
+ * @param positionOf gives what an item is ordered by
+ */
+export function partOf<Item>(
+  rows: Item[],
+  limit: number,
+  total: number,
+  positionOf: (item: Item) => Pick<Position, 'key' | 'id'>,
+): Omit<Part<Item>, 'namespaceId'> {
+  const items = rows.slice(0, limit);
+  const last = items.at(-1);
+  return {
+    items,
+    total,
+    next: rows.length > limit && last ? { total, ...positionOf(last) } : null,
+  };
+}
