@@ -202,14 +202,17 @@ export function openPool({ max, statementTimeoutMs, driver, findTarget }: PoolOp
         reject(failure(ended ? 'CONNECTION_ENDED' : 'ETIMEDOUT', text));
         return;
       }
+      const settle = () => {
+        if (slot.statements.delete(statement)) statementCount -= 1;
+      };
       const query = run(slot.sql);
       const statement: Statement = {
         since: performance.now(),
         backend: () => (query.state?.pid ? query.state : null),
-        giveUp: reject,
-      };
-      const settle = () => {
-        if (slot.statements.delete(statement)) statementCount -= 1;
+        giveUp: (reason) => {
+          settle();
+          reject(reason);
+        },
       };
       slot.statements.add(statement);
       statementCount += 1;

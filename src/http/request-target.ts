@@ -26,9 +26,11 @@ function isDecodable(query: string): boolean {
 /** Rejects a query string that cannot be decoded, and a fragment, which no client sends (RFC 9112 §3.2). */
 export const requestTargetPlugin = fp(
   (app, _options, done) => {
-    app.addHook('onRequest', ({ url }, _reply, next) => {
+    app.addHook('onRequest', ({ method, url }, _reply, next) => {
       const begin = url.indexOf('?');
-      if (url.includes('#')) {
+      if (url === '*' && method !== 'OPTIONS') {
+        next(malformed('The target * is for OPTIONS alone (RFC 9112 §3.2.4). Send a path.'));
+      } else if (url.includes('#')) {
         next(malformed('The request target holds a fragment. Leave out # and what follows it.'));
       } else if (begin !== -1 && !isDecodable(url.slice(begin))) {
         next(malformed('The query string is not validly encoded. Send UTF-8 in percent-encoding.'));

@@ -84,6 +84,7 @@ test('a connection that was given up counts until its backend is gone', async (t
     await together();
     return (await backends()).length === POOL_MAX;
   });
+  t.equal(db.usage().statements, 0, 'none is counted that was given up');
 });
 
 test('statements that cannot be interrupted on every connection open no other', async (t) => {

@@ -73,6 +73,8 @@ test('a page that is allowed may read every answer and its headers', async (t) =
     'no token': await service.send({ method: 'GET', path: '/namespaces', headers }),
     'no namespace': await owner.send({ method: 'GET', path: '/namespaces/none', headers }),
     'no path': await owner.send({ method: 'GET', path: '/none', headers }),
+    'a broken URL': await owner.send({ method: 'GET', path: '/namespaces/%zz', headers }),
+    'a broken query': await owner.send({ method: 'GET', path: '/namespaces?q=%E9', headers }),
     'no such method': await owner.send({ method: 'PUT', path: '/namespaces', headers }),
     'the document': await owner.send({ method: 'GET', path: '/openapi.json', headers }),
     'a file': await owner.send({ method: 'GET', path: '/docs/static/index.css', headers }),

@@ -72,6 +72,7 @@ test('the form of the target makes no difference, and its host gets nowhere', as
   t.notMatch(missing, /evil/, 'nor in instance');
   t.match(await send('/livez#x'), /^HTTP\/1\.1 400 /, 'a fragment');
   t.match(await send('*', 'OPTIONS'), /^HTTP\/1\.1 204 [^]*allow: GET, HEAD, POST/i, 'OPTIONS *');
+  t.match(await send('*', 'GET'), /^HTTP\/1\.1 400 /, 'GET *');
   t.match(
     await send('/namespaces/team/spaces?q=caf\xe9'),
     /^HTTP\/1\.1 400 /,
