@@ -1,5 +1,5 @@
 /** Processes that end, hang, lose their reader, or start on what they should not. */
-import { execFileSync, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { setImmediate } from 'node:timers/promises';
@@ -11,29 +11,11 @@ import { SECRET } from './helpers/app.js';
 import { createDatabase, databaseUrl } from './helpers/database.js';
 import { portOf } from './helpers/issuer.js';
 import { startServer } from './helpers/process.js';
+import { startWorkers } from './helpers/workers.js';
 
-async function startWorkers(t: Test) {
-  const server = startServer(t, {
-    DATABASE_URL: await createDatabase(t),
-    JWT_SECRET: SECRET,
-    NODE_ENV: 'production',
-    SHUTDOWN_DELAY_MS: '0',
-    PORT: '0',
-    METRICS_PORT: '0',
-    WORKERS: '2',
-  });
-  const [, port = ''] = await server.waitFor(/listening at http:\/\/127\.0\.0\.1:(\d+)/);
-  const [, metricsPort = ''] = await server.waitFor(
-    new RegExp(`listening at http://127\\.0\\.0\\.1:(?!${port}\\b)(\\d+)`),
-  );
-  const workers = () =>
-    execFileSync('ps', ['-eo', 'pid=,ppid=,args='])
-      .toString()
-      .split('\n')
-      .map((line) => line.trim().split(/\s+/))
-      .filter(([, parent]) => parent === String(server.child.pid))
-      .filter((words) => words.some((word) => /\/server\.[jt]s$/.test(word)))
-      .map(([pid]) => Number(pid));
+/** A service of two workers, how to ask it, and what its metrics say. */
+async function startCounted(t: Test) {
+  const { process: server, port, metricsPort, pids } = await startWorkers(t);
   const scrape = async () => {
     const begun = performance.now();
     const answer = await fetch(`http://127.0.0.1:${metricsPort}/metrics`);
@@ -50,11 +32,11 @@ async function startWorkers(t: Test) {
       await fetch(`http://127.0.0.1:${port}/livez`, { headers: { connection: 'close' } });
     }
   };
-  return { server, workers, scrape, ask };
+  return { server, workers: pids, scrape, ask };
 }
 
 test('counters never fall while workers are replaced, and a hung worker delays no scrape', async (t) => {
-  const { server, workers, scrape, ask } = await startWorkers(t);
+  const { server, workers, scrape, ask } = await startCounted(t);
   await ask(20);
   t.equal((await scrape()).livez, 20);
 

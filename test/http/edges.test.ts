@@ -2,24 +2,11 @@
 import { once } from 'node:events';
 import { setImmediate } from 'node:timers/promises';
 import type { Socket } from 'node:net';
-import { type Test, test } from 'tap';
-import type { AppOptions } from '../../src/app.js';
-import { signToken } from '../../src/token.js';
-import { SECRET, startService } from '../helpers/app.js';
-import { portOf } from '../helpers/issuer.js';
+import { test } from 'tap';
 import { pick } from '../helpers/json.js';
-import { memoryLogger } from '../helpers/logger.js';
+import { listen } from '../helpers/listen.js';
 import { rawConnection } from '../helpers/raw.js';
 import { processMetrics } from '../../src/http/metrics.js';
-
-async function listen(t: Test, options: Partial<AppOptions> = {}) {
-  const { logger, text: log } = memoryLogger();
-  const service = await startService(t, { logger, ...options });
-  await service.app.listen({ host: '127.0.0.1', port: 0 });
-  const port = portOf(service.app.server.address());
-  const token = await signToken(SECRET, { subject: 'alice', expiresIn: '1 hour' });
-  return { service, log, port, authorization: `Authorization: Bearer ${token}` };
-}
 
 const request = (...lines: string[]) => [...lines, '', ''].join('\r\n');
 

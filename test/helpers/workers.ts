@@ -1,0 +1,36 @@
+import { execFileSync } from 'node:child_process';
+import type { Test } from 'tap';
+import { SECRET } from './app.js';
+import { createDatabase } from './database.js';
+import { startServer } from './process.js';
+
+/** A service of two workers, and the ids of their processes. */
+export async function startWorkers(t: Test) {
+  const process = startServer(t, {
+    DATABASE_URL: await createDatabase(t),
+    JWT_SECRET: SECRET,
+    NODE_ENV: 'production',
+    SHUTDOWN_DELAY_MS: '0',
+    PORT: '0',
+    METRICS_PORT: '0',
+    WORKERS: '2',
+  });
+  const [, port] = await process.waitFor(/listening at http:\/\/127\.0\.0\.1:(\d+)/);
+  // The first process says so last.
+  const [, metricsPort] = await process.waitFor(
+    new RegExp(`listening at http://127\\.0\\.0\\.1:(?!${port}\\b)(\\d+)`),
+  );
+  const pids = () => workersOf(process.child.pid);
+  return { process, port: Number(port), metricsPort: Number(metricsPort), pids };
+}
+
+/** Where coverage is measured, the loader of TypeScript starts a child of its own. */
+function workersOf(parent: number | undefined): number[] {
+  return execFileSync('ps', ['-eo', 'pid=,ppid=,args='])
+    .toString()
+    .split('\n')
+    .map((line) => line.trim().split(/\s+/))
+    .filter(([, ppid]) => ppid === String(parent))
+    .filter((words) => words.some((word) => /\/server\.[jt]s$/.test(word)))
+    .map(([pid]) => Number(pid));
+}
