@@ -79,7 +79,7 @@ export const Environment = Type.Object({
     maximum: 100_000,
     default: 1000,
     description:
-      'The most requests that wait for the database, each at most half a second; more are 503.',
+      'The most requests that wait for the database, and as many again of lists with filters, each at most half a second; more are 503.',
   }),
   PAGE_CACHE_BYTES: Type.Integer({
     minimum: 0,

@@ -21,7 +21,7 @@ export interface AdmissionOptions {
   places: number;
   /** how many of those that may take long are there beside them */
   costlyPlaces: number;
-  /** how many wait for a place; more are refused */
+  /** how many wait for a place of each kind; more are refused */
   queueMax: number;
   /** kept up to date */
   admission: Admission;
@@ -40,7 +40,11 @@ export interface Admission {
 /** Requests that share places. */
 interface Lane {
   readonly places: number;
+  /** how many of them one subject has while others wait */
+  readonly share: number;
   active: number;
+  /** of each subject that has places */
+  readonly bySubject: Map<string, number>;
   /** those that wait for a place, in the order they came */
   readonly queue: Waiting[];
 }
@@ -78,21 +82,22 @@ const overloaded = new ServiceError(
  * comes again at once, and thousands of those take the processor from the answers that are still good;
  * one who waits costs a place in a list.
  *
- * Requests that may take long have places of their own, so that however many come, the others do not
- * wait behind them.
+ * Requests that may take long have places and a queue of their own, so that however many come, the others do not
+ * wait behind them; and no subject has more than half of those places while others wait.
  *
  * Register it before the guard, so that a full queue costs no verification of tokens.
  */
 export const admissionPlugin = fp<AdmissionOptions>(
   (app, { places, costlyPlaces, queueMax, admission }, done) => {
-    const usual: Lane = { places, active: 0, queue: [] };
-    const costly: Lane = { places: costlyPlaces, active: 0, queue: [] };
+    const usual = createLane(places, places);
+    // A search takes long: one subject leaves half of the places to others.
+    const costly = createLane(costlyPlaces, Math.ceil(costlyPlaces / 2));
     const refusals: Waiting[] = [];
     let timer: NodeJS.Timeout | undefined;
 
     app.decorateRequest('admittedTo', null);
 
-    const isFull = (lane: Lane) => lane.active >= lane.places && admission.waiting >= queueMax;
+    const isFull = (lane: Lane) => lane.active >= lane.places && lane.queue.length >= queueMax;
 
     app.addHook('onRequest', (request, _reply, next) => {
       if (isFull(usual)) refuseLater({ request, since: performance.now(), answer: next });
@@ -121,6 +126,7 @@ export const admissionPlugin = fp<AdmissionOptions>(
       if (lane) {
         request.admittedTo = null;
         lane.active -= 1;
+        count(lane, request, -1);
         admission.active -= 1;
         admitNext(lane);
       }
@@ -129,6 +135,7 @@ export const admissionPlugin = fp<AdmissionOptions>(
 
     function admit(lane: Lane, request: FastifyRequest, answer: Waiting['answer']): void {
       lane.active += 1;
+      count(lane, request, 1);
       admission.active += 1;
       request.admittedTo = lane;
       answer();
@@ -136,7 +143,8 @@ export const admissionPlugin = fp<AdmissionOptions>(
 
     function admitNext(lane: Lane): void {
       while (lane.active < lane.places) {
-        const first = lane.queue.shift();
+        const fair = lane.queue.findIndex(({ request }) => held(lane, request) < lane.share);
+        const [first] = lane.queue.splice(Math.max(fair, 0), 1);
         if (!first) return;
         admission.waiting -= 1;
         if (!hasGone(first)) admit(lane, first.request, first.answer);
@@ -172,6 +180,23 @@ export const admissionPlugin = fp<AdmissionOptions>(
   },
   { name: 'admission', dependencies: ['problem'] },
 );
+
+function createLane(places: number, share: number): Lane {
+  return { places, share, active: 0, bySubject: new Map(), queue: [] };
+}
+
+/** @returns how many places the subject of a request has */
+function held({ bySubject }: Lane, { user: { subject } }: FastifyRequest): number {
+  return bySubject.get(subject) ?? 0;
+}
+
+function count(lane: Lane, request: FastifyRequest, change: number): void {
+  // Where one may have all places, nobody has to know who has how many.
+  if (lane.share >= lane.places) return;
+  const now = held(lane, request) + change;
+  if (now === 0) lane.bySubject.delete(request.user.subject);
+  else lane.bySubject.set(request.user.subject, now);
+}
 
 /** Takes those out of a queue who have been in it since before some time. */
 function takeOlder(queue: Waiting[], time: number): Waiting[] {

@@ -87,6 +87,39 @@ test('however many searches wait, other requests do not wait behind them', async
   for (const { status } of others) t.ok([200, 503].includes(status), String(status));
 });
 
+test('one subject leaves half of the places of searches to others who wait', async (t) => {
+  const databaseUrl = await createDatabase(t);
+  const open = (poolMax: number) =>
+    openDatabase(t, databaseUrl, { poolMax, statementTimeoutMs: 30_000 });
+  const [db, searchDb, other] = [open(2), open(2), open(1)];
+  const service = await startService(t, { db, searchDb });
+  const [alice, bob] = [await service.as('alice'), await service.as('bob')];
+  for (const [client, slug] of [
+    [alice, 'acme'],
+    [bob, 'bobs'],
+  ] as const) {
+    await client.post('/namespaces', { slug });
+    // Known, so that the search is all that its request does.
+    await client.get(`/namespaces/${slug}/spaces?q=lab`);
+  }
+  const answered: string[] = [];
+  const search = async (client: typeof alice, slug: string) => {
+    const { status } = await client.get(`/namespaces/${slug}/spaces?q=lab`);
+    answered.push(client.subject);
+    return status;
+  };
+  const searches = await other.transaction(async (lock) => {
+    await lock.execute(sql`lock table spaces in access exclusive mode`);
+    const ofAlice = Array.from({ length: 42 }, () => search(alice, 'acme'));
+    await reached(service, 2, 40);
+    const ofBob = search(bob, 'bobs');
+    await reached(service, 2, 41);
+    return [...ofAlice, ofBob];
+  });
+  for (const status of await Promise.all(searches)) t.ok([200, 503].includes(status));
+  t.ok(answered.indexOf('bob') < 10, `the one who came last is answer ${answered.indexOf('bob')}`);
+});
+
 test('beyond the places and the queue a request is refused', async (t) => {
   const { service, alice, whileHeldUp } = await startSmall(t, 0);
   const admitted = await whileHeldUp(async () => {
