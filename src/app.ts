@@ -40,14 +40,16 @@ import {
   RequestLog,
 } from './http/request-log.js';
 import { rewriteTarget, requestTargetPlugin } from './http/request-target.js';
+import { Restore } from './http/schemas.js';
 import { securityHeaders, securityPlugin } from './http/security.js';
 import { spacesPlugin } from './http/spaces/plugin.js';
 import { ajvOptions, readQuery, unformatted } from './http/validation.js';
 import { namespaceResolver } from './repositories/access.js';
 import { cursorKey } from './repositories/cursor-key.js';
 import { membersRepository } from './repositories/members.js';
-import { namespacesRepository } from './repositories/namespaces.js';
+import { namespaceDefaults, namespacesRepository } from './repositories/namespaces.js';
 import { PageCache } from './repositories/page-cache.js';
+import { noQuotas, type Quotas } from './repositories/quotas.js';
 import { spacesRepository } from './repositories/spaces.js';
 
 /** All that Node takes of a request's head: what cannot exist is the handlers' to say. */
@@ -84,6 +86,10 @@ export interface AppOptions {
   queueMax?: number;
   /** the most bytes of finished pages of lists that are kept; 0 keeps none */
   pageCacheBytes?: number;
+  /** for how many days a slug that a namespace gave up is held back for its last owners */
+  slugHoldDays?: number;
+  /** nothing is bounded without them */
+  quotas?: Quotas;
   /** requests of one subject are not limited without one */
   rateLimit?: RateLimitConfig | null;
   /** whether large answers are compressed; off by default */
@@ -109,6 +115,8 @@ export async function buildApp({
   tracing,
   queueMax = QUEUE_MAX,
   pageCacheBytes = PAGE_CACHE_BYTES,
+  slugHoldDays = namespaceDefaults.slugHoldDays,
+  quotas = noQuotas,
   rateLimit = null,
   compression = false,
   publicUrl = null,
@@ -191,16 +199,17 @@ export async function buildApp({
     await guarded.register(authPlugin, token);
     if (rateLimit) await guarded.register(rateLimitPlugin, rateLimit);
     await guarded.register(negotiationPlugin);
+    guarded.addSchema(Restore);
     await guarded.register(namespacesPlugin, {
-      namespaces: namespacesRepository(db, resolveNamespace, pages),
+      namespaces: namespacesRepository(db, resolveNamespace, pages, { slugHoldDays, quotas }),
       cursorKey: readCursorKey,
     });
     await guarded.register(membersPlugin, {
-      members: membersRepository(db, resolveNamespace, pages),
+      members: membersRepository(db, resolveNamespace, pages, quotas.membersPerNamespace),
       cursorKey: readCursorKey,
     });
     await guarded.register(spacesPlugin, {
-      spaces: spacesRepository(db, resolveNamespace, searchDb, pages),
+      spaces: spacesRepository(db, resolveNamespace, searchDb, pages, quotas.spacesPerNamespace),
       cursorKey: readCursorKey,
     });
   });

@@ -4,6 +4,8 @@ import { Value } from '@sinclair/typebox/value';
 import { ConnectionStringError, parseConnectionString } from './connection-string.js';
 
 const MINIMUM_SECRET_BYTES = 32;
+/** What a counter of PostgreSQL's type integer holds. */
+const QUOTA_MAX = 2 ** 31 - 1;
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
 
 /**
@@ -88,6 +90,36 @@ export const Environment = Type.Object({
     description:
       'The most bytes of finished pages of lists that a process keeps; 0 keeps none. Each answer is checked against PostgreSQL, so none is stale.',
   }),
+  NAMESPACE_SLUG_HOLD_DAYS: Type.Integer({
+    minimum: 0,
+    maximum: 36_500,
+    default: 30,
+    description:
+      'For how many days the slug that a namespace gave up, by a new one or by its deletion, is held back for its last owners.',
+  }),
+  MAX_NAMESPACES_PER_SUBJECT: Type.Optional(
+    Type.Integer({
+      minimum: 1,
+      maximum: QUOTA_MAX,
+      description:
+        'The most active namespaces that one token subject may have created. Unset: no bound.',
+    }),
+  ),
+  MAX_SPACES_PER_NAMESPACE: Type.Optional(
+    Type.Integer({
+      minimum: 1,
+      maximum: QUOTA_MAX,
+      description:
+        'The most active spaces of a namespace; the same for all processes. Those that write in one namespace then take turns. Unset: no bound.',
+    }),
+  ),
+  MAX_MEMBERS_PER_NAMESPACE: Type.Optional(
+    Type.Integer({
+      minimum: 1,
+      maximum: QUOTA_MAX,
+      description: 'The most members of a namespace. Unset: no bound.',
+    }),
+  ),
   DATABASE_PREPARE: Type.Boolean({
     default: true,
     description: '`false` for poolers without prepared statements.',
@@ -214,6 +246,13 @@ export interface Config {
     readonly migrateOnStart: boolean;
   };
   readonly pageCacheBytes: number;
+  readonly slugHoldDays: number;
+  /** null for no bound */
+  readonly quotas: {
+    readonly namespacesPerSubject: number | null;
+    readonly spacesPerNamespace: number | null;
+    readonly membersPerNamespace: number | null;
+  };
   readonly token: Omit<TokenConfig, 'key'> & { readonly key: TokenConfig['key'] | null };
   /** null for the main port */
   readonly workers: number;
@@ -430,6 +469,12 @@ function toConfig(env: Static<typeof Environment>): Config {
       migrateOnStart: env.MIGRATE_ON_START,
     },
     pageCacheBytes: env.PAGE_CACHE_BYTES,
+    slugHoldDays: env.NAMESPACE_SLUG_HOLD_DAYS,
+    quotas: {
+      namespacesPerSubject: env.MAX_NAMESPACES_PER_SUBJECT ?? null,
+      spacesPerNamespace: env.MAX_SPACES_PER_NAMESPACE ?? null,
+      membersPerNamespace: env.MAX_MEMBERS_PER_NAMESPACE ?? null,
+    },
     token: {
       key: env.JWT_JWKS_URL === undefined ? (env.JWT_SECRET ?? null) : new URL(env.JWT_JWKS_URL),
       ...(env.JWT_SECRET_FILE !== undefined && { secretFile: env.JWT_SECRET_FILE }),

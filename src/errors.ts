@@ -14,6 +14,7 @@ export const problems = {
   token_expired: { status: 401, title: 'The bearer token has expired' },
   insufficient_scope: { status: 403, title: 'The token lacks the scope this operation needs' },
   insufficient_role: { status: 403, title: 'The role in the namespace does not allow this' },
+  quota_exceeded: { status: 403, title: 'There may be no more of this' },
   route_not_found: { status: 404, title: 'No such route' },
   namespace_not_found: { status: 404, title: 'Namespace not found' },
   space_not_found: { status: 404, title: 'Space not found' },

@@ -150,6 +150,8 @@ async function serve(config: Config, url: string): Promise<AddressInfo> {
     logger,
     queueMax: database.queueMax,
     pageCacheBytes: config.pageCacheBytes,
+    slugHoldDays: config.slugHoldDays,
+    quotas: config.quotas,
     rateLimit: config.rateLimit,
     compression: config.compression,
     publicUrl: config.publicUrl,

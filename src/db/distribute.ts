@@ -2,15 +2,17 @@ import { getTableName, type SQL, sql } from 'drizzle-orm';
 import type { PgTable } from 'drizzle-orm/pg-core';
 import { connect, type Database } from './client.js';
 import { isMigrated } from './migrate.js';
-import { formerNamespaceSlugs, formerSpaceSlugs } from './schema/former-slugs.js';
+import { formerSpaceSlugs } from './schema/former-slugs.js';
 import { idempotencyKeys } from './schema/idempotency-keys.js';
 import { members } from './schema/members.js';
+import { namespaceSlugs } from './schema/namespace-slugs.js';
 import { namespaces } from './schema/namespaces.js';
 import { spaceCounters } from './schema/space-counters.js';
 import { spaces } from './schema/spaces.js';
+import { subjectCounters } from './schema/subject-counters.js';
 
 /** On every worker, because every statement reads them beside the tables of its namespace. */
-const referenceTables = [namespaces, members, formerNamespaceSlugs];
+const referenceTables = [namespaces, members, namespaceSlugs, subjectCounters];
 
 /** Split by namespace; the rows that a namespace has in all of them are on one worker. */
 const distributedTables = [spaces, spaceCounters, formerSpaceSlugs, idempotencyKeys];

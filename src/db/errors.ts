@@ -44,17 +44,42 @@ const cutOff = new Set(['CONNECTION_CLOSED', 'ECONNRESET', 'EPIPE']);
 /** SQLSTATEs that PostgreSQL ends a connection with: shutdown, crash, not yet recovered. */
 const endingStates = new Set(['57P01', '57P02', '57P03']);
 
-/** Violated unique indexes, by name, and what to tell the caller. */
-const uniqueIndexes: Record<string, (slug: string) => ServiceError> = {
-  namespaces_slug_unique: (slug) =>
-    new ServiceError('slug_conflict', `Another namespace has the slug "${slug}". Send another.`),
-  spaces_slug_unique: (slug) =>
+/** What was being written when a constraint was violated. */
+interface Attempt {
+  slug?: string | null;
+  quota?: number | null;
+}
+
+/** Violated constraints, by name, and what to tell the caller. */
+const constraints: Record<string, (attempt: Attempt) => ServiceError> = {
+  namespaces_slug_unique: namespaceSlugTaken,
+  namespace_slugs_pkey: namespaceSlugTaken,
+  spaces_slug_unique: ({ slug }) =>
     new ServiceError(
       'slug_conflict',
-      `Another space of this namespace has the slug "${slug}". Send another "slug".`,
+      `Another space of this namespace has the slug "${slug ?? ''}". Send another "slug".`,
     ),
   idempotency_keys_namespace_id_subject_operation_key_pk: keyInUse,
+  subject_counters_quota_check: quotaExceeded('active namespaces that one subject created'),
+  space_counters_quota_check: quotaExceeded('active spaces in a namespace'),
+  namespaces_members_quota_check: quotaExceeded('members in a namespace'),
 };
+
+function namespaceSlugTaken({ slug }: Attempt): ServiceError {
+  return new ServiceError(
+    'slug_conflict',
+    `Another namespace has the slug "${slug ?? ''}", or had it until recently. Send another.`,
+  );
+}
+
+/** @param counted what there may not be more of */
+function quotaExceeded(counted: string) {
+  return ({ quota }: Attempt) =>
+    new ServiceError(
+      'quota_exceeded',
+      `There may be ${quota ?? 0} ${counted}, and this would be one more. Delete or remove what is not needed.`,
+    );
+}
 
 /** @returns the problem of a request whose key another one holds that is still being answered */
 export function keyInUse(): ServiceError {
@@ -64,7 +89,8 @@ export function keyInUse(): ServiceError {
   );
 }
 
-const UNIQUE_VIOLATION = '23505';
+/** SQLSTATEs of a violated unique index and a violated check. */
+const violations = new Set(['23505', '23514']);
 
 /** @returns the error of the driver; Drizzle wraps it in one whose message holds the parameters */
 function driverError(error: unknown): unknown {
@@ -115,15 +141,15 @@ function failureCode(error: unknown): string | null {
  * Makes of a failed statement what the caller may know of it.
  *
  * @param error what Drizzle or postgres.js threw
- * @param slug the slug that was being written, for the message of a conflict
+ * @param attempt what was being written, for the message of a conflict
  * @returns a `ServiceError`, or the driver's error without Drizzle's message around it, because
  *   that holds the statement and its parameters
  */
-export function translate(error: unknown, slug: string): unknown {
+export function translate(error: unknown, attempt: Attempt): unknown {
   const cause = driverError(error);
   if (cause instanceof postgres.PostgresError) {
-    const conflict = cause.code === UNIQUE_VIOLATION && uniqueIndexes[cause.constraint_name ?? ''];
-    if (conflict) return conflict(slug);
+    const conflict = violations.has(cause.code) && constraints[cause.constraint_name ?? ''];
+    if (conflict) return conflict(attempt);
     if (transientStates.some((state) => cause.code.startsWith(state))) return unavailable(cause);
     return cause;
   }

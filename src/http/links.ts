@@ -2,6 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 
 interface Paged {
   page: number;
+  pageSize: number;
   totalPages: number;
 }
 
@@ -9,14 +10,16 @@ interface Paged {
  * Tells where the other pages of a list are: `Link` (RFC 8288) with `first`, `prev`, `next` and `last`.
  * A list that is all on its first page has none.
  *
+ * @param skippedMax how many items come before a page that is answered; `last` is left out where it has more
  * @returns the page, as it was given
  */
 export function linkPages<Page extends Paged>(
   { url }: FastifyRequest,
   reply: FastifyReply,
   paged: Page,
+  skippedMax: number,
 ): Page {
-  const { page, totalPages } = paged;
+  const { page, pageSize, totalPages } = paged;
   if (page === 1 && totalPages <= 1) return paged;
   // At the first one only: a query may hold others.
   const [, path = '', query = ''] = /^([^?]*?)\/?(?:\?(.*))?$/s.exec(url) ?? [];
@@ -29,7 +32,7 @@ export function linkPages<Page extends Paged>(
     link('first', 1),
     ...(page > 1 ? [link('prev', Math.min(page - 1, last))] : []),
     ...(page < last ? [link('next', page + 1)] : []),
-    link('last', last),
+    ...((last - 1) * pageSize <= skippedMax ? [link('last', last)] : []),
   ];
   void reply.header('link', links.join(', '));
   return paged;

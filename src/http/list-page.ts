@@ -1,6 +1,7 @@
 import { type Static, type TSchema, Type } from '@sinclair/typebox';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { CachedPage } from '../repositories/page-cache.js';
+import { SKIPPED_MAX } from '../repositories/numbered-pages.js';
 import { VERSION } from '../version.js';
 import { isNotModified } from './conditional.js';
 import { linkHeader, linkPages } from './links.js';
@@ -20,14 +21,16 @@ export function pageOf<Schema extends TSchema>(schema: Schema) {
  * list's revision and of the version of the service, which renders the body.
  *
  * @param describe gives the numbers of the pages for a total
+ * @param skippedMax how many items come before a page that is answered
  */
 export function sendPage(
   request: FastifyRequest,
   reply: FastifyReply,
   { revision, total, body }: CachedPage,
-  describe: (total: number) => { page: number; totalPages: number },
+  describe: (total: number) => { page: number; pageSize: number; totalPages: number },
+  skippedMax = SKIPPED_MAX,
 ) {
-  linkPages(request, reply, describe(total));
+  linkPages(request, reply, describe(total), skippedMax);
   const tag = `W/"${VERSION}-${revision}"`;
   void reply.header('etag', tag);
   if (isNotModified(request.headers, tag)) return reply.code(304).send();

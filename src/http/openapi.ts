@@ -48,6 +48,16 @@ export const openapiPlugin = fp<{ publicUrl: URL | null }>(
           },
         },
       },
+      transformObject: (document) => {
+        if (!('openapiObject' in document)) throw new Error('The document is not of OpenAPI 3');
+        // @fastify/swagger demands every body; that of a restore may be left out.
+        for (const path of Object.values(document.openapiObject.paths ?? {})) {
+          const body = path?.post?.requestBody;
+          const isOptional = JSON.stringify(body ?? {}).includes('/Restore"');
+          if (body && isOptional && !('$ref' in body)) body.required = false;
+        }
+        return document.openapiObject;
+      },
       // Components get the names of the shared schemas, which generators turn into types.
       refResolver: {
         buildLocalReference: (schema, _baseUri, _fragment, index) =>

@@ -40,6 +40,18 @@ export const Slug = Type.String({
   description: 'Names the resource in URLs. Stored as given.',
 });
 
+/** The body of a restore, which may be left out. */
+export const Restore = Type.Unsafe<{ slug?: string } | null>({
+  $id: 'Restore',
+  type: ['object', 'null'],
+  additionalProperties: false,
+  properties: {
+    slug: { ...Slug, description: 'Another slug for it, where its own has been taken meanwhile' },
+  },
+  description: 'How to restore it; may be left out',
+  examples: [{}],
+});
+
 export const Name = Text({
   'x-text': 'name',
   minLength: 1,

@@ -2,8 +2,8 @@ import { and, eq, isNotNull, isNull, type SQL, sql } from 'drizzle-orm';
 import { LRUCache } from 'lru-cache';
 import type { Database } from '../db/client.js';
 import { translate, wasCutOff, wasRolledBack } from '../db/errors.js';
-import { formerNamespaceSlugs } from '../db/schema/former-slugs.js';
 import { memberRole, members } from '../db/schema/members.js';
+import { namespaceSlugs } from '../db/schema/namespace-slugs.js';
 import { namespaces } from '../db/schema/namespaces.js';
 import { inSpan } from '../db/tracing.js';
 import { ServiceError } from '../errors.js';
@@ -79,7 +79,8 @@ const isKnownToCaller = sql`(${param('adminRole')}::member_role is not null or e
  *
  * @param condition which namespace; the parameter `namespaceId` is its id
  * @param strength `update` for a write of the namespace itself, which waits for the writes inside it
- * @returns the common table expressions, `access` last; a caller without access takes no lock
+ * @returns the common table expressions, `access` last; a caller without access takes no lock. `isCurrent` is the
+ *   condition that neither the namespace nor its members have changed between the snapshot and the lock
  */
 export function lockedAccess(
   db: Database,
@@ -90,7 +91,7 @@ export function lockedAccess(
     .$with('locked')
     .as(
       db
-        .select({ id: namespaces.id })
+        .select({ id: namespaces.id, version: namespaces.version, revision: namespaces.revision })
         .from(namespaces)
         .where(and(condition, isKnownToCaller))
         .for(strength),
@@ -116,7 +117,12 @@ export function lockedAccess(
       .from(namespaces)
       .where(condition),
   );
-  return { access, expressions: [locked, membership, access] as const };
+  const seen = db
+    .select({ revision: namespaces.revision })
+    .from(namespaces)
+    .where(eq(namespaces.id, param('namespaceId')));
+  const isCurrent = sql<boolean | null>`(select revision from ${locked}) = (${seen})`;
+  return { access, locked, isCurrent, expressions: [locked, membership, access] as const };
 }
 
 /** @returns the condition, within a statement that carries `access`, that the role suffices */
@@ -144,8 +150,11 @@ export function unprepared<Row>(query: {
   return { getQuery: () => query.toSQL(), execute: (values) => query.execute(values) };
 }
 
-/** The parameters of a statement; `slug`, where there is one, is the slug being written. */
-export type Values = Record<string, unknown> & { slug?: string | null };
+/**
+ * The parameters of a statement. `slug`, where there is one, is the slug being written, `quota` the most that there may
+ * be of what is being created.
+ */
+export type Values = Record<string, unknown> & { slug?: string | null; quota?: number | null };
 
 /** How often a statement is tried that PostgreSQL takes back in favour of others. */
 const ATTEMPTS = 5;
@@ -195,7 +204,7 @@ async function execute<Row>(
       const again = wasRolledBack(error)
         ? attempt < ATTEMPTS
         : repeatable && attempt === 1 && wasCutOff(error);
-      if (!again) throw translate(error, values.slug ?? '');
+      if (!again) throw translate(error, values);
     }
   }
 }
@@ -233,9 +242,9 @@ export function namespaceResolver(db: Database, remembered = REMEMBERED_SLUGS) {
   // more, a stranger could tell that there was somebody.
   const holder = db.select({ id: namespaces.id }).from(namespaces).where(bySlug);
   const formerHolder = db
-    .select({ id: formerNamespaceSlugs.heldBy })
-    .from(formerNamespaceSlugs)
-    .where(eq(formerNamespaceSlugs.slug, param('namespaceSlug')));
+    .select({ id: namespaceSlugs.heldBy })
+    .from(namespaceSlugs)
+    .where(eq(namespaceSlugs.slug, param('namespaceSlug')));
   const access = accessTo(
     db,
     and(

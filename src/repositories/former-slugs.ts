@@ -1,7 +1,6 @@
-import { and, eq, isNull, type SQL, sql } from 'drizzle-orm';
-import type { PgTable } from 'drizzle-orm/pg-core';
+import { and, eq, isNull, sql } from 'drizzle-orm';
 import type { Database } from '../db/client.js';
-import { formerNamespaceSlugs, formerSpaceSlugs } from '../db/schema/former-slugs.js';
+import { formerSpaceSlugs } from '../db/schema/former-slugs.js';
 import { spaces } from '../db/schema/spaces.js';
 import { isSlug } from '../slug.js';
 import {
@@ -14,21 +13,12 @@ import {
 } from './access.js';
 import { shared } from './shared-reads.js';
 
-const isFormerNamespaceSlug = eq(formerNamespaceSlugs.slug, param('namespaceSlug'));
 const isFormerSpaceSlug = and(
   eq(formerSpaceSlugs.namespaceId, param('namespaceId')),
   eq(formerSpaceSlugs.slug, param('spaceSlug')),
 );
 
-/** Keeps the slug that the common table expression `namespace` has just given up for another. */
-export function keepNamespaceSlug(db: Database) {
-  return db.$with('kept_slug', {}).as(sql`
-    insert into ${formerNamespaceSlugs} (slug, held_by)
-    select ${param('namespaceSlug')}, id from namespace where slug <> ${param('namespaceSlug')}
-    on conflict (slug) do update set held_by = excluded.held_by`);
-}
-
-/** As `keepNamespaceSlug`, of the common table expression `space`. */
+/** Keeps the slug that the common table expression `space` has just given up for another. */
 export function keepSpaceSlug(db: Database) {
   return db.$with('kept_slug', {}).as(sql`
     insert into ${formerSpaceSlugs} (namespace_id, slug, held_by)
@@ -37,20 +27,10 @@ export function keepSpaceSlug(db: Database) {
     on conflict (namespace_id, slug) do update set held_by = excluded.held_by`);
 }
 
-/** The slug that the common table expression `namespace` was just deleted with is nobody's any more. */
-export function dropNamespaceSlug(db: Database) {
-  return dropped(db, formerNamespaceSlugs, isFormerNamespaceSlug, sql`namespace`);
-}
-
-/** As `dropNamespaceSlug`, of the common table expression `space`. */
+/** The slug that the common table expression `space` was just deleted with is nobody's any more. */
 export function dropSpaceSlug(db: Database) {
-  return dropped(db, formerSpaceSlugs, isFormerSpaceSlug, sql`space`);
-}
-
-function dropped(db: Database, table: PgTable, isIt: SQL | undefined, deleted: SQL) {
-  return db
-    .$with('dropped_slug', {})
-    .as(sql`delete from ${table} where ${and(isIt, sql`exists (select from ${deleted})`)}`);
+  return db.$with('dropped_slug', {}).as(sql`
+    delete from ${formerSpaceSlugs} where ${and(isFormerSpaceSlug, sql`exists (select from space)`)}`);
 }
 
 /** Makes the part of the repository of spaces that knows what they were called before. */

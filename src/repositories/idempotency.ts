@@ -1,4 +1,4 @@
-import { and, eq, lte, type SQL, sql, type SQLWrapper } from 'drizzle-orm';
+import { and, eq, lte, type SQL, sql } from 'drizzle-orm';
 import type { PgColumn } from 'drizzle-orm/pg-core';
 import type { Database } from '../db/client.js';
 import { keyInUse } from '../db/errors.js';
@@ -34,15 +34,10 @@ const isOwnKey = and(
  */
 const isHonoured = sql`(${hasExpired}) is false`;
 
-/**
- * @param namespaceId a column of the query around it
- * @returns the condition that the caller's key was used in that namespace, looked up for each row
- */
-export function wasUsedIn(namespaceId: SQLWrapper): SQL {
-  const used = and(eq(idempotencyKeys.namespaceId, namespaceId), isOwnKey, isHonoured);
-  // An `exists` may be turned around, into one that begins with the keys of all namespaces.
-  return sql`(select true from ${idempotencyKeys} where ${used})`;
-}
+/** A query of the namespaces that the caller's key of a restore was used in. */
+export const usedNamespaces = sql`
+  select namespace_id from ${idempotencyKeys}
+  where ${and(isOwnKey, isHonoured)} and operation like 'restoreNamespace %'`;
 
 /**
  * The common table expressions that make of a statement one that has its effect once for a key: the

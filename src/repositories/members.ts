@@ -1,4 +1,4 @@
-import { and, asc, eq, isNotNull, or, type SQLWrapper, sql } from 'drizzle-orm';
+import { and, asc, eq, isNotNull, or, type SQL, type SQLWrapper, sql } from 'drizzle-orm';
 import type { Database } from '../db/client.js';
 import { ServiceError } from '../errors.js';
 import { members } from '../db/schema/members.js';
@@ -17,7 +17,10 @@ import {
   run,
 } from './access.js';
 import { newRevision } from './namespaces.js';
+import { expectReadable, readable } from './numbered-pages.js';
 import { type CachedPage, PageCache } from './page-cache.js';
+import { countForSubjects } from './subject-counters.js';
+import { noQuotas } from './quotas.js';
 import { type Part, partOf, type Position } from './walk.js';
 import { shared } from './shared-reads.js';
 
@@ -38,11 +41,13 @@ export type MemberRow = Pick<typeof members.$inferSelect, keyof typeof memberCol
  * Makes the repository of members; its statements are prepared once per connection.
  *
  * @param pages keeps finished pages of lists; none by default
+ * @param quota the most members of a namespace, null for no bound
  */
 export function membersRepository(
   db: Database,
   resolveNamespace: ResolveNamespace,
   pages: PageCache = new PageCache(0),
+  quota: number | null = noQuotas.membersPerNamespace,
 ) {
   const access = accessTo(db, byIdAndSlug);
   const always = sql`true`;
@@ -52,7 +57,10 @@ export function membersRepository(
   // A change of a member gives the namespace a new revision, and so does a write of the namespace itself.
   const state = db.$with('state').as(
     db
-      .select({ revision: sql<string>`${namespaces.revision}::text`.as('revision') })
+      .select({
+        revision: sql<string>`${namespaces.revision}::text`.as('revision'),
+        total: namespaces.members,
+      })
       .from(namespaces)
       .where(eq(namespaces.id, param('namespaceId'))),
   );
@@ -68,19 +76,12 @@ export function membersRepository(
         .limit(param('limit'))
         .offset(param('offset')),
     );
-  const total = db.$with('total').as(
-    db
-      .select({ total: sql<number>`count(*)::int`.as('total') })
-      .from(members)
-      .where(and(inNamespace, isChanged)),
-  );
   const listStatement = shared(
     db
-      .with(access, state, pageRows, total)
+      .with(access, state, pageRows)
       .select()
       .from(access)
       .innerJoin(state, always)
-      .innerJoin(total, always)
       .leftJoin(pageRows, isNotNull(access.role))
       .orderBy(asc(pageRows.createdAt), asc(pageRows.subject))
       .prepare('member_list'),
@@ -100,18 +101,12 @@ export function membersRepository(
       .orderBy(asc(members.createdAt), asc(members.subject))
       .limit(param('limit')),
   );
-  const walkTotal = db.$with('total').as(
-    db
-      .select({ total: sql<number>`count(*)::int`.as('total') })
-      .from(members)
-      .where(and(inNamespace, sql`${param('key')}::text is null`)),
-  );
   const walkStatement = shared(
     db
-      .with(access, walkRows, walkTotal)
+      .with(access, state, walkRows)
       .select()
       .from(access)
-      .innerJoin(walkTotal, always)
+      .innerJoin(state, always)
       .leftJoin(walkRows, isNotNull(access.role))
       .orderBy(asc(walkRows.createdAt), asc(walkRows.subject))
       .prepare('member_walk'),
@@ -179,12 +174,20 @@ export function membersRepository(
       on conflict (namespace_id, subject) do update set role = excluded.role,
         updated_at = case when current.role = excluded.role then current.updated_at else now() end
       returning subject, role, created_at, updated_at, xmax = 0 as created`);
-  const revise = (changed: SQLWrapper) =>
+  // The lock of the turn is held: nobody else changes the number of members, or deletes the namespace meanwhile.
+  const revise = (changed: SQLWrapper, difference: SQL, bound: SQL) =>
     db.$with('revised', {}).as(sql`
-      update ${namespaces} set revision = ${newRevision}
+      update ${namespaces} set revision = ${newRevision}, members = members + ${difference}, members_max = ${bound}
       where id = ${param('namespaceId')} and exists (select from ${changed})`);
+  const isCreated = sql`(select created from ${put})`;
+  const growth = sql`${isCreated}::int`;
+  const bound = sql`case when ${isCreated} then ${param('quota')}::int else members_max end`;
+  const joined = sql`
+    select subject, 1 as memberships, 0 as created from ${put} where created`;
+  const left = (removed: SQLWrapper) => sql`
+    select subject, -1 as memberships, 0 as created from ${removed}`;
   const putStatement = db
-    .with(...changing, put, revise(put))
+    .with(...changing, put, revise(put, growth, bound), countForSubjects(db, joined))
     .select({ access: { role: guard.role }, member: put._.selectedFields })
     .from(guard)
     .leftJoin(put, always)
@@ -197,7 +200,12 @@ export function membersRepository(
       .returning({ subject: members.subject }),
   );
   const removeStatement = db
-    .with(...changing, removed, revise(removed))
+    .with(
+      ...changing,
+      removed,
+      revise(removed, sql`-1`, sql`members_max`),
+      countForSubjects(db, left(removed)),
+    )
     .select({
       access: { role: guard.role },
       ownerRemains: guard.ownerRemains,
@@ -212,6 +220,7 @@ export function membersRepository(
      * A page of the members of a namespace, in the order they joined.
      *
      * @param render makes the body of the answer; called only where the page has changed
+     * @throws `ServiceError` `validation_failed` for a page too far inside the list
      */
     async list(
       principal: Principal,
@@ -222,13 +231,15 @@ export function membersRepository(
       const name = JSON.stringify(['members', page]);
       const result = await resolveNamespace(principal, namespaceSlug, async (scope) => {
         const lookup = pages.lookUp(`${scope.namespaceId} ${name}`);
-        const rows = await repeatAll(listStatement, { ...scope, ...page, known: lookup.known });
+        const values = { ...scope, ...readable(page), known: lookup.known };
+        const rows = await repeatAll(listStatement, values);
         const [first] = rows;
         return first && { ...first, lookup, items: rows.flatMap((row) => row.page ?? []) };
       });
       if (!result) return null;
       const { role, row } = result;
-      const read = { revision: row.state.revision, total: row.total.total };
+      expectReadable(page, row.state.total);
+      const read = { revision: row.state.revision, total: row.state.total };
       const renderItems = (count: number) => render(row.items, count);
       return { role, value: pages.settle(row.lookup, read, renderItems) };
     },
@@ -252,14 +263,15 @@ export function membersRepository(
         key: createdAt.toISOString(),
         id: subject,
       });
-      const total = after?.total ?? row.total.total;
+      const total = after?.total ?? row.state.total;
       return { role, value: { namespaceId, ...partOf(row.items, limit, total, positionOf) } };
     },
 
     /**
      * Adds a member or changes a member's role. Needs the role `owner`.
      *
-     * @throws `ServiceError` `last_owner` when that would leave the namespace without an owner
+     * @throws `ServiceError` `last_owner` when that would leave the namespace without an owner, `quota_exceeded`
+     *   when it has as many members as it may
      */
     async put(
       principal: Principal,
@@ -268,7 +280,7 @@ export function membersRepository(
       role: Role,
     ): Promise<Outcome<MemberRow & { created: boolean }>> {
       const result = await resolveNamespace(principal, namespaceSlug, (scope) =>
-        run(putStatement, { ...scope, member, role, leaver: null }),
+        run(putStatement, { ...scope, member, role, leaver: null, quota }),
       );
       if (!result) return null;
       if (!result.row.member && includesRole(result.role, 'owner')) throw lastOwner(member);
@@ -286,7 +298,7 @@ export function membersRepository(
       member: string,
     ): Promise<Outcome<{ subject: string }>> {
       const result = await resolveNamespace(principal, namespaceSlug, (scope) =>
-        run(removeStatement, { ...scope, member, leaver: member }),
+        run(removeStatement, { ...scope, member, leaver: member, quota: null }),
       );
       if (!result) return null;
       const { role, row } = result;

@@ -1,9 +1,11 @@
-import { and, asc, desc, eq, isNotNull, isNull, or, type SQL, sql } from 'drizzle-orm';
+import { and, asc, eq, isNotNull, isNull, type SQL, sql } from 'drizzle-orm';
 import { NIL, v7 as uuidv7 } from 'uuid';
 import type { Database } from '../db/client.js';
 import type { JsonObject } from '../db/schema/columns.js';
 import { members } from '../db/schema/members.js';
 import { namespaces } from '../db/schema/namespaces.js';
+import { subjectCounters } from '../db/schema/subject-counters.js';
+import { ServiceError } from '../errors.js';
 import { isSlug } from '../slug.js';
 import {
   accessAllows,
@@ -22,16 +24,19 @@ import {
   type Role,
   run,
 } from './access.js';
-import { dropNamespaceSlug, keepNamespaceSlug } from './former-slugs.js';
 import {
   type Answered,
   type IdempotencyKey,
   onceByKey,
   recordOf,
   runOnce,
-  wasUsedIn,
+  usedNamespaces,
 } from './idempotency.js';
+import { claimSlug, freeSlug } from './namespace-slugs.js';
+import { expectReadable, readable } from './numbered-pages.js';
 import { type CachedPage, PageCache } from './page-cache.js';
+import { noQuotas, type Quotas } from './quotas.js';
+import { countForMembers, countForSubjects } from './subject-counters.js';
 import { type Part, partOf, type Position } from './walk.js';
 import { shared } from './shared-reads.js';
 import { spaceTotal } from './space-counters.js';
@@ -39,8 +44,8 @@ import {
   type Expected,
   expectVersion,
   expectWritten,
+  hasExpectedId,
   hasVersion,
-  isNamed,
   merge,
   update,
   versionParams,
@@ -77,6 +82,21 @@ export const newRevision = sql`(random() * 2 ^ 53)::bigint`;
 export type NamespaceChanges = Partial<NewNamespace>;
 
 /**
+ * How many of the last deleted namespaces of a slug, and how many of the last namespaces of the caller, a restore by
+ * the slug looks at. One that lies behind both is restored by its entity tag.
+ */
+const RESTORE_CANDIDATES = 100;
+
+/** What an operator sets for namespaces. */
+export interface NamespaceSettings {
+  /** for how many days a slug that was given up is held back for the owners of its last holder */
+  slugHoldDays: number;
+  quotas: Quotas;
+}
+
+export const namespaceDefaults: NamespaceSettings = { slugHoldDays: 30, quotas: noQuotas };
+
+/**
  * Makes the repository of namespaces; its statements are prepared once per connection.
  *
  * @param pages keeps finished pages of lists; none by default
@@ -85,7 +105,9 @@ export function namespacesRepository(
   db: Database,
   resolveNamespace: ResolveNamespace,
   pages: PageCache = new PageCache(0),
+  { slugHoldDays, quotas }: NamespaceSettings = namespaceDefaults,
 ) {
+  const quota = quotas.namespacesPerSubject;
   const access = accessTo(db, byIdAndSlug);
   const writing = lockedAccess(db, byIdAndSlug, 'update');
   const mayOwn = accessAllows('owner');
@@ -116,10 +138,9 @@ export function namespacesRepository(
   );
   const ownTotal = db.$with('total').as(
     db
-      .select({ total: sql<number>`count(*)::int`.as('total') })
-      .from(members)
-      .innerJoin(namespaces, eq(namespaces.id, members.namespaceId))
-      .where(isOwn),
+      .select({ total: sql<number>`coalesce(sum(memberships), 0)::int`.as('total') })
+      .from(subjectCounters)
+      .where(eq(subjectCounters.subject, param('subject'))),
   );
   // A namespace that is renamed changes the lists of all its members: theirs is no counter, but a digest of the page.
   const ownState = db.$with('state').as(
@@ -180,22 +201,30 @@ export function namespacesRepository(
         slug: param('slug'),
         name: param('name'),
         metadata: param('metadata'),
+        createdBy: param('subject'),
       })
       .returning(namespaceColumns),
+  );
+  const slug = sql`${param('slug')}::text`;
+  const claimNew = (condition: SQL) =>
+    claimSlug(db, slug, sql`select ${param('id')}::uuid as id ${condition}`, slugHoldDays);
+  const countNew = countForSubjects(
+    db,
+    sql`select ${param('subject')}::text as subject, 1 as memberships, 1 as created from namespace`,
   );
   const firstOwner = db.$with('first_owner', {}).as(sql`
     insert into ${members} (namespace_id, subject, role)
     select id, ${param('subject')}, 'owner' from ${created}`);
   const createStatement = db
-    .with(created, firstOwner)
+    .with(...claimNew(sql``), created, firstOwner, countNew)
     .select()
     .from(created)
     .prepare('namespace_create');
   const onceCreated = onceByKey(db, always, namespaceColumns, recordOf(namespaceColumns));
   const createdOnce = db.$with('namespace', namespaceColumns).as(sql`
-    insert into ${namespaces} (id, slug, name, metadata)
+    insert into ${namespaces} (id, slug, name, metadata, created_by)
     select ${param('id')}::uuid, ${param('slug')}, ${param('name')},
-      ${sql.param(param('metadata'), namespaces.metadata)}::jsonb
+      ${sql.param(param('metadata'), namespaces.metadata)}::jsonb, ${param('subject')}
     from claim where free
     returning ${sql.join(
       Object.values(namespaceColumns).map((column) => sql.identifier(column.name)),
@@ -204,11 +233,20 @@ export function namespacesRepository(
   const createOnceStatement = db
     .with(
       ...onceCreated.expressions,
+      ...claimNew(sql`from claim where free`),
       createdOnce,
       firstOwner,
+      countNew,
       onceCreated.keep(sql`select to_jsonb(namespace) from namespace`),
     )
-    .select()
+    .select({
+      claim: { free: onceCreated.claim.free },
+      stored: onceCreated.stored._.selectedFields,
+      // Whoever was removed meanwhile is told of it no more than anybody else.
+      mayRead: sql<boolean | null>`${param('adminRole')}::member_role is not null or exists (
+        select from ${members} where namespace_id = ${onceCreated.stored.id} and subject = ${param('subject')})`,
+      namespace: createdOnce._.selectedFields,
+    })
     .from(sql`(select) as one`)
     .leftJoin(onceCreated.claim, always)
     .leftJoin(onceCreated.stored, always)
@@ -246,8 +284,18 @@ export function namespacesRepository(
       .where(and(byIdAndSlug, mayOwn, hasVersion(namespaces)))
       .returning(namespaceColumns),
   );
+  // The lock shows what the namespace is when it is written.
+  const mayChange = sql`${mayOwn} and ${hasVersion(writing.locked)}`;
+  const renamed = sql`select id from ${writing.locked}
+    where ${mayChange} and ${slug} <> ${param('namespaceSlug')}`;
   const updateStatement = db
-    .with(...writing.expressions, updated, keepNamespaceSlug(db), total)
+    .with(
+      ...writing.expressions,
+      ...claimSlug(db, slug, renamed, slugHoldDays),
+      updated,
+      freeSlug(db, sql`slug <> ${param('namespaceSlug')}`),
+      total,
+    )
     .select()
     .from(writing.access)
     .leftJoin(updated, always)
@@ -258,56 +306,72 @@ export function namespacesRepository(
     db
       .update(namespaces)
       .set({ ...nextVersion, deletedAt: sql`now()` })
-      .where(and(byIdAndSlug, mayOwn, hasVersion(namespaces)))
-      .returning({ id: namespaces.id, version: namespaces.version }),
+      // Its members are counted as the snapshot has them.
+      .where(and(byIdAndSlug, mayOwn, hasVersion(namespaces), writing.isCurrent))
+      .returning({
+        id: namespaces.id,
+        version: namespaces.version,
+        createdBy: namespaces.createdBy,
+      }),
   );
   const deleteStatement = db
-    .with(...writing.expressions, deleted, dropNamespaceSlug(db))
-    .select()
+    .with(...writing.expressions, deleted, freeSlug(db, always), countForMembers(db, -1))
+    .select({
+      access: { role: writing.access.role },
+      isCurrent: writing.isCurrent,
+      namespace: { id: deleted.id, version: deleted.version },
+    })
     .from(writing.access)
     .leftJoin(deleted, always)
     .prepare('namespace_delete');
 
-  // What a restore of a slug is about, among the namespaces that this caller knows: the last that
-  // was deleted, or else the one that is not.
-  const known = (condition: SQL | undefined) =>
-    db
-      .select({ id: namespaces.id })
-      .from(namespaces)
-      .leftJoin(
-        members,
-        and(eq(members.namespaceId, namespaces.id), eq(members.subject, param('subject'))),
-      )
-      .where(
-        and(
-          eq(namespaces.slug, param('namespaceSlug')),
-          or(isNotNull(members.role), sql`${param('adminRole')}::member_role is not null`),
-          condition,
-        ),
-      )
-      // The one that is expected, however many of the slug were deleted after it.
-      .orderBy(desc(isNamed(namespaces)), desc(namespaces.deletedAt), desc(namespaces.id))
-      .limit(1);
-  const inOrder = [isNotNull(namespaces.deletedAt), isNull(namespaces.deletedAt)];
-  const prepareTarget = (name: string, candidates: (SQL | undefined)[]) => {
-    const ids = candidates.map((condition) => sql`(${known(condition)})`);
-    const target = db
-      .$with('target', { id: sql<string | null>`id`.as('id') })
-      .as(sql`select coalesce(${sql.join(ids, sql`, `)}) as id`);
+  // What a restore of a slug is about, among the namespaces that this caller knows: the one that is expected, however
+  // many of the slug were deleted after it, or the last that was deleted, or else the one that is not. Looked for
+  // from the side of the slug and from that of the caller, because either may have very many.
+  // An `exists` may be turned around, into one that reads all of the caller's namespaces.
+  const isKnown = sql`(${param('adminRole')}::member_role is not null or coalesce((
+    select true from ${members} where namespace_id = n.id and subject = ${param('subject')}), false))`;
+  const hadSlug = sql`n.slug = ${param('namespaceSlug')} and n.deleted_at is not null`;
+  const candidates = sql.raw(String(RESTORE_CANDIDATES));
+  const last = sql`order by n.deleted_at desc, n.id desc limit`;
+  const expectedOne = sql`select n.id from ${namespaces} n
+    where ${hasExpectedId(sql`n.id`)} and (${hadSlug}) is true and ${isKnown} limit 1`;
+  const lastOfSlug = sql`
+    select n.id from (select id, deleted_at from ${namespaces} n where ${hadSlug} ${last} ${candidates}) as n
+    where ${isKnown} ${last} 1`;
+  // By their ids alone, because the planner cannot know how many the slug leads to.
+  const lastOfCaller = sql`
+    select n.id from (
+      select n.id, n.deleted_at from ${namespaces} n
+      where n.id = any(array(
+        select namespace_id from ${members} where subject = ${param('subject')}
+        order by namespace_id desc limit ${candidates}))
+      and (${hadSlug}) is true offset 0) as n
+    ${last} 1`;
+  const activeOne = sql`select n.id from ${namespaces} n
+    where n.slug = ${param('namespaceSlug')} and n.deleted_at is null and ${isKnown}`;
+  const prepareTarget = (name: string, repeated: SQL) => {
+    const target = db.$with('target', {
+      id: sql<string | null>`id`.as('id'),
+      repeats: sql<boolean>`repeats`.as('repeats'),
+    }).as(sql`
+      select coalesce(repeated.id, (${expectedOne}), (${lastOfSlug}), (${lastOfCaller}), (${activeOne})) as id,
+        repeated.id is not null as repeats
+      from (select (${repeated}) as id) as repeated`);
     return db.with(target).select().from(target).prepare(name);
   };
-  const targetStatement = prepareTarget('namespace_restore_target', inOrder);
-  // A repetition is about the one that the key was used for.
-  const usedIn = inOrder.map((condition) => and(condition, wasUsedIn(namespaces.id)));
-  const targetOnceStatement = prepareTarget('namespace_restore_target_once', [
-    ...usedIn,
-    ...inOrder,
-  ]);
+  const targetStatement = prepareTarget('namespace_restore_target', sql`null::uuid`);
+  // A repetition is about the one that the key was used for, which may have another slug now.
+  const targetOnceStatement = prepareTarget(
+    'namespace_restore_target_once',
+    sql`select n.id from ${namespaces} n
+      where n.id = any(array(${usedNamespaces})) and ${isKnown} order by n.id limit 1`,
+  );
 
   // With its slug, because it may be renamed between the two statements.
   const isTarget = and(
     eq(namespaces.id, param('namespaceId')),
-    eq(namespaces.slug, param('namespaceSlug')),
+    sql`(${param('repeats')}::boolean or ${namespaces.slug} = ${param('namespaceSlug')})`,
   );
   const target = lockedAccess(db, isTarget, 'update');
   const before = db.$with('before').as(
@@ -316,18 +380,38 @@ export function namespacesRepository(
       .from(namespaces)
       .where(isTarget),
   );
-  const restoreWhere = (allowed: SQL) =>
-    db.$with('namespace').as(
+  const restoreWhere = (allowed: SQL) => {
+    const restored = db.$with('namespace').as(
       db
         .update(namespaces)
-        .set({ ...nextVersion, deletedAt: sql`null` })
-        .where(and(isTarget, isNotNull(namespaces.deletedAt), allowed, hasVersion(namespaces)))
-        .returning(namespaceColumns),
+        .set({ ...nextVersion, deletedAt: sql`null`, slug })
+        .where(
+          and(
+            isTarget,
+            isNotNull(namespaces.deletedAt),
+            allowed,
+            hasVersion(namespaces),
+            target.isCurrent,
+          ),
+        )
+        .returning({ ...namespaceColumns, createdBy: namespaces.createdBy }),
     );
-  const restored = restoreWhere(mayOwn);
+    const claimant = sql`select id from namespace`;
+    return {
+      restored,
+      effects: [...claimSlug(db, slug, claimant, slugHoldDays), countForMembers(db, 1)],
+    };
+  };
+  const { restored, effects } = restoreWhere(mayOwn);
   const restoreStatement = db
-    .with(...target.expressions, before, restored, total)
-    .select()
+    .with(...target.expressions, before, restored, ...effects, total)
+    .select({
+      access: { role: target.access.role },
+      isCurrent: target.isCurrent,
+      before: before._.selectedFields,
+      namespace: restored._.selectedFields,
+      total: { total: total.total },
+    })
     .from(target.access)
     .leftJoin(before, always)
     .leftJoin(restored, always)
@@ -339,23 +423,32 @@ export function namespacesRepository(
     { ...namespaceColumns, spaces: sql<number>`spaces`.as('spaces') },
     sql`${recordOf(namespaceColumns)}, spaces integer`,
   );
-  const restoredOnce = restoreWhere(onceRestored.isClaimed);
+  const { restored: restoredOnce, effects: effectsOnce } = restoreWhere(onceRestored.isClaimed);
   const restoreOnceStatement = db
     .with(
       ...target.expressions,
       ...onceRestored.expressions,
       before,
       restoredOnce,
+      ...effectsOnce,
       total,
       onceRestored.keep(sql`
         select answer || jsonb_build_object('spaces', total)
         from total, (
           select to_jsonb(namespace) from namespace
           union all select to_jsonb(before) from before
-          where ${and(onceRestored.isClaimed, isNull(before.deletedAt), hasVersion(before))}
+          where ${target.isCurrent} and ${and(onceRestored.isClaimed, isNull(before.deletedAt), hasVersion(before))}
         ) as effect (answer)`),
     )
-    .select()
+    .select({
+      access: { role: target.access.role },
+      isCurrent: target.isCurrent,
+      claim: { free: onceRestored.claim.free },
+      stored: onceRestored.stored._.selectedFields,
+      before: before._.selectedFields,
+      namespace: restoredOnce._.selectedFields,
+      total: { total: total.total },
+    })
     .from(target.access)
     .leftJoin(onceRestored.claim, always)
     .leftJoin(onceRestored.stored, always)
@@ -403,6 +496,7 @@ export function namespacesRepository(
      * A page of the namespaces that the caller is a member of, in order of creation.
      *
      * @param render makes the body of the answer; called only where the page has changed
+     * @throws `ServiceError` `validation_failed` for a page too far inside the list
      */
     async list(
       { subject }: Principal,
@@ -410,9 +504,11 @@ export function namespacesRepository(
       render: (items: OwnNamespace[], total: number) => Buffer,
     ): Promise<CachedPage> {
       const lookup = pages.lookUp(JSON.stringify(['namespaces', subject, page]));
-      const rows = await repeatAll(listStatement, { subject, ...page, known: lookup.known });
+      const values = { subject, ...readable(page), known: lookup.known };
+      const rows = await repeatAll(listStatement, values);
       const [state] = rows;
       if (!state) throw new Error('PostgreSQL counted namespaces and did not return how many');
+      expectReadable(page, state.total);
       const items = rows.flatMap(({ item }) => item ?? []);
       return pages.settle(lookup, state, (total) => render(items, total));
     },
@@ -442,12 +538,12 @@ export function namespacesRepository(
      *   `runOnce` throws
      */
     async create(
-      { subject }: Principal,
+      principal: Principal,
       namespace: NewNamespace,
       key: IdempotencyKey | null,
     ): Promise<Answered<CountedNamespace>> {
-      const values = { ...namespace, id: uuidv7(), subject };
-      const row: { stored?: NamespaceRow | null; namespace: NamespaceRow | null } | undefined = key
+      const values = { ...namespace, ...principalParams(principal), id: uuidv7(), quota };
+      const row: CreateRow | undefined = key
         ? await runOnce(createOnceStatement, {
             ...values,
             ...key,
@@ -455,6 +551,12 @@ export function namespacesRepository(
             operation: 'createNamespace',
           })
         : { namespace: (await run(createStatement, values)) ?? null };
+      if (row?.stored && row.mayRead !== true) {
+        throw new ServiceError(
+          'namespace_not_found',
+          'This Idempotency-Key has created a namespace that you are no member of any more.',
+        );
+      }
       const created = row?.stored ?? row?.namespace;
       if (!created) throw new Error('PostgreSQL inserted a namespace and did not return it');
       return { ...created, spaces: 0, replayed: Boolean(row?.stored) };
@@ -500,7 +602,9 @@ export function namespacesRepository(
       expected: Expected,
     ): Promise<Outcome<Pick<NamespaceRow, 'id' | 'version'>>> {
       const result = await resolveNamespace(principal, namespaceSlug, (scope) =>
-        run(deleteStatement, { ...scope, ...versionParams(expected) }),
+        untilCurrent(() =>
+          run(deleteStatement, { ...scope, ...versionParams(expected), quota: null }),
+        ),
       );
       const outcome = result && { role: result.role, value: result.row.namespace };
       if (outcome?.value) resolveNamespace.forget(namespaceSlug);
@@ -511,14 +615,16 @@ export function namespacesRepository(
      * Brings back the last deleted of the caller's namespaces that had this slug; a namespace that is
      * not deleted stays as it is. Needs the role `owner`.
      *
+     * @param newSlug another slug for it, because its own may have been taken; null to keep it
      * @param key with it the namespace is restored once, however often this is called
-     * @throws `ServiceError` `slug_conflict` when an active namespace has taken the slug meanwhile,
-     *   `precondition_failed` when the namespace has none of the versions expected, and what
-     *   `runOnce` throws
+     * @throws `ServiceError` `slug_conflict` when another namespace has taken the slug meanwhile,
+     *   `precondition_failed` when the namespace has none of the versions expected, `quota_exceeded`
+     *   when whoever created it has no room for it, and what `runOnce` throws
      */
     async restore(
       principal: Principal,
       slug: string,
+      newSlug: string | null,
       expected: Expected,
       key: IdempotencyKey | null,
     ): Promise<Outcome<Answered<CountedNamespace>>> {
@@ -534,10 +640,19 @@ export function namespacesRepository(
           await resolveNamespace(principal, slug, () => Promise.resolve(undefined));
           return null;
         }
-        const values = { ...caller, ...versionParams(expected), namespaceId: target.id, slug };
-        const row: RestoreRow | undefined = await (once
-          ? runOnce(restoreOnceStatement, { ...values, ...once })
-          : run(restoreStatement, values));
+        const values = {
+          ...caller,
+          ...versionParams(expected),
+          namespaceId: target.id,
+          repeats: target.repeats,
+          slug: newSlug ?? slug,
+          quota,
+        };
+        const row: RestoreRow | undefined = await untilCurrent<RestoreRow>(() =>
+          once
+            ? runOnce(restoreOnceStatement, { ...values, ...once })
+            : run(restoreStatement, values),
+        );
         const role = row?.access.role;
         if (!role) return null;
         if (row.stored) return { role, value: { ...row.stored, replayed: true } };
@@ -557,13 +672,31 @@ export function namespacesRepository(
 
 export type NamespacesRepository = ReturnType<typeof namespacesRepository>;
 
+/** The row of a create with or without a key. */
+interface CreateRow {
+  stored?: NamespaceRow | null;
+  mayRead?: boolean | null;
+  namespace: NamespaceRow | null;
+}
+
 /** The row of a restore with or without a key. */
 interface RestoreRow {
   access: { role: Role | null };
+  isCurrent: boolean | null;
   stored?: CountedNamespace | null;
   before: (NamespaceRow & { deletedAt: Date | null }) | null;
   namespace: NamespaceRow | null;
   total: { total: number } | null;
+}
+
+/** Runs a statement anew that found the namespace changed since its snapshot: each time another one has succeeded. */
+async function untilCurrent<Row extends { isCurrent: boolean | null }>(
+  attempt: () => Promise<Row | undefined>,
+): Promise<Row | undefined> {
+  for (;;) {
+    const row = await attempt();
+    if (row?.isCurrent !== false) return row;
+  }
 }
 
 function counted(row: {

@@ -25,14 +25,27 @@ export function spaceTotal(db: Database) {
 /**
  * Counts the spaces that the common table expression `space` has just written, and changes the revision.
  *
+ * A quota is exact because all counts of a namespace are then in one row, which no two statements change at once.
+ *
  * @param difference what each of them adds to the active spaces
  */
 export function countSpaces(db: Database, difference: 1 | 0 | -1) {
+  const quota = sql`${param('quota')}::int`;
+  const slots = sql.raw(String(COUNTER_SLOTS));
+  const inNamespace = sql`${spaceCounters} where namespace_id = ${param('namespaceId')}`;
+  const room = sql`${quota} - (select coalesce(sum(active), 0) from ${inNamespace} and slot <> 0)`;
+  // A row that is there may be negative: what is added to it is only compared once it is added.
+  const first = sql`case when ${quota} is not null
+    and not exists (select from ${inNamespace} and slot = 0) then ${room} end`;
+  const grows = difference > 0;
   return db.$with('counted', {}).as(sql`
-    insert into ${spaceCounters} (namespace_id, slot, active, revision)
-    select ${param('namespaceId')}::uuid, pg_backend_pid() % ${sql.raw(String(COUNTER_SLOTS))},
-      ${sql.raw(String(difference))} * count(*), (random() * 2 ^ 53)::bigint
+    insert into ${spaceCounters} (namespace_id, slot, active, active_max, revision)
+    select ${param('namespaceId')}::uuid,
+      case when ${quota} is null then pg_backend_pid() % ${slots} else 0 end,
+      ${sql.raw(String(difference))} * count(*), ${grows ? first : sql`null::int`},
+      (random() * 2 ^ 53)::bigint
     from space having count(*) > 0
     on conflict (namespace_id, slot) do update
-    set active = ${spaceCounters}.active + excluded.active, revision = excluded.revision`);
+    set active = ${spaceCounters}.active + excluded.active, revision = excluded.revision,
+      active_max = ${grows ? sql`case when ${quota} is not null then ${room} end` : sql`${spaceCounters}.active_max`}`);
 }

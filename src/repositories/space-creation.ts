@@ -35,8 +35,16 @@ export type CreatedSpace = Pick<SpaceRow, keyof typeof sentColumns>;
 /** How often a batch is tried whose slugs were taken, but are not any more. */
 const ATTEMPTS = 5;
 
-/** Makes the part of the repository of spaces that creates them. */
-export function spaceCreation(db: Database, resolveNamespace: ResolveNamespace) {
+/**
+ * Makes the part of the repository of spaces that creates them.
+ *
+ * @param quota the most active spaces of a namespace, null for no bound
+ */
+export function spaceCreation(
+  db: Database,
+  resolveNamespace: ResolveNamespace,
+  quota: number | null,
+) {
   const access = accessTo(db, byIdAndSlug);
   const writing = lockedAccess(db, byIdAndSlug, 'key share');
   const mayWrite = accessAllows('editor');
@@ -183,7 +191,7 @@ export function spaceCreation(db: Database, resolveNamespace: ResolveNamespace) 
       space: NewSpace,
       key: IdempotencyKey | null,
     ): Promise<Outcome<Answered<SpaceRow>>> {
-      const values = { ...space, id: uuidv7() };
+      const values = { ...space, id: uuidv7(), quota };
       const result = await resolveNamespace<CreateRow>(principal, namespaceSlug, (scope) =>
         key
           ? runOnce(createOnceStatement, { ...scope, ...values, ...key, operation: 'createSpace' })
@@ -203,7 +211,7 @@ export function spaceCreation(db: Database, resolveNamespace: ResolveNamespace) 
       namespaceSlug: string,
       space: NewSpace,
     ): Promise<Outcome<SpaceRow & { created: boolean }>> {
-      const values = { ...space, id: uuidv7() };
+      const values = { ...space, id: uuidv7(), quota };
       for (;;) {
         const result = await resolveNamespace(principal, namespaceSlug, (scope) =>
           repeat(ensureStatement, { ...scope, ...values }),
@@ -233,7 +241,7 @@ export function spaceCreation(db: Database, resolveNamespace: ResolveNamespace) 
       batch: NewSpace[],
       key: IdempotencyKey | null,
     ): Promise<Outcome<Answered<{ spaces: CreatedSpace[] }>>> {
-      const values = { spaces: batch.map((space) => ({ ...space, id: uuidv7() })) };
+      const values = { spaces: batch.map((space) => ({ ...space, id: uuidv7() })), quota };
       const attempt = () =>
         resolveNamespace<CreateAllRow>(principal, namespaceSlug, (scope) =>
           key

@@ -1,4 +1,4 @@
-import { and, asc, desc, eq, gte, isNotNull, isNull, lt, type SQL, sql } from 'drizzle-orm';
+import { and, asc, desc, eq, gte, isNotNull, isNull, lt, lte, type SQL, sql } from 'drizzle-orm';
 import type { Database } from '../db/client.js';
 import type { JsonObject } from '../db/schema/columns.js';
 import {
@@ -22,6 +22,7 @@ import {
   type Statement,
   unprepared,
 } from './access.js';
+import { expectReadable, readable } from './numbered-pages.js';
 import type { CachedPage, PageCache } from './page-cache.js';
 import { shared } from './shared-reads.js';
 import type { Position } from './walk.js';
@@ -222,16 +223,24 @@ export function spaceLists(db: Database, resolveNamespace: ResolveNamespace, pag
   const counted = spaceTotal(db);
   const offset = sql`${param('offset')}::bigint`;
 
-  /** @param start which of the active spaces, in their order, the page is taken from */
-  const preparePage = (name: string, start: SQL | undefined, skip: SQL | undefined) => {
+  /**
+   * @param direction of the order of creation
+   * @param start which of the active spaces, in that order, the page is taken from
+   */
+  const preparePage = (
+    name: string,
+    direction: typeof asc | typeof desc,
+    start: SQL | undefined,
+    skip: SQL | undefined,
+  ) => {
     const items = db
       .select({ id: spaces.id, item: spaces.item })
       .from(spaces)
       .where(and(ofNamespace, isActive, start, isChanged))
-      .orderBy(asc(spaces.id))
+      .orderBy(direction(spaces.id))
       .limit(param('limit'));
     const page = db.$with('page', { items: sql<string | null>`items`.as('items') }).as(sql`
-      select string_agg(item, ',' order by id) as items from (${items} ${skip}) as page_items`);
+      select string_agg(item, ',' order by ${direction(sql`id`)}) as items from (${items} ${skip}) as page_items`);
     return shared(
       db
         .with(access, counted, page)
@@ -247,25 +256,28 @@ export function spaceLists(db: Database, resolveNamespace: ResolveNamespace, pag
         .prepare(name),
     );
   };
-  const pageStatement = preparePage('space_list', undefined, sql`offset ${offset}`);
-
   // A page far inside finds the id it begins with in the index alone, from the nearer end.
   const idAt = (order: SQL, position: SQL) =>
     sql`(select id from ${spaces} where ${and(ofNamespace, isActive)}
       order by ${order} limit 1 offset ${position})`;
   const count = sql`(select total from total)`;
-  const deepPageStatement = preparePage(
-    'space_list_deep',
+  const prepareOrder = (name: string, direction: typeof asc | typeof desc) => {
+    const [opposite, compare] = direction === asc ? [desc, gte] : [asc, lte];
     // PostgreSQL finds where to begin before it looks at the other conditions.
-    sql`${spaces.id} >= case
-      when not (${isChanged}) or ${offset} >= ${count} then null
-      when ${offset} < ${count} / 2 then ${idAt(asc(spaces.id), offset)}
-      else ${idAt(desc(spaces.id), sql`${count} - 1 - ${offset}`)} end`,
-    undefined,
-  );
-
-  const pageStatementFor = ({ offset: skipped }: Page): Statement<ListRow> =>
-    skipped > SHALLOW ? deepPageStatement : pageStatement;
+    const start = compare(
+      spaces.id,
+      sql`case
+        when not (${isChanged}) or ${offset} >= ${count} then null
+        when ${offset} < ${count} / 2 then ${idAt(direction(spaces.id), offset)}
+        else ${idAt(opposite(spaces.id), sql`${count} - 1 - ${offset}`)} end`,
+    );
+    return {
+      shallow: preparePage(name, direction, undefined, sql`offset ${offset}`),
+      deep: preparePage(`${name}_deep`, direction, start, undefined),
+    };
+  };
+  const oldestFirst = prepareOrder('space_list', asc);
+  const newestFirst = prepareOrder('space_list_newest', desc);
 
   /**
    * A list of any kind, from its beginning or from a position on.
@@ -289,17 +301,23 @@ export function spaceLists(db: Database, resolveNamespace: ResolveNamespace, pag
     const gathers =
       (conditions.length > 0 || state === 'deleted') && (after === null || after.total < MANY);
     const best = means.find((one) => conditions.some(({ by }) => by === one));
-    const found = sql`
+    const by = gathers ? best : sort;
+    const foundIn = (which: SQL | undefined) => sql`
       select id, ${key} as key from ${spaces}
-      where ${and(
-        ofNamespace,
-        mayRead,
-        ofState[state],
-        isChanged,
-        ...foundBy(gathers ? best : sort, conditions),
-      )}`;
+      where ${and(ofNamespace, mayRead, which, isChanged, ...foundBy(by, conditions))}`;
+    // What is active and what is deleted have indexes of their own, but for the inverted one. Of each, as much is read
+    // in the order of the list as the page could hold.
+    const read = (which: SQL | undefined) =>
+      gathers
+        ? foundIn(which)
+        : sql`(select * from (${foundIn(which)}) as half where ${behind ?? always}
+            order by ${order} limit ${offset} + ${param('limit')}::bigint + 1)`;
+    const found =
+      state === 'all' && by !== 'search' && by !== undefined
+        ? sql`${read(ofState.active)} union all ${read(ofState.deleted)}`
+        : foundIn(ofState[state]);
     // Whoever reads it may not look into it for an order of its own.
-    const matched = db.$with('matched', {}).as(sql`${found} offset 0`);
+    const matched = db.$with('matched', {}).as(sql`select * from (${found}) as found offset 0`);
     const total = totalOf(gathers, state, after);
     const page = db.$with('page', {}).as(sql`
       select id, key, row_number() over (order by ${order}) - ${offset} as place
@@ -376,6 +394,7 @@ export function spaceLists(db: Database, resolveNamespace: ResolveNamespace, pag
      * A numbered page.
      *
      * @param render makes the body of the answer; called only where the page has changed
+     * @throws `ServiceError` `validation_failed` for a page too far inside a list in the order of what changes
      */
     async page(
       principal: Principal,
@@ -386,18 +405,21 @@ export function spaceLists(db: Database, resolveNamespace: ResolveNamespace, pag
     ): Promise<Outcome<CachedPage>> {
       const { conditions, values } = conditionsOf(selection);
       const { sort, descending, state } = selection;
-      const statement =
-        conditions.length === 0 && isPlain(selection)
-          ? pageStatementFor(part)
-          : statementFor(selection, conditions, null);
+      const isByCreation = sort === 'createdAt' && !isSearch(selection);
+      const statement = isByCreation
+        ? (descending ? newestFirst : oldestFirst)[part.offset > SHALLOW ? 'deep' : 'shallow']
+        : statementFor(selection, conditions, null);
+      const isBounded = !isByCreation && !isSearch(selection);
+      const read = isBounded ? readable(part) : part;
       const name = JSON.stringify([sort, descending, state, part, values]);
       const result = await resolveNamespace(principal, namespaceSlug, async (scope) => {
         const lookup = pages.lookUp(`${scope.namespaceId} ${name}`);
-        const row = await repeat(statement, { ...values, ...part, ...scope, known: lookup.known });
+        const row = await repeat(statement, { ...values, ...read, ...scope, known: lookup.known });
         return row && { ...row, lookup };
       });
       if (!result) return null;
       const { role, row } = result;
+      if (isBounded) expectReadable(part, row.total);
       const renderRow = (total: number) => render(row.items ?? '', total);
       return { role, value: pages.settle(row.lookup, row, renderRow) };
     },
@@ -429,9 +451,4 @@ export type SpaceLists = ReturnType<typeof spaceLists>;
 /** @returns whether what fits has to be found and counted, which may take long */
 export function isSearch(selection: SpaceSelection): boolean {
   return selection.state !== 'active' || conditionsOf(selection).conditions.length > 0;
-}
-
-/** @returns whether it is what the list shows when nothing is asked: active spaces, oldest first */
-function isPlain({ sort, descending, state }: SpaceSelection): boolean {
-  return sort === 'createdAt' && !descending && state === 'active';
 }

@@ -21,7 +21,9 @@ import { dropSpaceSlug, formerSlugs, keepSpaceSlug } from './former-slugs.js';
 import { type Answered, type IdempotencyKey, onceByKey, recordOf, runOnce } from './idempotency.js';
 import { countSpaces } from './space-counters.js';
 import { shared } from './shared-reads.js';
+import { SKIPPED_MAX } from './numbered-pages.js';
 import { PageCache } from './page-cache.js';
+import { noQuotas } from './quotas.js';
 import { spaceCreation } from './space-creation.js';
 import { isSearch, spaceLists, type SpaceLists, type SpaceSelection } from './space-lists.js';
 import { answered, jsonParam, type NewSpace, spaceColumns, type SpaceRow } from './space-rows.js';
@@ -29,6 +31,7 @@ import {
   type Expected,
   expectVersion,
   expectWritten,
+  hasExpectedId,
   hasVersion,
   isNamed,
   merge,
@@ -46,12 +49,14 @@ export type SpaceChanges = Partial<NewSpace>;
  *
  * @param searchDb where lists are read that may take long
  * @param pages keeps finished pages of lists; none by default
+ * @param quota the most active spaces of a namespace, null for no bound
  */
 export function spacesRepository(
   db: Database,
   resolveNamespace: ResolveNamespace,
   searchDb: Database = db,
   pages: PageCache = new PageCache(0),
+  quota: number | null = noQuotas.spacesPerNamespace,
 ) {
   const lists = spaceLists(db, resolveNamespace, pages);
   const searches = spaceLists(searchDb, resolveNamespace, pages);
@@ -113,22 +118,36 @@ export function spacesRepository(
     .leftJoin(deleted, always)
     .prepare('space_delete');
 
+  // The one that is expected, however many of the slug were deleted after it, or else the last.
+  const hadSlug = and(
+    inNamespace,
+    sql`${slugOrder} = ${param('spaceSlug')}`,
+    isNotNull(spaces.deletedAt),
+  );
+  const expectedOne = db
+    .select({ id: spaces.id })
+    .from(spaces)
+    // Found by their ids, never by the slug that any number may have had.
+    .where(and(inNamespace, hasExpectedId(spaces.id), sql`(${hadSlug}) is true`))
+    .orderBy(desc(isNamed(spaces)))
+    .limit(1);
+  const lastOne = db
+    .select({ id: spaces.id })
+    .from(spaces)
+    .where(hadSlug)
+    .orderBy(desc(spaces.deletedAt), desc(spaces.id))
+    .limit(1);
   const lastDeleted = db.$with('last_deleted').as(
     db
       .select({ id: spaces.id, version: spaces.version })
       .from(spaces)
-      .where(
-        and(inNamespace, sql`${slugOrder} = ${param('spaceSlug')}`, isNotNull(spaces.deletedAt)),
-      )
-      // The one that is expected, however many of the slug were deleted after it.
-      .orderBy(desc(isNamed(spaces)), desc(spaces.deletedAt), desc(spaces.id))
-      .limit(1),
+      .where(and(inNamespace, eq(spaces.id, sql`coalesce((${expectedOne}), (${lastOne}))`))),
   );
   const restoreWhere = (allowed: SQL) =>
     db.$with('space').as(
       db
         .update(spaces)
-        .set({ ...nextVersion, deletedAt: sql`null` })
+        .set({ ...nextVersion, deletedAt: sql`null`, slug: sql`${param('slug')}` })
         .where(
           and(
             inNamespace,
@@ -206,6 +225,7 @@ export function spacesRepository(
         ...scope,
         ...versionParams(expected),
         spaceSlug: possibleSlug(spaceSlug),
+        quota,
         name: changes.name ?? null,
         slug: changes.slug ?? null,
         setDescription: changes.description !== undefined,
@@ -226,11 +246,11 @@ export function spacesRepository(
   });
 
   return {
-    /** The lists that are read where nothing waits behind one that takes long. */
-    listsFor(selection: SpaceSelection): SpaceLists {
-      return isSearch(selection) ? searches : lists;
+    /** The lists that are read where nothing waits behind one that takes long. @param offset of the page */
+    listsFor(selection: SpaceSelection, offset: number): SpaceLists {
+      return isSearch(selection) || offset > SKIPPED_MAX ? searches : lists;
     },
-    ...spaceCreation(db, resolveNamespace),
+    ...spaceCreation(db, resolveNamespace, quota),
     ...formerSlugs(db, resolveNamespace),
 
     find,
@@ -283,6 +303,7 @@ export function spacesRepository(
           ...scope,
           ...versionParams(expected),
           spaceSlug: possibleSlug(spaceSlug),
+          quota,
         }),
       );
       const outcome = result && { role: result.role, value: result.row.space };
@@ -295,27 +316,35 @@ export function spacesRepository(
      * Brings back the last deleted of the spaces that had this slug; a space that is not deleted
      * stays as it is. Needs the role `editor`.
      *
+     * @param newSlug another slug for it, because its own may have been taken; null to keep it
      * @param key with it the space is restored once, however often this is called
      * @throws `ServiceError` `slug_conflict` when an active space has taken the slug meanwhile,
-     *   `precondition_failed` when the space has none of the versions expected, and what `runOnce`
-     *   throws
+     *   `precondition_failed` when the space has none of the versions expected, `quota_exceeded`
+     *   when the namespace has as many spaces as it may, and what `runOnce` throws
      */
     async restore(
       principal: Principal,
       namespaceSlug: string,
       spaceSlug: string,
+      newSlug: string | null,
       expected: Expected,
       key: IdempotencyKey | null,
     ): Promise<Outcome<Answered<SpaceRow>>> {
-      const slug = possibleSlug(spaceSlug);
+      const former = possibleSlug(spaceSlug);
       const attempt = async () => {
         const result = await resolveNamespace<RestoreRow>(principal, namespaceSlug, (scope) => {
-          const values = { ...scope, ...versionParams(expected), spaceSlug: slug, slug };
+          const values = {
+            ...scope,
+            ...versionParams(expected),
+            spaceSlug: former,
+            slug: newSlug ?? former,
+            quota,
+          };
           return key
             ? runOnce(restoreOnceStatement, {
                 ...values,
                 ...key,
-                operation: `restoreSpace ${slug}`,
+                operation: `restoreSpace ${former}`,
               })
             : run(restoreStatement, values);
         });

@@ -21,12 +21,21 @@ export function versionTag({ id, version }: Versioned): string {
   return `${id}-${version}`;
 }
 
-/** The parameters of `isNamed` and `hasVersion`. No entity tag holds a space. */
+/** What `versionTag` makes, with the id apart. */
+const VERSION_TAG = /^([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})-\d+$/;
+
+/** The parameters of `hasExpectedId`, `isNamed` and `hasVersion`. No entity tag holds a space. */
 export function versionParams({ oneOf, noneOf }: Expected) {
   return {
     expected: oneOf?.join(' ') ?? null,
+    expectedIds: oneOf?.flatMap((tag) => VERSION_TAG.exec(tag)?.[1] ?? []).join(' ') ?? null,
     unexpected: noneOf === '*' ? noneOf : (noneOf?.join(' ') ?? null),
   };
+}
+
+/** The condition, which an index knows, that a row is one of those whose versions are asked for. */
+export function hasExpectedId(id: SQLWrapper): SQL {
+  return sql`${id} = any(string_to_array(${param('expectedIds')}, ' ')::uuid[])`;
 }
 
 /** The condition that a row has one of the versions asked for, or that none is. */

@@ -1,3 +1,4 @@
+import { sql } from 'drizzle-orm';
 import { index, pgTable, primaryKey, text, uuid } from 'drizzle-orm/pg-core';
 import { jsonObject, moment } from './columns.js';
 
@@ -20,5 +21,9 @@ export const idempotencyKeys = pgTable(
   (table) => [
     primaryKey({ columns: [table.namespaceId, table.subject, table.operation, table.key] }),
     index('idempotency_keys_expiry_index').on(table.namespaceId, table.expiresAt),
+    // A repeated restore finds its namespace by the key: it may have another slug by now.
+    index('idempotency_keys_restore_index')
+      .on(table.subject, table.operation, table.key)
+      .where(sql`operation like 'restoreNamespace %'`),
   ],
 );

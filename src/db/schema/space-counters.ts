@@ -1,5 +1,5 @@
 import { sql } from 'drizzle-orm';
-import { bigint, integer, pgTable, primaryKey, smallint, uuid } from 'drizzle-orm/pg-core';
+import { bigint, check, integer, pgTable, primaryKey, smallint, uuid } from 'drizzle-orm/pg-core';
 import { namespaces } from './namespaces.js';
 
 /**
@@ -15,6 +15,8 @@ export const spaceCounters = pgTable(
       .references(() => namespaces.id),
     slot: smallint('slot').notNull(),
     active: integer('active').notNull(),
+    /** what the quota left to this row when `active` grew last; null without a quota */
+    activeMax: integer('active_max'),
     /**
      * A random number that each write of a space of the namespace replaces. The sum over the slots is the
      * revision of the lists: random, so that a database that lost its last writes does not reuse it.
@@ -23,5 +25,8 @@ export const spaceCounters = pgTable(
       .notNull()
       .default(sql`0`),
   },
-  (table) => [primaryKey({ columns: [table.namespaceId, table.slot] })],
+  (table) => [
+    primaryKey({ columns: [table.namespaceId, table.slot] }),
+    check('space_counters_quota_check', sql`active <= active_max`),
+  ],
 );

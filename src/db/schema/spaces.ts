@@ -73,10 +73,29 @@ export const spaces = pgTable(
     // Lists walk this one, so that deleted spaces cost them nothing.
     index('spaces_active_index').on(table.namespaceId, table.id).where(isNull(table.deletedAt)),
     index('spaces_deleted_index').on(table.namespaceId, table.id).where(isNotNull(table.deletedAt)),
-    // Lists in another order than that of creation, whatever the state of what they show.
-    index('spaces_updated_index').on(table.namespaceId, table.updatedAt, table.id),
-    index('spaces_name_index').on(table.namespaceId, nameOrder, table.id),
-    index('spaces_slug_index').on(table.namespaceId, slugOrder, table.id),
+    // Lists in another order than that of creation; each space is in one of the two of an order.
+    index('spaces_updated_index')
+      .on(table.namespaceId, table.updatedAt, table.id)
+      .where(isNull(table.deletedAt)),
+    index('spaces_name_index')
+      .on(table.namespaceId, nameOrder, table.id)
+      .where(isNull(table.deletedAt)),
+    index('spaces_slug_index')
+      .on(table.namespaceId, slugOrder, table.id)
+      .where(isNull(table.deletedAt)),
+    index('spaces_deleted_updated_index')
+      .on(table.namespaceId, table.updatedAt, table.id)
+      .where(isNotNull(table.deletedAt)),
+    index('spaces_deleted_name_index')
+      .on(table.namespaceId, nameOrder, table.id)
+      .where(isNotNull(table.deletedAt)),
+    index('spaces_deleted_slug_index')
+      .on(table.namespaceId, slugOrder, table.id)
+      .where(isNotNull(table.deletedAt)),
+    // Restore finds the last deleted of a slug.
+    index('spaces_restore_index')
+      .on(table.namespaceId, slugOrder, table.deletedAt, table.id)
+      .where(isNotNull(table.deletedAt)),
     // One inverted index for every filter that looks into a space (pg_trgm, btree_gin).
     index('spaces_search_index')
       .using(

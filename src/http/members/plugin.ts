@@ -71,7 +71,7 @@ export const membersPlugin: FastifyPluginCallbackTypebox<{
     {
       config: {
         scope: 'namespaces:write',
-        problems: ['namespace_not_found', 'insufficient_role', 'last_owner'],
+        problems: ['namespace_not_found', 'insufficient_role', 'quota_exceeded', 'last_owner'],
       },
       schema: {
         operationId: 'putMember',

@@ -28,7 +28,7 @@ import {
 } from '../idempotency.js';
 import { pageOf, renderPage, sendPage } from '../list-page.js';
 import { Moved } from '../moved.js';
-import { NamespaceParams, PageQuery, paging, ref } from '../schemas.js';
+import { NamespaceParams, PageQuery, paging, ref, Restore } from '../schemas.js';
 import {
   Namespace,
   NamespaceCreate,
@@ -90,7 +90,15 @@ export const namespacesPlugin: FastifyPluginCallbackTypebox<{
   app.post(
     '/namespaces',
     {
-      config: { scope: 'namespaces:write', problems: ['slug_conflict', ...idempotencyProblems] },
+      config: {
+        scope: 'namespaces:write',
+        problems: [
+          'namespace_not_found',
+          'quota_exceeded',
+          'slug_conflict',
+          ...idempotencyProblems,
+        ],
+      },
       schema: {
         operationId: 'createNamespace',
         summary: 'Create a namespace',
@@ -188,7 +196,7 @@ export const namespacesPlugin: FastifyPluginCallbackTypebox<{
         operationId: 'deleteNamespace',
         summary: 'Delete a namespace',
         description:
-          'Its spaces go with it, and come back with it when it is restored. Its slug is free at once. Needs the role `owner`.',
+          'Its spaces go with it, and come back with it when it is restored. Its slug is held back for its owners for a while (`NAMESPACE_SLUG_HOLD_DAYS`). Needs the role `owner`.',
         tags,
         params: NamespaceParams,
         headers: WriteConditions,
@@ -213,6 +221,7 @@ export const namespacesPlugin: FastifyPluginCallbackTypebox<{
         problems: [
           'namespace_not_found',
           'insufficient_role',
+          'quota_exceeded',
           'precondition_failed',
           'slug_conflict',
           ...idempotencyProblems,
@@ -222,20 +231,23 @@ export const namespacesPlugin: FastifyPluginCallbackTypebox<{
         operationId: 'restoreNamespace',
         summary: 'Restore a deleted namespace',
         description:
-          'Brings back the last deleted of your namespaces that had this slug. A namespace that is not deleted stays as it is. Needs the role `owner`.',
+          'Brings back the last deleted of your namespaces that had this slug, under another one with `slug`. A namespace that is not deleted stays as it is. Needs the role `owner`.',
         tags,
         params: NamespaceParams,
         headers: RestoreHeaders,
+        body: ref(Restore),
         response: { 200: repeatable(ref(Namespace)) },
       },
     },
     async (request, reply) => {
       const { user, params, headers } = request;
+      const body = request.body ?? null;
       const outcome = await namespaces.restore(
         user,
         params.slug,
+        body?.slug ?? null,
         expectedNamespaceVersions(headers),
-        idempotencyKey(headers['idempotency-key'], null),
+        idempotencyKey(headers['idempotency-key'], body),
       );
       const namespace = found(permitted(outcome, 'owner'));
       markReplayed(reply, namespace);

@@ -106,7 +106,10 @@ export const NamespaceCreate = Type.Object(
 
 export const NamespaceUpdate = Type.Object(
   {
-    slug: Type.Optional({ ...Slug, description: 'New slug; the old one is free at once' }),
+    slug: Type.Optional({
+      ...Slug,
+      description: 'New slug; the old one is held back for the owners for a while',
+    }),
     name: Type.Optional(Nullable(Name)),
     metadata: Type.Optional(Metadata),
   },

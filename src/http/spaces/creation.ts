@@ -28,7 +28,7 @@ import {
 } from './schema.js';
 
 const tags = ['spaces'];
-const refusals: ProblemCode[] = ['namespace_not_found', 'insufficient_role'];
+const refusals: ProblemCode[] = ['namespace_not_found', 'insufficient_role', 'quota_exceeded'];
 const problems: ProblemCode[] = [...refusals, 'slug_conflict', ...idempotencyProblems];
 
 export const creationSchemas = [SpaceCreate, SpaceEnsure, SpaceBatch, SpaceBatchResult];

@@ -2,6 +2,7 @@ import { type Static, Type } from '@sinclair/typebox';
 import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox';
 import { ServiceError } from '../../errors.js';
 import { type Principal, renamed } from '../../repositories/access.js';
+import { SKIPPED_MAX } from '../../repositories/numbered-pages.js';
 import type { SpacePage } from '../../repositories/space-lists.js';
 import type { SpacesRepository } from '../../repositories/spaces.js';
 import { permitted } from '../auth.js';
@@ -25,7 +26,7 @@ import {
 } from '../idempotency.js';
 import { pageOf, sendPage } from '../list-page.js';
 import { Moved } from '../moved.js';
-import { NamespaceParams, paging, ref } from '../schemas.js';
+import { NamespaceParams, paging, ref, Restore } from '../schemas.js';
 import { walker } from '../walk.js';
 import { addCreation, addEnsuring, creationSchemas } from './creation.js';
 import {
@@ -119,7 +120,7 @@ export const spacesPlugin: FastifyPluginCallbackTypebox<{
         if (query.cursor !== undefined) {
           const list = JSON.stringify(selection);
           const read = async (limit: number, after: Place | null) => {
-            const lists = spaces.listsFor(selection);
+            const lists = spaces.listsFor(selection, 0);
             const part = permitted(
               await lists.walk(user, slug, selection, { limit, after }),
               'viewer',
@@ -133,14 +134,15 @@ export const spacesPlugin: FastifyPluginCallbackTypebox<{
         const { limit, offset, describe } = paging(query);
         const page = permitted(
           await spaces
-            .listsFor(selection)
+            .listsFor(selection, offset)
             .page(user, slug, selection, { limit, offset }, (items, total) =>
               Buffer.from(serializeList({ items, ...describe(total) })),
             ),
           'viewer',
         );
         if (!page) throw new Error('A list is never null');
-        return sendPage(request, reply, page, describe);
+        const isBounded = selection.sort !== 'createdAt' && !isSearch(request);
+        return sendPage(request, reply, page, describe, isBounded ? SKIPPED_MAX : Infinity);
       },
     );
 
@@ -268,6 +270,7 @@ export const spacesPlugin: FastifyPluginCallbackTypebox<{
           problems: [
             'namespace_not_found',
             'insufficient_role',
+            'quota_exceeded',
             'space_not_found',
             'precondition_failed',
             'slug_conflict',
@@ -278,22 +281,25 @@ export const spacesPlugin: FastifyPluginCallbackTypebox<{
           operationId: 'restoreSpace',
           summary: 'Restore a deleted project',
           description:
-            'Brings back the last deleted of the spaces that had this slug. A space that is not deleted stays as it is. Needs the role `editor`.',
+            'Brings back the last deleted of the spaces that had this slug, under another one with `slug`. A space that is not deleted stays as it is. Needs the role `editor`.',
           tags: ['spaces'],
           hide: hideItem,
           params: SpaceParams,
           headers: RestoreHeaders,
+          body: ref(Restore),
           response: { 200: repeatable(ref(Space)) },
         },
       },
       async (request, reply) => {
         const { slug, projectSlug } = request.params;
+        const body = request.body ?? null;
         const outcome = await spaces.restore(
           request.user,
           slug,
           projectSlug,
+          body?.slug ?? null,
           expectedVersions(request.headers),
-          idempotencyKey(request.headers['idempotency-key'], null),
+          idempotencyKey(request.headers['idempotency-key'], body),
         );
         const space = await found(request, permitted(outcome, 'editor'));
         markReplayed(reply, space);

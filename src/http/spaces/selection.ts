@@ -2,11 +2,13 @@ import { type Static, Type } from '@sinclair/typebox';
 import type { FastifyRequest } from 'fastify';
 import type { JsonObject } from '../../db/schema/columns.js';
 import { sortFields, type SpaceSelection, states } from '../../repositories/space-lists.js';
+import { SKIPPED_MAX } from '../../repositories/numbered-pages.js';
 import { findUnsafeNumber } from '../json-numbers.js';
 import { invalid } from '../problem.js';
 import {
   cursorProperty,
   NAME_MAX_LENGTH,
+  PAGE_SIZE_MAX,
   pageQueryProperties,
   Query,
   Slug,
@@ -111,10 +113,13 @@ export function selectionOf(asked: Static<typeof SpaceListQuery>): SpaceSelectio
 /** Parameters of a list that do not make it a search. */
 const PLAIN = new Set(['page', 'pageSize', 'sort', 'cursor']);
 
-/** @returns whether a list is one that has to find and count what fits */
+/** @returns whether a list is one that may take long: what fits has to be found and counted, or the page is far inside */
 export function isSearch({ query }: Pick<FastifyRequest, 'query'>): boolean {
-  return Object.entries(query ?? {}).some(([name, value]) =>
-    name === 'state' ? value !== 'active' : !PLAIN.has(name),
+  const given = Object.entries(query ?? {});
+  const number = (name: string) => Number(given.find(([one]) => one === name)?.[1] ?? 1);
+  return (
+    given.some(([name, value]) => (name === 'state' ? value !== 'active' : !PLAIN.has(name))) ||
+    (number('page') - 1) * Math.min(number('pageSize'), PAGE_SIZE_MAX) > SKIPPED_MAX
   );
 }
 

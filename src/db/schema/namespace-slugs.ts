@@ -1,0 +1,16 @@
+import { pgTable, text, uuid } from 'drizzle-orm/pg-core';
+import { moment } from './columns.js';
+import { namespaces } from './namespaces.js';
+
+/**
+ * Every slug that a namespace has or had, each with the last one that did. The primary key decides who takes a slug,
+ * those that are held back included. A reference table where the database is distributed.
+ */
+export const namespaceSlugs = pgTable('namespace_slugs', {
+  slug: text('slug').primaryKey(),
+  heldBy: uuid('held_by')
+    .notNull()
+    .references(() => namespaces.id),
+  /** since when the namespace has it no more, by a new slug or by deletion; null while it has it */
+  freedAt: moment('freed_at'),
+});

@@ -1,0 +1,17 @@
+import { sql } from 'drizzle-orm';
+import { check, integer, pgTable, text } from 'drizzle-orm/pg-core';
+
+/** What one subject has, so that the total of its list does not grow with it. A reference table. */
+export const subjectCounters = pgTable(
+  'subject_counters',
+  {
+    subject: text('subject').primaryKey(),
+    /** the active namespaces that it is a member of */
+    memberships: integer('memberships').notNull(),
+    /** the active namespaces that it created */
+    created: integer('created').notNull(),
+    /** the quota that was in force when `created` grew last; null for none */
+    createdMax: integer('created_max'),
+  },
+  () => [check('subject_counters_quota_check', sql`created <= created_max`)],
+);

@@ -1,0 +1,14 @@
+/** The most that there may be; null where it is not bounded. */
+export interface Quotas {
+  /** active namespaces that one subject created */
+  readonly namespacesPerSubject: number | null;
+  /** active spaces in one namespace */
+  readonly spacesPerNamespace: number | null;
+  readonly membersPerNamespace: number | null;
+}
+
+export const noQuotas: Quotas = {
+  namespacesPerSubject: null,
+  spacesPerNamespace: null,
+  membersPerNamespace: null,
+};
