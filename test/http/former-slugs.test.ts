@@ -1,5 +1,5 @@
 import t, { test } from 'tap';
-import type { Answer, Client } from '../helpers/app.js';
+import { type Answer, type Client, startService } from '../helpers/app.js';
 import { pick } from '../helpers/json.js';
 import { NO_NAMESPACE, NO_SPACE, refuses, startSpaces } from '../helpers/spaces.js';
 
@@ -254,7 +254,9 @@ test('only members are led on, by a token that may read', async (t) => {
 test('a slug that a stranger has taken leads its former members nowhere', async (t) => {
   const { path, slug } = await makeNamespace();
   await rename(path, `${slug}-now`);
-  const stranger = await service.as('stranger');
+  const { databaseUrl } = service;
+  const unheld = await startService(t, { databaseUrl, slugHoldDays: 0 });
+  const stranger = await unheld.as('stranger');
   t.equal((await stranger.post('/namespaces', { slug })).status, 201);
   refuses(t, await owner.get(path), NO_NAMESPACE, 'another has it');
   await stranger.delete(path);

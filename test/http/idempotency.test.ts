@@ -147,6 +147,20 @@ const operations: {
   },
 ];
 
+test('who was removed from the namespace that a key created is told of it no more', async (t) => {
+  const { service, owner } = await startAcme(t);
+  const body = { slug: 'team' };
+  const first = await post(owner, '/namespaces', 'key', body);
+  t.equal(first.status, 201);
+  const other = await service.as('other');
+  await owner.put('/namespaces/team/members/other', { role: 'owner' });
+  await other.patch('/namespaces/team', { name: 'Secret' });
+  await other.delete(`/namespaces/team/members/${owner.subject}`);
+  isProblem(t, await post(owner, '/namespaces', 'key', body), 'namespace_not_found');
+  await other.put(`/namespaces/team/members/${owner.subject}`, { role: 'viewer' });
+  isReplay(t, await post(owner, '/namespaces', 'key', body), first, 'as a member again');
+});
+
 test('the same request with the same key has the same answer and no second effect', async (t) => {
   for (const { title, path, body, prepare, undo, read } of operations) {
     const { owner } = await startAcme(t);
@@ -394,7 +408,7 @@ test('a request whose connection dies after the effect can be repeated', async (
     const direct = await another.as(owner.subject);
     await prepare(owner);
     // Prepares the statements, so that the answer to be cut off is that of the effect.
-    await post(owner, path, 'other', other ?? { ...body, slug: 'other' });
+    await post(owner, path, 'other', other ?? (body && { ...body, slug: 'other' }));
     if (path.endsWith('/restore')) await owner.delete(path.slice(0, -'/restore'.length));
     proxy.cutAfter(path === '/namespaces/team/restore' ? 2 : 1);
     const first = await post(owner, path, 'key', body);

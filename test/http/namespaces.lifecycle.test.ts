@@ -41,8 +41,8 @@ test('delete answers 204 without a body, and 404 the second time', async (t) => 
   isProblem(t, await alice.delete('/namespaces/acme'), 'namespace_not_found');
 });
 
-test('the slug of a deleted namespace can be reused, by anybody', async (t) => {
-  const service = await startService(t);
+test('the slug of a deleted namespace that is not held back can be reused, by anybody', async (t) => {
+  const service = await startService(t, { slugHoldDays: 0 });
   const [alice, bob] = [await service.as('alice'), await service.as('bob')];
   const first = await alice.post('/namespaces', { slug: 'acme' });
   await alice.post('/namespaces/acme/spaces', { name: 'Lab' });
@@ -100,7 +100,7 @@ test('only an owner restores', async (t) => {
 });
 
 test('restore is 409 when the slug has been taken meanwhile, and works once it is free', async (t) => {
-  const service = await startService(t);
+  const service = await startService(t, { slugHoldDays: 0 });
   const [alice, bob] = [await service.as('alice'), await service.as('bob')];
   for (const taker of [alice, bob]) {
     const slug = `by-${taker.subject}`;
@@ -116,7 +116,7 @@ test('restore is 409 when the slug has been taken meanwhile, and works once it i
 });
 
 test('restore brings back the last deleted of the caller’s own', async (t) => {
-  const service = await startService(t);
+  const service = await startService(t, { slugHoldDays: 0 });
   const [alice, bob] = [await service.as('alice'), await service.as('bob')];
   const ids: unknown[] = [];
   for (const owner of [alice, alice, bob]) {

@@ -159,8 +159,8 @@ test('of parallel creates and renames to one slug a single one wins', async (t) 
   );
 });
 
-test('a rename takes effect at once, and frees the old slug', async (t) => {
-  const service = await startService(t);
+test('a rename takes effect at once, and frees the old slug where it is not held back', async (t) => {
+  const service = await startService(t, { slugHoldDays: 0 });
   const [alice, bob] = [await service.as('alice'), await service.as('bob')];
   const created = await alice.post('/namespaces', { slug: 'before', name: 'Acme' });
   await alice.post('/namespaces/before/spaces', { name: 'Lab' });

@@ -57,6 +57,7 @@ const batches = fc.array(fc.array(commands, { minLength: 2, maxLength: AT_ONCE }
 interface Step {
   command: Command;
   ids: string[];
+  answer: { status: number; body: unknown };
 }
 
 function* ordersOf<Item>(items: Item[]): Generator<Item[]> {
@@ -86,6 +87,18 @@ function isTold(batch: Command[], command: Command): boolean {
   );
 }
 
+/**
+ * The answer to a write of a namespace says how many spaces it had when the statement began, which may then have waited
+ * for others that created some: beside those the count is not compared. What the database holds always is.
+ */
+function comparable(batch: Command[], { operation }: Command, answer: Step['answer']) {
+  const isCounted = /^(update|restore)Namespace$/.test(operation);
+  if (!isCounted || !batch.some((each) => /Space/.test(each.operation))) return answer;
+  const { status, body } = answer;
+  const isObject = typeof body === 'object' && body !== null;
+  return { status, body: isObject ? { ...body, spaces: 'not compared' } : body };
+}
+
 test('what runs at once has the outcome of one order', async (t) => {
   const settings = parameters(t, RUNS);
   const first = await startService(t);
@@ -112,7 +125,7 @@ test('what runs at once has the outcome of one order', async (t) => {
       const answer = await caller.send(requestOf(command));
       return { answer: { status: answer.status, body: bodyOf(answer) }, ids: idsOf(answer) };
     };
-    const replay = (steps: Step[]) => {
+    const replay = (steps: Omit<Step, 'answer'>[]) => {
       const model = new Model();
       const answers = steps.map(({ command, ids }) => {
         const { status, body } = model.answer(command, ids);
@@ -126,33 +139,32 @@ test('what runs at once has the outcome of one order', async (t) => {
     const promotion: Command = { ...nothing, operation: 'putMember', role: 'owner' };
     for (const command of [...founding, promotion].map(ownCommand)) {
       const { answer, ids } = await send(command);
-      history.push({ command, ids });
+      history.push({ command, ids, answer });
       deepEqual(answer, replay(history).answers.at(-1), JSON.stringify(command));
     }
 
     for (const batch of drawn) {
       const asked = batch.filter((each) => isTold(batch, each)).map(ownCommand);
-      const results = await Promise.all(asked.map(send));
+      const steps: Step[] = await Promise.all(
+        asked.map(async (command) => ({ command, ...(await send(command)) })),
+      );
       interleavings += 1;
       const content = byId(await contentOf(first.db, run));
-      const steps = asked.map((command, index) => ({
-        command,
-        ids: results[index]?.ids ?? [],
-        answer: results[index]?.answer,
-      }));
       const order = [...ordersOf(steps)].find((each) => {
         const { model, answers } = replay([...history, ...each]);
         return (
           isDeepStrictEqual(
-            answers.slice(history.length),
-            each.map(({ answer }) => answer),
+            answers
+              .slice(history.length)
+              .map((answer, index) => comparable(asked, each[index]?.command ?? nothing, answer)),
+            each.map(({ command, answer }) => comparable(asked, command, answer)),
           ) && isDeepStrictEqual(byId(modelled(model)), content)
         );
       });
       if (!order) {
         const { model, answers } = replay([...history, ...steps]);
         deepEqual(
-          { answers: results.map(({ answer }) => answer), content },
+          { answers: steps.map(({ answer }) => answer), content },
           { answers: answers.slice(history.length), content: byId(modelled(model)) },
           `no order of these has this outcome: ${JSON.stringify(asked)}`,
         );

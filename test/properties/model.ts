@@ -94,6 +94,8 @@ export class Model {
   private readonly formerly = new Map<string, Namespace>();
   /** What requests with a key were answered, by namespace, subject, operation and key. */
   readonly answers = new Map<string, { asked: string; expected: Expected }>();
+  /** by the same, the namespaces that they created */
+  private readonly createdBy = new Map<string, Namespace>();
   private deletions = 0;
 
   /** @param nextIds the ids that the service has given to what it has just created */
@@ -135,8 +137,9 @@ export class Model {
     createNamespace: (command: Command, [id = '']: string[]): Expected => {
       const { subject, text } = command;
       const slug = command.slug ?? command.namespace;
-      return this.once(command, nameOf(NIL, command, 'createNamespace'), [slug, text], () => {
-        expectFree(this.namespaces, slug);
+      const name = nameOf(NIL, command, 'createNamespace');
+      const expected = this.once(command, name, [slug, text], () => {
+        this.takeSlug(command, slug);
         const created: Namespace = {
           ...{ id, slug, name: text, version: 1, deleted: null },
           members: new Map([[subject, 'owner']]),
@@ -145,8 +148,14 @@ export class Model {
           texts: text === null ? [] : [text],
         };
         this.namespaces.push(created);
+        this.createdBy.set(name, created);
         return { status: 201, body: shown(created) };
       });
+      const found = this.createdBy.get(name);
+      if (command.key !== undefined && found && !this.roleIn(found, command)) {
+        throw new Refusal(404, 'namespace_not_found');
+      }
+      return expected;
     },
 
     getNamespace: (command: Command): Expected => ({
@@ -156,7 +165,11 @@ export class Model {
 
     updateNamespace: (command: Command): Expected => {
       const found = this.find(command, 'owner');
-      rename(found, this.namespaces, this.formerly, command.slug);
+      if (command.slug !== null && command.slug !== found.slug) {
+        this.takeSlug(command, command.slug);
+        this.formerly.set(found.slug, found);
+        found.slug = command.slug;
+      }
       if (command.text !== null) {
         found.name = command.text;
         found.texts.push(command.text);
@@ -165,19 +178,27 @@ export class Model {
       return { status: 200, body: shown(found) };
     },
 
-    deleteNamespace: (command: Command): Expected =>
-      this.remove(this.find(command, 'owner'), this.formerly),
+    deleteNamespace: (command: Command): Expected => {
+      const found = this.find(command, 'owner');
+      this.formerly.set(found.slug, found);
+      return this.remove(found);
+    },
 
     restoreNamespace: (command: Command): Expected => {
       const known = this.namespaces.filter((each) => this.roleIn(each, command));
       const slug = command.namespace;
       const name = ({ id }: Namespace) => nameOf(id, command, `restoreNamespace ${slug}`);
-      const used = known.filter((each) => this.answers.has(name(each)));
-      const found = toRestore(used, slug) ?? toRestore(known, slug);
+      const used = command.key !== undefined && known.find((each) => this.answers.has(name(each)));
+      const found = used || toRestore(known, slug);
       if (!found) throw this.noNamespace(command);
       expectRole(this.roleIn(found, command), 'owner');
-      return this.once(command, name(found), [], () => {
-        restore(found, this.namespaces);
+      return this.once(command, name(found), [command.slug], () => {
+        if (!isActive(found)) {
+          const taken = command.slug ?? slug;
+          this.takeSlug(command, taken);
+          found.slug = taken;
+        }
+        restore(found);
         return { status: 200, body: shown(found) };
       });
     },
@@ -276,17 +297,22 @@ export class Model {
 
     deleteSpace: (command: Command): Expected => {
       const { namespace, space } = this.findSpace(command, 'editor');
-      return this.remove(space, namespace.formerly);
+      namespace.formerly.delete(space.slug);
+      return this.remove(space);
     },
 
     restoreSpace: (command: Command): Expected => {
       const namespace = this.find(command, 'editor');
       const { id, spaces } = namespace;
       const name = nameOf(id, command, `restoreSpace ${command.space}`);
-      return this.once(command, name, [], () => {
+      return this.once(command, name, [command.slug], () => {
         const found = toRestore(spaces, command.space);
         if (!found) throw noSpace(namespace, command);
-        restore(found, spaces);
+        if (!isActive(found)) {
+          expectFree(spaces, command.slug ?? found.slug);
+          found.slug = command.slug ?? found.slug;
+        }
+        restore(found);
         return { status: 200, body: six(found) };
       });
     },
@@ -334,8 +360,15 @@ export class Model {
     return new Refusal(404, 'namespace_not_found', present);
   }
 
-  private remove(entity: Entity, formerly: Map<string, Entity>): Expected {
-    formerly.delete(entity.slug);
+  /** One that was given up is held back for those who own its last holder. */
+  private takeSlug(command: Command, slug: string): void {
+    expectFree(this.namespaces, slug);
+    const last = this.formerly.get(slug);
+    if (last && this.roleIn(last, command) !== 'owner') throw new Refusal(409, 'slug_conflict');
+    this.formerly.delete(slug);
+  }
+
+  private remove(entity: Entity): Expected {
     entity.deleted = this.deletions += 1;
     entity.version += 1;
     return { status: 204, body: undefined };
@@ -403,9 +436,8 @@ function toRestore<Item extends Entity>(entities: Item[], slug: string): Item | 
   return last;
 }
 
-function restore(entity: Entity, among: Entity[]): void {
+function restore(entity: Entity): void {
   if (isActive(entity)) return;
-  expectFree(among, entity.slug);
   entity.deleted = null;
   entity.version += 1;
 }

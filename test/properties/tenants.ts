@@ -51,6 +51,7 @@ export function requestOf(command: Command): Send {
   const path = `/namespaces/${namespace}`;
   const query = `?page=${page}&pageSize=${pageSize}`;
   const item = `${path}/projects/${space}`;
+  const renaming = slug === null ? {} : { body: { slug } };
   const requests: Record<Command['operation'], Send> = {
     listNamespaces: { method: 'GET', path: `/namespaces${query}` },
     createNamespace: {
@@ -65,7 +66,7 @@ export function requestOf(command: Command): Send {
       body: { ...(slug !== null && { slug }), ...(text !== null && { name: text }) },
     },
     deleteNamespace: { method: 'DELETE', path },
-    restoreNamespace: { method: 'POST', path: `${path}/restore` },
+    restoreNamespace: { method: 'POST', path: `${path}/restore`, ...renaming },
     listMembers: { method: 'GET', path: `${path}/members` },
     putMember: { method: 'PUT', path: `${path}/members/${member}`, body: { role } },
     removeMember: { method: 'DELETE', path: `${path}/members/${member}` },
@@ -84,7 +85,7 @@ export function requestOf(command: Command): Send {
       body: { ...(slug !== null && { slug }), ...(text !== null && { description: text }) },
     },
     deleteSpace: { method: 'DELETE', path: item },
-    restoreSpace: { method: 'POST', path: `${item}/restore` },
+    restoreSpace: { method: 'POST', path: `${item}/restore`, ...renaming },
   };
   const request = requests[operation];
   const isKeyed = request.method === 'POST' && command.key !== undefined;

@@ -87,7 +87,9 @@ for (const [title, preparation] of Object.entries(statistics)) {
         if (!tenantTables.includes(relation) || node['Node Type'] === 'ModifyTable') continue;
         scans += 1;
         // The counters fit a page or two here; to read them all is right then.
-        const condition = relation === 'spaces' ? node['Index Cond'] : conditionsOf(node);
+        // A bitmap's condition of the index is that of its check.
+        const byIndex = node['Index Cond'] ?? node['Recheck Cond'];
+        const condition = relation === 'spaces' ? byIndex : conditionsOf(node);
         t.match(condition, /namespace_id = \$\d+/, `${String(node['Node Type'])} of ${statement}`);
       }
       if (/string_agg/.test(statement)) {
