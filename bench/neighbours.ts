@@ -98,7 +98,7 @@ const attacks: Record<string, Attack> = {
   'targets of 15 KB': { rate: 100, subject: null, path: `/${'a'.repeat(15_000)}` },
 };
 
-/** What each attack finds. */
+/** The rows that the attacks read. */
 const fill = `
   insert into namespaces (id, slug)
   select gen_random_uuid(), slug from unnest(array['victim', 'large', 'ruins']) slug;

@@ -4,7 +4,7 @@ import { Value } from '@sinclair/typebox/value';
 import { ConnectionStringError, parseConnectionString } from './connection-string.js';
 
 const MINIMUM_SECRET_BYTES = 32;
-/** What a counter of PostgreSQL's type integer holds. */
+/** The largest value of a counter, PostgreSQL's `integer`. */
 const QUOTA_MAX = 2 ** 31 - 1;
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
 

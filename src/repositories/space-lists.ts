@@ -406,11 +406,11 @@ export function spaceLists(db: Database, resolveNamespace: ResolveNamespace, pag
       const { conditions, values } = conditionsOf(selection);
       const { sort, descending, state } = selection;
       const isByCreation = sort === 'createdAt' && !isSearch(selection);
+      const bounded = isBounded(selection);
       const statement = isByCreation
         ? (descending ? newestFirst : oldestFirst)[part.offset > SHALLOW ? 'deep' : 'shallow']
         : statementFor(selection, conditions, null);
-      const isBounded = !isByCreation && !isSearch(selection);
-      const read = isBounded ? readable(part) : part;
+      const read = bounded ? readable(part) : part;
       const name = JSON.stringify([sort, descending, state, part, values]);
       const result = await resolveNamespace(principal, namespaceSlug, async (scope) => {
         const lookup = pages.lookUp(`${scope.namespaceId} ${name}`);
@@ -419,7 +419,7 @@ export function spaceLists(db: Database, resolveNamespace: ResolveNamespace, pag
       });
       if (!result) return null;
       const { role, row } = result;
-      if (isBounded) expectReadable(part, row.total);
+      if (bounded) expectReadable(part, row.total);
       const renderRow = (total: number) => render(row.items ?? '', total);
       return { role, value: pages.settle(row.lookup, row, renderRow) };
     },
@@ -451,4 +451,9 @@ export type SpaceLists = ReturnType<typeof spaceLists>;
 /** @returns whether what fits has to be found and counted, which may take long */
 export function isSearch(selection: SpaceSelection): boolean {
   return selection.state !== 'active' || conditionsOf(selection).conditions.length > 0;
+}
+
+/** @returns whether its numbered pages end after `SKIPPED_MAX` items: it is neither searched nor in the order of creation */
+export function isBounded(selection: SpaceSelection): boolean {
+  return selection.sort !== 'createdAt' && !isSearch(selection);
 }

@@ -3,7 +3,7 @@ import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebo
 import { ServiceError } from '../../errors.js';
 import { type Principal, renamed } from '../../repositories/access.js';
 import { SKIPPED_MAX } from '../../repositories/numbered-pages.js';
-import type { SpacePage } from '../../repositories/space-lists.js';
+import { isBounded, type SpacePage } from '../../repositories/space-lists.js';
 import type { SpacesRepository } from '../../repositories/spaces.js';
 import { permitted } from '../auth.js';
 import { metadataMerge, PATCH_TYPES } from '../body.js';
@@ -141,8 +141,8 @@ export const spacesPlugin: FastifyPluginCallbackTypebox<{
           'viewer',
         );
         if (!page) throw new Error('A list is never null');
-        const isBounded = selection.sort !== 'createdAt' && !isSearch(request);
-        return sendPage(request, reply, page, describe, isBounded ? SKIPPED_MAX : Infinity);
+        const skippedMax = isBounded(selection) ? SKIPPED_MAX : Infinity;
+        return sendPage(request, reply, page, describe, skippedMax);
       },
     );
 
