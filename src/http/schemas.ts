@@ -3,8 +3,11 @@ import type { JsonObject } from '../db/schema/columns.js';
 import { SLUG_MAX_LENGTH, SLUG_PATTERN } from '../slug.js';
 
 export const NAME_MAX_LENGTH = 200;
-/** The longest: that of a list by name has the last name in it. */
-export const CURSOR_MAX_LENGTH = 2048;
+export const DESCRIPTION_MAX_LENGTH = 5000;
+export const TAGS_MAX = 50;
+const TAG_MAX_LENGTH = 64;
+/** The longest: that of a list by path has the last path in it. */
+export const CURSOR_MAX_LENGTH = 6144;
 
 const METADATA_MAX_BYTES = 16 * 1024;
 const METADATA_MAX_DEPTH = 16;
@@ -58,6 +61,28 @@ export const Name = Text({
   maxLength: NAME_MAX_LENGTH,
   description:
     'Display name: Unicode NFC, white space around it removed, no control characters, at least one visible character.',
+});
+
+export const Description = (what: string) =>
+  Text({
+    'x-text': 'prose',
+    maxLength: DESCRIPTION_MAX_LENGTH,
+    description: `${what}, at most ${DESCRIPTION_MAX_LENGTH} characters`,
+  });
+
+export const Tag = { minLength: 1, maxLength: TAG_MAX_LENGTH, description: 'One tag' };
+
+/** Tags as they are sent. */
+export const Tags = Type.Array(Text({ 'x-text': 'name', ...Tag }), {
+  maxItems: TAGS_MAX,
+  'x-unique': true,
+  description: `Tags for categorization, at most ${TAGS_MAX}`,
+});
+
+/** Tags as they are answered. */
+export const StoredTags = Type.Array(Type.String(Tag), {
+  maxItems: TAGS_MAX,
+  description: 'Tags for categorization',
 });
 
 /** The limits of metadata as it is stored. */

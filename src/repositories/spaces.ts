@@ -25,7 +25,8 @@ import { SKIPPED_MAX } from './numbered-pages.js';
 import { PageCache } from './page-cache.js';
 import { noQuotas } from './quotas.js';
 import { spaceCreation } from './space-creation.js';
-import { isSearch, spaceLists, type SpaceLists, type SpaceSelection } from './space-lists.js';
+import { isSearch } from './lists.js';
+import { spaceLists, type SpaceLists, type SpaceSelection } from './space-lists.js';
 import { answered, jsonParam, type NewSpace, spaceColumns, type SpaceRow } from './space-rows.js';
 import {
   type Expected,

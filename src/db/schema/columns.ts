@@ -15,6 +15,11 @@ const jsonb = {
 export const jsonObject = customType<{ data: JsonObject; driverData: unknown }>(jsonb);
 export const jsonStrings = customType<{ data: string[]; driverData: unknown }>(jsonb);
 
+/** Text that is compared by its bytes, whatever the collation of the database. */
+export const bytewiseText = customType<{ data: string }>({
+  dataType: () => 'text collate "C"',
+});
+
 /** Milliseconds, because that is what a `Date` holds. */
 export const moment = (name: string) => timestamp(name, { precision: 3, withTimezone: true });
 

@@ -3,7 +3,8 @@ import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebo
 import { ServiceError } from '../../errors.js';
 import { type Principal, renamed } from '../../repositories/access.js';
 import { SKIPPED_MAX } from '../../repositories/numbered-pages.js';
-import { isBounded, type SpacePage } from '../../repositories/space-lists.js';
+import { isBounded } from '../../repositories/lists.js';
+import type { SpacePage } from '../../repositories/space-lists.js';
 import type { SpacesRepository } from '../../repositories/spaces.js';
 import { permitted } from '../auth.js';
 import { metadataMerge, PATCH_TYPES } from '../body.js';
@@ -25,6 +26,7 @@ import {
   RestoreHeaders,
 } from '../idempotency.js';
 import { pageOf, sendPage } from '../list-page.js';
+import { isSearch, listKey } from '../list-query.js';
 import { Moved } from '../moved.js';
 import { NamespaceParams, paging, ref, Restore } from '../schemas.js';
 import { walker } from '../walk.js';
@@ -38,7 +40,7 @@ import {
   SpaceParams,
   SpaceUpdate,
 } from './schema.js';
-import { isSearch, selectionOf, SpaceListQuery } from './selection.js';
+import { selectionOf, SpaceListQuery } from './selection.js';
 
 type ListAnswer = Omit<Static<typeof SpaceList>, 'spaces'> & Pick<SpacePage, 'items'>;
 
@@ -93,7 +95,7 @@ export const spacesPlugin: FastifyPluginCallbackTypebox<{
         config: {
           scope: 'spaces:read',
           problems: ['namespace_not_found', 'precondition_failed'],
-          isCostly: isSearch,
+          isCostly: isSearch(),
         },
         schema: {
           operationId: 'listSpaces',
@@ -118,7 +120,7 @@ export const spacesPlugin: FastifyPluginCallbackTypebox<{
         const { slug } = request.params;
         const selection = selectionOf(query);
         if (query.cursor !== undefined) {
-          const list = JSON.stringify(selection);
+          const list = listKey(selection);
           const read = async (limit: number, after: Place | null) => {
             const lists = spaces.listsFor(selection, 0);
             const part = permitted(

@@ -1,6 +1,8 @@
 import { Type } from '@sinclair/typebox';
 import {
   BATCH_MAX,
+  Description,
+  DESCRIPTION_MAX_LENGTH,
   Id,
   Metadata,
   Moment,
@@ -14,13 +16,10 @@ import {
   ref,
   Slug,
   StoredMetadata,
-  Text,
+  StoredTags,
+  Tags,
 } from '../schemas.js';
 import { SLUG_MAX_LENGTH } from '../../slug.js';
-
-const DESCRIPTION_MAX_LENGTH = 5000;
-export const TAGS_MAX = 50;
-const TAG_MAX_LENGTH = 64;
 
 const example = {
   id: '0199b2f4-6c1e-7d3a-9b5e-2f8c4a1d7e60',
@@ -29,20 +28,6 @@ const example = {
   description: 'Main robotics project',
   tags: ['robotics'],
 };
-
-const Description = Text({
-  'x-text': 'prose',
-  maxLength: DESCRIPTION_MAX_LENGTH,
-  description: `Space description, at most ${DESCRIPTION_MAX_LENGTH} characters`,
-});
-
-export const Tag = { minLength: 1, maxLength: TAG_MAX_LENGTH, description: 'One tag' };
-
-const Tags = Type.Array(Text({ 'x-text': 'name', ...Tag }), {
-  maxItems: TAGS_MAX,
-  'x-unique': true,
-  description: `Tags for categorization, at most ${TAGS_MAX}`,
-});
 
 const itemProperties = {
   id: Id,
@@ -54,10 +39,7 @@ const itemProperties = {
   description: Nullable(
     Type.String({ maxLength: DESCRIPTION_MAX_LENGTH, description: 'Space description' }),
   ),
-  tags: Type.Array(Type.String(Tag), {
-    maxItems: TAGS_MAX,
-    description: 'Tags for categorization',
-  }),
+  tags: StoredTags,
 };
 
 const spaceProperties = {
@@ -132,7 +114,7 @@ export const SpaceDetails = Type.Object(
 );
 
 const newSpaceProperties = {
-  description: Type.Optional(Nullable(Description)),
+  description: Type.Optional(Nullable(Description('Space description'))),
   tags: Type.Optional(Nullable(Tags)),
   metadata: Type.Optional(Metadata),
 };
@@ -203,7 +185,7 @@ export const SpaceUpdate = Type.Object(
   {
     name: Type.Optional(Name),
     slug: Type.Optional({ ...Slug, description: 'New URL slug' }),
-    description: Type.Optional(Nullable(Description)),
+    description: Type.Optional(Nullable(Description('Space description'))),
     tags: Type.Optional(Nullable(Tags)),
     metadata: Type.Optional(Metadata),
   },

@@ -1,0 +1,100 @@
+import { type SQL, sql, type SQLWrapper } from 'drizzle-orm';
+import {
+  bigint,
+  check,
+  foreignKey,
+  index,
+  pgTable,
+  primaryKey,
+  uniqueIndex,
+  uuid,
+} from 'drizzle-orm/pg-core';
+import { bytewiseText, jsonObject, lifecycle, metadataCheck } from './columns.js';
+import { spaces } from './spaces.js';
+
+/** The longest path, in characters, and the most segments it has (docs/api.md, "Contents of a space"). */
+export const PATH_MAX_LENGTH = 1000;
+export const PATH_MAX_SEGMENTS = 16;
+
+/** A new UUIDv7 (RFC 9562 §5.7), made by PostgreSQL because a statement makes as many folders as are missing. */
+const newId = sql.raw(`encode(set_bit(set_bit(overlay(uuid_send(gen_random_uuid())
+  placing substring(int8send((extract(epoch from clock_timestamp()) * 1000)::bigint) from 3) from 1 for 6),
+  52, 1), 53, 1), 'hex')::uuid`);
+
+/** @returns the path without its last segment; empty where that is the root */
+export const parentOf = (path: SQL): SQL => sql`regexp_replace(${path}, '/[^/]*$', '')`;
+
+/** What an index holds of a path of which only equality is asked: a whole path can be too long for one. */
+export const pathDigest = (path: SQLWrapper): SQL => sql`md5(${path})::uuid`;
+
+/** What an index holds of a path that is compared: at most 500 characters, which sort as the whole path does. */
+export const pathPrefix = (path: SQLWrapper): SQL => sql`left(${path}, 500)`;
+
+const path = sql.raw('path');
+
+/**
+ * The folders of a space, a tree by materialized path: a subtree is a range of paths, which are
+ * compared by their bytes. The root has no row. What lies in a folder refers to its id, so that a
+ * folder moves without its contents being written.
+ */
+export const folders = pgTable(
+  'folders',
+  {
+    namespaceId: uuid('namespace_id').notNull(),
+    spaceId: uuid('space_id').notNull(),
+    id: uuid('id').notNull().default(newId),
+    path: bytewiseText('path').notNull(),
+    metadata: jsonObject('metadata'),
+    version: lifecycle.version,
+    createdAt: lifecycle.createdAt,
+    updatedAt: lifecycle.updatedAt,
+  },
+  (table) => [
+    primaryKey({ columns: [table.namespaceId, table.spaceId, table.id] }),
+    foreignKey({
+      name: 'folders_space_fk',
+      columns: [table.namespaceId, table.spaceId],
+      foreignColumns: [spaces.namespaceId, spaces.id],
+    }),
+    uniqueIndex('folders_path_unique').on(
+      table.namespaceId,
+      table.spaceId,
+      sql`(${pathDigest(path)})`,
+    ),
+    index('folders_path_index').on(table.namespaceId, table.spaceId, sql`(${pathPrefix(path)})`),
+    index('folders_parent_index').on(
+      table.namespaceId,
+      table.spaceId,
+      sql`(${pathDigest(parentOf(path))})`,
+      sql`(${pathPrefix(path)})`,
+    ),
+    check('folders_metadata_check', metadataCheck),
+    check(
+      'folders_path_check',
+      sql.raw(`length(path) <= ${PATH_MAX_LENGTH}
+        and length(path) - length(replace(path, '/', '')) <= ${PATH_MAX_SEGMENTS}`),
+    ),
+  ],
+);
+
+/**
+ * One row for each space that has had a folder. A statement that changes the shape of the tree replaces
+ * the random revision, and so is the only one that does; it does nothing where the tree has
+ * changed since its snapshot.
+ */
+export const folderTrees = pgTable(
+  'folder_trees',
+  {
+    namespaceId: uuid('namespace_id').notNull(),
+    spaceId: uuid('space_id').notNull(),
+    revision: bigint('revision', { mode: 'bigint' }).notNull(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.namespaceId, table.spaceId] }),
+    foreignKey({
+      name: 'folder_trees_space_fk',
+      columns: [table.namespaceId, table.spaceId],
+      foreignColumns: [spaces.namespaceId, spaces.id],
+    }),
+  ],
+);
