@@ -39,7 +39,9 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** the scope a token needs; every guarded route names one */
     scope?: Scope;
-    /** what the operation can answer beside what every guarded one can */
+    /** the least role in the namespace; null for what is not within one */
+    role?: Role | null;
+    /** the problems of this operation alone: those of its scope, role and headers are added */
     problems?: ProblemCode[];
   }
 }
@@ -127,12 +129,18 @@ export const authPlugin = fp<TokenConfig>(
     });
 
     app.addHook('onRoute', (route) => {
-      const { scope, problems = [] } = route.config ?? {};
-      if (!scope) throw new Error(`${String(route.method)} ${route.url} names no scope`);
+      const { scope, role, problems = [] } = route.config ?? {};
+      const name = `${String(route.method)} ${route.url}`;
+      if (!scope) throw new Error(`${name} names no scope`);
+      if (role === undefined) throw new Error(`${name} names no role`);
+      const needs = [
+        ...(role === null || role === 'viewer' ? [] : [`Needs the role \`${role}\`.`]),
+        `Needs the scope \`${scope}\`.`,
+      ];
       route.schema = {
         ...route.schema,
         security: [{ bearerAuth: [] }],
-        description: `${route.schema?.description ?? ''} Needs the scope \`${scope}\`.`.trim(),
+        description: [route.schema?.description ?? '', ...needs].join(' ').trim(),
         response: {
           ...(route.schema?.response ?? {}),
           ...problemResponses(
@@ -148,7 +156,9 @@ export const authPlugin = fp<TokenConfig>(
             'headers_too_large',
             ...(takesInput(route.schema) ? INPUT_PROBLEMS : []),
             ...(readsBody(route.method) ? BODY_PROBLEMS : []),
+            ...roleProblems(role),
             ...problems,
+            ...headerProblems(route.schema?.headers),
             'internal_error',
             'unavailable',
             'overloaded',
@@ -176,6 +186,25 @@ export const authPlugin = fp<TokenConfig>(
   },
   { name: 'auth', dependencies: ['problem'] },
 );
+
+function roleProblems(role: Role | null): ProblemCode[] {
+  if (role === null) return [];
+  return role === 'viewer' ? ['namespace_not_found'] : ['namespace_not_found', 'insufficient_role'];
+}
+
+/** The problems that follow from the headers that a route takes. */
+function headerProblems(headers: unknown): ProblemCode[] {
+  const properties: unknown =
+    typeof headers === 'object' && headers !== null ? Reflect.get(headers, 'properties') : null;
+  const takes = (name: string) =>
+    typeof properties === 'object' && properties !== null && name in properties;
+  return [
+    ...(takes('if-match') ? (['precondition_failed'] as const) : []),
+    ...(takes('idempotency-key')
+      ? (['idempotency_key_in_use', 'idempotency_key_reused'] as const)
+      : []),
+  ];
+}
 
 function takesInput({ querystring, headers, body }: FastifySchema = {}): boolean {
   return Boolean(querystring ?? headers ?? body);

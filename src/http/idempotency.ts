@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
 import { type TSchema, Type } from '@sinclair/typebox';
 import type { FastifyReply } from 'fastify';
-import type { ProblemCode } from '../errors.js';
 import type { IdempotencyKey } from '../repositories/idempotency.js';
 import { tagged, WriteConditions } from './conditional.js';
 
@@ -25,12 +24,6 @@ export const RestoreHeaders = Type.Object({
   ...WriteConditions.properties,
   ...IdempotencyHeader.properties,
 });
-
-/** What a request with a key can be answered beside what one without can. */
-export const idempotencyProblems: ProblemCode[] = [
-  'idempotency_key_in_use',
-  'idempotency_key_reused',
-];
 
 /** Declares the header of an answer that may be one that was given before. */
 export const replayedHeader = {

@@ -30,7 +30,7 @@ export const membersPlugin: FastifyPluginCallbackTypebox<{
     {
       config: {
         scope: 'namespaces:read',
-        problems: ['namespace_not_found', 'precondition_failed'],
+        role: 'viewer',
       },
       schema: {
         operationId: 'listMembers',
@@ -71,12 +71,12 @@ export const membersPlugin: FastifyPluginCallbackTypebox<{
     {
       config: {
         scope: 'namespaces:write',
-        problems: ['namespace_not_found', 'insufficient_role', 'quota_exceeded', 'last_owner'],
+        role: 'owner',
+        problems: ['quota_exceeded', 'last_owner'],
       },
       schema: {
         operationId: 'putMember',
         summary: 'Add a member or change a role',
-        description: 'Needs the role `owner`.',
         tags,
         params: MemberParams,
         body: ref(MemberPut),
@@ -101,13 +101,13 @@ export const membersPlugin: FastifyPluginCallbackTypebox<{
     {
       config: {
         scope: 'namespaces:write',
-        problems: ['namespace_not_found', 'insufficient_role', 'member_not_found', 'last_owner'],
+        role: 'owner',
+        problems: ['member_not_found', 'last_owner'],
       },
       schema: {
         operationId: 'removeMember',
         summary: 'Remove a member, or leave',
-        description:
-          'Needs the role `owner`, or none where the member is you: every member may leave. The last owner stays.',
+        description: 'Every member may leave, whatever their role, but the last owner.',
         tags,
         params: MemberParams,
         response: { 204: Type.Null({ description: 'Removed' }) },

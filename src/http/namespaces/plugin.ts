@@ -21,7 +21,6 @@ import {
   created,
   idempotencyKey,
   IdempotencyHeader,
-  idempotencyProblems,
   markReplayed,
   repeatable,
   RestoreHeaders,
@@ -60,7 +59,7 @@ export const namespacesPlugin: FastifyPluginCallbackTypebox<{
   app.get(
     '/namespaces',
     {
-      config: { scope: 'namespaces:read', problems: ['precondition_failed'] },
+      config: { scope: 'namespaces:read', role: null },
       schema: {
         operationId: 'listNamespaces',
         summary: 'List the namespaces you are a member of',
@@ -92,12 +91,8 @@ export const namespacesPlugin: FastifyPluginCallbackTypebox<{
     {
       config: {
         scope: 'namespaces:write',
-        problems: [
-          'namespace_not_found',
-          'quota_exceeded',
-          'slug_conflict',
-          ...idempotencyProblems,
-        ],
+        role: null,
+        problems: ['namespace_not_found', 'quota_exceeded', 'slug_conflict'],
       },
       schema: {
         operationId: 'createNamespace',
@@ -127,7 +122,7 @@ export const namespacesPlugin: FastifyPluginCallbackTypebox<{
     {
       config: {
         scope: 'namespaces:read',
-        problems: ['namespace_not_found', 'precondition_failed'],
+        role: 'viewer',
       },
       schema: {
         operationId: 'getNamespace',
@@ -153,18 +148,14 @@ export const namespacesPlugin: FastifyPluginCallbackTypebox<{
     {
       config: {
         scope: 'namespaces:write',
-        problems: [
-          'namespace_not_found',
-          'insufficient_role',
-          'precondition_failed',
-          'slug_conflict',
-        ],
+        role: 'owner',
+        problems: ['slug_conflict'],
       },
       schema: {
         operationId: 'updateNamespace',
         summary: 'Update a namespace',
         description:
-          'Only provided fields are updated. `metadata` is replaced whole under `application/json` and merged (RFC 7396) under `application/merge-patch+json`. Needs the role `owner`.',
+          'Only provided fields are updated. `metadata` is replaced whole under `application/json` and merged (RFC 7396) under `application/merge-patch+json`.',
         tags,
         consumes: PATCH_TYPES,
         params: NamespaceParams,
@@ -190,13 +181,13 @@ export const namespacesPlugin: FastifyPluginCallbackTypebox<{
     {
       config: {
         scope: 'namespaces:write',
-        problems: ['namespace_not_found', 'insufficient_role', 'precondition_failed'],
+        role: 'owner',
       },
       schema: {
         operationId: 'deleteNamespace',
         summary: 'Delete a namespace',
         description:
-          'Its spaces go with it, and come back with it when it is restored. Its slug is held back for its owners for a while (`NAMESPACE_SLUG_HOLD_DAYS`). Needs the role `owner`.',
+          'Its spaces go with it, and come back with it when it is restored. Its slug is held back for its owners for a while (`NAMESPACE_SLUG_HOLD_DAYS`).',
         tags,
         params: NamespaceParams,
         headers: WriteConditions,
@@ -218,20 +209,14 @@ export const namespacesPlugin: FastifyPluginCallbackTypebox<{
     {
       config: {
         scope: 'namespaces:write',
-        problems: [
-          'namespace_not_found',
-          'insufficient_role',
-          'quota_exceeded',
-          'precondition_failed',
-          'slug_conflict',
-          ...idempotencyProblems,
-        ],
+        role: 'owner',
+        problems: ['quota_exceeded', 'slug_conflict'],
       },
       schema: {
         operationId: 'restoreNamespace',
         summary: 'Restore a deleted namespace',
         description:
-          'Brings back the last deleted of your namespaces that had this slug, under another one with `slug`. A namespace that is not deleted stays as it is. Needs the role `owner`.',
+          'Brings back the last deleted of your namespaces that had this slug, under another one with `slug`. A namespace that is not deleted stays as it is.',
         tags,
         params: NamespaceParams,
         headers: RestoreHeaders,

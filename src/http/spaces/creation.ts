@@ -11,7 +11,6 @@ import {
   created,
   idempotencyKey,
   IdempotencyHeader,
-  idempotencyProblems,
   locationHeader,
   markReplayed,
   replayedHeader,
@@ -28,8 +27,7 @@ import {
 } from './schema.js';
 
 const tags = ['spaces'];
-const refusals: ProblemCode[] = ['namespace_not_found', 'insufficient_role', 'quota_exceeded'];
-const problems: ProblemCode[] = [...refusals, 'slug_conflict', ...idempotencyProblems];
+const problems: ProblemCode[] = ['quota_exceeded', 'slug_conflict'];
 
 export const creationSchemas = [SpaceCreate, SpaceEnsure, SpaceBatch, SpaceBatchResult];
 
@@ -45,11 +43,10 @@ export function addCreation(app: App, spaces: SpacesRepository, path: string, hi
   app.post(
     path,
     {
-      config: { scope: 'spaces:write', problems },
+      config: { scope: 'spaces:write', role: 'editor', problems },
       schema: {
         operationId: 'createSpace',
         summary: 'Create a new project in a namespace',
-        description: 'Needs the role `editor`.',
         tags,
         hide,
         params: NamespaceParams,
@@ -83,12 +80,12 @@ export function addCreation(app: App, spaces: SpacesRepository, path: string, hi
   app.post(
     `${path}/batch`,
     {
-      config: { scope: 'spaces:write', problems },
+      config: { scope: 'spaces:write', role: 'editor', problems },
       schema: {
         operationId: 'createSpaces',
         summary: 'Create several projects in a namespace',
         description:
-          'All of them or none. Where slugs are taken, `errors` names each by its place in the batch. Needs the role `editor`.',
+          'All of them or none. Where slugs are taken, `errors` names each by its place in the batch.',
         tags,
         hide,
         params: NamespaceParams,
@@ -122,12 +119,11 @@ export function addEnsuring(app: App, spaces: SpacesRepository, path: string, hi
   app.put(
     path,
     {
-      config: { scope: 'spaces:write', problems: [...refusals, 'precondition_failed'] },
+      config: { scope: 'spaces:write', role: 'editor', problems: ['quota_exceeded'] },
       schema: {
         operationId: 'ensureSpace',
         summary: 'Create a project, unless there is one with this slug',
-        description:
-          'One that is there is answered as it is, and not changed. Needs the role `editor`.',
+        description: 'One that is there is answered as it is, and not changed.',
         tags,
         hide,
         params: SpaceEnsureParams,

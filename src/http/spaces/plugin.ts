@@ -18,13 +18,7 @@ import {
   tagged,
 } from '../conditional.js';
 import type { Place } from '../cursor.js';
-import {
-  idempotencyKey,
-  idempotencyProblems,
-  markReplayed,
-  repeatable,
-  RestoreHeaders,
-} from '../idempotency.js';
+import { idempotencyKey, markReplayed, repeatable, RestoreHeaders } from '../idempotency.js';
 import { pageOf, sendPage } from '../list-page.js';
 import { isSearch, listKey } from '../list-query.js';
 import { Moved } from '../moved.js';
@@ -94,7 +88,7 @@ export const spacesPlugin: FastifyPluginCallbackTypebox<{
       {
         config: {
           scope: 'spaces:read',
-          problems: ['namespace_not_found', 'precondition_failed'],
+          role: 'viewer',
           isCostly: isSearch(),
         },
         schema: {
@@ -155,7 +149,8 @@ export const spacesPlugin: FastifyPluginCallbackTypebox<{
       {
         config: {
           scope: 'spaces:read',
-          problems: ['namespace_not_found', 'space_not_found', 'precondition_failed'],
+          role: 'viewer',
+          problems: ['space_not_found'],
         },
         schema: {
           operationId: 'getSpace',
@@ -193,19 +188,14 @@ export const spacesPlugin: FastifyPluginCallbackTypebox<{
       {
         config: {
           scope: 'spaces:write',
-          problems: [
-            'namespace_not_found',
-            'insufficient_role',
-            'space_not_found',
-            'precondition_failed',
-            'slug_conflict',
-          ],
+          role: 'editor',
+          problems: ['space_not_found', 'slug_conflict'],
         },
         schema: {
           operationId: 'updateSpace',
           summary: 'Update a project',
           description:
-            'Only provided fields are updated. `metadata` is replaced whole under `application/json` and merged (RFC 7396) under `application/merge-patch+json`. Needs the role `editor`.',
+            'Only provided fields are updated. `metadata` is replaced whole under `application/json` and merged (RFC 7396) under `application/merge-patch+json`.',
           tags: ['spaces'],
           hide: hideItem,
           consumes: PATCH_TYPES,
@@ -235,17 +225,13 @@ export const spacesPlugin: FastifyPluginCallbackTypebox<{
       {
         config: {
           scope: 'spaces:write',
-          problems: [
-            'namespace_not_found',
-            'insufficient_role',
-            'space_not_found',
-            'precondition_failed',
-          ],
+          role: 'editor',
+          problems: ['space_not_found'],
         },
         schema: {
           operationId: 'deleteSpace',
           summary: 'Delete a project',
-          description: 'It can be restored. Its slug is free at once. Needs the role `editor`.',
+          description: 'It can be restored. Its slug is free at once.',
           tags: ['spaces'],
           hide: hideItem,
           params: SpaceParams,
@@ -269,21 +255,14 @@ export const spacesPlugin: FastifyPluginCallbackTypebox<{
       {
         config: {
           scope: 'spaces:write',
-          problems: [
-            'namespace_not_found',
-            'insufficient_role',
-            'quota_exceeded',
-            'space_not_found',
-            'precondition_failed',
-            'slug_conflict',
-            ...idempotencyProblems,
-          ],
+          role: 'editor',
+          problems: ['quota_exceeded', 'space_not_found', 'slug_conflict'],
         },
         schema: {
           operationId: 'restoreSpace',
           summary: 'Restore a deleted project',
           description:
-            'Brings back the last deleted of the spaces that had this slug, under another one with `slug`. A space that is not deleted stays as it is. Needs the role `editor`.',
+            'Brings back the last deleted of the spaces that had this slug, under another one with `slug`. A space that is not deleted stays as it is.',
           tags: ['spaces'],
           hide: hideItem,
           params: SpaceParams,
