@@ -50,7 +50,6 @@ CREATE TABLE "episodes" (
 	"folder_id" uuid,
 	"deleted_from" text collate "C",
 	"metadata" jsonb,
-	"assets" integer DEFAULT 0 NOT NULL,
 	"assets_revision" bigint DEFAULT 0 NOT NULL,
 	"version" integer DEFAULT 1 NOT NULL,
 	"created_at" timestamp (3) with time zone GENERATED ALWAYS AS (to_timestamp(('x' || left(id::text, 8) || substr(id::text, 10, 4))::bit(48)::bigint / 1000.0)) STORED NOT NULL,

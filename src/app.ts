@@ -19,6 +19,7 @@ import {
   connectionOptions,
   connectionsPlugin,
 } from './http/connections.js';
+import { contentsPlugin } from './http/contents/plugin.js';
 import { corsPlugin } from './http/cors.js';
 import { drainPlugin } from './http/drain.js';
 import { healthPlugin } from './http/health.js';
@@ -45,7 +46,9 @@ import { securityHeaders, securityPlugin } from './http/security.js';
 import { spacesPlugin } from './http/spaces/plugin.js';
 import { ajvOptions, readQuery, unformatted } from './http/validation.js';
 import { namespaceResolver } from './repositories/access.js';
+import { spaceResolver } from './repositories/contents/space-resolver.js';
 import { cursorKey } from './repositories/cursor-key.js';
+import { episodesRepository } from './repositories/episodes/index.js';
 import { membersRepository } from './repositories/members.js';
 import { namespaceDefaults, namespacesRepository } from './repositories/namespaces.js';
 import { PageCache } from './repositories/page-cache.js';
@@ -210,6 +213,11 @@ export async function buildApp({
     });
     await guarded.register(spacesPlugin, {
       spaces: spacesRepository(db, resolveNamespace, searchDb, pages, quotas.spacesPerNamespace),
+      cursorKey: readCursorKey,
+    });
+    const contents = { db, searchDb, resolveSpace: spaceResolver(db, resolveNamespace), pages };
+    await guarded.register(contentsPlugin, {
+      episodes: episodesRepository(contents),
       cursorKey: readCursorKey,
     });
   });

@@ -59,11 +59,46 @@ const constraints: Record<string, (attempt: Attempt) => ServiceError> = {
       'slug_conflict',
       `Another space of this namespace has the slug "${slug ?? ''}". Send another "slug".`,
     ),
+  episodes_name_unique: () =>
+    new ServiceError(
+      'name_conflict',
+      'Another episode of this space has the name, or had it when it was deleted. Send another "name".',
+    ),
+  folders_path_unique: pathTaken,
+  assets_path_unique: pathTaken,
+  folders_path_check: () =>
+    new ServiceError('validation_failed', 'A folder below it would have too long a path.', {
+      violations: [
+        {
+          path: '/path',
+          code: 'max_length',
+          message: 'makes the path of a folder below it too long',
+        },
+      ],
+    }),
+  episodes_folder_fk: folderNotEmpty,
+  assets_folder_fk: folderNotEmpty,
   idempotency_keys_namespace_id_subject_operation_key_pk: keyInUse,
   subject_counters_quota_check: quotaExceeded('active namespaces that one subject created'),
   space_counters_quota_check: quotaExceeded('active spaces in a namespace'),
   namespaces_members_quota_check: quotaExceeded('members in a namespace'),
 };
+
+/** @returns the problem of a write to a path that another folder or asset has */
+export function pathTaken(): ServiceError {
+  return new ServiceError(
+    'path_conflict',
+    'There is something at this path already. Send another "path".',
+  );
+}
+
+/** @returns the problem of a deletion of a folder in which something is */
+export function folderNotEmpty(): ServiceError {
+  return new ServiceError(
+    'folder_not_empty',
+    'The folder holds folders, episodes or assets. Move or delete them first.',
+  );
+}
 
 function namespaceSlugTaken({ slug }: Attempt): ServiceError {
   return new ServiceError(
@@ -89,8 +124,8 @@ export function keyInUse(): ServiceError {
   );
 }
 
-/** SQLSTATEs of a violated unique index and a violated check. */
-const violations = new Set(['23505', '23514']);
+/** SQLSTATEs of a violated foreign key, unique index and check. */
+const violations = new Set(['23503', '23505', '23514']);
 
 /** @returns the error of the driver; Drizzle wraps it in one whose message holds the parameters */
 function driverError(error: unknown): unknown {

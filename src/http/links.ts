@@ -14,7 +14,7 @@ interface Paged {
  * @returns the page, as it was given
  */
 export function linkPages<Page extends Paged>(
-  { url }: FastifyRequest,
+  { url }: Pick<FastifyRequest, 'url'>,
   reply: FastifyReply,
   paged: Page,
   skippedMax: number,

@@ -24,7 +24,7 @@ export function pageOf<Schema extends TSchema>(schema: Schema) {
  * @param skippedMax how many items come before a page that is answered
  */
 export function sendPage(
-  request: FastifyRequest,
+  request: Pick<FastifyRequest, 'url' | 'headers'>,
   reply: FastifyReply,
   { revision, total, body }: CachedPage,
   describe: (total: number) => { page: number; pageSize: number; totalPages: number },

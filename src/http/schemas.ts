@@ -111,6 +111,24 @@ export const Id = Type.String({ format: 'uuid', description: 'UUIDv7, in order o
 
 export const Moment = (description: string) => Type.String({ format: 'date-time', description });
 
+/** The members that tell when something in a space was written. */
+export const versionProperties = (what: string) => ({
+  createdAt: Moment(`When the ${what} was created`),
+  updatedAt: Moment(`When the ${what} was last written`),
+  version: Type.Integer({ minimum: 1, description: `Counts the writes of the ${what}, from 1` }),
+});
+
+/** The member that lists show of what can be deleted and restored. */
+export const deletedAtProperty = (what: string) => ({
+  deletedAt: Type.Optional(
+    Nullable(
+      Moment(
+        `Only in lists of another \`state\` than \`active\`: when the ${what} was deleted, or null`,
+      ),
+    ),
+  ),
+});
+
 export const NamespaceParams = Type.Object({
   slug: Type.String({
     description: 'Namespace slug',

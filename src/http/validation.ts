@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyServerOptions, preValidationHookHandler } 
 import type { Violation } from '../errors.js';
 import { SLUG_PATTERN } from '../slug.js';
 import { TAGS_PATTERN } from './conditional.js';
+import { NO_SLASH_PATTERN } from './folders/path.js';
 import { KEY_PATTERN } from './idempotency.js';
 
 type AjvOptions = NonNullable<NonNullable<FastifyServerOptions['ajv']>['customOptions']>;
@@ -40,6 +41,49 @@ const text: Keyword = {
     return validate;
   },
 };
+
+const PATH_SEGMENTS_MAX = 16;
+const SEGMENT_MAX_LENGTH = 100;
+
+/** A path of folders, each segment normalized as a name is. */
+const path: Keyword = {
+  keyword: 'x-path',
+  type: 'string',
+  schemaType: 'string',
+  modifying: true,
+  before: 'maxLength',
+  errors: 'full',
+  compile: (kind: 'root' | 'item') => {
+    const validate = (value: string, context?: DataContext) => {
+      const segments = value.normalize('NFC').split('/');
+      const read = segments.map((segment) => segment.trim()).join('/');
+      if (context) Reflect.set(context.parentData, context.parentDataProperty, read);
+      const problem = kind === 'root' && read === '/' ? null : pathProblem(read);
+      validate.errors = problem === null ? [] : [{ keyword: 'path', message: problem, params: {} }];
+      return problem === null;
+    };
+    validate.errors = [] as { keyword: string; message: string; params: object }[];
+    return validate;
+  },
+};
+
+/** @returns what is wrong with a path that is not the root, or null */
+function pathProblem(value: string): string | null {
+  const [first, ...segments] = value.split('/');
+  if (first !== '') return 'must begin with a slash';
+  if (segments.length > PATH_SEGMENTS_MAX) return `must have at most ${PATH_SEGMENTS_MAX} segments`;
+  for (const segment of segments) {
+    if (segment === '') return 'must have a name after each slash';
+    if (segment === '.' || segment === '..') return 'must have no segment that is . or ..';
+    // Characters as JSON Schema counts them.
+    if (Array.from(segment).length > SEGMENT_MAX_LENGTH) {
+      return `must have segments of at most ${SEGMENT_MAX_LENGTH} characters`;
+    }
+    const problem = nameProblem(segment);
+    if (problem !== null) return `${problem} in each segment`;
+  }
+  return null;
+}
 
 /** Where in its parent a value is. */
 interface DataContext {
@@ -171,7 +215,7 @@ export const ajvOptions = {
   allowUnionTypes: true,
   // They are ours, and looked at where the document is tested: at each start it would take a tenth of it.
   validateSchema: false,
-  keywords: [text, uniqueText, jsonLimits],
+  keywords: [text, path, uniqueText, jsonLimits],
   formats: { text: isText },
 } satisfies AjvOptions;
 
@@ -201,6 +245,7 @@ export function readQuery(app: FastifyInstance): void {
 /** By the type that a schema declares. */
 const queryReaders: Record<string, (value: string) => unknown> = {
   integer: (value) => (/^-?\d+$/.test(value) ? Number(value) : value),
+  boolean: (value) => (value === 'true' ? true : value === 'false' ? false : value),
   array: (value) => [value],
 };
 
@@ -238,6 +283,7 @@ const patternWords: Record<string, string> = {
   [SLUG_PATTERN]:
     'must be of a-z, 0-9, dots, underscores and hyphens, and begin with a letter or a digit',
   [TAGS_PATTERN]: 'must be *, or an ETag as it was answered, with its quotes',
+  [NO_SLASH_PATTERN]: 'must hold no slash',
   [KEY_PATTERN]: 'must be of visible ASCII characters, a UUID for example',
 };
 

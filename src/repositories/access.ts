@@ -222,6 +222,25 @@ export const bySlug = and(
   isNull(namespaces.deletedAt),
 );
 
+/**
+ * As `accessTo`, of the namespace that has the slug `namespaceSlug`, or had it last where none has. Both
+ * are one statement: by one more, a stranger could tell that there was a namespace.
+ */
+export function accessBySlug(db: Database) {
+  const holder = db.select({ id: namespaces.id }).from(namespaces).where(bySlug);
+  const formerHolder = db
+    .select({ id: namespaceSlugs.heldBy })
+    .from(namespaceSlugs)
+    .where(eq(namespaceSlugs.slug, param('namespaceSlug')));
+  return accessTo(
+    db,
+    and(
+      eq(namespaces.id, sql`coalesce((${holder}), (${formerHolder}))`),
+      isNull(namespaces.deletedAt),
+    ),
+  );
+}
+
 /** How many slugs are remembered; some 200 bytes each. */
 const REMEMBERED_SLUGS = 50_000;
 
@@ -238,20 +257,7 @@ const REMEMBERED_SLUGS = 50_000;
 export function namespaceResolver(db: Database, remembered = REMEMBERED_SLUGS) {
   const ids = new LRUCache<string, string>({ max: remembered });
 
-  // Who had the slug before counts where nobody has it, and is part of the same statement: by one
-  // more, a stranger could tell that there was somebody.
-  const holder = db.select({ id: namespaces.id }).from(namespaces).where(bySlug);
-  const formerHolder = db
-    .select({ id: namespaceSlugs.heldBy })
-    .from(namespaceSlugs)
-    .where(eq(namespaceSlugs.slug, param('namespaceSlug')));
-  const access = accessTo(
-    db,
-    and(
-      eq(namespaces.id, sql`coalesce((${holder}), (${formerHolder}))`),
-      isNull(namespaces.deletedAt),
-    ),
-  );
+  const access = accessBySlug(db);
   const lookup = shared(
     db
       .with(access)
@@ -302,7 +308,14 @@ export function namespaceResolver(db: Database, remembered = REMEMBERED_SLUGS) {
     ids.delete(slug);
   }
 
-  return Object.assign(resolve, { forget });
+  return Object.assign(resolve, {
+    forget,
+    /** @returns the id that a slug last led to */
+    recall: (slug: string) => ids.get(slug),
+    remember: (slug: string, namespaceId: string) => {
+      ids.set(slug, namespaceId);
+    },
+  });
 }
 
 export type ResolveNamespace = ReturnType<typeof namespaceResolver>;

@@ -4,7 +4,7 @@ import { spaceCounters } from '../db/schema/space-counters.js';
 import { param } from './access.js';
 
 /** Enough rows that connections seldom wait for one another, few enough to add up on every list. */
-const COUNTER_SLOTS = 16;
+export const COUNTER_SLOTS = 16;
 
 /**
  * A common table expression of one row: how many active spaces the namespace has, and the revision of its

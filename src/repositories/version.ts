@@ -52,11 +52,18 @@ export function hasVersion(row: Record<keyof Versioned, SQLWrapper>): SQL {
 }
 
 /** @throws `ServiceError` `precondition_failed` when the resource has no version that is expected */
-export function expectVersion(resource: Versioned, { oneOf, noneOf }: Expected): void {
-  const tag = versionTag(resource);
-  if (oneOf?.includes(tag) === false || noneOf === '*' || noneOf?.includes(tag)) {
-    throw preconditionFailed();
-  }
+export function expectVersion(resource: Versioned, expected: Expected): void {
+  expectTag(versionTag(resource), expected);
+}
+
+/** As `expectVersion`, of what names the version. */
+export function expectTag(tag: string, expected: Expected): void {
+  if (!isExpected(tag, expected)) throw preconditionFailed();
+}
+
+/** @returns whether a version is one that a write may find */
+export function isExpected(tag: string, { oneOf, noneOf }: Expected): boolean {
+  return oneOf?.includes(tag) !== false && noneOf !== '*' && !noneOf?.includes(tag);
 }
 
 /**

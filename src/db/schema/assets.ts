@@ -29,9 +29,7 @@ export const assetContainer = sql.raw(
 );
 
 /** What lists of assets are sorted by as their name: the file's, in lower case. */
-export const fileNameOrder = sql.raw(
-  `(lower(regexp_replace(local_path, '^.*/', '')) collate "C")`,
-);
+export const fileNameOrder = sql.raw(`(lower(regexp_replace(local_path, '^.*/', '')) collate "C")`);
 
 /** What the text filter of a list of assets searches. */
 export const searchedAsset = sql.raw(`(local_path collate "default")`);

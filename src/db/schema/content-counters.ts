@@ -22,7 +22,5 @@ export const contentCounters = pgTable(
       .notNull()
       .default(sql`0`),
   },
-  (table) => [
-    primaryKey({ columns: [table.namespaceId, table.spaceId, table.kind, table.slot] }),
-  ],
+  (table) => [primaryKey({ columns: [table.namespaceId, table.spaceId, table.kind, table.slot] })],
 );

@@ -5,7 +5,6 @@ import {
   check,
   foreignKey,
   index,
-  integer,
   pgEnum,
   pgTable,
   primaryKey,
@@ -54,8 +53,6 @@ export const episodes = pgTable(
     /** the path of the folder it was in when it was deleted; a restore makes it again */
     deletedFrom: bytewiseText('deleted_from'),
     metadata: jsonObject('metadata'),
-    /** how many active assets it has */
-    assets: integer('assets').notNull().default(0),
     /** a random number that each write of its assets replaces */
     assetsRevision: bigint('assets_revision', { mode: 'bigint' })
       .notNull()
@@ -94,12 +91,7 @@ export const episodes = pgTable(
       .on(table.namespaceId, table.spaceId, table.status, table.id)
       .where(isNull(table.deletedAt)),
     // Also what a deletion of a folder looks up.
-    index('episodes_folder_index').on(
-      table.namespaceId,
-      table.spaceId,
-      table.folderId,
-      table.id,
-    ),
+    index('episodes_folder_index').on(table.namespaceId, table.spaceId, table.folderId, table.id),
     index('episodes_search_index')
       .using(
         'gin',

@@ -1,0 +1,26 @@
+import { type Static, type TSchema, Type } from '@sinclair/typebox';
+import type { FastifyReply } from 'fastify';
+import { type Conditions, isNotModified, tagged } from '../conditional.js';
+
+const JSON_TYPE = 'application/json; charset=utf-8';
+
+/** Declares an item that PostgreSQL has written as JSON already, with its `ETag`. */
+export function itemOf<Schema extends TSchema>(schema: Schema, headers: object = {}) {
+  return tagged(Type.Unsafe<Static<Schema> | Buffer>(schema), headers);
+}
+
+/** Sends an item as the database wrote it. */
+export function sendItem(reply: FastifyReply, { tag, item }: { tag: string; item: string }) {
+  return reply.header('etag', `"${tag}"`).type(JSON_TYPE).send(Buffer.from(item));
+}
+
+/** As `sendItem`, or 304 where the caller has it (RFC 9110 §13.1.2). */
+export function sendItemUnlessKnown(
+  reply: FastifyReply,
+  conditions: Conditions,
+  item: { tag: string; item: string },
+) {
+  void reply.header('etag', `"${item.tag}"`);
+  if (isNotModified(conditions, `"${item.tag}"`)) return reply.code(304).send();
+  return sendItem(reply, item);
+}

@@ -1,0 +1,62 @@
+import { type Static, type TProperties, Type } from '@sinclair/typebox';
+import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox';
+import type { FastifyRequest } from 'fastify';
+import { ServiceError } from '../../errors.js';
+import { renamed, type Role } from '../../repositories/access.js';
+import type { ContentCaller, ContentOutcome } from '../../repositories/contents/operations.js';
+import { permitted } from '../auth.js';
+import { SpaceParams } from '../spaces/schema.js';
+
+/** A Fastify instance whose schemas give the types of its requests. */
+export type App = Parameters<FastifyPluginCallbackTypebox>[0];
+
+/** How the routes of a space's contents are added, under one of the two nouns. */
+export interface ContentRoutes {
+  /** the path of the space */
+  space: string;
+  /** whether the document does not show them */
+  hide: boolean;
+  /** what cursors are sealed with */
+  cursorKey: () => Promise<Buffer>;
+}
+
+/** Declares the path of something in a space. */
+export function ContentParams<Properties extends TProperties>(properties: Properties) {
+  return Type.Object({ ...SpaceParams.properties, ...properties });
+}
+
+/** @returns who asks, and in which space */
+export function callerOf({
+  user,
+  params,
+}: Pick<FastifyRequest, 'user'> & { params: Static<typeof SpaceParams> }): ContentCaller {
+  return { principal: user, path: { namespace: params.slug, space: params.projectSlug } };
+}
+
+/** @returns the path of the space, as the document has it */
+export function spacePath({ slug, projectSlug }: Static<typeof SpaceParams>): string {
+  return `/namespaces/${slug}/projects/${projectSlug}`;
+}
+
+/**
+ * What a handler may tell its caller of something in a space.
+ *
+ * @param needed the least role the operation takes
+ * @returns the value, null when it was not found
+ * @throws `ServiceError` `namespace_not_found` for a stranger, `insufficient_role` for a member,
+ *   `space_not_found` with the present slug, when it has another one now
+ */
+export function inSpace<Value>(outcome: ContentOutcome<Value>, needed: Role): Value | null {
+  const value = permitted(outcome, needed);
+  if (!outcome || outcome.isSpace) return value;
+  if (outcome.presentSlug !== null) throw renamed('space', outcome.presentSlug);
+  throw spaceNotFound();
+}
+
+/** @returns the problem of a path whose space is not there */
+export function spaceNotFound(): ServiceError {
+  return new ServiceError(
+    'space_not_found',
+    'There is no space with this slug in the namespace. List its spaces, or restore a deleted one.',
+  );
+}

@@ -1,0 +1,38 @@
+import { Type } from '@sinclair/typebox';
+import { expectedVersions, tagged, WriteConditions } from '../conditional.js';
+import { callerOf, inSpace } from '../contents/space.js';
+import { type AddEpisodeRoute, episodeName, found } from './routes.js';
+import { EpisodeParams } from './schema.js';
+
+export const deleteEpisode: AddEpisodeRoute = (app, { space, hide, episodes }) => {
+  app.delete(
+    `${space}/episodes/:name`,
+    {
+      config: {
+        scope: 'spaces:write',
+        role: 'editor',
+        problems: ['write_protected', 'space_not_found', 'episode_not_found'],
+      },
+      schema: {
+        operationId: 'deleteEpisode',
+        summary: 'Delete an episode',
+        description:
+          'Its assets go with it, and come back with it when it is restored. Its name stays taken.',
+        tags: ['episodes'],
+        hide,
+        params: EpisodeParams,
+        headers: WriteConditions,
+        response: { 204: tagged(Type.Null({ description: 'Deleted' })) },
+      },
+    },
+    async (request, reply) => {
+      const outcome = await episodes.delete(
+        callerOf(request),
+        episodeName(request.params.name),
+        expectedVersions(request.headers),
+      );
+      const { tag } = found(inSpace(outcome, 'editor'));
+      return reply.code(204).header('etag', `"${tag}"`).send(null);
+    },
+  );
+};

@@ -1,0 +1,33 @@
+import { ReadConditions, NotModified } from '../conditional.js';
+import { itemOf, sendItemUnlessKnown } from '../contents/item.js';
+import { callerOf, inSpace } from '../contents/space.js';
+import { Moved } from '../moved.js';
+import { ref } from '../schemas.js';
+import { type AddEpisodeRoute, episodeName, found } from './routes.js';
+import { Episode, EpisodeParams } from './schema.js';
+
+export const getEpisode: AddEpisodeRoute = (app, { space, hide, episodes }) => {
+  app.get(
+    `${space}/episodes/:name`,
+    {
+      config: {
+        scope: 'spaces:read',
+        role: 'viewer',
+        problems: ['space_not_found', 'episode_not_found'],
+      },
+      schema: {
+        operationId: 'getEpisode',
+        summary: 'Get an episode',
+        tags: ['episodes'],
+        hide,
+        params: EpisodeParams,
+        headers: ReadConditions,
+        response: { 200: itemOf(ref(Episode)), 304: NotModified, 308: Moved },
+      },
+    },
+    async (request, reply) => {
+      const outcome = await episodes.get(callerOf(request), episodeName(request.params.name));
+      return sendItemUnlessKnown(reply, request.headers, found(inSpace(outcome, 'viewer')));
+    },
+  );
+};

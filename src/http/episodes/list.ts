@@ -1,0 +1,74 @@
+import { Type } from '@sinclair/typebox';
+import { episodeStatus } from '../../db/schema/episodes.js';
+import { episodeSortFields, selectEpisodes } from '../../repositories/episodes/list.js';
+import { ReadConditions, NotModified } from '../conditional.js';
+import { contentListSender } from '../contents/list.js';
+import { ContentParams } from '../contents/space.js';
+import { FolderPath } from '../folders/path.js';
+import { pageOf } from '../list-page.js';
+import { commonFilters, isSearch, ListQuery, orderOf } from '../list-query.js';
+import { Moved } from '../moved.js';
+import { ref } from '../schemas.js';
+import type { AddEpisodeRoute } from './routes.js';
+import { EpisodeList } from './schema.js';
+
+const Query = ListQuery({
+  items: 'episodes',
+  searched: 'the name or the description',
+  sortFields: episodeSortFields,
+  filters: {
+    folder: Type.Optional({
+      ...FolderPath,
+      description: 'The path of a folder: what lies in it. One that is not there holds nothing.',
+    }),
+    recursive: Type.Boolean({
+      default: false,
+      description: 'Whether `folder` stands for everything below it, too',
+    }),
+    status: Type.Optional(
+      Type.Array(
+        Type.Unsafe<(typeof episodeStatus.enumValues)[number]>(
+          Type.String({ enum: episodeStatus.enumValues, description: 'A status' }),
+        ),
+        { maxItems: episodeStatus.enumValues.length, description: 'Repeated: any of them.' },
+      ),
+    ),
+  },
+});
+
+export const listEpisodes: AddEpisodeRoute = (app, { space, hide, episodes, cursorKey }) => {
+  const send = contentListSender(cursorKey);
+  app.get(
+    `${space}/episodes`,
+    {
+      config: {
+        scope: 'spaces:read',
+        role: 'viewer',
+        problems: ['space_not_found'],
+        isCostly: isSearch(),
+      },
+      schema: {
+        operationId: 'listEpisodes',
+        summary: 'List the episodes of a project',
+        description: 'Active episodes, oldest first, unless asked otherwise. Filters are combined.',
+        tags: ['episodes'],
+        hide,
+        params: ContentParams({}),
+        querystring: Query,
+        headers: ReadConditions,
+        response: { 200: pageOf(ref(EpisodeList)), 304: NotModified, 308: Moved },
+      },
+    },
+    (request, reply) => {
+      const { query } = request;
+      const filters = {
+        ...commonFilters(query),
+        folder: query.folder ?? null,
+        recursive: query.recursive,
+        statuses: query.status ?? [],
+      };
+      const selection = selectEpisodes(filters, orderOf(query, episodeSortFields));
+      return send(request, reply, { key: 'episodes', lists: episodes.lists, selection });
+    },
+  );
+};

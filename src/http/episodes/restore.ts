@@ -1,0 +1,43 @@
+import { expectedVersions } from '../conditional.js';
+import { itemOf, sendItem } from '../contents/item.js';
+import { callerOf, inSpace } from '../contents/space.js';
+import { idempotencyKey, markReplayed, replayedHeader, RestoreHeaders } from '../idempotency.js';
+import { ref } from '../schemas.js';
+import { type AddEpisodeRoute, episodeName, found } from './routes.js';
+import { Episode, EpisodeParams } from './schema.js';
+
+export const restoreEpisode: AddEpisodeRoute = (app, { space, hide, episodes }) => {
+  app.post(
+    `${space}/episodes/:name/restore`,
+    {
+      config: {
+        scope: 'spaces:write',
+        role: 'editor',
+        problems: ['space_not_found', 'episode_not_found'],
+      },
+      schema: {
+        operationId: 'restoreEpisode',
+        summary: 'Restore a deleted episode',
+        description:
+          'Brings back the episode and its assets, into the folder it was deleted from, which is made where it is gone. An episode that is not deleted stays as it is.',
+        tags: ['episodes'],
+        hide,
+        params: EpisodeParams,
+        headers: RestoreHeaders,
+        response: { 200: itemOf(ref(Episode), replayedHeader) },
+      },
+    },
+    async (request, reply) => {
+      const { headers, params } = request;
+      const outcome = await episodes.restore(
+        callerOf(request),
+        episodeName(params.name),
+        expectedVersions(headers),
+        idempotencyKey(headers['idempotency-key'], null),
+      );
+      const episode = found(inSpace(outcome, 'editor'));
+      markReplayed(reply, episode);
+      return sendItem(reply, episode);
+    },
+  );
+};

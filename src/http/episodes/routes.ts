@@ -1,0 +1,31 @@
+import type { EpisodesRepository } from '../../repositories/episodes/index.js';
+import { ServiceError } from '../../errors.js';
+import type { App, ContentRoutes } from '../contents/space.js';
+import { isText } from '../validation.js';
+
+/** What the operations on episodes are added with. */
+export interface EpisodeRoutes extends ContentRoutes {
+  episodes: EpisodesRepository;
+}
+
+/** Adds an operation. */
+export type AddEpisodeRoute = (app: App, routes: EpisodeRoutes) => void;
+
+/** @returns the name of a path as it is stored; one that cannot exist becomes one that finds nothing */
+export function episodeName(name: string): string {
+  return isText(name) ? name.normalize('NFC') : '';
+}
+
+/** @throws `ServiceError` `episode_not_found` */
+export function found<Value>(value: Value | null): Value {
+  if (value !== null) return value;
+  throw new ServiceError(
+    'episode_not_found',
+    'The space has no episode with this name. List its episodes, or restore a deleted one.',
+  );
+}
+
+/** @returns the path of an episode, as the document has it */
+export function episodePath(space: string, name: string): string {
+  return `${space}/episodes/${encodeURIComponent(name)}`;
+}

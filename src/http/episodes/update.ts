@@ -1,0 +1,46 @@
+import { metadataMerge, PATCH_TYPES } from '../body.js';
+import { expectedVersions, WriteConditions } from '../conditional.js';
+import { itemOf, sendItem } from '../contents/item.js';
+import { callerOf, inSpace } from '../contents/space.js';
+import { ref } from '../schemas.js';
+import { type AddEpisodeRoute, episodeName, found } from './routes.js';
+import { Episode, EpisodeParams, EpisodeUpdate } from './schema.js';
+
+export const updateEpisode: AddEpisodeRoute = (app, { space, hide, episodes }) => {
+  app.patch(
+    `${space}/episodes/:name`,
+    {
+      config: {
+        scope: 'spaces:write',
+        role: 'editor',
+        problems: ['write_protected', 'space_not_found', 'episode_not_found', 'name_conflict'],
+      },
+      schema: {
+        operationId: 'updateEpisode',
+        summary: 'Update an episode',
+        description:
+          'Only provided fields are updated. `metadata` is replaced whole under `application/json` and merged (RFC 7396) under `application/merge-patch+json`.',
+        tags: ['episodes'],
+        hide,
+        consumes: PATCH_TYPES,
+        params: EpisodeParams,
+        headers: WriteConditions,
+        body: ref(EpisodeUpdate),
+        response: { 200: itemOf(ref(Episode)) },
+      },
+    },
+    async (request, reply) => {
+      const { headers, body, params } = request;
+      const { tags, ...changes } = body;
+      const given = { ...changes, ...(tags !== undefined && { tags: tags ?? [] }) };
+      const outcome = await episodes.update(
+        callerOf(request),
+        episodeName(params.name),
+        given,
+        expectedVersions(headers),
+        metadataMerge(request, given.metadata),
+      );
+      return sendItem(reply, found(inSpace(outcome, 'editor')));
+    },
+  );
+};

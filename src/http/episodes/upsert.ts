@@ -1,0 +1,59 @@
+import { expectedVersions } from '../conditional.js';
+import { itemOf, sendItem } from '../contents/item.js';
+import { callerOf, ContentParams, inSpace, spacePath } from '../contents/space.js';
+import {
+  idempotencyKey,
+  locationHeader,
+  markReplayed,
+  replayedHeader,
+  RestoreHeaders,
+} from '../idempotency.js';
+import { ref } from '../schemas.js';
+import { type AddEpisodeRoute, episodePath, found } from './routes.js';
+import { Episode, EpisodeUpsert } from './schema.js';
+
+export const upsertEpisode: AddEpisodeRoute = (app, { space, hide, episodes }) => {
+  app.post(
+    `${space}/episodes`,
+    {
+      config: {
+        scope: 'spaces:write',
+        role: 'editor',
+        problems: ['write_protected', 'space_not_found', 'episode_not_found', 'episode_deleted'],
+      },
+      schema: {
+        operationId: 'upsertEpisode',
+        summary: 'Create an episode, or update the one with this name',
+        description:
+          '201 when it made the episode, 200 when it updated the one that is there with the given fields. `If-None-Match: *` only creates. The name of a deleted episode is 410.',
+        tags: ['episodes'],
+        hide,
+        params: ContentParams({}),
+        headers: RestoreHeaders,
+        body: ref(EpisodeUpsert),
+        response: {
+          200: itemOf(ref(Episode), replayedHeader),
+          201: itemOf(ref(Episode), { ...locationHeader, ...replayedHeader }),
+        },
+      },
+    },
+    async (request, reply) => {
+      const { headers, body, params } = request;
+      const { name, tags, ...changes } = body;
+      const given = { ...changes, ...(tags !== undefined && { tags: tags ?? [] }) };
+      const outcome = await episodes.upsert(
+        callerOf(request),
+        name,
+        given,
+        expectedVersions(headers),
+        idempotencyKey(headers['idempotency-key'], body),
+      );
+      const episode = found(inSpace(outcome, 'editor'));
+      markReplayed(reply, episode);
+      if (episode.inserted) {
+        void reply.code(201).header('location', episodePath(spacePath(params), name));
+      }
+      return sendItem(reply, episode);
+    },
+  );
+};

@@ -1,0 +1,41 @@
+import { Type } from '@sinclair/typebox';
+import { PATH_MAX_LENGTH } from '../../db/schema/folders.js';
+
+/** Of the demo data. */
+export const FOLDER_EXAMPLE = '/2026/night-shift';
+
+/** Of a name that is a segment of the path of a request. */
+export const NO_SLASH_PATTERN = '^[^/]*$';
+
+const rules =
+  'Segments of 1 to 100 characters after slashes, at most 16 and 1,000 characters in all, under the rules of names, none `.` or `..`; case-sensitive.';
+
+/** The path of a folder, or the root. */
+export const FolderPath = Type.String({
+  format: 'text',
+  'x-path': 'root',
+  minLength: 1,
+  maxLength: PATH_MAX_LENGTH,
+  description: `The path of a folder, \`/\` for the root. ${rules}`,
+  examples: [FOLDER_EXAMPLE],
+});
+
+/** The path of something that is not the root. */
+export const ItemPath = (what: string) =>
+  Type.String({
+    format: 'text',
+    'x-path': 'item',
+    minLength: 1,
+    maxLength: PATH_MAX_LENGTH,
+    description: `${what} ${rules}`,
+  });
+
+/** @returns the path without its last segment, `/` where that is the root */
+export function parentPath(path: string): string {
+  return path.slice(0, Math.max(path.lastIndexOf('/'), 1));
+}
+
+/** @returns the last segment of a path */
+export function lastSegment(path: string): string {
+  return path.slice(path.lastIndexOf('/') + 1);
+}

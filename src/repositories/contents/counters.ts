@@ -1,0 +1,65 @@
+import { and, eq, type SQL, sql } from 'drizzle-orm';
+import type { Database } from '../../db/client.js';
+import { contentCounters, type contentKind } from '../../db/schema/content-counters.js';
+import { param } from '../access.js';
+import { COUNTER_SLOTS } from '../space-counters.js';
+import { inSpace } from './access.js';
+
+export type ContentKind = (typeof contentKind.enumValues)[number];
+
+/** How many folders, episodes and assets a space has. */
+export type Contents = Record<ContentKind, number>;
+
+/** A common table expression of one row: how many of a kind the space has, and the revision of their lists. */
+export function contentTotal(db: Database, kind: ContentKind) {
+  return db.$with('total').as(
+    db
+      .select({
+        total: sql<number>`coalesce(sum(${contentCounters.active}), 0)::int`.as('total'),
+        revision: sql<string>`coalesce(sum(${contentCounters.revision}), 0)::text`.as('revision'),
+      })
+      .from(contentCounters)
+      .where(and(inSpace(contentCounters), eq(contentCounters.kind, kind))),
+  );
+}
+
+/**
+ * A common table expression that counts what a statement has written, and changes the revision of the lists of
+ * each kind it names.
+ *
+ * @param written rows `(kind, difference)`, none of a kind that was not written
+ */
+export function countContents(db: Database, written: SQL) {
+  return db.$with('counted', {}).as(sql`
+    insert into ${contentCounters} (namespace_id, space_id, kind, slot, active, revision)
+    select ${param('namespaceId')}::uuid, ${param('spaceId')}::uuid, kind::content_kind,
+      pg_backend_pid() % ${sql.raw(String(COUNTER_SLOTS))}, sum(difference), (random() * 2 ^ 53)::bigint
+    from (${written}) as written (kind, difference) group by kind order by kind
+    on conflict (namespace_id, space_id, kind, slot) do update
+    set active = ${contentCounters}.active + excluded.active, revision = excluded.revision`);
+}
+
+/** A query, for `countContents`, of the rows of a common table expression. */
+export function countRows(kind: ContentKind, expression: string, difference: 1 | 0 | -1): SQL {
+  return sql`select ${sql.raw(`'${kind}'`)}, ${sql.raw(String(difference))} * count(*)
+    from ${sql.identifier(expression)} having count(*) > 0`;
+}
+
+/** A common table expression of one row: what the space of the common table expression `space` contains. */
+export function contentsOfSpace(db: Database) {
+  const sum = (kind: ContentKind) =>
+    sql<number>`coalesce(sum(active) filter (where kind = ${sql.raw(`'${kind}'`)}), 0)::int`.as(
+      kind,
+    );
+  return db.$with('contents').as(
+    db
+      .select({ folders: sum('folders'), episodes: sum('episodes'), assets: sum('assets') })
+      .from(contentCounters)
+      .where(
+        and(
+          eq(contentCounters.namespaceId, param('namespaceId')),
+          eq(contentCounters.spaceId, sql`(select id from space)`),
+        ),
+      ),
+  );
+}

@@ -1,0 +1,95 @@
+import { type SQL, sql } from 'drizzle-orm';
+import type { Page } from '../access.js';
+import {
+  isSearch,
+  listsOf,
+  type ListedTable,
+  type ListPart,
+  type Selection,
+  timeText,
+  type Walk,
+} from '../lists.js';
+import { SKIPPED_MAX } from '../numbered-pages.js';
+import type { CachedPage } from '../page-cache.js';
+import {
+  type ContentCaller,
+  type ContentContext,
+  type ContentOutcome,
+  outcomeOf,
+} from './operations.js';
+import { readingSpace } from './access.js';
+import type { InSpace } from './space-resolver.js';
+
+/** What a table of a space's contents is listed by. */
+export type ListedContent<Sort extends string> = Omit<
+  ListedTable<Sort>,
+  'access' | 'spaceId' | 'mayRead' | 'inSearch'
+>;
+
+/** The orders that every table of a space's contents has, beside one of its own. */
+export const usualOrders = {
+  createdAt: { key: sql`id`, type: sql`uuid`, text: (key: SQL) => sql`${key}::text` },
+  updatedAt: { key: sql`updated_at`, type: sql`timestamptz`, text: timeText },
+};
+
+/** Makes the lists of a table of a space's contents. */
+export function contentLists<Sort extends string>(
+  { db, searchDb, resolveSpace, pages }: ContentContext,
+  listed: ListedContent<Sort>,
+  inSearch: SQL = sql`true`,
+) {
+  const { expressions, access, allowed } = readingSpace(db);
+  const table = {
+    ...listed,
+    access: expressions,
+    spaceId: access.spaceId,
+    mayRead: allowed,
+    inSearch,
+  };
+  const lists = listsOf(db, table, pages);
+  const searches = listsOf(searchDb, table, pages);
+  const listsFor = (selection: Selection<Sort>, offset: number) =>
+    isSearch(selection) || offset > SKIPPED_MAX ? searches : lists;
+
+  return {
+    /** A numbered page; see `listsOf`. */
+    async page(
+      { principal, path }: ContentCaller,
+      selection: Selection<Sort>,
+      part: Page,
+      render: (items: string, total: number) => Buffer,
+    ): Promise<ContentOutcome<CachedPage>> {
+      let result: InSpace<unknown> | null = null;
+      const found = await listsFor(selection, part.offset).page(
+        async (read) => {
+          const resolved = await resolveSpace(principal, path, read);
+          result = resolved;
+          return resolved?.row ? { ...resolved, row: resolved.row } : null;
+        },
+        selection,
+        part,
+        render,
+      );
+      return outcomeOf(result, found?.page ?? null);
+    },
+
+    /** The next part of a walk. */
+    async walk(
+      { principal, path }: ContentCaller,
+      selection: Selection<Sort>,
+      walk: Walk,
+    ): Promise<ContentOutcome<ListPart>> {
+      let result: InSpace<unknown> | null = null;
+      const found = await listsFor(selection, 0).walk(
+        async (read) => {
+          const resolved = await resolveSpace(principal, path, read);
+          result = resolved;
+          return resolved?.row ? { ...resolved, row: resolved.row } : null;
+        },
+        selection,
+        walk,
+      );
+      return outcomeOf(result, found?.part ?? null);
+    },
+  };
+}

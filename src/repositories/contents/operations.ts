@@ -1,0 +1,259 @@
+import { type SQL, sql, type WithSubquery } from 'drizzle-orm';
+import type { Database } from '../../db/client.js';
+import {
+  includesRole,
+  type Principal,
+  repeat,
+  run,
+  type Statement,
+  type Values,
+} from '../access.js';
+import { type IdempotencyKey, onceByKey, runOnce } from '../idempotency.js';
+import type { PageCache } from '../page-cache.js';
+import { shared } from '../shared-reads.js';
+import { type SpaceAccess, readingSpace, writingSpace } from './access.js';
+import type { ContentItem, Written } from './item.js';
+import type { InSpace, ResolveSpace, SpacePath, SpaceScope } from './space-resolver.js';
+
+/** What the repositories of a space's contents are made with. */
+export interface ContentContext {
+  db: Database;
+  /** where lists are read that may take long */
+  searchDb: Database;
+  resolveSpace: ResolveSpace;
+  /** keeps finished pages of lists */
+  pages: PageCache;
+}
+
+/** What a request inside a space says of its caller and its space. */
+export interface ContentCaller {
+  principal: Principal;
+  path: SpacePath;
+}
+
+/** What a caller is answered of a space: null when there is no such namespace for them. */
+export type ContentOutcome<Value> =
+  | (Omit<InSpace<unknown>, 'row'> & {
+      /** whether the space is there */
+      isSpace: boolean;
+      value: Value | null;
+    })
+  | null;
+
+/** How a statement writes. */
+export interface Effect {
+  expressions: WithSubquery[];
+  /** a query of at most one row, `(ids, tag, item, inserted)` */
+  answer: SQL;
+  /** false where the statement did nothing and is to be run again */
+  isReady?: SQL;
+}
+
+const answerColumns = {
+  ids: sql<string>`ids`.as('ids'),
+  tag: sql<string>`tag`.as('tag'),
+  item: sql<string | null>`item`.as('item'),
+  inserted: sql<boolean>`inserted`.as('inserted'),
+};
+const answerRecord = sql`ids text, tag text, item text, inserted boolean`;
+
+/** The columns of `answer` or `stored`, by their full names: both have them. */
+function fieldsOf(expression: 'answer' | 'stored') {
+  const field = <Value>(name: string) =>
+    sql<Value>`${sql.identifier(expression)}.${sql.identifier(name)}`;
+  return {
+    ids: field<string | null>('ids'),
+    tag: field<string>('tag'),
+    item: field<string | null>('item'),
+    inserted: field<boolean>('inserted'),
+  };
+}
+
+const stateFields = {
+  ids: sql<string | null>`ids`,
+  tag: sql<string>`tag`,
+  item: sql<string>`item`,
+  isDeleted: sql<boolean>`is_deleted`,
+  isProtected: sql<boolean>`is_protected`,
+};
+
+type AnswerRow = Omit<Written, 'replayed' | 'item'> & { item: string | null };
+
+interface WriteRow {
+  access: SpaceAccess;
+  isReady: boolean | null;
+  claim: { free: boolean | null } | null;
+  stored: (AnswerRow & { fingerprint: string }) | null;
+  answer: AnswerRow | null;
+}
+
+/** What an item is, whether or not it may be written. */
+export interface ItemState extends ContentItem {
+  isDeleted: boolean;
+  isProtected: boolean;
+}
+
+/** Makes the statements of a space's contents, and runs them in their caller's space. */
+export function contentOperations({
+  db,
+  resolveSpace,
+}: Pick<ContentContext, 'db' | 'resolveSpace'>) {
+  const reading = readingSpace(db);
+  const writing = writingSpace(db);
+  const always = sql`true`;
+
+  /** Runs a statement in the caller's space. */
+  async function within<Row extends { access: SpaceAccess }>(
+    { principal, path }: ContentCaller,
+    query: (scope: SpaceScope) => Promise<Row | undefined>,
+  ) {
+    return resolveSpace(principal, path, query);
+  }
+
+  return {
+    reading,
+    within,
+
+    /**
+     * Prepares a statement that finds one item.
+     *
+     * @param found a query of at most one row, `(ids, tag, item, is_deleted, is_protected)`
+     */
+    prepareRead(name: string, found: SQL) {
+      const answer = db.$with('answer', { ids: answerColumns.ids }).as(found);
+      const statement = shared(
+        db
+          .with(...reading.expressions, answer)
+          .select({ access: reading.access, answer: stateFields })
+          .from(sql`access`)
+          .leftJoin(answer, always)
+          .prepare(name),
+      );
+      return async (caller: ContentCaller, values: Values): Promise<ContentOutcome<ItemState>> => {
+        const result = await within(caller, (scope) => repeat(statement, { ...values, ...scope }));
+        return outcomeOf(result, result?.row ? presentRow(result.row.answer) : null);
+      };
+    },
+
+    /**
+     * Prepares a statement that writes, with and without an idempotency key.
+     *
+     * @param effect makes the expressions that write, given the condition that they may
+     * @param isRepeatable whether the statement may run twice, because it has its effect once
+     */
+    prepareWrite(name: string, effect: (allowed: SQL) => Effect, isRepeatable = false) {
+      const { expressions, answer: query, isReady = always } = effect(writing.allowed);
+      const answer = db.$with('answer', answerColumns).as(query);
+      const plain = db
+        .with(...writing.expressions, ...expressions, answer)
+        .select({
+          access: writing.access,
+          isReady: sql<boolean | null>`${isReady}`,
+          answer: fieldsOf('answer'),
+        })
+        .from(sql`access`)
+        .leftJoin(answer, always)
+        .prepare(name);
+      const plainStatement = present(plain);
+
+      const once = onceByKey(db, writing.allowed, answerColumns, answerRecord);
+      const keyed = effect(once.isClaimed);
+      const keyedAnswer = db.$with('answer', answerColumns).as(keyed.answer);
+      const withKey = db
+        .with(
+          ...writing.expressions,
+          ...once.expressions,
+          ...keyed.expressions,
+          keyedAnswer,
+          once.keep(sql`select to_jsonb(answer) from answer`),
+        )
+        .select({
+          access: writing.access,
+          isReady: sql<boolean | null>`${keyed.isReady ?? always}`,
+          claim: { free: sql<boolean | null>`claim.free` },
+          stored: { ...fieldsOf('stored'), fingerprint: sql<string>`stored.fingerprint` },
+          answer: fieldsOf('answer'),
+        })
+        .from(sql`access`)
+        .leftJoin(once.claim, always)
+        .leftJoin(once.stored, always)
+        .leftJoin(keyedAnswer, always)
+        .prepare(`${name}_once`);
+      const keyedStatement = present(withKey);
+
+      /**
+       * @param key with it the effect is had once, however often this is called; null without one
+       * @param operation names the operation for the key
+       */
+      return async (
+        caller: ContentCaller,
+        values: Values,
+        key: IdempotencyKey | null = null,
+        operation = name,
+      ): Promise<ContentOutcome<AnswerRow & { replayed: boolean }>> => {
+        for (;;) {
+          const result = await within<WriteRow>(caller, (scope) => {
+            const all = { ...values, ...scope };
+            if (key) {
+              return runOnce(keyedStatement, {
+                ...all,
+                ...key,
+                operation: `${operation} ${scope.spaceId}`,
+              });
+            }
+            return isRepeatable ? repeat(plainStatement, all) : run(plainStatement, all);
+          });
+          const row = result?.row;
+          const stored = row?.stored ?? null;
+          if (row && !stored && row.isReady === false && includesRole(result.role, 'editor'))
+            continue;
+          const written = stored ?? row?.answer ?? null;
+          return outcomeOf(result, written && { ...written, replayed: stored !== null });
+        }
+      };
+    },
+  };
+}
+
+type Fields = Omit<AnswerRow, 'ids'> & { ids: string | null };
+
+/** A row as it is selected: of what there is no row of, all fields are null. */
+interface SelectedRow {
+  access: SpaceAccess;
+  isReady: boolean | null;
+  claim?: { free: boolean | null };
+  stored?: Fields & { fingerprint: string };
+  answer: Fields;
+}
+
+/** @returns the statement with null for an answer, and for a stored one, of which there is no row */
+function present(statement: Statement<SelectedRow>): Statement<WriteRow> {
+  return {
+    getQuery: () => statement.getQuery(),
+    async execute(values) {
+      const rows = await statement.execute(values);
+      return rows.map(({ stored, answer, claim, ...row }) => ({
+        ...row,
+        claim: claim ?? null,
+        stored: stored ? presentRow(stored) : null,
+        answer: presentRow(answer),
+      }));
+    },
+  };
+}
+
+function presentRow<Row extends { ids: string | null }>(row: Row): (Row & { ids: string }) | null {
+  return row.ids === null ? null : { ...row, ids: row.ids };
+}
+
+export type ContentOperations = ReturnType<typeof contentOperations>;
+
+/** @returns the outcome of what a statement answered in its caller's space */
+export function outcomeOf<Value>(
+  result: InSpace<unknown> | null,
+  value: Value | null,
+): ContentOutcome<Value> {
+  if (!result) return null;
+  const { role, row, namespaceId, presentSlug } = result;
+  return { role, namespaceId, presentSlug, isSpace: row !== null, value };
+}

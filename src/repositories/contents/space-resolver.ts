@@ -1,0 +1,142 @@
+import { and, eq, isNull, sql } from 'drizzle-orm';
+import { LRUCache } from 'lru-cache';
+import type { Database } from '../../db/client.js';
+import { formerSpaceSlugs } from '../../db/schema/former-slugs.js';
+import { namespaces } from '../../db/schema/namespaces.js';
+import { spaces } from '../../db/schema/spaces.js';
+import { isSlug } from '../../slug.js';
+import {
+  accessBySlug,
+  includesRole,
+  type NamespaceScope,
+  param,
+  type Principal,
+  principalParams,
+  renamed,
+  repeat,
+  type ResolveNamespace,
+  type Role,
+} from '../access.js';
+import { shared } from '../shared-reads.js';
+import type { SpaceAccess } from './access.js';
+
+/** How many spaces are remembered; some 300 bytes each. */
+const REMEMBERED_SPACES = 50_000;
+
+/** How often a space is looked up that is gone when it is read. */
+const ATTEMPTS = 3;
+
+/** The space that a path names. */
+export interface SpacePath {
+  /** the slug of the namespace */
+  namespace: string;
+  /** the slug of the space */
+  space: string;
+}
+
+/** The parameters by which a statement names its space and its caller. */
+export type SpaceScope = NamespaceScope & { spaceSlug: string; spaceId: string };
+
+/** What a statement inside a space answers: `row` is null where there is no such space. */
+export interface InSpace<Row> {
+  role: Role;
+  row: Row | null;
+  namespaceId: string;
+  /** the slug that the space has now, where another one had it before */
+  presentSlug: string | null;
+}
+
+/**
+ * Finds the space that a statement is about, as `namespaceResolver` finds a namespace: the ids that both
+ * slugs last led to are remembered, and the statement checks that they still do. One statement for
+ * a known space, two for another.
+ */
+export function spaceResolver(db: Database, resolveNamespace: ResolveNamespace) {
+  const spaceIds = new LRUCache<string, string>({ max: REMEMBERED_SPACES });
+  const access = accessBySlug(db);
+  const inNamespace = eq(spaces.namespaceId, sql`(select id from access)`);
+  const current = db
+    .select({ id: spaces.id })
+    .from(spaces)
+    .where(and(inNamespace, eq(spaces.slug, param('spaceSlug')), isNull(spaces.deletedAt)));
+  const formerHolder = db
+    .select({ id: formerSpaceSlugs.heldBy })
+    .from(formerSpaceSlugs)
+    .where(
+      and(
+        eq(formerSpaceSlugs.namespaceId, sql`(select id from access)`),
+        eq(formerSpaceSlugs.slug, param('spaceSlug')),
+      ),
+    );
+  const present = db
+    .select({ slug: spaces.slug })
+    .from(spaces)
+    .where(and(inNamespace, eq(spaces.id, sql`(${formerHolder})`), isNull(spaces.deletedAt)));
+  const lookup = shared(
+    db
+      .with(access)
+      .select({
+        role: access.role,
+        namespaceId: access.id,
+        namespaceSlug: namespaces.slug,
+        spaceId: sql<string | null>`(${current})`,
+        presentSlug: sql<string | null>`(${present})`,
+      })
+      .from(access)
+      .innerJoin(namespaces, eq(namespaces.id, access.id))
+      .where(sql`access.caller_role is not null`)
+      .prepare('space_lookup'),
+  );
+
+  /**
+   * @param query runs the statement and answers its row; undefined when the namespace no longer has its slug
+   * @returns null when there is no such namespace for this caller
+   * @throws `ServiceError` `namespace_not_found` with the present slug, when it has another one now
+   */
+  return async function resolve<Row extends { access: SpaceAccess }>(
+    principal: Principal,
+    { namespace, space }: SpacePath,
+    query: (scope: SpaceScope) => Promise<Row | undefined>,
+  ): Promise<InSpace<Row> | null> {
+    if (!isSlug(namespace)) return null;
+    const caller = {
+      ...principalParams(principal),
+      namespaceSlug: namespace,
+      spaceSlug: isSlug(space) ? space : '',
+    };
+    let namespaceId = resolveNamespace.recall(namespace);
+    let spaceId = namespaceId && spaceIds.get(`${namespaceId} ${space}`);
+    for (let attempts = 0; ; attempts += 1) {
+      if (namespaceId && spaceId) {
+        const row = await query({ ...caller, namespaceId, spaceId });
+        if (!row) resolveNamespace.forget(namespace);
+        else if (row.access.role === null) return null;
+        else if (row.access.spaceId !== null) {
+          return { role: row.access.role, row, namespaceId, presentSlug: null };
+        }
+      }
+      const found = await repeat(lookup, caller);
+      if (!found?.role) return null;
+      if (found.namespaceSlug !== namespace) {
+        resolveNamespace.forget(namespace);
+        throw renamed('namespace', found.namespaceSlug);
+      }
+      const { role, presentSlug } = found;
+      namespaceId = found.namespaceId;
+      resolveNamespace.remember(namespace, namespaceId);
+      if (found.spaceId === null || attempts === ATTEMPTS) {
+        spaceIds.delete(`${namespaceId} ${space}`);
+        return { role, row: null, namespaceId, presentSlug };
+      }
+      spaceId = found.spaceId;
+      spaceIds.set(`${namespaceId} ${space}`, spaceId);
+    }
+  };
+}
+
+export type ResolveSpace = ReturnType<typeof spaceResolver>;
+
+/** @returns whether a statement that wrote nothing was refused for another reason than the role */
+export function mayHaveWritten({ role, row }: InSpace<unknown>): boolean {
+  return row !== null && includesRole(role, 'editor');
+}

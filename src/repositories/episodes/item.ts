@@ -1,0 +1,67 @@
+import { type SQL, sql } from 'drizzle-orm';
+import type { JsonObject } from '../../db/schema/columns.js';
+import { episodes, type episodeStatus } from '../../db/schema/episodes.js';
+import { param } from '../access.js';
+import { inSpace } from '../contents/access.js';
+import { jsonObjectText, jsonString, jsonValue, tagOf, versionMembers } from '../contents/item.js';
+import { folderPath } from '../folders/tree.js';
+
+export type EpisodeStatus = (typeof episodeStatus.enumValues)[number];
+
+/** The fields of an episode that callers send; those that are absent stay as they are. */
+export interface EpisodeChanges {
+  name?: string;
+  /** the path of a folder, which is made where it is missing */
+  folder?: string;
+  description?: string | null;
+  tags?: string[];
+  status?: EpisodeStatus;
+  writeProtected?: boolean;
+  metadata?: JsonObject | null;
+}
+
+/** The folder that a row shows: the one it was deleted from, or is in. */
+export const shownFolder = (path: SQL = folderPath(sql.raw('folder_id'))) =>
+  sql`coalesce(deleted_from, ${path})`;
+
+/** An episode as JSON text, of a row whose columns are in scope. */
+export const episodeItem = (path: SQL = folderPath(sql.raw('folder_id'))) =>
+  jsonObjectText({
+    id: jsonString(sql.raw('id')),
+    name: jsonString(sql.raw('name')),
+    description: jsonString(sql.raw('description')),
+    tags: jsonValue(sql.raw('tags')),
+    status: jsonString(sql.raw('status')),
+    writeProtected: jsonValue(sql.raw('write_protected')),
+    folder: sql`to_json(${shownFolder(path)})::text`,
+    metadata: jsonValue(sql.raw('metadata')),
+    ...versionMembers,
+  });
+
+/** The entity tag of an episode, which shows the path of its folder. */
+export const episodeTag = (path: SQL = folderPath(sql.raw('folder_id'))) =>
+  tagOf({ id: sql.raw('id'), version: sql.raw('version') }, shownFolder(path));
+
+/** As `episodeTag`, of a row of the table itself. */
+export const storedEpisodeTag = tagOf(
+  episodes,
+  sql`coalesce(${episodes.deletedFrom}, ${folderPath(episodes.folderId)})`,
+);
+
+/** The condition of the episode that a path names. */
+export const isNamedEpisode = sql`(${inSpace(episodes)} and ${episodes.name} = ${param('episode')})`;
+
+/** The parameters of a statement that writes the given fields. */
+export function changeParams(changes: EpisodeChanges) {
+  return {
+    name: changes.name ?? null,
+    folder: changes.folder ?? null,
+    setDescription: changes.description !== undefined,
+    description: changes.description ?? null,
+    tags: changes.tags ?? null,
+    status: changes.status ?? null,
+    writeProtected: changes.writeProtected ?? null,
+    setMetadata: changes.metadata !== undefined,
+    metadata: changes.metadata ?? null,
+  };
+}

@@ -1,0 +1,69 @@
+import { sql } from 'drizzle-orm';
+import { episodes, searchedEpisode, searchedSpace } from '../../db/schema/episodes.js';
+import { nameOrder } from '../../db/schema/spaces.js';
+import { param } from '../access.js';
+import { inSpace } from '../contents/access.js';
+import { contentTotal } from '../contents/counters.js';
+import { contentLists, usualOrders } from '../contents/lists.js';
+import type { ContentContext } from '../contents/operations.js';
+import { foldersWithin } from '../folders/tree.js';
+import {
+  type CommonFilters,
+  commonConditions,
+  datedItem,
+  type Selection,
+  type State,
+} from '../lists.js';
+import { episodeItem, type EpisodeStatus } from './item.js';
+
+export const episodeSortFields = ['createdAt', 'updatedAt', 'name'] as const;
+
+type Sort = (typeof episodeSortFields)[number];
+
+/** Which episodes of a space a list shows. */
+export interface EpisodeFilters extends CommonFilters {
+  /** any of them */
+  statuses: EpisodeStatus[];
+  /** the path of a folder; null for all */
+  folder: string | null;
+  /** whether what is below the folder is shown too */
+  recursive: boolean;
+}
+
+/** @returns what a list shows, for `listEpisodes` */
+export function selectEpisodes(
+  { statuses, folder, recursive, ...common }: EpisodeFilters,
+  order: { state: State; sort: Sort; descending: boolean },
+): Selection<Sort> {
+  const { conditions, values, add } = commonConditions(common, searchedEpisode);
+  if (statuses.length > 0) {
+    const any = sql`any(string_to_array(${param('statuses')}, ' ')::episode_status[])`;
+    add('statuses', statuses.join(' '), 'status', sql`status = ${any}`);
+  }
+  if (folder !== null) {
+    foldersWithin(add, { folder, recursive, isActive: order.state === 'active' });
+  }
+  return { ...order, conditions, values };
+}
+
+/** Makes the lists of episodes. */
+export function listEpisodes(context: ContentContext) {
+  const item = episodeItem();
+  return contentLists<Sort>(
+    context,
+    {
+      name: 'episode',
+      table: episodes,
+      deletedAt: episodes.deletedAt,
+      inContainer: inSpace(episodes),
+      counted: contentTotal(context.db, 'episodes'),
+      paths: ['folder', 'search', 'status', 'createdAt', 'updatedAt'],
+      orders: {
+        ...usualOrders,
+        name: { key: nameOrder, type: sql`text`, text: (key) => key },
+      },
+      item: { active: item, deleted: datedItem(item), all: datedItem(item) },
+    },
+    sql`${searchedSpace} = ${param('spaceId')}::text`,
+  );
+}

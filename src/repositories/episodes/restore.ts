@@ -1,0 +1,91 @@
+import { sql } from 'drizzle-orm';
+import { assets } from '../../db/schema/assets.js';
+import { episodes } from '../../db/schema/episodes.js';
+import { includesRole } from '../access.js';
+import { inSpace } from '../contents/access.js';
+import { countContents, countRows } from '../contents/counters.js';
+import { hasTag, type Written } from '../contents/item.js';
+import type {
+  ContentCaller,
+  ContentContext,
+  ContentOperations,
+  ContentOutcome,
+} from '../contents/operations.js';
+import { ensureFolders } from '../folders/tree.js';
+import type { IdempotencyKey } from '../idempotency.js';
+import { type Expected, expectTag, versionParams } from '../version.js';
+import { explainMiss, type FindEpisode } from './find.js';
+import { episodeItem, episodeTag, isNamedEpisode, storedEpisodeTag } from './item.js';
+
+/**
+ * Brings back a deleted episode, and the assets that were deleted with it, into the folder it was deleted from,
+ * which is made where it is gone. An episode that is not deleted stays as it is.
+ *
+ * @returns a function. Needs the role `editor`; throws `ServiceError` `precondition_failed`, and what
+ *   `runOnce` throws
+ */
+export function restoreEpisode(
+  { db }: Pick<ContentContext, 'db'>,
+  { prepareWrite }: ContentOperations,
+  find: FindEpisode,
+) {
+  const write = prepareWrite('episode_restore', (allowed) => {
+    const target = db.$with('target', {}).as(sql`
+      select id, deleted_from from ${episodes}
+      where ${isNamedEpisode} and deleted_at is not null and ${allowed} and ${hasTag(storedEpisodeTag)}
+      for no key update`);
+    const tree = ensureFolders(db, sql`select deleted_from from target`, allowed);
+    const written = db.$with('written', {}).as(sql`
+      update ${episodes} set deleted_at = null, deleted_from = null,
+        folder_id = ${tree.idOf(sql`(select deleted_from from target)`)},
+        version = version + 1, updated_at = now()
+      where ${inSpace(episodes)} and id = (select id from target) and ${tree.isReady}
+      returning *`);
+    const shown = db.$with('shown', {}).as(sql`
+      update ${assets} set deleted_at = null, deleted_with_episode = false
+      where ${inSpace(assets)} and episode_id = (select id from written) and deleted_with_episode
+      returning id`);
+    const path = tree.pathOf(sql.raw('folder_id'));
+    return {
+      expressions: [
+        target,
+        ...tree.expressions,
+        written,
+        shown,
+        countContents(
+          db,
+          sql`${countRows('episodes', 'written', 1)} union all ${countRows('assets', 'shown', 1)}
+            union all ${countRows('folders', 'made_folders', 1)}`,
+        ),
+      ],
+      answer: sql`select id::text as ids, ${episodeTag(path)} as tag, ${episodeItem(path)} as item,
+        true as inserted from written`,
+      isReady: tree.isReady,
+    };
+  });
+
+  return async (
+    caller: ContentCaller,
+    episode: string,
+    expected: Expected,
+    key: IdempotencyKey | null,
+  ): Promise<ContentOutcome<Written>> => {
+    const operation = `restoreEpisode ${episode}`;
+    for (;;) {
+      const outcome = await write(caller, { ...versionParams(expected), episode }, key, operation);
+      if (!outcome?.isSpace || !includesRole(outcome.role, 'editor')) {
+        return outcome && { ...outcome, value: null };
+      }
+      const { value } = outcome;
+      if (value && value.item !== null)
+        return { ...outcome, value: { ...value, item: value.item } };
+      const found = await find(caller, episode);
+      if (!found?.value) return found && { ...found, value: null };
+      if (!found.value.isDeleted) {
+        expectTag(found.value.tag, expected);
+        return { ...found, value: { ...found.value, inserted: false, replayed: false } };
+      }
+      explainMiss(found, expected);
+    }
+  };
+}

@@ -1,0 +1,106 @@
+import { sql } from 'drizzle-orm';
+import { episodes } from '../../db/schema/episodes.js';
+import { includesRole, param } from '../access.js';
+import { countContents, countRows } from '../contents/counters.js';
+import { type ContentItem, hasTag } from '../contents/item.js';
+import type {
+  ContentCaller,
+  ContentContext,
+  ContentOperations,
+  ContentOutcome,
+} from '../contents/operations.js';
+import { type MergeMetadata, writeFields } from '../contents/merge.js';
+import { ensureFolders } from '../folders/tree.js';
+import { jsonParam } from '../space-rows.js';
+import { type Expected, versionParams } from '../version.js';
+import { active, explainMiss, type FindEpisode } from './find.js';
+import {
+  changeParams,
+  type EpisodeChanges,
+  episodeItem,
+  episodeTag,
+  isNamedEpisode,
+  storedEpisodeTag,
+} from './item.js';
+
+/**
+ * Writes the given fields of an episode and no others.
+ *
+ * @returns a function. Needs the role `editor`; throws `ServiceError` `name_conflict`,
+ *   `write_protected` or `precondition_failed`
+ */
+export function updateEpisode(
+  { db }: Pick<ContentContext, 'db'>,
+  { prepareWrite }: ContentOperations,
+  find: FindEpisode,
+) {
+  const write = prepareWrite('episode_update', (allowed) => {
+    const tree = ensureFolders(db, sql`select ${param('folder')}::text`, allowed);
+    const written = db.$with('written', {}).as(sql`
+      update ${episodes} set
+        name = coalesce(${param('name')}, name),
+        description = case when ${param('setDescription')}::boolean then ${param('description')}
+          else description end,
+        tags = coalesce(${jsonParam('tags')}, tags),
+        status = coalesce(${param('status')}::episode_status, status),
+        write_protected = coalesce(${param('writeProtected')}::boolean, write_protected),
+        folder_id = case when ${param('folder')}::text is null then folder_id
+          else ${tree.idOf(sql`${param('folder')}::text`)} end,
+        metadata = case when ${param('setMetadata')}::boolean then ${jsonParam('metadata')} else metadata end,
+        version = version + 1, updated_at = now()
+      where ${isNamedEpisode} and deleted_at is null and not write_protected and ${allowed}
+        and ${tree.isReady} and ${hasTag(storedEpisodeTag)}
+      returning *`);
+    const path = tree.pathOf(sql.raw('folder_id'));
+    return {
+      expressions: [
+        ...tree.expressions,
+        written,
+        // Assets show the name of their episode.
+        countContents(
+          db,
+          sql`${countRows('episodes', 'written', 0)} union all ${countRows('folders', 'made_folders', 1)}
+            union all select 'assets', 0 from written where ${param('name')}::text is not null`,
+        ),
+      ],
+      answer: sql`select id::text as ids, ${episodeTag(path)} as tag, ${episodeItem(path)} as item,
+        false as inserted from written`,
+      isReady: tree.isReady,
+    };
+  });
+
+  const writeOnce = async (
+    caller: ContentCaller,
+    episode: string,
+    changes: EpisodeChanges,
+    expected: Expected,
+  ): Promise<ContentOutcome<ContentItem>> => {
+    const values = { ...changeParams(changes), ...versionParams(expected), episode };
+    for (;;) {
+      const outcome = await write(caller, values);
+      if (!outcome?.isSpace || !includesRole(outcome.role, 'editor')) {
+        return outcome && { ...outcome, value: null };
+      }
+      const { value } = outcome;
+      if (value && value.item !== null)
+        return { ...outcome, value: { ...value, item: value.item } };
+      const found = active(await find(caller, changes.name && value ? changes.name : episode));
+      if (value || !explainMiss(found, expected)) return found;
+    }
+  };
+
+  return (
+    caller: ContentCaller,
+    episode: string,
+    changes: EpisodeChanges,
+    expected: Expected,
+    merge: MergeMetadata | null,
+  ) => {
+    const resource = {
+      read: async () => active(await find(caller, episode)),
+      write: (given: EpisodeChanges, version: Expected) =>
+        writeOnce(caller, episode, given, version),
+    };
+    return writeFields(resource, changes, expected, merge);
+  };
+}

@@ -1,0 +1,121 @@
+import { sql } from 'drizzle-orm';
+import { v7 as uuidv7 } from 'uuid';
+import { episodes } from '../../db/schema/episodes.js';
+import { timeOfId } from '../../db/schema/spaces.js';
+import { ServiceError } from '../../errors.js';
+import { includesRole, param } from '../access.js';
+import { countContents, countRows } from '../contents/counters.js';
+import { hasTag, type Written } from '../contents/item.js';
+import type {
+  ContentCaller,
+  ContentContext,
+  ContentOperations,
+  ContentOutcome,
+} from '../contents/operations.js';
+import { ensureFolders } from '../folders/tree.js';
+import type { IdempotencyKey } from '../idempotency.js';
+import { jsonParam } from '../space-rows.js';
+import { type Expected, expectTag, preconditionFailed, versionParams } from '../version.js';
+import { explainMiss, type FindEpisode } from './find.js';
+import {
+  changeParams,
+  type EpisodeChanges,
+  episodeItem,
+  episodeTag,
+  isNamedEpisode,
+  storedEpisodeTag,
+} from './item.js';
+
+/** @returns the problem of an upsert under the name of a deleted episode */
+function episodeDeleted(): ServiceError {
+  return new ServiceError(
+    'episode_deleted',
+    'The episode with this name was deleted. Restore it with POST …/episodes/{name}/restore, or send another name.',
+  );
+}
+
+/**
+ * Makes an episode, or writes the given fields of the one that has its name.
+ *
+ * @returns a function. Needs the role `editor`; throws `ServiceError` `episode_deleted` where an
+ *   episode of the name was deleted, `write_protected`, `precondition_failed`, and what `runOnce` throws
+ */
+export function upsertEpisode(
+  { db }: Pick<ContentContext, 'db'>,
+  { prepareWrite }: ContentOperations,
+  find: FindEpisode,
+) {
+  const write = prepareWrite('episode_upsert', (allowed) => {
+    const tree = ensureFolders(db, sql`select ${param('folder')}::text`, allowed);
+    const folder = tree.idOf(sql`${param('folder')}::text`);
+    const written = db.$with('written', {}).as(sql`
+      insert into ${episodes} (namespace_id, space_id, id, name, description, tags, status,
+        write_protected, folder_id, metadata, updated_at)
+      select ${param('namespaceId')}::uuid, ${param('spaceId')}::uuid, id, ${param('episode')},
+        ${param('description')}::text, coalesce(${jsonParam('tags')}, '[]'),
+        coalesce(${param('status')}::episode_status, 'running'),
+        coalesce(${param('writeProtected')}::boolean, false), ${folder}, ${jsonParam('metadata')},
+        ${timeOfId('id')}
+      from (select ${param('id')}::uuid as id) as source
+      where ${allowed} and ${tree.isReady}
+        and (${param('expected')}::text is null or exists (select from ${episodes} where ${isNamedEpisode}))
+      on conflict (namespace_id, space_id, name) do update set
+        description = case when ${param('setDescription')}::boolean then excluded.description
+          else ${episodes.description} end,
+        tags = coalesce(${jsonParam('tags')}, ${episodes.tags}),
+        status = coalesce(${param('status')}::episode_status, ${episodes.status}),
+        write_protected = coalesce(${param('writeProtected')}::boolean, ${episodes.writeProtected}),
+        folder_id = case when ${param('folder')}::text is null then ${episodes.folderId}
+          else excluded.folder_id end,
+        metadata = case when ${param('setMetadata')}::boolean then excluded.metadata
+          else ${episodes.metadata} end,
+        version = ${episodes.version} + 1, updated_at = now()
+      where ${param('hasChanges')}::boolean and ${episodes.deletedAt} is null
+        and not ${episodes.writeProtected} and ${hasTag(storedEpisodeTag)}
+      returning *`);
+    const path = tree.pathOf(sql.raw('folder_id'));
+    return {
+      expressions: [
+        ...tree.expressions,
+        written,
+        countContents(
+          db,
+          sql`select 'episodes', count(*) filter (where id = ${param('id')}::uuid) from written
+            having count(*) > 0 union all ${countRows('folders', 'made_folders', 1)}`,
+        ),
+      ],
+      answer: sql`select id::text as ids, ${episodeTag(path)} as tag, ${episodeItem(path)} as item,
+        id = ${param('id')}::uuid as inserted from written`,
+      isReady: tree.isReady,
+    };
+  });
+
+  return async (
+    caller: ContentCaller,
+    episode: string,
+    changes: EpisodeChanges,
+    expected: Expected,
+    key: IdempotencyKey | null,
+  ): Promise<ContentOutcome<Written>> => {
+    const hasChanges = Object.keys(changes).length > 0;
+    const values = { ...changeParams(changes), ...versionParams(expected), episode, hasChanges };
+    for (;;) {
+      const outcome = await write(caller, { ...values, id: uuidv7() }, key, 'upsertEpisode');
+      if (!outcome?.isSpace || !includesRole(outcome.role, 'editor'))
+        return outcome && { ...outcome, value: null };
+      const { value } = outcome;
+      if (value && value.item !== null)
+        return { ...outcome, value: { ...value, item: value.item } };
+      const found = await find(caller, episode);
+      if (found?.value?.isDeleted) throw episodeDeleted();
+      if (value && found?.value) return { ...found, value: { ...value, ...found.value } };
+      // Without it, a condition was sent that only an episode that is there can meet.
+      if (!found?.value && expected.oneOf !== null) throw preconditionFailed();
+      if (found?.value && !hasChanges) {
+        expectTag(found.value.tag, expected);
+        return { ...found, value: { ...found.value, inserted: false, replayed: false } };
+      }
+      explainMiss(found, expected);
+    }
+  };
+}

@@ -1,0 +1,121 @@
+import { type SQL, sql, type SQLWrapper } from 'drizzle-orm';
+import type { Database } from '../../db/client.js';
+import { folders, folderTrees, pathDigest, pathPrefix } from '../../db/schema/folders.js';
+import { param } from '../access.js';
+import { inSpace } from '../contents/access.js';
+
+/** The path of what lies in no folder. */
+export const ROOT = '/';
+
+/** The condition that a folder has a path. */
+export function hasPath(path: SQLWrapper): SQL {
+  return sql`(${inSpace(folders)} and ${pathDigest(folders.path)} = ${pathDigest(path)}
+    and ${folders.path} = ${path})`;
+}
+
+/** The condition that a folder lies below a path: `0` is the character after `/`. */
+export function isBelow(path: SQLWrapper): SQL {
+  const [from, to] = [sql`(${path} || '/')`, sql`(${path} || '0')`];
+  return sql`(${inSpace(folders)}
+    and ${pathPrefix(folders.path)} >= ${pathPrefix(from)} and ${pathPrefix(folders.path)} <= ${pathPrefix(to)}
+    and ${folders.path} > ${from} and ${folders.path} < ${to})`;
+}
+
+/** The path of the folder of a row, by the snapshot; null where the folder is younger than that. */
+export function folderPath(folderId: SQLWrapper): SQL<string | null> {
+  return sql<string | null>`case when ${folderId} is null then ${sql.raw(`'${ROOT}'`)} else (
+    select ${folders.path} from ${folders} where ${inSpace(folders)} and ${folders.id} = ${folderId}) end`;
+}
+
+/**
+ * Adds the condition that a row lies in a folder, or in one below it as well.
+ *
+ * @param add as of `commonConditions`
+ * @param isActive whether only active rows are listed: deleted ones keep the path of their folder, and no index
+ */
+export function foldersWithin(
+  add: (name: string, value: unknown, by: string | null, condition: SQL) => void,
+  { folder, recursive, isActive }: { folder: string; recursive: boolean; isActive: boolean },
+): void {
+  if (folder === ROOT && recursive) return;
+  // The names of the parameters tell the statements apart.
+  const name = recursive ? 'subtree' : folder === ROOT ? 'root' : 'folder';
+  const path = sql`${param(name)}::text`;
+  const which = recursive ? sql`${hasPath(path)} or ${isBelow(path)}` : hasPath(path);
+  const ids = sql`any(array(select ${folders.id} from ${folders} where ${which}))`;
+  const isIn = folder === ROOT ? sql`folder_id is null` : sql`folder_id = ${ids}`;
+  if (isActive) {
+    add(name, folder, 'folder', isIn);
+    return;
+  }
+  const was = sql`coalesce(deleted_from, ${sql.raw(`'${ROOT}'`)})`;
+  const wasIn = recursive ? sql`starts_with(${was} || '/', ${path} || '/')` : sql`${was} = ${path}`;
+  add(name, folder, null, sql`case when deleted_at is not null then ${wasIn} else ${isIn} end`);
+}
+
+/**
+ * The common table expression `changed_tree`: it has its row where this statement alone may change the
+ * shape of the tree, which nobody has changed since its snapshot. The lock lasts until it has.
+ *
+ * @param condition under which the tree is changed
+ */
+export function changeTree(db: Database, condition: SQL) {
+  const seen = sql`(select revision from ${folderTrees} where ${inSpace(folderTrees)})`;
+  return db.$with('changed_tree', {}).as(sql`
+    insert into ${folderTrees} (namespace_id, space_id, revision)
+    select ${param('namespaceId')}::uuid, ${param('spaceId')}::uuid, (random() * 2 ^ 53)::bigint
+    where ${condition}
+    on conflict (namespace_id, space_id) do update set revision = excluded.revision
+    where ${folderTrees.revision} = ${seen}
+    returning revision`);
+}
+
+/**
+ * Finds the folders of some paths, and makes those that are missing with all that is missing on the way.
+ *
+ * A folder that is there is locked, so that it can be neither moved nor deleted before the statement has
+ * written into it. Where one is missing, the tree is changed, by one statement at a time. `isReady` is
+ * false where the tree was changed meanwhile: the statement must do nothing then, and is to be run again.
+ *
+ * @param wanted a query of one column, the paths; null and the root are passed over
+ * @param allowed the condition that the caller may write
+ * @param changes the condition that the statement changes the tree in any case
+ */
+export function ensureFolders(db: Database, wanted: SQL, allowed: SQL, changes = sql`false`) {
+  const wantedFolders = db.$with('wanted_folders', {}).as(sql`
+    select path, exists (select from ${folders} where ${hasPath(sql`wanted.path`)}) as is_known
+    from (select distinct path collate "C" as path from (${wanted}) as paths (path)) as wanted
+    where path <> ${sql.raw(`'${ROOT}'`)} and ${allowed}`);
+  const isMissing = sql`(exists (select from wanted_folders where not is_known) or (${allowed} and ${changes}))`;
+  const changedTree = changeTree(db, isMissing);
+  // The tree is locked before its folders: whoever moves or deletes one does so too.
+  const presentFolders = db.$with('present_folders', {}).as(sql`
+    select id, path from ${folders}
+    where ${inSpace(folders)}
+      and ${pathDigest(folders.path)} = any(array(select ${pathDigest(sql`path`)} from wanted_folders))
+      and ${folders.path} = any(array(select path from wanted_folders))
+      and (select count(*) from changed_tree) >= 0
+    order by id for share`);
+  const madeFolders = db.$with('made_folders', {}).as(sql`
+    insert into ${folders} (namespace_id, space_id, path)
+    select ${param('namespaceId')}::uuid, ${param('spaceId')}::uuid, path
+    from (
+      select distinct array_to_string(parts[1:length], '/') collate "C" as path
+      from (select string_to_array(path, '/') as parts from wanted_folders where not is_known) as missing,
+        generate_series(2, cardinality(parts)) as length
+    ) as way
+    where exists (select from changed_tree) and not exists (select from ${folders} where ${hasPath(sql`way.path`)})
+    returning id, path`);
+  const ensured = db.$with('ensured_folders', {}).as(sql`
+    select id, path from present_folders union all select id, path from made_folders`);
+  return {
+    expressions: [wantedFolders, changedTree, presentFolders, madeFolders, ensured],
+    isReady: sql<boolean>`((not ${isMissing} or exists (select from changed_tree)) and not exists (
+      select from wanted_folders where path not in (select path from ensured_folders)))`,
+    /** @returns the id of the folder of a path; null for the root */
+    idOf: (path: SQLWrapper) => sql`(select id from ensured_folders where path = ${path})`,
+    /** @returns the path of the folder of a row that this statement has written */
+    pathOf: (folderId: SQLWrapper) => sql`coalesce(
+      (select path from ensured_folders where id = ${folderId}), ${folderPath(folderId)})`,
+  };
+}
