@@ -100,7 +100,7 @@ CREATE INDEX "assets_updated_index" ON "assets" USING btree ("namespace_id","spa
 CREATE INDEX "assets_name_index" ON "assets" USING btree ("namespace_id","space_id",(lower(regexp_replace(local_path, '^.*/', '')) collate "C"),"id") WHERE "assets"."deleted_at" is null;--> statement-breakpoint
 CREATE INDEX "assets_episode_index" ON "assets" USING btree ("namespace_id","space_id","episode_id","id") WHERE "assets"."episode_id" is not null;--> statement-breakpoint
 CREATE INDEX "assets_folder_index" ON "assets" USING btree ("namespace_id","space_id","folder_id","id") WHERE "assets"."folder_id" is not null;--> statement-breakpoint
-CREATE INDEX "assets_local_path_index" ON "assets" USING btree ("namespace_id","space_id",(left(local_path, 500)),"id") WHERE "assets"."deleted_at" is null;--> statement-breakpoint
+CREATE INDEX "assets_local_path_index" ON "assets" USING btree ("namespace_id","space_id",(left(local_path, 600)),"id") WHERE "assets"."deleted_at" is null;--> statement-breakpoint
 CREATE INDEX "assets_kind_index" ON "assets" USING btree ("namespace_id","space_id","kind","id") WHERE "assets"."deleted_at" is null;--> statement-breakpoint
 CREATE INDEX "assets_checksum_index" ON "assets" USING btree ("namespace_id","space_id","checksum","id") WHERE "assets"."checksum" is not null;--> statement-breakpoint
 CREATE INDEX "assets_search_index" ON "assets" USING gin ((space_id::text),(local_path collate "default") gin_trgm_ops,"tags" jsonb_path_ops,"metadata" jsonb_path_ops) WITH (gin_pending_list_limit=256);--> statement-breakpoint
@@ -113,5 +113,5 @@ CREATE INDEX "episodes_status_index" ON "episodes" USING btree ("namespace_id","
 CREATE INDEX "episodes_folder_index" ON "episodes" USING btree ("namespace_id","space_id","folder_id","id");--> statement-breakpoint
 CREATE INDEX "episodes_search_index" ON "episodes" USING gin ((space_id::text),(name || chr(31) || coalesce(description, '')) gin_trgm_ops,"tags" jsonb_path_ops,"metadata" jsonb_path_ops) WITH (gin_pending_list_limit=256);--> statement-breakpoint
 CREATE UNIQUE INDEX "folders_path_unique" ON "folders" USING btree ("namespace_id","space_id",(md5(path)::uuid));--> statement-breakpoint
-CREATE INDEX "folders_path_index" ON "folders" USING btree ("namespace_id","space_id",(left(path, 500)));--> statement-breakpoint
-CREATE INDEX "folders_parent_index" ON "folders" USING btree ("namespace_id","space_id",(md5(regexp_replace(path, '/[^/]*$', ''))::uuid),(left(path, 500)));
+CREATE INDEX "folders_path_index" ON "folders" USING btree ("namespace_id","space_id",(left(path, 600)),"id");--> statement-breakpoint
+CREATE INDEX "folders_parent_index" ON "folders" USING btree ("namespace_id","space_id",(md5(regexp_replace(path, '/[^/]*$', ''))::uuid),(left(path, 600)),"id");

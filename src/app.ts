@@ -49,6 +49,7 @@ import { namespaceResolver } from './repositories/access.js';
 import { spaceResolver } from './repositories/contents/space-resolver.js';
 import { cursorKey } from './repositories/cursor-key.js';
 import { episodesRepository } from './repositories/episodes/index.js';
+import { foldersRepository } from './repositories/folders/index.js';
 import { membersRepository } from './repositories/members.js';
 import { namespaceDefaults, namespacesRepository } from './repositories/namespaces.js';
 import { PageCache } from './repositories/page-cache.js';
@@ -217,6 +218,7 @@ export async function buildApp({
     });
     const contents = { db, searchDb, resolveSpace: spaceResolver(db, resolveNamespace), pages };
     await guarded.register(contentsPlugin, {
+      folders: foldersRepository(contents),
       episodes: episodesRepository(contents),
       cursorKey: readCursorKey,
     });

@@ -22,13 +22,16 @@ const newId = sql.raw(`encode(set_bit(set_bit(overlay(uuid_send(gen_random_uuid(
   52, 1), 53, 1), 'hex')::uuid`);
 
 /** @returns the path without its last segment; empty where that is the root */
-export const parentOf = (path: SQL): SQL => sql`regexp_replace(${path}, '/[^/]*$', '')`;
+export const parentOf = (path: SQLWrapper): SQL => sql`regexp_replace(${path}, '/[^/]*$', '')`;
 
 /** What an index holds of a path of which only equality is asked: a whole path can be too long for one. */
 export const pathDigest = (path: SQLWrapper): SQL => sql`md5(${path})::uuid`;
 
-/** What an index holds of a path that is compared: at most 500 characters, which sort as the whole path does. */
-export const pathPrefix = (path: SQLWrapper): SQL => sql`left(${path}, 500)`;
+/**
+ * What an index holds of a path that is compared: as many characters as fit into it. Paths that are the same so far
+ * come in any order, which only the longest are.
+ */
+export const pathPrefix = (path: SQLWrapper): SQL => sql`left(${path}, 600)`;
 
 const path = sql.raw('path');
 
@@ -61,12 +64,18 @@ export const folders = pgTable(
       table.spaceId,
       sql`(${pathDigest(path)})`,
     ),
-    index('folders_path_index').on(table.namespaceId, table.spaceId, sql`(${pathPrefix(path)})`),
+    index('folders_path_index').on(
+      table.namespaceId,
+      table.spaceId,
+      sql`(${pathPrefix(path)})`,
+      table.id,
+    ),
     index('folders_parent_index').on(
       table.namespaceId,
       table.spaceId,
       sql`(${pathDigest(parentOf(path))})`,
       sql`(${pathPrefix(path)})`,
+      table.id,
     ),
     check('folders_metadata_check', metadataCheck),
     check(

@@ -1,18 +1,23 @@
 import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox';
 import type { EpisodesRepository } from '../../repositories/episodes/index.js';
+import type { FoldersRepository } from '../../repositories/folders/index.js';
 import { addEpisodes } from '../episodes/index.js';
 import { episodeSchemas } from '../episodes/schema.js';
+import { addFolders } from '../folders/index.js';
+import { folderSchemas } from '../folders/schema.js';
 
 /** The operations on what a space contains. Both nouns answer; the seed's is the one documented. */
 export const contentsPlugin: FastifyPluginCallbackTypebox<{
+  folders: FoldersRepository;
   episodes: EpisodesRepository;
   /** what cursors are sealed with */
   cursorKey: () => Promise<Buffer>;
 }> = (app, repositories, done) => {
-  for (const schema of episodeSchemas) app.addSchema(schema);
+  for (const schema of [...folderSchemas, ...episodeSchemas]) app.addSchema(schema);
   for (const noun of ['projects', 'spaces']) {
     const space = `/namespaces/:slug/${noun}/:projectSlug`;
     const routes = { ...repositories, space, hide: noun !== 'projects' };
+    addFolders(app, routes);
     addEpisodes(app, routes);
   }
   done();

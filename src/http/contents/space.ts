@@ -1,6 +1,7 @@
 import { type Static, type TProperties, Type } from '@sinclair/typebox';
 import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox';
 import type { FastifyRequest } from 'fastify';
+import { NIL } from 'uuid';
 import { ServiceError } from '../../errors.js';
 import { renamed, type Role } from '../../repositories/access.js';
 import type { ContentCaller, ContentOutcome } from '../../repositories/contents/operations.js';
@@ -51,6 +52,13 @@ export function inSpace<Value>(outcome: ContentOutcome<Value>, needed: Role): Va
   if (!outcome || outcome.isSpace) return value;
   if (outcome.presentSlug !== null) throw renamed('space', outcome.presentSlug);
   throw spaceNotFound();
+}
+
+const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
+/** @returns the id of a path; one that cannot exist becomes one that finds nothing */
+export function possibleId(id: string): string {
+  return UUID.test(id) ? id : NIL;
 }
 
 /** @returns the problem of a path whose space is not there */

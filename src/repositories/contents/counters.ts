@@ -10,12 +10,18 @@ export type ContentKind = (typeof contentKind.enumValues)[number];
 /** How many folders, episodes and assets a space has. */
 export type Contents = Record<ContentKind, number>;
 
-/** A common table expression of one row: how many of a kind the space has, and the revision of their lists. */
-export function contentTotal(db: Database, kind: ContentKind) {
+const activeOf = sql<number>`coalesce(sum(${contentCounters.active}), 0)::int`;
+
+/**
+ * A common table expression of one row: how many of a kind the space has, and the revision of their lists.
+ *
+ * @param total how many a list holds, where that is not all of them
+ */
+export function contentTotal(db: Database, kind: ContentKind, total = activeOf) {
   return db.$with('total').as(
     db
       .select({
-        total: sql<number>`coalesce(sum(${contentCounters.active}), 0)::int`.as('total'),
+        total: total.as('total'),
         revision: sql<string>`coalesce(sum(${contentCounters.revision}), 0)::text`.as('revision'),
       })
       .from(contentCounters)

@@ -248,6 +248,16 @@ function presentRow<Row extends { ids: string | null }>(row: Row): (Row & { ids:
 
 export type ContentOperations = ReturnType<typeof contentOperations>;
 
+/** @returns the outcome of a write whose item needs nothing that the statement cannot see */
+export function withItem(
+  outcome: ContentOutcome<AnswerRow & { replayed: boolean }>,
+): ContentOutcome<Written> {
+  if (!outcome?.value) return outcome && { ...outcome, value: null };
+  const { item } = outcome.value;
+  if (item === null) throw new Error('PostgreSQL wrote an item and did not return it');
+  return { ...outcome, value: { ...outcome.value, item } };
+}
+
 /** @returns the outcome of what a statement answered in its caller's space */
 export function outcomeOf<Value>(
   result: InSpace<unknown> | null,

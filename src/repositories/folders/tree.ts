@@ -1,6 +1,6 @@
 import { type SQL, sql, type SQLWrapper } from 'drizzle-orm';
 import type { Database } from '../../db/client.js';
-import { folders, folderTrees, pathDigest, pathPrefix } from '../../db/schema/folders.js';
+import { folders, folderTrees, parentOf, pathDigest, pathPrefix } from '../../db/schema/folders.js';
 import { param } from '../access.js';
 import { inSpace } from '../contents/access.js';
 
@@ -11,6 +11,18 @@ export const ROOT = '/';
 export function hasPath(path: SQLWrapper): SQL {
   return sql`(${inSpace(folders)} and ${pathDigest(folders.path)} = ${pathDigest(path)}
     and ${folders.path} = ${path})`;
+}
+
+/** @returns the path of the folder that a path lies in; the root is `/` */
+export function parentOfPath(path: SQLWrapper): SQL {
+  return sql`coalesce(nullif(${parentOf(path)}, ''), ${sql.raw(`'${ROOT}'`)})`;
+}
+
+/** The condition that a folder lies directly in that of a path. */
+export function isChildOf(path: SQLWrapper): SQL {
+  return sql`(${inSpace(folders)}
+    and ${pathDigest(parentOf(folders.path))} = ${pathDigest(sql`rtrim(${path}, '/')`)}
+    and ${parentOf(folders.path)} = rtrim(${path}, '/'))`;
 }
 
 /** The condition that a folder lies below a path: `0` is the character after `/`. */

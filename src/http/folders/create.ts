@@ -1,0 +1,48 @@
+import { itemOf, sendItem } from '../contents/item.js';
+import { callerOf, ContentParams, inSpace, spacePath } from '../contents/space.js';
+import {
+  idempotencyKey,
+  IdempotencyHeader,
+  locationHeader,
+  markReplayed,
+  replayedHeader,
+} from '../idempotency.js';
+import { ref } from '../schemas.js';
+import { type AddFolderRoute, found } from './routes.js';
+import { Folder, FolderCreate } from './schema.js';
+
+export const createFolder: AddFolderRoute = (app, { space, hide, folders }) => {
+  app.post(
+    `${space}/folders`,
+    {
+      config: {
+        scope: 'spaces:write',
+        role: 'editor',
+        problems: ['space_not_found', 'path_conflict'],
+      },
+      schema: {
+        operationId: 'createFolder',
+        summary: 'Create a folder',
+        description: 'Folders that are missing on the way are made.',
+        tags: ['folders'],
+        hide,
+        params: ContentParams({}),
+        headers: IdempotencyHeader,
+        body: ref(FolderCreate),
+        response: { 201: itemOf(ref(Folder), { ...locationHeader, ...replayedHeader }) },
+      },
+    },
+    async (request, reply) => {
+      const { headers, body, params } = request;
+      const outcome = await folders.create(
+        callerOf(request),
+        { path: body.path, metadata: body.metadata ?? null },
+        idempotencyKey(headers['idempotency-key'], body),
+      );
+      const folder = found(inSpace(outcome, 'editor'));
+      markReplayed(reply, folder);
+      void reply.code(201).header('location', `${spacePath(params)}/folders/${folder.ids}`);
+      return sendItem(reply, folder);
+    },
+  );
+};

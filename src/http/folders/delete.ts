@@ -1,0 +1,37 @@
+import { Type } from '@sinclair/typebox';
+import { expectedVersions, tagged, WriteConditions } from '../conditional.js';
+import { callerOf, inSpace, possibleId } from '../contents/space.js';
+import { type AddFolderRoute, found } from './routes.js';
+import { FolderParams } from './schema.js';
+
+export const deleteFolder: AddFolderRoute = (app, { space, hide, folders }) => {
+  app.delete(
+    `${space}/folders/:folderId`,
+    {
+      config: {
+        scope: 'spaces:write',
+        role: 'editor',
+        problems: ['space_not_found', 'folder_not_found', 'folder_not_empty'],
+      },
+      schema: {
+        operationId: 'deleteFolder',
+        summary: 'Delete a folder',
+        description: 'For good, and only when no folder, episode or asset is in it.',
+        tags: ['folders'],
+        hide,
+        params: FolderParams,
+        headers: WriteConditions,
+        response: { 204: tagged(Type.Null({ description: 'Deleted' })) },
+      },
+    },
+    async (request, reply) => {
+      const outcome = await folders.delete(
+        callerOf(request),
+        possibleId(request.params.folderId),
+        expectedVersions(request.headers),
+      );
+      const { tag } = found(inSpace(outcome, 'editor'));
+      return reply.code(204).header('etag', `"${tag}"`).send(null);
+    },
+  );
+};

@@ -1,0 +1,33 @@
+import { NotModified, ReadConditions } from '../conditional.js';
+import { itemOf, sendItemUnlessKnown } from '../contents/item.js';
+import { callerOf, inSpace, possibleId } from '../contents/space.js';
+import { Moved } from '../moved.js';
+import { ref } from '../schemas.js';
+import { type AddFolderRoute, found } from './routes.js';
+import { Folder, FolderParams } from './schema.js';
+
+export const getFolder: AddFolderRoute = (app, { space, hide, folders }) => {
+  app.get(
+    `${space}/folders/:folderId`,
+    {
+      config: {
+        scope: 'spaces:read',
+        role: 'viewer',
+        problems: ['space_not_found', 'folder_not_found'],
+      },
+      schema: {
+        operationId: 'getFolder',
+        summary: 'Get a folder',
+        tags: ['folders'],
+        hide,
+        params: FolderParams,
+        headers: ReadConditions,
+        response: { 200: itemOf(ref(Folder)), 304: NotModified, 308: Moved },
+      },
+    },
+    async (request, reply) => {
+      const outcome = await folders.get(callerOf(request), possibleId(request.params.folderId));
+      return sendItemUnlessKnown(reply, request.headers, found(inSpace(outcome, 'viewer')));
+    },
+  );
+};

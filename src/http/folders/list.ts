@@ -1,0 +1,58 @@
+import { Type } from '@sinclair/typebox';
+import { selectFolders } from '../../repositories/folders/list.js';
+import { NotModified, ReadConditions } from '../conditional.js';
+import { contentListSender } from '../contents/list.js';
+import { ContentParams } from '../contents/space.js';
+import { pageOf } from '../list-page.js';
+import { isSearch, TextFilter } from '../list-query.js';
+import { Moved } from '../moved.js';
+import { cursorProperty, pageQueryProperties, Query, ref } from '../schemas.js';
+import { FolderPath } from './path.js';
+import type { AddFolderRoute } from './routes.js';
+import { FolderList } from './schema.js';
+
+const FolderQuery = Query({
+  ...pageQueryProperties,
+  parent: {
+    ...FolderPath,
+    default: '/',
+    description: 'The path of a folder: what lies in it. One that is not there holds nothing.',
+  },
+  recursive: Type.Boolean({
+    default: false,
+    description: 'Whether everything below the parent is shown',
+  }),
+  q: TextFilter('the name'),
+  ...cursorProperty,
+});
+
+export const listFolders: AddFolderRoute = (app, { space, hide, folders, cursorKey }) => {
+  const send = contentListSender(cursorKey);
+  app.get(
+    `${space}/folders`,
+    {
+      config: {
+        scope: 'spaces:read',
+        role: 'viewer',
+        problems: ['space_not_found'],
+        isCostly: isSearch('parent', 'recursive'),
+      },
+      schema: {
+        operationId: 'listFolders',
+        summary: 'List the folders of a project',
+        description: 'Those directly in `parent`, in the order of their paths.',
+        tags: ['folders'],
+        hide,
+        params: ContentParams({}),
+        querystring: FolderQuery,
+        headers: ReadConditions,
+        response: { 200: pageOf(ref(FolderList)), 304: NotModified, 308: Moved },
+      },
+    },
+    (request, reply) => {
+      const { parent, recursive, q } = request.query;
+      const selection = selectFolders({ parent, recursive, text: q ?? null });
+      return send(request, reply, { key: 'folders', lists: folders.lists, selection });
+    },
+  );
+};

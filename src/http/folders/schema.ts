@@ -1,0 +1,79 @@
+import { Type } from '@sinclair/typebox';
+import { ContentParams } from '../contents/space.js';
+import {
+  Id,
+  Metadata,
+  nextCursorProperty,
+  PAGE_SIZE_MAX,
+  pageProperties,
+  ref,
+  StoredMetadata,
+  versionProperties,
+} from '../schemas.js';
+import { FOLDER_EXAMPLE, ItemPath, lastSegment } from './path.js';
+
+const example = {
+  id: '0199b2f5-0c11-7a54-9e02-7b1d3f6a9c20',
+  path: FOLDER_EXAMPLE,
+  name: lastSegment(FOLDER_EXAMPLE),
+  metadata: null,
+  createdAt: '2026-11-23T09:30:00.000Z',
+  updatedAt: '2026-11-23T09:30:00.000Z',
+  version: 1,
+};
+
+export const Folder = Type.Object(
+  {
+    id: Id,
+    path: Type.String({ description: 'Unique in the space' }),
+    name: Type.String({ description: 'The last segment of the path' }),
+    metadata: StoredMetadata,
+    ...versionProperties('folder'),
+  },
+  { $id: 'Folder', description: 'A folder of a space', examples: [example] },
+);
+
+export const FolderList = Type.Object(
+  {
+    folders: Type.Array(ref(Folder), { maxItems: PAGE_SIZE_MAX, description: 'The page' }),
+    ...pageProperties,
+    ...nextCursorProperty,
+  },
+  {
+    $id: 'FolderList',
+    description: 'A page of the folders of a space',
+    examples: [{ folders: [example], page: 1, pageSize: 50, total: 1, totalPages: 1 }],
+  },
+);
+
+export const FolderCreate = Type.Object(
+  {
+    path: ItemPath('Folders that are missing on the way are made.'),
+    metadata: Type.Optional(Metadata),
+  },
+  {
+    $id: 'FolderCreate',
+    description: 'A new folder',
+    additionalProperties: false,
+    examples: [{ path: '/2026/calibration' }],
+  },
+);
+
+export const FolderUpdate = Type.Object(
+  {
+    path: Type.Optional(ItemPath('Moves the folder, with everything below.')),
+    metadata: Type.Optional(Metadata),
+  },
+  {
+    $id: 'FolderUpdate',
+    description: 'The fields of a folder to change; null clears metadata',
+    additionalProperties: false,
+    examples: [{ metadata: { site: 'hall-3' } }],
+  },
+);
+
+export const FolderParams = ContentParams({
+  folderId: Type.String({ description: 'The id of the folder', examples: [example.id] }),
+});
+
+export const folderSchemas = [Folder, FolderList, FolderCreate, FolderUpdate];

@@ -1,0 +1,50 @@
+import { metadataMerge, PATCH_TYPES } from '../body.js';
+import { expectedVersions, WriteConditions } from '../conditional.js';
+import { itemOf, sendItem } from '../contents/item.js';
+import { callerOf, inSpace, possibleId } from '../contents/space.js';
+import { ref } from '../schemas.js';
+import { type AddFolderRoute, found } from './routes.js';
+import { Folder, FolderParams, FolderUpdate } from './schema.js';
+
+export const updateFolder: AddFolderRoute = (app, { space, hide, folders }) => {
+  app.patch(
+    `${space}/folders/:folderId`,
+    {
+      config: {
+        scope: 'spaces:write',
+        role: 'editor',
+        problems: [
+          'write_protected',
+          'space_not_found',
+          'folder_not_found',
+          'path_conflict',
+          'folder_cycle',
+        ],
+      },
+      schema: {
+        operationId: 'updateFolder',
+        summary: 'Update, rename or move a folder',
+        description:
+          'A new `path` moves the folder with everything below, all at once; folders that are missing on the way are made. Not with a write-protected episode in it.',
+        tags: ['folders'],
+        hide,
+        consumes: PATCH_TYPES,
+        params: FolderParams,
+        headers: WriteConditions,
+        body: ref(FolderUpdate),
+        response: { 200: itemOf(ref(Folder)) },
+      },
+    },
+    async (request, reply) => {
+      const { headers, body, params } = request;
+      const outcome = await folders.update(
+        callerOf(request),
+        possibleId(params.folderId),
+        body,
+        expectedVersions(headers),
+        metadataMerge(request, body.metadata),
+      );
+      return sendItem(reply, found(inSpace(outcome, 'editor')));
+    },
+  );
+};

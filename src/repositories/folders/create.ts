@@ -1,0 +1,55 @@
+import { sql } from 'drizzle-orm';
+import type { JsonObject } from '../../db/schema/columns.js';
+import { folders } from '../../db/schema/folders.js';
+import { param } from '../access.js';
+import { countContents, countRows } from '../contents/counters.js';
+import {
+  type ContentCaller,
+  type ContentContext,
+  type ContentOperations,
+  withItem,
+} from '../contents/operations.js';
+import type { IdempotencyKey } from '../idempotency.js';
+import { jsonParam } from '../space-rows.js';
+import { folderItem, folderTag } from './item.js';
+import { ensureFolders, parentOfPath } from './tree.js';
+
+/**
+ * Makes a folder, and what is missing on the way to it.
+ *
+ * @returns a function. Needs the role `editor`; throws `ServiceError` `path_conflict` where there is a
+ *   folder at the path, and what `runOnce` throws
+ */
+export function createFolder(
+  { db }: Pick<ContentContext, 'db'>,
+  { prepareWrite }: ContentOperations,
+) {
+  const path = sql`${param('path')}::text`;
+  const write = prepareWrite('folder_create', (allowed) => {
+    const tree = ensureFolders(db, sql`select ${parentOfPath(path)}`, allowed, sql`true`);
+    const written = db.$with('written', {}).as(sql`
+      insert into ${folders} (namespace_id, space_id, path, metadata)
+      select ${param('namespaceId')}::uuid, ${param('spaceId')}::uuid, ${path}, ${jsonParam('metadata')}
+      where ${allowed} and ${tree.isReady}
+      returning *`);
+    return {
+      expressions: [
+        ...tree.expressions,
+        written,
+        countContents(
+          db,
+          sql`${countRows('folders', 'written', 1)} union all ${countRows('folders', 'made_folders', 1)}`,
+        ),
+      ],
+      answer: sql`select id::text as ids, ${folderTag} as tag, ${folderItem} as item, true as inserted
+        from written`,
+      isReady: tree.isReady,
+    };
+  });
+
+  return async (
+    caller: ContentCaller,
+    folder: { path: string; metadata: JsonObject | null },
+    key: IdempotencyKey | null,
+  ) => withItem(await write(caller, folder, key, 'createFolder'));
+}

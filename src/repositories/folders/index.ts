@@ -1,0 +1,21 @@
+import { type ContentContext, contentOperations } from '../contents/operations.js';
+import { createFolder } from './create.js';
+import { deleteFolder } from './delete.js';
+import { findFolder } from './find.js';
+import { listFolders } from './list.js';
+import { updateFolder } from './update.js';
+
+/** Makes the repository of folders; its statements are prepared once per connection. */
+export function foldersRepository(context: ContentContext) {
+  const operations = contentOperations(context);
+  const find = findFolder(operations);
+  return {
+    lists: listFolders(context),
+    get: find,
+    create: createFolder(context, operations),
+    update: updateFolder(context, operations, find),
+    delete: deleteFolder(context, operations, find),
+  };
+}
+
+export type FoldersRepository = ReturnType<typeof foldersRepository>;

@@ -1,0 +1,77 @@
+import { and, type SQL, sql } from 'drizzle-orm';
+import { folders, pathPrefix } from '../../db/schema/folders.js';
+import type { Page } from '../access.js';
+import { param } from '../access.js';
+import { inSpace } from '../contents/access.js';
+import { contentTotal } from '../contents/counters.js';
+import { contentLists } from '../contents/lists.js';
+import type { ContentCaller, ContentContext } from '../contents/operations.js';
+import { type Selection, type Walk } from '../lists.js';
+import { folderItem } from './item.js';
+import { isBelow, isChildOf, ROOT } from './tree.js';
+
+/** Which folders of a space a list shows. */
+export interface FolderFilters {
+  /** the path of a folder, or the root */
+  parent: string;
+  /** whether what is below its folders is shown too */
+  recursive: boolean;
+  /** a part of the name, in any case; null for all */
+  text: string | null;
+}
+
+type FolderSelection = Selection<'path'>;
+
+/** @returns what a list shows, for `listFolders` */
+export function selectFolders({ parent, recursive, text }: FolderFilters): FolderSelection {
+  const pattern = text === null ? null : `%${text.replace(/[\\%_]/g, '\\$&')}%`;
+  const name = sql`regexp_replace(${folders.path}, '^.*/', '') collate "default"`;
+  return {
+    state: 'active',
+    sort: 'path',
+    descending: false,
+    values: { parent, recursive, ...(pattern !== null && { text: pattern }) },
+    conditions:
+      pattern === null
+        ? []
+        : [{ name: 'text', sql: sql`${name} ilike ${param('text')}`, by: null }],
+  };
+}
+
+/** Makes the lists of folders. Below the root they are a range of an index, and counted there. */
+export function listFolders(context: ContentContext) {
+  const { db } = context;
+  const parent = sql`${param('parent')}::text`;
+  const listsOf = (name: string, which: SQL | undefined) => {
+    const within = and(inSpace(folders), which);
+    const total = sql<number>`(select count(*)::int from ${folders} where ${within})`;
+    return contentLists<'path'>(context, {
+      name,
+      table: folders,
+      deletedAt: null,
+      inContainer: within,
+      counted: which ? contentTotal(db, 'folders', total) : contentTotal(db, 'folders'),
+      paths: [],
+      orders: { path: { key: pathPrefix(folders.path), type: sql`text`, text: (key) => key } },
+      item: { active: folderItem, deleted: folderItem, all: folderItem },
+    });
+  };
+  const all = listsOf('folder_all', undefined);
+  const below = listsOf('folder_below', isBelow(parent));
+  const children = listsOf('folder_children', isChildOf(parent));
+  const listsFor = ({ values }: FolderSelection) => {
+    if (!values['recursive']) return children;
+    return values['parent'] === ROOT ? all : below;
+  };
+
+  return {
+    page: (
+      caller: ContentCaller,
+      selection: FolderSelection,
+      part: Page,
+      render: (items: string, total: number) => Buffer,
+    ) => listsFor(selection).page(caller, selection, part, render),
+    walk: (caller: ContentCaller, selection: FolderSelection, walk: Walk) =>
+      listsFor(selection).walk(caller, selection, walk),
+  };
+}

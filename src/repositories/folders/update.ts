@@ -1,0 +1,175 @@
+import { sql } from 'drizzle-orm';
+import type { JsonObject } from '../../db/schema/columns.js';
+import { episodes } from '../../db/schema/episodes.js';
+import { folders } from '../../db/schema/folders.js';
+import { pathTaken } from '../../db/errors.js';
+import { ServiceError } from '../../errors.js';
+import { includesRole, param } from '../access.js';
+import { inSpace } from '../contents/access.js';
+import { countContents, countRows } from '../contents/counters.js';
+import { type ContentItem, hasTag } from '../contents/item.js';
+import { type MergeMetadata, writeFields } from '../contents/merge.js';
+import type {
+  ContentCaller,
+  ContentContext,
+  ContentOperations,
+  ContentOutcome,
+} from '../contents/operations.js';
+import { jsonParam } from '../space-rows.js';
+import { type Expected, expectTag, versionParams } from '../version.js';
+import type { FindFolder } from './find.js';
+import { folderItem, folderTag, isFolder } from './item.js';
+import { ensureFolders, hasPath, isBelow, parentOfPath } from './tree.js';
+
+/** The fields of a folder to write; those that are absent stay as they are. */
+export interface FolderChanges {
+  /** moves it, with everything below */
+  path?: string;
+  metadata?: JsonObject | null;
+}
+
+/**
+ * Writes the given fields of a folder. A new path moves the whole subtree at once, and makes what is missing on
+ * the way; what lies in the folders is not written, because it refers to them by their ids.
+ *
+ * @returns a function. Needs the role `editor`; throws `ServiceError` `folder_cycle`, `path_conflict`,
+ *   `write_protected` where a protected episode is in the subtree, or `precondition_failed`
+ */
+export function updateFolder(
+  { db }: Pick<ContentContext, 'db'>,
+  { prepareWrite, prepareRead, reading }: ContentOperations,
+  find: FindFolder,
+) {
+  const path = sql`${param('path')}::text`;
+  const from = sql`(select path from moving)`;
+  const isCycle = sql`starts_with(${path}, ${from} || '/')`;
+  const isTaken = sql`exists (select from ${folders} where ${hasPath(path)})`;
+  const isProtected = sql`exists (
+    select from ${episodes}
+    where ${inSpace(episodes)} and write_protected and folder_id = any(array(
+      select id from ${folders} where ${hasPath(from)} or ${isBelow(from)})))`;
+
+  const write = prepareWrite('folder_update', (allowed) => {
+    const target = db.$with('target', {}).as(sql`
+      select id, path from ${folders} where ${isFolder} and ${allowed} and ${hasTag(folderTag)}`);
+    const moving = db.$with('moving', {}).as(sql`
+      select path from target where path <> ${path}`);
+    const isMoving = sql`exists (select from moving)`;
+    const mayMove = sql`(not ${isMoving} or not (${isCycle} or ${isTaken} or ${isProtected}))`;
+    const tree = ensureFolders(
+      db,
+      sql`select ${parentOfPath(path)} from moving where ${mayMove}`,
+      allowed,
+      isMoving,
+    );
+    const written = db.$with('written', {}).as(sql`
+      update ${folders} set
+        path = case when ${isMoving} then ${path} || substr(path, length(${from}) + 1) else path end,
+        metadata = case when ${isFolder} and ${param('setMetadata')}::boolean
+          then ${jsonParam('metadata')} else metadata end,
+        version = version + 1, updated_at = now()
+      where (${isFolder} and ${hasTag(folderTag)} or ${isBelow(from)})
+        and exists (select from target) and ${tree.isReady} and ${mayMove}
+      returning *`);
+    return {
+      expressions: [
+        target,
+        moving,
+        ...tree.expressions,
+        written,
+        // Episodes and assets show the paths of their folders.
+        countContents(
+          db,
+          sql`${countRows('folders', 'written', 0)} union all ${countRows('folders', 'made_folders', 1)}
+            union all select kind, 0 from (values ('episodes'), ('assets')) as moved (kind)
+            where ${isMoving} and exists (select from written)`,
+        ),
+      ],
+      answer: sql`select id::text as ids, ${folderTag} as tag, ${folderItem} as item, false as inserted
+        from written where id = ${param('folderId')}::uuid`,
+      isReady: tree.isReady,
+    };
+  });
+
+  const obstacles = prepareRead(
+    'folder_move_obstacles',
+    sql`with moving as (select path from ${folders} where ${isFolder} and path <> ${path})
+      select case when ${isCycle} then 'folder_cycle' when ${isTaken} then 'path_conflict' else '' end as ids,
+        '' as tag, '' as item, false as is_deleted, ${isProtected} as is_protected
+      from moving where ${reading.allowed}`,
+  );
+
+  async function explain(
+    caller: ContentCaller,
+    folderId: string,
+    changes: FolderChanges,
+    expected: Expected,
+  ): Promise<void> {
+    const found = await find(caller, folderId);
+    if (!found?.value) return;
+    if (changes.path !== undefined) {
+      const obstacle = (await obstacles(caller, { folderId, path: changes.path }))?.value;
+      if (obstacle?.isProtected) throw protectedFolder();
+      expectTag(found.value.tag, expected);
+      if (obstacle?.ids === 'folder_cycle') throw folderCycle();
+      if (obstacle?.ids === 'path_conflict') throw pathTaken();
+    }
+    expectTag(found.value.tag, expected);
+  }
+
+  const writeOnce = async (
+    caller: ContentCaller,
+    folderId: string,
+    changes: FolderChanges,
+    expected: Expected,
+  ): Promise<ContentOutcome<ContentItem>> => {
+    const values = {
+      ...versionParams(expected),
+      folderId,
+      path: changes.path ?? null,
+      setMetadata: changes.metadata !== undefined,
+      metadata: changes.metadata ?? null,
+    };
+    for (;;) {
+      const outcome = await write(caller, values);
+      if (!outcome?.isSpace || !includesRole(outcome.role, 'editor')) {
+        return outcome && { ...outcome, value: null };
+      }
+      const { value } = outcome;
+      if (value && value.item !== null)
+        return { ...outcome, value: { ...value, item: value.item } };
+      const found = await find(caller, folderId);
+      if (!found?.value) return found && { ...found, value: null };
+      await explain(caller, folderId, changes, expected);
+    }
+  };
+
+  return (
+    caller: ContentCaller,
+    folderId: string,
+    changes: FolderChanges,
+    expected: Expected,
+    merge: MergeMetadata | null,
+  ) => {
+    const resource = {
+      read: () => find(caller, folderId),
+      write: (given: FolderChanges, version: Expected) =>
+        writeOnce(caller, folderId, given, version),
+    };
+    return writeFields(resource, changes, expected, merge);
+  };
+}
+
+function folderCycle(): ServiceError {
+  return new ServiceError(
+    'folder_cycle',
+    'The "path" is below the folder itself. Send one that is not.',
+  );
+}
+
+function protectedFolder(): ServiceError {
+  return new ServiceError(
+    'write_protected',
+    'A write-protected episode is in the folder or below it, so it cannot be moved or renamed.',
+  );
+}
