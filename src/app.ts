@@ -46,6 +46,7 @@ import { securityHeaders, securityPlugin } from './http/security.js';
 import { spacesPlugin } from './http/spaces/plugin.js';
 import { ajvOptions, readQuery, unformatted } from './http/validation.js';
 import { namespaceResolver } from './repositories/access.js';
+import { assetsRepository } from './repositories/assets/index.js';
 import { spaceResolver } from './repositories/contents/space-resolver.js';
 import { cursorKey } from './repositories/cursor-key.js';
 import { episodesRepository } from './repositories/episodes/index.js';
@@ -220,6 +221,7 @@ export async function buildApp({
     await guarded.register(contentsPlugin, {
       folders: foldersRepository(contents),
       episodes: episodesRepository(contents),
+      assets: assetsRepository(contents),
       cursorKey: readCursorKey,
     });
   });

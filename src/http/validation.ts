@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyServerOptions, preValidationHookHandler } from 'fastify';
 import type { Violation } from '../errors.js';
+import { PATH_MAX_SEGMENTS } from '../path.js';
 import { SLUG_PATTERN } from '../slug.js';
 import { TAGS_PATTERN } from './conditional.js';
 import { NO_SLASH_PATTERN } from './folders/path.js';
@@ -42,7 +43,6 @@ const text: Keyword = {
   },
 };
 
-const PATH_SEGMENTS_MAX = 16;
 const SEGMENT_MAX_LENGTH = 100;
 
 /** A path of folders, each segment normalized as a name is. */
@@ -71,7 +71,7 @@ const path: Keyword = {
 function pathProblem(value: string): string | null {
   const [first, ...segments] = value.split('/');
   if (first !== '') return 'must begin with a slash';
-  if (segments.length > PATH_SEGMENTS_MAX) return `must have at most ${PATH_SEGMENTS_MAX} segments`;
+  if (segments.length > PATH_MAX_SEGMENTS) return `must have at most ${PATH_MAX_SEGMENTS} segments`;
   for (const segment of segments) {
     if (segment === '') return 'must have a name after each slash';
     if (segment === '.' || segment === '..') return 'must have no segment that is . or ..';
@@ -83,6 +83,46 @@ function pathProblem(value: string): string | null {
     if (problem !== null) return `${problem} in each segment`;
   }
   return null;
+}
+
+const URI_SCHEMES = ['https', 's3', 'gs', 'az', 'file', 'urn'];
+
+/** An absolute URI of an object, without credentials. */
+const assetUri: Keyword = {
+  keyword: 'x-asset-uri',
+  type: 'string',
+  schemaType: 'boolean',
+  errors: 'full',
+  compile: () => {
+    const validate = (value: string) => {
+      const problem = uriProblem(value);
+      validate.errors = problem === null ? [] : [{ keyword: 'uri', message: problem, params: {} }];
+      return problem === null;
+    };
+    validate.errors = [] as { keyword: string; message: string; params: object }[];
+    return validate;
+  },
+};
+
+/** @returns what is wrong with the URI of an asset, or null */
+function uriProblem(value: string): string | null {
+  const scheme = /^([a-z][a-z0-9+.-]*):/i.exec(value)?.[1]?.toLowerCase() ?? '';
+  if (!URI_SCHEMES.includes(scheme)) {
+    return `must be an absolute URI, of one of the schemes ${URI_SCHEMES.join(', ')}`;
+  }
+  // `URL` would take some of these out.
+  if (/[\s\p{Cc}<>"\\^`{|}]/u.test(value))
+    return 'must hold no white space and nothing that a URI escapes';
+  if (scheme === 'urn') {
+    return /^urn:[a-z0-9][a-z0-9-]{0,31}:./i.test(value) ? null : 'must be a URN (RFC 8141)';
+  }
+  if (!URL.canParse(value)) return 'must be an absolute URI';
+  const { username, password, host, pathname } = new URL(value);
+  if (username !== '' || password !== '') return 'must hold no credentials';
+  const isComplete = scheme === 'file' ? pathname.length > 1 : host !== '';
+  return isComplete && value.startsWith('//', scheme.length + 1)
+    ? null
+    : 'must name what it is on, as in s3://bucket/key';
 }
 
 /** Where in its parent a value is. */
@@ -215,7 +255,7 @@ export const ajvOptions = {
   allowUnionTypes: true,
   // They are ours, and looked at where the document is tested: at each start it would take a tenth of it.
   validateSchema: false,
-  keywords: [text, path, uniqueText, jsonLimits],
+  keywords: [text, path, assetUri, uniqueText, jsonLimits],
   formats: { text: isText },
 } satisfies AjvOptions;
 

@@ -9,12 +9,9 @@ import {
   uniqueIndex,
   uuid,
 } from 'drizzle-orm/pg-core';
+import { PATH_MAX_LENGTH, PATH_MAX_SEGMENTS } from '../../path.js';
 import { bytewiseText, jsonObject, lifecycle, metadataCheck } from './columns.js';
 import { spaces } from './spaces.js';
-
-/** The longest path, in characters, and the most segments it has (docs/api.md, "Contents of a space"). */
-export const PATH_MAX_LENGTH = 1000;
-export const PATH_MAX_SEGMENTS = 16;
 
 /** A new UUIDv7 (RFC 9562 §5.7), made by PostgreSQL because a statement makes as many folders as are missing. */
 const newId = sql.raw(`encode(set_bit(set_bit(overlay(uuid_send(gen_random_uuid())

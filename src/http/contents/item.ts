@@ -2,7 +2,7 @@ import { type Static, type TSchema, Type } from '@sinclair/typebox';
 import type { FastifyReply } from 'fastify';
 import { type Conditions, isNotModified, tagged } from '../conditional.js';
 
-const JSON_TYPE = 'application/json; charset=utf-8';
+export const JSON_TYPE = 'application/json; charset=utf-8';
 
 /** Declares an item that PostgreSQL has written as JSON already, with its `ETag`. */
 export function itemOf<Schema extends TSchema>(schema: Schema, headers: object = {}) {

@@ -9,6 +9,7 @@ import { listKey } from '../list-query.js';
 import { paging } from '../schemas.js';
 import type { SpaceParams } from '../spaces/schema.js';
 import { walker } from '../walk.js';
+import { JSON_TYPE } from './item.js';
 import { callerOf, inSpace } from './space.js';
 
 interface Listed<Sort extends string> {
@@ -50,7 +51,7 @@ export function contentListSender(cursorKey: () => Promise<Buffer>) {
         return { ...part, namespaceId: outcome.namespaceId };
       };
       const { items, page } = await walk({ list, query, cursor: query.cursor, read });
-      return reply.type('application/json; charset=utf-8').send(render(items, page));
+      return reply.type(JSON_TYPE).send(render(items, page));
     }
     const { limit, offset, describe } = paging(query);
     const page = inSpace(

@@ -1,5 +1,5 @@
 import { Type } from '@sinclair/typebox';
-import { PATH_MAX_LENGTH } from '../../db/schema/folders.js';
+import { PATH_MAX_LENGTH } from '../../path.js';
 
 /** Of the demo data. */
 export const FOLDER_EXAMPLE = '/2026/night-shift';
@@ -29,13 +29,3 @@ export const ItemPath = (what: string) =>
     maxLength: PATH_MAX_LENGTH,
     description: `${what} ${rules}`,
   });
-
-/** @returns the path without its last segment, `/` where that is the root */
-export function parentPath(path: string): string {
-  return path.slice(0, Math.max(path.lastIndexOf('/'), 1));
-}
-
-/** @returns the last segment of a path */
-export function lastSegment(path: string): string {
-  return path.slice(path.lastIndexOf('/') + 1);
-}

@@ -10,7 +10,8 @@ import {
   StoredMetadata,
   versionProperties,
 } from '../schemas.js';
-import { FOLDER_EXAMPLE, ItemPath, lastSegment } from './path.js';
+import { lastSegment } from '../../path.js';
+import { FOLDER_EXAMPLE, ItemPath } from './path.js';
 
 const example = {
   id: '0199b2f5-0c11-7a54-9e02-7b1d3f6a9c20',

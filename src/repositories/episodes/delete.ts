@@ -10,9 +10,11 @@ import type {
   ContentOperations,
   ContentOutcome,
 } from '../contents/operations.js';
-import { folderPath, ROOT } from '../folders/tree.js';
+import { active, explainMiss } from '../contents/state.js';
+import { ROOT } from '../../path.js';
+import { folderPath } from '../folders/tree.js';
 import { type Expected, versionParams } from '../version.js';
-import { active, explainMiss, type FindEpisode } from './find.js';
+import type { FindEpisode } from './find.js';
 import { episodeTag, isNamedEpisode, storedEpisodeTag } from './item.js';
 
 /**

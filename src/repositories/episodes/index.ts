@@ -1,6 +1,7 @@
 import { type ContentContext, contentOperations } from '../contents/operations.js';
+import { active } from '../contents/state.js';
 import { deleteEpisode } from './delete.js';
-import { active, findEpisode } from './find.js';
+import { findEpisode } from './find.js';
 import { listEpisodes } from './list.js';
 import { restoreEpisode } from './restore.js';
 import { updateEpisode } from './update.js';

@@ -11,10 +11,11 @@ import type {
   ContentOperations,
   ContentOutcome,
 } from '../contents/operations.js';
+import { explainMiss } from '../contents/state.js';
 import { ensureFolders } from '../folders/tree.js';
 import type { IdempotencyKey } from '../idempotency.js';
 import { type Expected, expectTag, versionParams } from '../version.js';
-import { explainMiss, type FindEpisode } from './find.js';
+import type { FindEpisode } from './find.js';
 import { episodeItem, episodeTag, isNamedEpisode, storedEpisodeTag } from './item.js';
 
 /**

@@ -9,11 +9,12 @@ import type {
   ContentOperations,
   ContentOutcome,
 } from '../contents/operations.js';
+import { active, explainMiss } from '../contents/state.js';
 import { type MergeMetadata, writeFields } from '../contents/merge.js';
 import { ensureFolders } from '../folders/tree.js';
 import { jsonParam } from '../space-rows.js';
 import { type Expected, versionParams } from '../version.js';
-import { active, explainMiss, type FindEpisode } from './find.js';
+import type { FindEpisode } from './find.js';
 import {
   changeParams,
   type EpisodeChanges,

@@ -12,11 +12,12 @@ import type {
   ContentOperations,
   ContentOutcome,
 } from '../contents/operations.js';
+import { explainMiss } from '../contents/state.js';
 import { ensureFolders } from '../folders/tree.js';
 import type { IdempotencyKey } from '../idempotency.js';
 import { jsonParam } from '../space-rows.js';
 import { type Expected, expectTag, preconditionFailed, versionParams } from '../version.js';
-import { explainMiss, type FindEpisode } from './find.js';
+import type { FindEpisode } from './find.js';
 import {
   changeParams,
   type EpisodeChanges,

@@ -1,5 +1,6 @@
 import { and, type SQL, sql } from 'drizzle-orm';
 import { folders, pathPrefix } from '../../db/schema/folders.js';
+import { ROOT } from '../../path.js';
 import type { Page } from '../access.js';
 import { param } from '../access.js';
 import { inSpace } from '../contents/access.js';
@@ -8,7 +9,7 @@ import { contentLists } from '../contents/lists.js';
 import type { ContentCaller, ContentContext } from '../contents/operations.js';
 import { type Selection, type Walk } from '../lists.js';
 import { folderItem } from './item.js';
-import { isBelow, isChildOf, ROOT } from './tree.js';
+import { isBelow, isChildOf } from './tree.js';
 
 /** Which folders of a space a list shows. */
 export interface FolderFilters {

@@ -1,11 +1,9 @@
 import { type SQL, sql, type SQLWrapper } from 'drizzle-orm';
 import type { Database } from '../../db/client.js';
 import { folders, folderTrees, parentOf, pathDigest, pathPrefix } from '../../db/schema/folders.js';
+import { ROOT } from '../../path.js';
 import { param } from '../access.js';
 import { inSpace } from '../contents/access.js';
-
-/** The path of what lies in no folder. */
-export const ROOT = '/';
 
 /** The condition that a folder has a path. */
 export function hasPath(path: SQLWrapper): SQL {

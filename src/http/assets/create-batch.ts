@@ -1,0 +1,46 @@
+import { type Static, Type } from '@sinclair/typebox';
+import { JSON_TYPE } from '../contents/item.js';
+import { callerOf, ContentParams, inSpace, spacePath } from '../contents/space.js';
+import { idempotencyKey, IdempotencyHeader, markReplayed, replayedHeader } from '../idempotency.js';
+import { ref } from '../schemas.js';
+import { creationProblems } from './create.js';
+import { type AddAssetRoute, assetPath, found, newAsset } from './routes.js';
+import { AssetBatch, AssetBatchResult } from './schema.js';
+
+export const createAssets: AddAssetRoute = (app, { space, hide, assets }) => {
+  const Result = Type.Unsafe<Static<typeof AssetBatchResult> | Buffer>(ref(AssetBatchResult));
+  app.post(
+    `${space}/assets/batch`,
+    {
+      config: { scope: 'spaces:write', role: 'editor', problems: creationProblems },
+      schema: {
+        operationId: 'createAssets',
+        summary: 'Register several assets',
+        description:
+          'All of them or none. Where one cannot be made, `errors` names each by its place in the batch.',
+        tags: ['assets'],
+        hide,
+        params: ContentParams({}),
+        headers: IdempotencyHeader,
+        body: ref(AssetBatch),
+        response: { 201: { ...Result, headers: replayedHeader } },
+      },
+    },
+    async (request, reply) => {
+      const { headers, body, params } = request;
+      const outcome = await assets.create(
+        callerOf(request),
+        body.assets.map(newAsset),
+        'createAssets',
+        idempotencyKey(headers['idempotency-key'], body),
+      );
+      const batch = found(inSpace(outcome, 'editor'));
+      markReplayed(reply, batch);
+      reply.created = batch.ids.split(' ').map((id) => assetPath(spacePath(params), id));
+      return reply
+        .code(201)
+        .type(JSON_TYPE)
+        .send(Buffer.from(`{"assets":[${batch.item}]}`));
+    },
+  );
+};

@@ -1,0 +1,53 @@
+import type { ProblemCode } from '../../errors.js';
+import { itemOf, sendItem } from '../contents/item.js';
+import { callerOf, ContentParams, inSpace, spacePath } from '../contents/space.js';
+import {
+  idempotencyKey,
+  IdempotencyHeader,
+  locationHeader,
+  markReplayed,
+  replayedHeader,
+} from '../idempotency.js';
+import { ref } from '../schemas.js';
+import { type AddAssetRoute, assetPath, found, newAsset } from './routes.js';
+import { Asset, AssetCreate } from './schema.js';
+
+export const creationProblems: ProblemCode[] = [
+  'write_protected',
+  'space_not_found',
+  'episode_not_found',
+  'path_conflict',
+];
+
+export const createAsset: AddAssetRoute = (app, { space, hide, assets }) => {
+  app.post(
+    `${space}/assets`,
+    {
+      config: { scope: 'spaces:write', role: 'editor', problems: creationProblems },
+      schema: {
+        operationId: 'createAsset',
+        summary: 'Register an asset',
+        description: 'In an episode, or in the space, where the folders on the way are made.',
+        tags: ['assets'],
+        hide,
+        params: ContentParams({}),
+        headers: IdempotencyHeader,
+        body: ref(AssetCreate),
+        response: { 201: itemOf(ref(Asset), { ...locationHeader, ...replayedHeader }) },
+      },
+    },
+    async (request, reply) => {
+      const { headers, body, params } = request;
+      const outcome = await assets.create(
+        callerOf(request),
+        [newAsset(body)],
+        'createAsset',
+        idempotencyKey(headers['idempotency-key'], body),
+      );
+      const asset = found(inSpace(outcome, 'editor'));
+      markReplayed(reply, asset);
+      void reply.code(201).header('location', assetPath(spacePath(params), asset.ids));
+      return sendItem(reply, asset);
+    },
+  );
+};

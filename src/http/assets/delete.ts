@@ -1,0 +1,37 @@
+import { Type } from '@sinclair/typebox';
+import { expectedVersions, tagged, WriteConditions } from '../conditional.js';
+import { callerOf, inSpace, possibleId } from '../contents/space.js';
+import { type AddAssetRoute, found } from './routes.js';
+import { AssetParams } from './schema.js';
+
+export const deleteAsset: AddAssetRoute = (app, { space, hide, assets }) => {
+  app.delete(
+    `${space}/assets/:assetId`,
+    {
+      config: {
+        scope: 'spaces:write',
+        role: 'editor',
+        problems: ['write_protected', 'space_not_found', 'asset_not_found'],
+      },
+      schema: {
+        operationId: 'deleteAsset',
+        summary: 'Delete an asset',
+        description: 'It can be restored. Its path is free at once.',
+        tags: ['assets'],
+        hide,
+        params: AssetParams,
+        headers: WriteConditions,
+        response: { 204: tagged(Type.Null({ description: 'Deleted' })) },
+      },
+    },
+    async (request, reply) => {
+      const outcome = await assets.delete(
+        callerOf(request),
+        possibleId(request.params.assetId),
+        expectedVersions(request.headers),
+      );
+      const { tag } = found(inSpace(outcome, 'editor'));
+      return reply.code(204).header('etag', `"${tag}"`).send(null);
+    },
+  );
+};

@@ -1,0 +1,33 @@
+import { NotModified, ReadConditions } from '../conditional.js';
+import { itemOf, sendItemUnlessKnown } from '../contents/item.js';
+import { callerOf, inSpace, possibleId } from '../contents/space.js';
+import { Moved } from '../moved.js';
+import { ref } from '../schemas.js';
+import { type AddAssetRoute, found } from './routes.js';
+import { Asset, AssetParams } from './schema.js';
+
+export const getAsset: AddAssetRoute = (app, { space, hide, assets }) => {
+  app.get(
+    `${space}/assets/:assetId`,
+    {
+      config: {
+        scope: 'spaces:read',
+        role: 'viewer',
+        problems: ['space_not_found', 'asset_not_found'],
+      },
+      schema: {
+        operationId: 'getAsset',
+        summary: 'Get an asset',
+        tags: ['assets'],
+        hide,
+        params: AssetParams,
+        headers: ReadConditions,
+        response: { 200: itemOf(ref(Asset)), 304: NotModified, 308: Moved },
+      },
+    },
+    async (request, reply) => {
+      const outcome = await assets.get(callerOf(request), possibleId(request.params.assetId));
+      return sendItemUnlessKnown(reply, request.headers, found(inSpace(outcome, 'viewer')));
+    },
+  );
+};

@@ -1,0 +1,49 @@
+import { expectedVersions } from '../conditional.js';
+import { itemOf, sendItem } from '../contents/item.js';
+import { callerOf, inSpace, possibleId } from '../contents/space.js';
+import { idempotencyKey, markReplayed, replayedHeader, RestoreHeaders } from '../idempotency.js';
+import { ref } from '../schemas.js';
+import { type AddAssetRoute, found } from './routes.js';
+import { Asset, AssetParams } from './schema.js';
+
+export const restoreAsset: AddAssetRoute = (app, { space, hide, assets }) => {
+  app.post(
+    `${space}/assets/:assetId/restore`,
+    {
+      config: {
+        scope: 'spaces:write',
+        role: 'editor',
+        problems: [
+          'write_protected',
+          'space_not_found',
+          'asset_not_found',
+          'path_conflict',
+          'episode_deleted',
+        ],
+      },
+      schema: {
+        operationId: 'restoreAsset',
+        summary: 'Restore a deleted asset',
+        description:
+          'Brings it back where it was; its folder is made where that is gone. An asset that is not deleted stays as it is.',
+        tags: ['assets'],
+        hide,
+        params: AssetParams,
+        headers: RestoreHeaders,
+        response: { 200: itemOf(ref(Asset), replayedHeader) },
+      },
+    },
+    async (request, reply) => {
+      const { headers, params } = request;
+      const outcome = await assets.restore(
+        callerOf(request),
+        possibleId(params.assetId),
+        expectedVersions(headers),
+        idempotencyKey(headers['idempotency-key'], null),
+      );
+      const asset = found(inSpace(outcome, 'editor'));
+      markReplayed(reply, asset);
+      return sendItem(reply, asset);
+    },
+  );
+};

@@ -1,0 +1,43 @@
+import type { Static } from '@sinclair/typebox';
+import { ServiceError } from '../../errors.js';
+import type { AssetsRepository } from '../../repositories/assets/index.js';
+import type { NewAsset } from '../../repositories/assets/item.js';
+import type { App, ContentRoutes } from '../contents/space.js';
+import type { AssetCreate } from './schema.js';
+
+/** What the operations on assets are added with. */
+export interface AssetRoutes extends ContentRoutes {
+  assets: AssetsRepository;
+}
+
+/** Adds an operation. */
+export type AddAssetRoute = (app: App, routes: AssetRoutes) => void;
+
+/** @throws `ServiceError` `asset_not_found` */
+export function found<Value>(value: Value | null): Value {
+  if (value !== null) return value;
+  throw new ServiceError(
+    'asset_not_found',
+    'The space has no asset with this id. List its assets, or restore a deleted one.',
+  );
+}
+
+/** @returns an asset with null for each field that was not sent */
+export function newAsset(body: Static<typeof AssetCreate>): NewAsset {
+  return {
+    path: body.path,
+    kind: body.kind,
+    uri: body.uri,
+    contentType: body.contentType ?? null,
+    sizeBytes: body.sizeBytes ?? null,
+    checksum: body.checksum ?? null,
+    tags: body.tags ?? [],
+    metadata: body.metadata ?? null,
+    episode: body.episode ?? null,
+  };
+}
+
+/** @returns the path of an asset, as the document has it */
+export function assetPath(space: string, id: string): string {
+  return `${space}/assets/${id}`;
+}

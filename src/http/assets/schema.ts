@@ -1,0 +1,236 @@
+import { Type } from '@sinclair/typebox';
+import { ContentParams } from '../contents/space.js';
+import { ItemPath } from '../folders/path.js';
+import {
+  BATCH_MAX,
+  deletedAtProperty,
+  Id,
+  Metadata,
+  Name,
+  NAME_MAX_LENGTH,
+  nextCursorProperty,
+  Nullable,
+  PAGE_SIZE_MAX,
+  pageProperties,
+  ref,
+  StoredMetadata,
+  StoredTags,
+  Tags,
+  versionProperties,
+} from '../schemas.js';
+
+const URI_MAX_LENGTH = 2000;
+const CONTENT_TYPE_MAX_LENGTH = 255;
+
+const KIND_PATTERN = '^[a-z][a-z0-9-]{0,31}$';
+const CHECKSUM_PATTERN = '^sha256:[0-9a-f]{64}$';
+/** RFC 9110 §8.3.1: a type, a subtype, and parameters. */
+const CONTENT_TYPE_PATTERN = '^[\\w!#$&^.+-]+/[\\w!#$&^.+-]+ *(?:;[ -~]*)?$';
+
+const example = {
+  id: '0199b2f5-2e90-7f13-a6d4-1c0b8e7f5a42',
+  path: '/camera/front.mp4',
+  name: 'front.mp4',
+  kind: 'video',
+  uri: 's3://recordings/run-0042/front.mp4',
+  contentType: 'video/mp4',
+  sizeBytes: 734003200,
+  checksum: 'sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08',
+  tags: ['front'],
+  metadata: null,
+  episode: 'run-0042',
+  createdAt: '2026-11-23T09:30:00.000Z',
+  updatedAt: '2026-11-23T09:30:00.000Z',
+  version: 1,
+};
+
+export const Kind = Type.String({
+  pattern: KIND_PATTERN,
+  minLength: 1,
+  maxLength: 32,
+  description:
+    'What it is: video, audio, image, text, label-track, text-track, point-cloud, file, …',
+});
+
+export const Checksum = Type.String({
+  pattern: CHECKSUM_PATTERN,
+  minLength: 71,
+  maxLength: 71,
+  description: '`sha256:` and 64 hexadecimal digits in lower case',
+});
+
+const Uri = Type.String({
+  format: 'text',
+  'x-asset-uri': true,
+  minLength: 1,
+  maxLength: URI_MAX_LENGTH,
+  description: `Where its bytes are: an absolute URI of https, s3, gs, az, file or urn, without credentials, at most ${URI_MAX_LENGTH} characters`,
+});
+
+const ContentType = Type.String({
+  pattern: CONTENT_TYPE_PATTERN,
+  minLength: 3,
+  maxLength: CONTENT_TYPE_MAX_LENGTH,
+  description: 'The media type of its bytes',
+});
+
+const SizeBytes = Type.Integer({
+  minimum: 0,
+  maximum: Number.MAX_SAFE_INTEGER,
+  description: 'How many bytes it has',
+});
+
+export const Asset = Type.Object(
+  {
+    id: Id,
+    path: Type.String({
+      description: 'Unique in its episode, or among the assets of the space that are in none',
+    }),
+    name: Type.String({ description: 'The last segment of the path' }),
+    kind: Type.String({ description: 'What it is, such as video' }),
+    uri: Type.String({ description: 'Where its bytes are' }),
+    contentType: Nullable(Type.String({ description: 'The media type of its bytes' })),
+    sizeBytes: Nullable(SizeBytes),
+    checksum: Nullable(Type.String({ description: 'The digest of its bytes' })),
+    tags: StoredTags,
+    metadata: StoredMetadata,
+    episode: Nullable(
+      Type.String({
+        maxLength: NAME_MAX_LENGTH,
+        description: 'The name of its episode; null for an asset of the space itself',
+      }),
+    ),
+    ...versionProperties('asset'),
+    ...deletedAtProperty('asset'),
+  },
+  {
+    $id: 'Asset',
+    description: 'One recorded file. Its bytes lie in an object store: this is the record of it.',
+    examples: [example],
+  },
+);
+
+export const AssetList = Type.Object(
+  {
+    assets: Type.Array(ref(Asset), { maxItems: PAGE_SIZE_MAX, description: 'The page' }),
+    ...pageProperties,
+    ...nextCursorProperty,
+  },
+  {
+    $id: 'AssetList',
+    description: 'A page of the assets of a space',
+    examples: [{ assets: [example], page: 1, pageSize: 50, total: 1, totalPages: 1 }],
+  },
+);
+
+const fields = {
+  contentType: Type.Optional(Nullable(ContentType)),
+  sizeBytes: Type.Optional(Nullable(SizeBytes)),
+  checksum: Type.Optional(Nullable(Checksum)),
+  tags: Type.Optional(Nullable(Tags)),
+  metadata: Type.Optional(Metadata),
+};
+
+export const AssetCreate = Type.Object(
+  {
+    path: ItemPath(
+      'Inside the episode, where one is named; otherwise inside the space, where the folders on the way are made.',
+    ),
+    kind: Kind,
+    uri: Uri,
+    ...fields,
+    episode: Type.Optional(
+      Nullable({ ...Name, description: 'The name of its episode; null for none' }),
+    ),
+  },
+  {
+    $id: 'AssetCreate',
+    description: 'A new asset',
+    additionalProperties: false,
+    examples: [
+      {
+        path: '/camera/rear.mp4',
+        kind: 'video',
+        uri: 's3://recordings/run-0042/rear.mp4',
+        contentType: 'video/mp4',
+        sizeBytes: 681574400,
+        episode: 'run-0042',
+      },
+    ],
+  },
+);
+
+export const AssetBatch = Type.Object(
+  {
+    assets: Type.Array(ref(AssetCreate), {
+      minItems: 1,
+      maxItems: BATCH_MAX,
+      description: `The assets, at most ${BATCH_MAX}`,
+    }),
+  },
+  {
+    $id: 'AssetBatch',
+    description: 'Assets to be made together',
+    additionalProperties: false,
+    examples: [
+      {
+        assets: [
+          {
+            path: '/lidar/top.pcd',
+            kind: 'point-cloud',
+            uri: 's3://recordings/run-0042/top.pcd',
+            episode: 'run-0042',
+          },
+          {
+            path: '/labels/calibration.json',
+            kind: 'file',
+            uri: 'https://example.com/labels.json',
+          },
+        ],
+      },
+    ],
+  },
+);
+
+export const AssetBatchResult = Type.Object(
+  {
+    assets: Type.Array(ref(Asset), {
+      maxItems: BATCH_MAX,
+      description: 'The assets, in the order they were sent',
+    }),
+  },
+  {
+    $id: 'AssetBatchResult',
+    description: 'The assets that were made',
+    examples: [{ assets: [example] }],
+  },
+);
+
+export const AssetUpdate = Type.Object(
+  {
+    path: Type.Optional(ItemPath('Moves it inside its episode, or inside the space.')),
+    kind: Type.Optional(Kind),
+    uri: Type.Optional(Uri),
+    ...fields,
+  },
+  {
+    $id: 'AssetUpdate',
+    description:
+      'The fields of an asset to change; null clears contentType, sizeBytes, checksum, tags and metadata',
+    additionalProperties: false,
+    examples: [{ tags: ['front', 'reviewed'] }],
+  },
+);
+
+export const AssetParams = ContentParams({
+  assetId: Type.String({ description: 'The id of the asset', examples: [example.id] }),
+});
+
+export const assetSchemas = [
+  Asset,
+  AssetList,
+  AssetCreate,
+  AssetBatch,
+  AssetBatchResult,
+  AssetUpdate,
+];

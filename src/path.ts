@@ -1,0 +1,16 @@
+/** The path of what lies in no folder. */
+export const ROOT = '/';
+
+/** The longest path, in characters, and the most segments it has (contract §7.1). */
+export const PATH_MAX_LENGTH = 1000;
+export const PATH_MAX_SEGMENTS = 16;
+
+/** @returns the path without its last segment */
+export function parentPath(path: string): string {
+  return path.slice(0, Math.max(path.lastIndexOf('/'), 1));
+}
+
+/** @returns the last segment of a path */
+export function lastSegment(path: string): string {
+  return path.slice(path.lastIndexOf('/') + 1);
+}

@@ -1,0 +1,245 @@
+import { type Static, type TSchema, Type } from '@sinclair/typebox';
+import { Value } from '@sinclair/typebox/value';
+import { type SQL, sql } from 'drizzle-orm';
+import { v7 as uuidv7 } from 'uuid';
+import type { Database } from '../../db/client.js';
+import { assetContainer, assets } from '../../db/schema/assets.js';
+import { episodes } from '../../db/schema/episodes.js';
+import { folders, pathDigest } from '../../db/schema/folders.js';
+import { timeOfId } from '../../db/schema/spaces.js';
+import { ServiceError } from '../../errors.js';
+import { includesRole, param } from '../access.js';
+import { inSpace } from '../contents/access.js';
+import { countContents, countRows } from '../contents/counters.js';
+import type { Written } from '../contents/item.js';
+import {
+  type ContentCaller,
+  type ContentContext,
+  type ContentOperations,
+  type ContentOutcome,
+  withItem,
+} from '../contents/operations.js';
+import { lastSegment, parentPath, ROOT } from '../../path.js';
+import { ensureFolders, hasPath } from '../folders/tree.js';
+import type { IdempotencyKey } from '../idempotency.js';
+import { jsonParam } from '../space-rows.js';
+import { assetItem, assetTag, type NewAsset } from './item.js';
+
+/** How often a batch is tried whose paths were taken, but are not any more. */
+const ATTEMPTS = 5;
+
+type Operation = 'createAsset' | 'createAssets';
+
+type SentAsset = ReturnType<typeof sentAsset>;
+
+/** Names of episodes, and whether they are write-protected. */
+const EpisodeStates = Type.Array(Type.Tuple([Type.String(), Type.Boolean()]));
+const Positions = Type.Array(Type.Integer());
+
+/** Reads what a statement answers as JSON. */
+function readJson<Schema extends TSchema>(
+  value: { item: string } | null | undefined,
+  schema: Schema,
+): Static<Schema> {
+  return Value.Decode(schema, JSON.parse(value?.item ?? '[]'));
+}
+
+/** The rows that were sent. */
+const sent = sql`jsonb_to_recordset(${jsonParam('assets')}) as sent (id uuid, "position" int, episode text,
+  folder text, local_path text, kind text, uri text, content_type text, size_bytes bigint, checksum text,
+  tags jsonb, metadata jsonb)`;
+
+/**
+ * Makes assets, all or none, and the folders on the way to them.
+ *
+ * @returns a function for one asset and for several. Needs the role `editor`; throws `ServiceError`
+ *   `episode_not_found`, `write_protected` and `path_conflict`, of a batch with the place of each asset
+ *   that it is about, and what `runOnce` throws
+ */
+export function createAssets(
+  { db }: Pick<ContentContext, 'db'>,
+  { prepareWrite, prepareRead, reading }: ContentOperations,
+) {
+  const write = prepareWrite('asset_create', (allowed) => insertion(db, allowed));
+
+  const episodeStates = prepareRead(
+    'asset_episodes',
+    sql`select '' as ids, '' as tag, coalesce(jsonb_agg(jsonb_build_array(name, write_protected)), '[]')::text as item,
+        false as is_deleted, false as is_protected
+      from ${episodes}
+      where ${inSpace(episodes)} and name = any(array(select episode from ${sent})) and deleted_at is null
+        and ${reading.allowed}`,
+  );
+  const container = sql`case
+    when sent.episode is not null then (
+      select ${episodes.id} from ${episodes} where ${inSpace(episodes)} and ${episodes.name} = sent.episode)
+    when sent.folder <> ${sql.raw(`'${ROOT}'`)} then (
+      select ${folders.id} from ${folders} where ${hasPath(sql`sent.folder`)})
+    else '00000000-0000-0000-0000-000000000000'::uuid end`;
+  const takenPaths = prepareRead(
+    'asset_paths_taken',
+    sql`select '' as ids, '' as tag, coalesce(jsonb_agg("position"), '[]')::text as item,
+        false as is_deleted, false as is_protected
+      from ${sent}
+      where ${reading.allowed} and exists (
+        select from ${assets}
+        where ${inSpace(assets)} and deleted_at is null and ${assetContainer} = ${container}
+          and ${pathDigest(assets.localPath)} = ${pathDigest(sql`sent.local_path`)}
+          and ${assets.localPath} = sent.local_path)`,
+  );
+
+  /** @returns the assets whose episodes are not there or are protected */
+  async function withoutEpisode(caller: ContentCaller, rows: SentAsset[]): Promise<Obstacle[]> {
+    const found = await episodeStates(caller, { assets: rows });
+    const isProtected = new Map(readJson(found?.value, EpisodeStates));
+    return rows.flatMap(({ episode }, index): Obstacle[] => {
+      if (episode === null || isProtected.get(episode) === false) return [];
+      return [{ index, code: isProtected.has(episode) ? 'write_protected' : 'episode_not_found' }];
+    });
+  }
+
+  /** @returns the assets whose paths others have */
+  async function withTakenPath(
+    caller: ContentCaller,
+    rows: SentAsset[],
+    batch: NewAsset[],
+  ): Promise<Obstacle[]> {
+    const found = await takenPaths(caller, { assets: rows });
+    const taken = new Set(readJson(found?.value, Positions));
+    return batch.flatMap((asset, index): Obstacle[] =>
+      taken.has(index) || isRepeated(batch, asset, index) ? [{ index, code: 'path_conflict' }] : [],
+    );
+  }
+
+  return async (
+    caller: ContentCaller,
+    batch: NewAsset[],
+    operation: Operation,
+    key: IdempotencyKey | null,
+  ): Promise<ContentOutcome<Written>> => {
+    const rows = batch.map(sentAsset);
+    for (let attempts = 1; ; attempts += 1) {
+      try {
+        const outcome = await write(caller, { assets: rows }, key, operation);
+        if (!outcome?.isSpace || outcome.value || !includesRole(outcome.role, 'editor')) {
+          return withItem(outcome);
+        }
+        refuse(operation, await withoutEpisode(caller, rows));
+      } catch (error) {
+        if (!(error instanceof ServiceError) || error.code !== 'path_conflict') throw error;
+        if (error.options.violations) throw error;
+        refuse(operation, await withTakenPath(caller, rows, batch));
+        if (attempts >= ATTEMPTS) throw error;
+      }
+    }
+  };
+}
+
+/** The expressions that make assets. @param allowed the condition that the caller may */
+function insertion(db: Database, allowed: SQL) {
+  // In the order of their names, so that of two batches neither waits for the other to wait for it.
+  const lockedEpisodes = db.$with('locked_episodes', {}).as(sql`
+    select id, name from ${episodes}
+    where ${inSpace(episodes)} and name = any(array(select episode from ${sent})) and deleted_at is null
+      and not write_protected and ${allowed}
+    order by name for no key update`);
+  const isComplete = sql`not exists (
+    select from ${sent} where episode is not null and episode not in (select name from locked_episodes))`;
+  const tree = ensureFolders(
+    db,
+    sql`select folder from ${sent} where episode is null and ${isComplete}`,
+    allowed,
+  );
+  // A deletion of an episode that did not see its new assets is run again.
+  const touched = db.$with('touched_episodes', {}).as(sql`
+    update ${episodes} set assets_revision = (random() * 2 ^ 53)::bigint
+    where ${inSpace(episodes)} and id = any(array(select id from locked_episodes)) and ${isComplete}`);
+  const written = db.$with('written', {}).as(sql`
+    insert into ${assets} (namespace_id, space_id, id, episode_id, folder_id, local_path, kind, uri,
+      content_type, size_bytes, checksum, tags, metadata, updated_at)
+    select ${param('namespaceId')}::uuid, ${param('spaceId')}::uuid, sent.id, locked.id, ${tree.idOf(sql`sent.folder`)}, sent.local_path, sent.kind,
+      sent.uri, sent.content_type, sent.size_bytes, sent.checksum, sent.tags, sent.metadata,
+      ${timeOfId('sent.id')}
+    from ${sent} left join locked_episodes as locked on locked.name = sent.episode
+    where ${allowed} and ${tree.isReady} and ${isComplete}
+    order by sent.episode, sent.folder, sent.local_path
+    returning *`);
+  const path = tree.pathOf(sql.raw('folder_id'));
+  return {
+    expressions: [
+      lockedEpisodes,
+      ...tree.expressions,
+      touched,
+      written,
+      countContents(
+        db,
+        sql`${countRows('assets', 'written', 1)} union all ${countRows('folders', 'made_folders', 1)}`,
+      ),
+    ],
+    // UUIDv7s made one after another are in the order in which they were made.
+    answer: sql`select string_agg(id::text, ' ' order by id) as ids, min(${assetTag(path)}) as tag,
+      string_agg(${assetItem(path)}, ',' order by id) as item, true as inserted
+      from written having count(*) > 0`,
+    isReady: tree.isReady,
+  };
+}
+
+/** A row as `sent` reads it. */
+function sentAsset(asset: NewAsset, position: number) {
+  const { path, episode, contentType, sizeBytes, ...fields } = asset;
+  const isInFolder = episode === null;
+  return {
+    ...fields,
+    id: uuidv7(),
+    position,
+    episode,
+    folder: isInFolder ? parentPath(path) : null,
+    local_path: isInFolder ? `/${lastSegment(path)}` : path,
+    content_type: contentType,
+    size_bytes: sizeBytes,
+  };
+}
+
+/** @returns whether another asset of a batch has the path of one */
+function isRepeated(batch: NewAsset[], { path, episode }: NewAsset, index: number): boolean {
+  return batch.some(
+    (other, place) => place !== index && other.path === path && other.episode === episode,
+  );
+}
+
+/** Why an asset cannot be made: the field it lies with, what is wrong with it, and what to do. */
+const obstacles = {
+  episode_not_found: [
+    'episode',
+    'names no episode of the space',
+    'The space has no episode with the name in "episode". Make the episode first.',
+  ],
+  write_protected: [
+    'episode',
+    'names an episode that is write-protected',
+    'The episode in "episode" is write-protected for good: no asset can come into it.',
+  ],
+  path_conflict: [
+    'path',
+    'is the path of another asset',
+    'There is an asset at this path already. Send another "path".',
+  ],
+} as const;
+
+interface Obstacle {
+  /** the place in the batch */
+  index: number;
+  code: keyof typeof obstacles;
+}
+
+/** @throws `ServiceError` for the first of the obstacles; of a batch with a violation for each */
+function refuse(operation: Operation, found: Obstacle[]): void {
+  const [first] = found;
+  if (!first) return;
+  const violations = found.map(({ index, code }) => {
+    const [field, message] = obstacles[code];
+    return { path: `/assets/${index}/${field}`, code, message };
+  });
+  const [, , detail] = obstacles[first.code];
+  throw new ServiceError(first.code, detail, operation === 'createAssets' ? { violations } : {});
+}

@@ -1,0 +1,60 @@
+import { sql } from 'drizzle-orm';
+import { assets } from '../../db/schema/assets.js';
+import { ROOT } from '../../path.js';
+import { countContents, countRows } from '../contents/counters.js';
+import { hasTag } from '../contents/item.js';
+import type {
+  ContentCaller,
+  ContentContext,
+  ContentOperations,
+  ContentOutcome,
+} from '../contents/operations.js';
+import { active, explainMiss } from '../contents/state.js';
+import { folderPath } from '../folders/tree.js';
+import { type Expected, versionParams } from '../version.js';
+import type { FindAsset } from './find.js';
+import { targetAsset } from './guard.js';
+import { assetTag, isAsset, storedAssetTag } from './item.js';
+
+/**
+ * Deletes an asset, softly. Its path is free at once.
+ *
+ * @returns a function, whose value is the tag of the deleted asset. Needs the role `editor`; throws
+ *   `ServiceError` `write_protected` or `precondition_failed`
+ */
+export function deleteAsset(
+  { db }: Pick<ContentContext, 'db'>,
+  { prepareWrite }: ContentOperations,
+  find: FindAsset,
+) {
+  const write = prepareWrite('asset_delete', (allowed) => {
+    const { expressions, isFree } = targetAsset(
+      db,
+      sql`deleted_at is null and ${allowed}`,
+      'share',
+    );
+    const written = db.$with('written', {}).as(sql`
+      update ${assets} set deleted_at = now(), folder_id = null,
+        deleted_from = nullif(${folderPath(assets.folderId)}, ${sql.raw(`'${ROOT}'`)}),
+        version = version + 1, updated_at = now()
+      where ${isAsset} and deleted_at is null and ${allowed} and ${isFree} and ${hasTag(storedAssetTag)}
+      returning *`);
+    return {
+      expressions: [...expressions, written, countContents(db, countRows('assets', 'written', -1))],
+      answer: sql`select id::text as ids, ${assetTag()} as tag, '' as item, false as inserted from written`,
+    };
+  });
+
+  return async (
+    caller: ContentCaller,
+    assetId: string,
+    expected: Expected,
+  ): Promise<ContentOutcome<{ tag: string }>> => {
+    for (;;) {
+      const outcome = await write(caller, { ...versionParams(expected), assetId });
+      if (!outcome?.isSpace || outcome.value) return outcome;
+      const found = active(await find(caller, assetId));
+      if (!explainMiss(found, expected)) return found;
+    }
+  };
+}

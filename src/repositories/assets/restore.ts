@@ -1,0 +1,112 @@
+import { sql } from 'drizzle-orm';
+import { assets } from '../../db/schema/assets.js';
+import { episodes } from '../../db/schema/episodes.js';
+import { ServiceError } from '../../errors.js';
+import { includesRole } from '../access.js';
+import { inSpace } from '../contents/access.js';
+import { countContents, countRows } from '../contents/counters.js';
+import { hasTag, type Written } from '../contents/item.js';
+import type {
+  ContentCaller,
+  ContentContext,
+  ContentOperations,
+  ContentOutcome,
+} from '../contents/operations.js';
+import { explainMiss } from '../contents/state.js';
+import { ensureFolders } from '../folders/tree.js';
+import type { IdempotencyKey } from '../idempotency.js';
+import { type Expected, expectTag, versionParams } from '../version.js';
+import type { FindAsset } from './find.js';
+import { targetAsset } from './guard.js';
+import { assetItem, assetTag, isAsset, storedAssetTag } from './item.js';
+
+/**
+ * Brings back a deleted asset, into its episode or the folder it was deleted from, which is made where it is gone.
+ * An asset that is not deleted stays as it is.
+ *
+ * @returns a function. Needs the role `editor`; throws `ServiceError` `path_conflict` where another asset
+ *   has taken the path meanwhile, `write_protected`, `episode_deleted`, `precondition_failed`, and what
+ *   `runOnce` throws
+ */
+export function restoreAsset(
+  { db }: Pick<ContentContext, 'db'>,
+  { prepareWrite, prepareRead, reading }: ContentOperations,
+  find: FindAsset,
+) {
+  const write = prepareWrite('asset_restore', (allowed) => {
+    const { expressions, isFree } = targetAsset(
+      db,
+      sql`deleted_at is not null and ${allowed} and ${hasTag(storedAssetTag)}`,
+      'no key update',
+    );
+    const tree = ensureFolders(db, sql`select deleted_from from target`, allowed);
+    // A deletion of the episode that did not see the asset is run again.
+    const touched = db.$with('touched_episode', {}).as(sql`
+      update ${episodes} set assets_revision = (random() * 2 ^ 53)::bigint
+      where ${inSpace(episodes)} and id = (select id from locked_episode)`);
+    const written = db.$with('written', {}).as(sql`
+      update ${assets} set deleted_at = null, deleted_from = null, deleted_with_episode = false,
+        folder_id = ${tree.idOf(sql`(select deleted_from from target)`)},
+        version = version + 1, updated_at = now()
+      where ${isAsset} and exists (select from target) and deleted_at is not null and ${isFree}
+        and ${tree.isReady}
+      returning *`);
+    const path = tree.pathOf(sql.raw('folder_id'));
+    return {
+      expressions: [
+        ...expressions,
+        ...tree.expressions,
+        touched,
+        written,
+        countContents(
+          db,
+          sql`${countRows('assets', 'written', 1)} union all ${countRows('folders', 'made_folders', 1)}`,
+        ),
+      ],
+      answer: sql`select id::text as ids, ${assetTag(path)} as tag, ${assetItem(path)} as item,
+        true as inserted from written`,
+      isReady: tree.isReady,
+    };
+  });
+
+  const deletedEpisode = prepareRead(
+    'asset_deleted_episode',
+    sql`select id::text as ids, '' as tag, '' as item, true as is_deleted, false as is_protected
+      from ${episodes}
+      where ${inSpace(episodes)} and deleted_at is not null and ${reading.allowed}
+        and id = (select ${assets.episodeId} from ${assets} where ${isAsset})`,
+  );
+
+  return async (
+    caller: ContentCaller,
+    assetId: string,
+    expected: Expected,
+    key: IdempotencyKey | null,
+  ): Promise<ContentOutcome<Written>> => {
+    const operation = `restoreAsset ${assetId}`;
+    for (;;) {
+      const outcome = await write(caller, { ...versionParams(expected), assetId }, key, operation);
+      if (!outcome?.isSpace || !includesRole(outcome.role, 'editor')) {
+        return outcome && { ...outcome, value: null };
+      }
+      const { value } = outcome;
+      if (value && value.item !== null)
+        return { ...outcome, value: { ...value, item: value.item } };
+      const found = await find(caller, assetId);
+      if (!found?.value) return found && { ...found, value: null };
+      if (!found.value.isDeleted) {
+        expectTag(found.value.tag, expected);
+        return { ...found, value: { ...found.value, inserted: false, replayed: false } };
+      }
+      if ((await deletedEpisode(caller, { assetId }))?.value) throw episodeDeleted();
+      explainMiss(found, expected);
+    }
+  };
+}
+
+function episodeDeleted(): ServiceError {
+  return new ServiceError(
+    'episode_deleted',
+    'The episode of this asset was deleted. Restore the episode, and the asset with it.',
+  );
+}

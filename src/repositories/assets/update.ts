@@ -1,0 +1,136 @@
+import { sql } from 'drizzle-orm';
+import { assets } from '../../db/schema/assets.js';
+import { lastSegment, parentPath } from '../../path.js';
+import { includesRole, param } from '../access.js';
+import { countContents, countRows } from '../contents/counters.js';
+import { type ContentItem, hasTag } from '../contents/item.js';
+import { type MergeMetadata, writeFields } from '../contents/merge.js';
+import type {
+  ContentCaller,
+  ContentContext,
+  ContentOperations,
+  ContentOutcome,
+} from '../contents/operations.js';
+import { active, explainMiss } from '../contents/state.js';
+import { ensureFolders } from '../folders/tree.js';
+import { jsonParam } from '../space-rows.js';
+import { type Expected, versionParams } from '../version.js';
+import type { FindAsset } from './find.js';
+import { targetAsset } from './guard.js';
+import { type AssetChanges, assetItem, assetTag, isAsset, storedAssetTag } from './item.js';
+
+/**
+ * Writes the given fields of an asset and no others. A new path moves it inside its episode, or to another folder.
+ *
+ * @returns a function. Needs the role `editor`; throws `ServiceError` `path_conflict`, `write_protected`
+ *   or `precondition_failed`
+ */
+export function updateAsset(
+  { db }: Pick<ContentContext, 'db'>,
+  { prepareWrite }: ContentOperations,
+  find: FindAsset,
+) {
+  const write = prepareWrite('asset_update', (allowed) => {
+    const { expressions, isFree } = targetAsset(
+      db,
+      sql`deleted_at is null and ${allowed}`,
+      'share',
+    );
+    const tree = ensureFolders(
+      db,
+      sql`select ${param('folder')}::text from target where episode_id is null`,
+      allowed,
+    );
+    const isMoved = sql`${param('path')}::text is not null`;
+    const field = (name: string, column: string, type: string) =>
+      sql`${sql.raw(column)} = case when ${param(`set ${name}`)}::boolean
+        then ${param(name)}::${sql.raw(type)} else ${sql.raw(column)} end`;
+    const written = db.$with('written', {}).as(sql`
+      update ${assets} set
+        local_path = case when not ${isMoved} then local_path
+          when episode_id is null then ${param('fileName')} else ${param('path')} end,
+        folder_id = case when ${isMoved} and episode_id is null
+          then ${tree.idOf(sql`${param('folder')}::text`)} else folder_id end,
+        kind = coalesce(${param('kind')}, kind),
+        uri = coalesce(${param('uri')}, uri),
+        ${field('contentType', 'content_type', 'text')},
+        ${field('sizeBytes', 'size_bytes', 'bigint')},
+        ${field('checksum', 'checksum', 'text')},
+        tags = coalesce(${jsonParam('tags')}, tags),
+        metadata = case when ${param('set metadata')}::boolean then ${jsonParam('metadata')} else metadata end,
+        version = version + 1, updated_at = now()
+      where ${isAsset} and deleted_at is null and ${allowed} and ${isFree} and ${tree.isReady}
+        and ${hasTag(storedAssetTag)}
+      returning *`);
+    const path = tree.pathOf(sql.raw('folder_id'));
+    return {
+      expressions: [
+        ...expressions,
+        ...tree.expressions,
+        written,
+        countContents(
+          db,
+          sql`${countRows('assets', 'written', 0)} union all ${countRows('folders', 'made_folders', 1)}`,
+        ),
+      ],
+      answer: sql`select id::text as ids, ${assetTag(path)} as tag, ${assetItem(path)} as item,
+        false as inserted from written`,
+      isReady: tree.isReady,
+    };
+  });
+
+  const writeOnce = async (
+    caller: ContentCaller,
+    assetId: string,
+    changes: AssetChanges,
+    expected: Expected,
+  ): Promise<ContentOutcome<ContentItem>> => {
+    const values = { ...versionParams(expected), ...changeParams(changes), assetId };
+    for (;;) {
+      const outcome = await write(caller, values);
+      if (!outcome?.isSpace || !includesRole(outcome.role, 'editor')) {
+        return outcome && { ...outcome, value: null };
+      }
+      const { value } = outcome;
+      if (value && value.item !== null)
+        return { ...outcome, value: { ...value, item: value.item } };
+      const found = active(await find(caller, assetId));
+      if (value || !explainMiss(found, expected)) return found;
+    }
+  };
+
+  return (
+    caller: ContentCaller,
+    assetId: string,
+    changes: AssetChanges,
+    expected: Expected,
+    merge: MergeMetadata | null,
+  ) => {
+    const resource = {
+      read: async () => active(await find(caller, assetId)),
+      write: (given: AssetChanges, version: Expected) => writeOnce(caller, assetId, given, version),
+    };
+    return writeFields(resource, changes, expected, merge);
+  };
+}
+
+/** The parameters of a statement that writes the given fields. */
+function changeParams(changes: AssetChanges) {
+  const { path, kind, uri, contentType, sizeBytes, checksum, tags, metadata } = changes;
+  return {
+    path: path ?? null,
+    folder: path === undefined ? null : parentPath(path),
+    fileName: path === undefined ? null : `/${lastSegment(path)}`,
+    kind: kind ?? null,
+    uri: uri ?? null,
+    'set contentType': contentType !== undefined,
+    contentType: contentType ?? null,
+    'set sizeBytes': sizeBytes !== undefined,
+    sizeBytes: sizeBytes ?? null,
+    'set checksum': checksum !== undefined,
+    checksum: checksum ?? null,
+    tags: tags ?? null,
+    'set metadata': metadata !== undefined,
+    metadata: metadata ?? null,
+  };
+}
