@@ -1,10 +1,18 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import { sql } from 'drizzle-orm';
 import type { TokenConfig } from './config.js';
 import type { Database } from './db/client.js';
+import { ASSET_ID_EXAMPLE, FOLDER_EXAMPLE, FOLDER_ID_EXAMPLE } from './examples.js';
 import { namespaceResolver } from './repositories/access.js';
+import { assetsRepository } from './repositories/assets/index.js';
+import type { ContentContext } from './repositories/contents/operations.js';
+import { spaceResolver } from './repositories/contents/space-resolver.js';
+import { episodesRepository } from './repositories/episodes/index.js';
+import { foldersRepository } from './repositories/folders/index.js';
 import { namespacesRepository } from './repositories/namespaces.js';
+import { PageCache } from './repositories/page-cache.js';
 import { spacesRepository } from './repositories/spaces.js';
 import { signToken } from './token.js';
 
@@ -51,6 +59,71 @@ export async function createDemo(db: Database): Promise<void> {
     metadata: null,
   };
   await spacesRepository(db, resolveNamespace).create(developer, DEMO, space, null);
+  await createDemoContents({
+    db,
+    searchDb: db,
+    resolveSpace: spaceResolver(db, resolveNamespace),
+    pages: new PageCache(0),
+  });
+}
+
+/** A recording session, as the examples of the API document have it, their ids included. */
+async function createDemoContents(context: ContentContext): Promise<void> {
+  const { db } = context;
+  const caller = { principal: developer, path: { namespace: DEMO, space: 'robotics-lab' } };
+  const folder = { path: FOLDER_EXAMPLE, metadata: null };
+  await foldersRepository(context).create(caller, folder, null);
+  await db.execute(
+    sql`update folders set id = ${FOLDER_ID_EXAMPLE} where path = ${FOLDER_EXAMPLE}`,
+  );
+  await episodesRepository(context).upsert(
+    caller,
+    'run-0042',
+    {
+      folder: FOLDER_EXAMPLE,
+      description: 'Pick and place, night shift',
+      tags: ['night'],
+      metadata: { robot: 'arm-7' },
+    },
+    { oneOf: null, noneOf: null },
+    null,
+  );
+  const asset = { checksum: null, tags: [], metadata: null, episode: 'run-0042' };
+  const uri = 's3://recordings/run-0042';
+  await assetsRepository(context).create(
+    caller,
+    [
+      {
+        ...asset,
+        path: '/camera/front.mp4',
+        kind: 'video',
+        uri: `${uri}/front.mp4`,
+        contentType: 'video/mp4',
+        sizeBytes: 734_003_200,
+      },
+      {
+        ...asset,
+        path: '/joints.csv',
+        kind: 'text-track',
+        uri: `${uri}/joints.csv`,
+        contentType: 'text/csv',
+        sizeBytes: 1_048_576,
+      },
+      {
+        ...asset,
+        episode: null,
+        path: '/2026/calibration.json',
+        kind: 'file',
+        uri: 's3://recordings/calibration.json',
+        contentType: 'application/json',
+        sizeBytes: 4096,
+      },
+    ],
+    'createAssets',
+    null,
+  );
+  await db.execute(sql`
+    update assets set id = ${ASSET_ID_EXAMPLE} where local_path = '/camera/front.mp4'`);
 }
 
 /**

@@ -4,6 +4,7 @@ export const ROOT = '/';
 /** The longest path, in characters, and the most segments it has (contract §7.1). */
 export const PATH_MAX_LENGTH = 1000;
 export const PATH_MAX_SEGMENTS = 16;
+export const SEGMENT_MAX_LENGTH = 100;
 
 /** @returns the path without its last segment */
 export function parentPath(path: string): string {

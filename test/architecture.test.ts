@@ -42,6 +42,7 @@ const leaves = [
   'src/config.ts',
   'src/connection-string.ts',
   'src/errors.ts',
+  'src/examples.ts',
   'src/path.ts',
   'src/slug.ts',
   'src/token.ts',

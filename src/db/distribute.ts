@@ -2,6 +2,10 @@ import { getTableName, type SQL, sql } from 'drizzle-orm';
 import type { PgTable } from 'drizzle-orm/pg-core';
 import { connect, type Database } from './client.js';
 import { isMigrated } from './migrate.js';
+import { assets } from './schema/assets.js';
+import { contentCounters } from './schema/content-counters.js';
+import { episodes } from './schema/episodes.js';
+import { folders, folderTrees } from './schema/folders.js';
 import { formerSpaceSlugs } from './schema/former-slugs.js';
 import { idempotencyKeys } from './schema/idempotency-keys.js';
 import { members } from './schema/members.js';
@@ -15,7 +19,17 @@ import { subjectCounters } from './schema/subject-counters.js';
 const referenceTables = [namespaces, members, namespaceSlugs, subjectCounters];
 
 /** Split by namespace; the rows that a namespace has in all of them are on one worker. */
-const distributedTables = [spaces, spaceCounters, formerSpaceSlugs, idempotencyKeys];
+const distributedTables = [
+  spaces,
+  spaceCounters,
+  formerSpaceSlugs,
+  idempotencyKeys,
+  folders,
+  folderTrees,
+  episodes,
+  assets,
+  contentCounters,
+];
 
 const DISTRIBUTION_COLUMN = 'namespace_id';
 

@@ -11,7 +11,7 @@ import { remoteKeys } from './jwks.js';
 import { problemResponses } from './problem.js';
 import { SUBJECT_MAX_LENGTH } from './schemas.js';
 import { fixedSecret, secretsIn } from './secrets.js';
-import { isText } from './validation.js';
+import { isText } from './keywords.js';
 
 const grantedByDefault = [
   'namespaces:read',

@@ -7,7 +7,7 @@ import { sendContinue } from './connections.js';
 import { findUnsafeNumber } from './json-numbers.js';
 import { invalid } from './problem.js';
 import { METADATA_LIMITS } from './schemas.js';
-import { jsonProblem } from './validation.js';
+import { jsonProblem } from './keywords.js';
 
 /** The largest body that is read, in bytes. */
 export const BODY_LIMIT = 64 * 1024;

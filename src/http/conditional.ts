@@ -1,5 +1,6 @@
 import { type TSchema, Type } from '@sinclair/typebox';
 import { ServiceError } from '../errors.js';
+import type { Contents } from '../repositories/contents/counters.js';
 import { type Expected, preconditionFailed, versionTag } from '../repositories/version.js';
 
 // No quotation mark as such: generators write a pattern into a string as it is.
@@ -92,6 +93,16 @@ export function namespaceEtag(namespace: { id: string; version: number; spaces: 
 }
 
 /**
+ * @returns the strong entity tag of a space. Its representation holds the counts of what it contains, which
+ *   change without a new version, so the tag of a space that is not empty holds them too.
+ */
+export function spaceEtag(space: { id: string; version: number; contents: Contents }): string {
+  const { folders, episodes, assets } = space.contents;
+  const counts = folders + episodes + assets === 0 ? '' : `.${folders}.${episodes}.${assets}`;
+  return `"${versionTag(space)}${counts}"`;
+}
+
+/**
  * Reads the conditions of a write: `If-Match` by the strong comparison, to which a weak tag matches nothing, and
  * `If-None-Match` by the weak one (RFC 9110 §8.8.3.2).
  *
@@ -113,8 +124,16 @@ export function expectedVersions(conditions: Conditions): Expected {
  * lose it: a space that was created meanwhile is no reason to refuse.
  */
 export function expectedNamespaceVersions(conditions: Conditions): Expected {
-  const { oneOf, noneOf } = expectedVersions(conditions);
-  const withoutCount = (version: string) => version.replace(/\.\d+$/, '');
+  return withoutCounts(expectedVersions(conditions), /\.\d+$/);
+}
+
+/** As `expectedNamespaceVersions`, of a space and the counts of what it contains. */
+export function expectedSpaceVersions(conditions: Conditions): Expected {
+  return withoutCounts(expectedVersions(conditions), /(?:\.\d+){3}$/);
+}
+
+function withoutCounts({ oneOf, noneOf }: Expected, counts: RegExp): Expected {
+  const withoutCount = (version: string) => version.replace(counts, '');
   return {
     oneOf: oneOf?.map(withoutCount) ?? null,
     noneOf: noneOf === '*' ? noneOf : (noneOf?.map(withoutCount) ?? null),

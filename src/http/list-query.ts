@@ -15,7 +15,7 @@ import {
   TAGS_MAX,
   Text,
 } from './schemas.js';
-import { jsonProblem } from './validation.js';
+import { jsonProblem } from './keywords.js';
 
 /** PostgreSQL compares nested arrays with each of those that are stored, and cannot be interrupted meanwhile. */
 const FILTER_LIMITS = { maxBytes: 1024, maxDepth: 16, maxNodes: 50, flatArrays: true };

@@ -7,9 +7,9 @@ import { VERSION } from '../version.js';
 import { isNotModified } from './conditional.js';
 import { toOpenApi30 } from './openapi-3.0.js';
 
-const description = `A namespace (a user or a team) holds spaces, also called projects.
+const description = `A namespace (a user or a team) holds spaces, also called projects. A space holds the catalogue of recordings: episodes (recorded runs), assets (recorded files, by reference) and a tree of folders.
 
-Every operation needs a bearer token (JWT). What it may do depends on the token's \`scope\` claim and on the caller's role in the namespace: viewers read, editors also write spaces, owners also change the namespace and its members. To a stranger a namespace does not exist.
+Every operation needs a bearer token (JWT). What it may do depends on the token's \`scope\` claim and on the caller's role in the namespace: viewers read, editors also write spaces and what is in them, owners also change the namespace and its members. To a stranger a namespace does not exist.
 
 Every GET answers HEAD, and every path OPTIONS, too. Errors are problem details (RFC 9457) with a stable \`code\`; the schema \`Problem\` lists them.`;
 
@@ -32,6 +32,9 @@ export const openapiPlugin = fp<{ publicUrl: URL | null }>(
         servers: [{ url: publicUrl?.href.replace(/\/+$/, '') ?? '/', description: 'This server' }],
         tags: [
           { name: 'spaces', description: 'The spaces (projects) of a namespace' },
+          { name: 'folders', description: 'The folders of a space' },
+          { name: 'episodes', description: 'The recorded runs of a space' },
+          { name: 'assets', description: 'The recorded files of a space and of its episodes' },
           { name: 'namespaces', description: 'Users and teams' },
           { name: 'members', description: 'Who may do what in a namespace' },
           { name: 'health', description: 'For load balancers and orchestrators' },

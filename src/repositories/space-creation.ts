@@ -19,6 +19,7 @@ import {
   run,
 } from './access.js';
 import { type Answered, type IdempotencyKey, onceByKey, recordOf, runOnce } from './idempotency.js';
+import { type Contents, contentsOf } from './contents/counters.js';
 import { countSpaces } from './space-counters.js';
 import {
   answered,
@@ -107,7 +108,12 @@ export function spaceCreation(
   );
   const ensureStatement = db
     .with(...writing.expressions, ensured, countSpaces(db, 1), existing)
-    .select()
+    .select({
+      access: { role: writing.access.role },
+      space: ensured._.selectedFields,
+      existing: existing._.selectedFields,
+      contents: contentsOf(sql`(select id from existing)`),
+    })
     .from(writing.access)
     .leftJoin(ensured, always)
     .leftJoin(existing, always)
@@ -210,7 +216,7 @@ export function spaceCreation(
       principal: Principal,
       namespaceSlug: string,
       space: NewSpace,
-    ): Promise<Outcome<SpaceRow & { created: boolean }>> {
+    ): Promise<Outcome<SpaceRow & { created: boolean; contents: Contents }>> {
       const values = { ...space, id: uuidv7(), quota };
       for (;;) {
         const result = await resolveNamespace(principal, namespaceSlug, (scope) =>
@@ -221,7 +227,9 @@ export function spaceCreation(
         const value = row.space ?? row.existing;
         // Without either, another was creating it when this statement began: it is there by now.
         if (value || !includesRole(role, 'editor')) {
-          return { role, value: value && { ...value, created: value.id === values.id } };
+          const isCreated = value?.id === values.id;
+          const { contents } = row;
+          return { role, value: value && { ...value, created: isCreated, contents } };
         }
       }
     },

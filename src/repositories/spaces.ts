@@ -19,6 +19,7 @@ import {
 } from './access.js';
 import { dropSpaceSlug, formerSlugs, keepSpaceSlug } from './former-slugs.js';
 import { type Answered, type IdempotencyKey, onceByKey, recordOf, runOnce } from './idempotency.js';
+import { type Contents, contentsOf } from './contents/counters.js';
 import { countSpaces } from './space-counters.js';
 import { shared } from './shared-reads.js';
 import { SKIPPED_MAX } from './numbered-pages.js';
@@ -40,7 +41,10 @@ import {
   versionParams,
 } from './version.js';
 
-export type NamespacedSpace = SpaceRow & { namespaceId: string };
+/** A space, and what it contains. */
+export type FilledSpace = SpaceRow & { contents: Contents };
+
+export type NamespacedSpace = FilledSpace & { namespaceId: string };
 
 /** Fields that are absent stay as they are. */
 export type SpaceChanges = Partial<NewSpace>;
@@ -77,7 +81,16 @@ export function spacesRepository(
       .where(and(inNamespace, hasSlug, isActive)),
   );
   const findStatement = shared(
-    db.with(access, found).select().from(access).leftJoin(found, always).prepare('space_find'),
+    db
+      .with(access, found)
+      .select({
+        access: { role: access.role },
+        space: found._.selectedFields,
+        contents: contentsOf(),
+      })
+      .from(access)
+      .leftJoin(found, always)
+      .prepare('space_find'),
   );
 
   const once = onceByKey(db, mayWrite, spaceColumns, recordOf(spaceColumns));
@@ -100,7 +113,11 @@ export function spacesRepository(
   );
   const updateStatement = db
     .with(...writing.expressions, updated, countSpaces(db, 0), keepSpaceSlug(db))
-    .select()
+    .select({
+      access: { role: writing.access.role },
+      space: updated._.selectedFields,
+      contents: contentsOf(),
+    })
     .from(writing.access)
     .leftJoin(updated, always)
     .prepare('space_update');
@@ -166,10 +183,19 @@ export function spacesRepository(
       .from(spaces)
       .where(and(inNamespace, hasSlug, isActive)),
   );
+  const contentsOfRestored = contentsOf(
+    sql`coalesce((select id from space), (select id from not_deleted))`,
+  );
   const restored = restoreWhere(mayWrite);
   const restoreStatement = db
     .with(...writing.expressions, lastDeleted, restored, countSpaces(db, 1), notDeleted)
-    .select()
+    .select({
+      access: { role: writing.access.role },
+      last_deleted: lastDeleted._.selectedFields,
+      space: restored._.selectedFields,
+      not_deleted: notDeleted._.selectedFields,
+      contents: contentsOfRestored,
+    })
     .from(writing.access)
     .leftJoin(lastDeleted, always)
     .leftJoin(restored, always)
@@ -189,7 +215,15 @@ export function spacesRepository(
         union all select to_jsonb(not_deleted) from not_deleted
         where ${and(once.isClaimed, hasVersion(notDeleted), sql`not exists (select from last_deleted)`)}`),
     )
-    .select()
+    .select({
+      access: { role: writing.access.role },
+      claim: { free: once.claim.free },
+      stored: once.stored._.selectedFields,
+      last_deleted: lastDeleted._.selectedFields,
+      space: restoredOnce._.selectedFields,
+      not_deleted: notDeleted._.selectedFields,
+      contents: contentsOfRestored,
+    })
     .from(writing.access)
     .leftJoin(once.claim, always)
     .leftJoin(once.stored, always)
@@ -209,7 +243,11 @@ export function spacesRepository(
     return (
       result && {
         role: result.role,
-        value: result.row.space && { ...result.row.space, namespaceId: result.namespaceId },
+        value: result.row.space && {
+          ...result.row.space,
+          contents: result.row.contents,
+          namespaceId: result.namespaceId,
+        },
       }
     );
   }
@@ -220,7 +258,7 @@ export function spacesRepository(
     spaceSlug: string,
     changes: SpaceChanges,
     expected: Expected,
-  ): Promise<Outcome<SpaceRow>> {
+  ): Promise<Outcome<FilledSpace>> {
     const result = await resolveNamespace(principal, namespaceSlug, (scope) =>
       run(updateStatement, {
         ...scope,
@@ -236,7 +274,7 @@ export function spacesRepository(
         metadata: changes.metadata ?? null,
       }),
     );
-    return result && { role: result.role, value: result.row.space };
+    return result && { role: result.role, value: filled(result.row.space, result.row.contents) };
   }
 
   const resource = (principal: Principal, namespaceSlug: string, spaceSlug: string) => ({
@@ -268,7 +306,7 @@ export function spacesRepository(
       spaceSlug: string,
       changes: SpaceChanges,
       expected: Expected,
-    ): Promise<Outcome<SpaceRow>> {
+    ): Promise<Outcome<FilledSpace>> {
       return update(resource(principal, namespaceSlug, spaceSlug), changes, expected);
     },
 
@@ -284,7 +322,7 @@ export function spacesRepository(
       changes: SpaceChanges,
       metadata: (stored: JsonObject | null) => JsonObject | null,
       expected: Expected,
-    ): Promise<Outcome<SpaceRow>> {
+    ): Promise<Outcome<FilledSpace>> {
       return merge(resource(principal, namespaceSlug, spaceSlug), changes, metadata, expected);
     },
 
@@ -330,7 +368,7 @@ export function spacesRepository(
       newSlug: string | null,
       expected: Expected,
       key: IdempotencyKey | null,
-    ): Promise<Outcome<Answered<SpaceRow>>> {
+    ): Promise<Outcome<Answered<FilledSpace>>> {
       const former = possibleSlug(spaceSlug);
       const attempt = async () => {
         const result = await resolveNamespace<RestoreRow>(principal, namespaceSlug, (scope) => {
@@ -352,11 +390,13 @@ export function spacesRepository(
         if (!result) return null;
         const { role, row } = result;
         const value = answered(row);
-        if (value || !includesRole(role, 'editor')) return { role, value };
+        if (value || !includesRole(role, 'editor')) {
+          return { role, value: filled(value, row.contents) };
+        }
         const untouched = row.last_deleted ?? row.not_deleted;
         if (untouched) expectVersion(untouched, expected);
         const active = row.last_deleted ? null : row.not_deleted;
-        return { role, value: active && { ...active, replayed: false } };
+        return { role, value: filled(active && { ...active, replayed: false }, row.contents) };
       };
       const outcome = await attempt();
       // To a restore that another one overtook, the space was not active yet and not deleted any more.
@@ -374,6 +414,11 @@ interface RestoreRow {
   space: SpaceRow | null;
   last_deleted: Pick<SpaceRow, 'id' | 'version'> | null;
   not_deleted: SpaceRow | null;
+  contents: Contents;
+}
+
+function filled<Row extends object>(row: Row | null, contents: Contents) {
+  return row && { ...row, contents };
 }
 
 /** A slug of a path; one that cannot exist, and PostgreSQL may refuse, becomes one that finds nothing. */

@@ -62,7 +62,7 @@ export function expectTag(tag: string, expected: Expected): void {
 }
 
 /** @returns whether a version is one that a write may find */
-export function isExpected(tag: string, { oneOf, noneOf }: Expected): boolean {
+function isExpected(tag: string, { oneOf, noneOf }: Expected): boolean {
   return oneOf?.includes(tag) !== false && noneOf !== '*' && !noneOf?.includes(tag);
 }
 

@@ -1,6 +1,10 @@
 import { sql } from 'drizzle-orm';
 import { getTableConfig, type PgTable } from 'drizzle-orm/pg-core';
 import { test } from 'tap';
+import { assets } from '../../src/db/schema/assets.js';
+import { contentCounters } from '../../src/db/schema/content-counters.js';
+import { episodes } from '../../src/db/schema/episodes.js';
+import { folders, folderTrees } from '../../src/db/schema/folders.js';
 import { formerSpaceSlugs } from '../../src/db/schema/former-slugs.js';
 import { members } from '../../src/db/schema/members.js';
 import { namespaces } from '../../src/db/schema/namespaces.js';
@@ -21,13 +25,28 @@ function uniqueKeys(table: PgTable): string[][] {
 }
 
 test('what is below a namespace can be distributed by its id', (t) => {
-  for (const table of [members, spaces, spaceCounters, formerSpaceSlugs]) {
+  const inSpaces: PgTable[] = [folders, folderTrees, episodes, assets];
+  for (const table of [members, spaces, spaceCounters, formerSpaceSlugs, contentCounters]) {
     const { name, foreignKeys } = getTableConfig(table);
     const keys = uniqueKeys(table);
     t.ok(keys.length > 0, name);
     for (const [first] of keys) t.equal(first, 'namespace_id', `every key of ${name} begins so`);
     for (const key of foreignKeys) {
       t.equal(key.reference().foreignTable, namespaces, `${name} reaches only its namespace`);
+    }
+  }
+  for (const table of inSpaces) {
+    const { name, foreignKeys } = getTableConfig(table);
+    for (const key of uniqueKeys(table)) {
+      t.same(key.slice(0, 2), ['namespace_id', 'space_id'], `every key of ${name} begins so`);
+    }
+    for (const key of foreignKeys) {
+      const { columns, foreignTable } = key.reference();
+      t.ok(inSpaces.concat(spaces).includes(foreignTable), `${name} reaches only its space`);
+      t.same(
+        columns.slice(0, 2).map((column) => column.name),
+        ['namespace_id', 'space_id'],
+      );
     }
   }
   t.same(uniqueKeys(spaces), [

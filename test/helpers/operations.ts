@@ -1,6 +1,7 @@
+import { sql } from 'drizzle-orm';
 import type { Scope } from '../../src/http/auth.js';
 import type { Role } from '../../src/repositories/access.js';
-import type { Send, Service } from './app.js';
+import type { Client, Send, Service } from './app.js';
 
 /** A request that every operation can be tried with, on a namespace made by `furnish`. */
 export interface Operation {
@@ -32,6 +33,38 @@ export async function furnish(service: Service, slug: string): Promise<void> {
   await owner.post(`/namespaces/${slug}/spaces`, { name: 'Gone' });
   const answer = await owner.delete(`/namespaces/${slug}/projects/gone`);
   if (answer.status !== 204) throw new Error(`The namespace was not made: ${answer.text}`);
+  await furnishSpace(service, owner, `/namespaces/${slug}/projects/lab`);
+}
+
+/** What `furnishSpace` makes, by id: the same in every space, because no key reaches past one. */
+export const FOLDER = '01900000-0000-7000-8000-00000000000f';
+export const ASSET = '01900000-0000-7000-8000-00000000000a';
+export const GONE_ASSET = '01900000-0000-7000-8000-00000000000b';
+
+/** Fills a space with what the operations on its contents need. */
+async function furnishSpace({ db }: Service, owner: Client, space: string): Promise<void> {
+  const asset = { kind: 'file', uri: 's3://bucket/key' };
+  for (const [path, body] of [
+    ['folders', { path: '/empty' }],
+    ['episodes', { name: 'run', folder: '/runs' }],
+    ['episodes', { name: 'gone' }],
+    ['assets', { ...asset, path: '/file.txt' }],
+    ['assets', { ...asset, path: '/gone.txt' }],
+  ] as const) {
+    const { status, text } = await owner.post(`${space}/${path}`, body);
+    if (status !== 201) throw new Error(`The space was not filled: ${text}`);
+  }
+  await owner.delete(`${space}/episodes/gone`);
+  await db.execute(
+    sql`update folders set id = ${FOLDER} where path = '/empty' and id <> ${FOLDER}`,
+  );
+  for (const [id, path] of [
+    [ASSET, '/file.txt'],
+    [GONE_ASSET, '/gone.txt'],
+  ]) {
+    await db.execute(sql`update assets set id = ${id} where local_path = ${path} and id <> ${id}`);
+  }
+  await owner.delete(`${space}/assets/${GONE_ASSET}`);
 }
 
 const mergePatch = { 'content-type': 'application/merge-patch+json' };
@@ -251,11 +284,140 @@ function spaceOperations(noun: 'spaces' | 'projects'): Operation[] {
   ];
 }
 
+type Described = Pick<Operation, 'id' | 'status'> & {
+  /** tells requests of one operation apart */
+  which?: string;
+  method: Send['method'];
+  /** behind the path of the space */
+  path: string;
+  body?: object;
+  headers?: Record<string, string>;
+};
+
+const newAsset = { kind: 'video', uri: 's3://bucket/new.mp4' };
+const metadata = { metadata: { team: 'a' } };
+
+const contentOperations: Described[] = [
+  { id: 'listFolders', status: 200, method: 'GET', path: '/folders' },
+  { id: 'createFolder', status: 201, method: 'POST', path: '/folders', body: { path: '/a/b' } },
+  { id: 'getFolder', status: 200, method: 'GET', path: `/folders/${FOLDER}` },
+  {
+    id: 'updateFolder',
+    status: 200,
+    method: 'PATCH',
+    path: `/folders/${FOLDER}`,
+    body: { path: '/moved/here' },
+  },
+  {
+    id: 'updateFolder',
+    which: 'merge patch',
+    status: 200,
+    method: 'PATCH',
+    path: `/folders/${FOLDER}`,
+    body: metadata,
+    headers: mergePatch,
+  },
+  { id: 'deleteFolder', status: 204, method: 'DELETE', path: `/folders/${FOLDER}` },
+  { id: 'listEpisodes', status: 200, method: 'GET', path: '/episodes' },
+  {
+    id: 'upsertEpisode',
+    status: 201,
+    method: 'POST',
+    path: '/episodes',
+    body: { name: 'new', folder: '/made' },
+  },
+  {
+    id: 'upsertEpisode',
+    which: 'of what is there',
+    status: 200,
+    method: 'POST',
+    path: '/episodes',
+    body: { name: 'run', status: 'completed' },
+  },
+  { id: 'getEpisode', status: 200, method: 'GET', path: '/episodes/run' },
+  {
+    id: 'updateEpisode',
+    status: 200,
+    method: 'PATCH',
+    path: '/episodes/run',
+    body: { folder: '/other' },
+  },
+  {
+    id: 'updateEpisode',
+    which: 'merge patch',
+    status: 200,
+    method: 'PATCH',
+    path: '/episodes/run',
+    body: metadata,
+    headers: mergePatch,
+  },
+  { id: 'deleteEpisode', status: 204, method: 'DELETE', path: '/episodes/run' },
+  { id: 'restoreEpisode', status: 200, method: 'POST', path: '/episodes/gone/restore' },
+  { id: 'listAssets', status: 200, method: 'GET', path: '/assets' },
+  {
+    id: 'createAsset',
+    status: 201,
+    method: 'POST',
+    path: '/assets',
+    body: { ...newAsset, path: '/new.mp4', episode: 'run' },
+  },
+  {
+    id: 'createAssets',
+    status: 201,
+    method: 'POST',
+    path: '/assets/batch',
+    body: {
+      assets: [
+        { ...newAsset, path: '/new.mp4', episode: 'run' },
+        { ...newAsset, path: '/clips/new.mp4' },
+      ],
+    },
+  },
+  { id: 'getAsset', status: 200, method: 'GET', path: `/assets/${ASSET}` },
+  {
+    id: 'updateAsset',
+    status: 200,
+    method: 'PATCH',
+    path: `/assets/${ASSET}`,
+    body: { path: '/moved/file.txt' },
+  },
+  {
+    id: 'updateAsset',
+    which: 'merge patch',
+    status: 200,
+    method: 'PATCH',
+    path: `/assets/${ASSET}`,
+    body: metadata,
+    headers: mergePatch,
+  },
+  { id: 'deleteAsset', status: 204, method: 'DELETE', path: `/assets/${ASSET}` },
+  { id: 'restoreAsset', status: 200, method: 'POST', path: `/assets/${GONE_ASSET}/restore` },
+];
+
+/** The operations on what a space contains, under one of its two nouns. */
+function operationsInSpace(noun: 'spaces' | 'projects'): Operation[] {
+  return contentOperations.map(({ id, which, status, method, path, body, headers }) => ({
+    title: [id, noun, which].filter((part) => part !== undefined).join(', '),
+    id,
+    scope: method === 'GET' ? 'spaces:read' : 'spaces:write',
+    role: method === 'GET' ? 'viewer' : 'editor',
+    status,
+    request: (namespace) => ({
+      method,
+      path: `/namespaces/${namespace}/${noun}/lab${path}`,
+      ...(body && { body }),
+      ...(headers && { headers }),
+    }),
+  }));
+}
+
 /** Every operation of the service that takes a token, by every path that answers. */
 export const operations: Operation[] = [
   ...namespaceOperations,
   ...spaceOperations('spaces'),
   ...spaceOperations('projects'),
+  ...operationsInSpace('projects'),
+  ...operationsInSpace('spaces'),
 ];
 
 /** Those that are about one namespace. */

@@ -27,6 +27,10 @@ export const SpaceDetails = Type.Object(
   {
     ...spaceProperties,
     namespace: Type.Object({ id: Type.String(), slug: Type.String() }, exactly),
+    contents: Type.Object(
+      { folders: Type.Integer(), episodes: Type.Integer(), assets: Type.Integer() },
+      exactly,
+    ),
     createdAt: Type.String(),
     updatedAt: Type.String(),
     version: Type.Integer(),

@@ -110,7 +110,7 @@ test('a failure is logged once, as an error, with what caused it', async (t) => 
   const { logger, lines } = memoryLogger();
   const service = await startService(t, { logger });
   const alice = await service.as('alice');
-  await service.db.execute('drop table spaces');
+  await service.db.execute('drop table spaces cascade');
   await alice.post('/namespaces', { slug: 'acme' });
   const before = lines().length;
   const headers = { 'x-request-id': 'failing' };

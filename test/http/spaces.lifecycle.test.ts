@@ -49,6 +49,7 @@ test('a space is answered with its namespace, its dates and its version, under b
       id,
       ...fields,
       namespace: { id: namespaceId, slug },
+      contents: { folders: 0, episodes: 0, assets: 0 },
       createdAt,
       updatedAt,
       version: 1,

@@ -280,7 +280,8 @@ export class Model {
     getSpace: (command: Command): Expected => {
       const { namespace, space } = this.findSpace(command, 'viewer');
       const { id, slug } = namespace;
-      const body = { ...six(space), namespace: { id, slug }, version: space.version };
+      const contents = { folders: 0, episodes: 0, assets: 0 };
+      const body = { ...six(space), namespace: { id, slug }, contents, version: space.version };
       return { status: 200, body };
     },
 

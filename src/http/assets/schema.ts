@@ -1,4 +1,6 @@
 import { Type } from '@sinclair/typebox';
+import { ASSET_ID_EXAMPLE } from '../../examples.js';
+import { PATH_MAX_LENGTH, SEGMENT_MAX_LENGTH } from '../../path.js';
 import { ContentParams } from '../contents/space.js';
 import { ItemPath } from '../folders/path.js';
 import {
@@ -20,6 +22,8 @@ import {
 } from '../schemas.js';
 
 const URI_MAX_LENGTH = 2000;
+const KIND_MAX_LENGTH = 32;
+const CHECKSUM_LENGTH = 71;
 const CONTENT_TYPE_MAX_LENGTH = 255;
 
 const KIND_PATTERN = '^[a-z][a-z0-9-]{0,31}$';
@@ -28,7 +32,7 @@ const CHECKSUM_PATTERN = '^sha256:[0-9a-f]{64}$';
 const CONTENT_TYPE_PATTERN = '^[\\w!#$&^.+-]+/[\\w!#$&^.+-]+ *(?:;[ -~]*)?$';
 
 const example = {
-  id: '0199b2f5-2e90-7f13-a6d4-1c0b8e7f5a42',
+  id: ASSET_ID_EXAMPLE,
   path: '/camera/front.mp4',
   name: 'front.mp4',
   kind: 'video',
@@ -47,15 +51,15 @@ const example = {
 export const Kind = Type.String({
   pattern: KIND_PATTERN,
   minLength: 1,
-  maxLength: 32,
+  maxLength: KIND_MAX_LENGTH,
   description:
     'What it is: video, audio, image, text, label-track, text-track, point-cloud, file, …',
 });
 
 export const Checksum = Type.String({
   pattern: CHECKSUM_PATTERN,
-  minLength: 71,
-  maxLength: 71,
+  minLength: CHECKSUM_LENGTH,
+  maxLength: CHECKSUM_LENGTH,
   description: '`sha256:` and 64 hexadecimal digits in lower case',
 });
 
@@ -84,14 +88,26 @@ export const Asset = Type.Object(
   {
     id: Id,
     path: Type.String({
+      // A folder that is moved takes the name of the file along.
+      maxLength: PATH_MAX_LENGTH + SEGMENT_MAX_LENGTH + 1,
       description: 'Unique in its episode, or among the assets of the space that are in none',
     }),
-    name: Type.String({ description: 'The last segment of the path' }),
-    kind: Type.String({ description: 'What it is, such as video' }),
-    uri: Type.String({ description: 'Where its bytes are' }),
-    contentType: Nullable(Type.String({ description: 'The media type of its bytes' })),
+    name: Type.String({
+      maxLength: SEGMENT_MAX_LENGTH,
+      description: 'The last segment of the path',
+    }),
+    kind: Type.String({ maxLength: KIND_MAX_LENGTH, description: 'What it is, such as video' }),
+    uri: Type.String({ maxLength: URI_MAX_LENGTH, description: 'Where its bytes are' }),
+    contentType: Nullable(
+      Type.String({
+        maxLength: CONTENT_TYPE_MAX_LENGTH,
+        description: 'The media type of its bytes',
+      }),
+    ),
     sizeBytes: Nullable(SizeBytes),
-    checksum: Nullable(Type.String({ description: 'The digest of its bytes' })),
+    checksum: Nullable(
+      Type.String({ maxLength: CHECKSUM_LENGTH, description: 'The digest of its bytes' }),
+    ),
     tags: StoredTags,
     metadata: StoredMetadata,
     episode: Nullable(

@@ -1,7 +1,7 @@
 import type { EpisodesRepository } from '../../repositories/episodes/index.js';
 import { ServiceError } from '../../errors.js';
 import type { App, ContentRoutes } from '../contents/space.js';
-import { isText } from '../validation.js';
+import { isText } from '../keywords.js';
 
 /** What the operations on episodes are added with. */
 export interface EpisodeRoutes extends ContentRoutes {

@@ -1,6 +1,8 @@
 import { Type } from '@sinclair/typebox';
+import { FOLDER_EXAMPLE } from '../../examples.js';
+import { PATH_MAX_LENGTH } from '../../path.js';
 import { episodeStatus } from '../../db/schema/episodes.js';
-import { FOLDER_EXAMPLE, FolderPath, NO_SLASH_PATTERN } from '../folders/path.js';
+import { FolderPath, NO_SLASH_PATTERN } from '../folders/path.js';
 import { ContentParams } from '../contents/space.js';
 import {
   deletedAtProperty,
@@ -60,7 +62,10 @@ export const Episode = Type.Object(
     tags: StoredTags,
     status: ref(EpisodeStatus),
     writeProtected: Type.Boolean({ description: 'Whether it is protected, for good' }),
-    folder: Type.String({ description: 'The path of its folder, `/` for the root' }),
+    folder: Type.String({
+      maxLength: PATH_MAX_LENGTH,
+      description: 'The path of its folder, `/` for the root',
+    }),
     metadata: StoredMetadata,
     ...versionProperties('episode'),
     ...deletedAtProperty('episode'),

@@ -1,8 +1,6 @@
 import { Type } from '@sinclair/typebox';
+import { FOLDER_EXAMPLE } from '../../examples.js';
 import { PATH_MAX_LENGTH } from '../../path.js';
-
-/** Of the demo data. */
-export const FOLDER_EXAMPLE = '/2026/night-shift';
 
 /** Of a name that is a segment of the path of a request. */
 export const NO_SLASH_PATTERN = '^[^/]*$';

@@ -10,11 +10,12 @@ import {
   StoredMetadata,
   versionProperties,
 } from '../schemas.js';
-import { lastSegment } from '../../path.js';
-import { FOLDER_EXAMPLE, ItemPath } from './path.js';
+import { FOLDER_EXAMPLE, FOLDER_ID_EXAMPLE } from '../../examples.js';
+import { lastSegment, PATH_MAX_LENGTH, SEGMENT_MAX_LENGTH } from '../../path.js';
+import { ItemPath } from './path.js';
 
 const example = {
-  id: '0199b2f5-0c11-7a54-9e02-7b1d3f6a9c20',
+  id: FOLDER_ID_EXAMPLE,
   path: FOLDER_EXAMPLE,
   name: lastSegment(FOLDER_EXAMPLE),
   metadata: null,
@@ -26,8 +27,11 @@ const example = {
 export const Folder = Type.Object(
   {
     id: Id,
-    path: Type.String({ description: 'Unique in the space' }),
-    name: Type.String({ description: 'The last segment of the path' }),
+    path: Type.String({ maxLength: PATH_MAX_LENGTH, description: 'Unique in the space' }),
+    name: Type.String({
+      maxLength: SEGMENT_MAX_LENGTH,
+      description: 'The last segment of the path',
+    }),
     metadata: StoredMetadata,
     ...versionProperties('folder'),
   },

@@ -6,7 +6,14 @@ import type { NewSpace } from '../../repositories/space-rows.js';
 import { expectVersion, preconditionFailed } from '../../repositories/version.js';
 import { deriveSlug, isSlug, SLUG_PATTERN } from '../../slug.js';
 import { permitted } from '../auth.js';
-import { EnsureHeaders, etagOf, expectedVersions, expectNone, tagged } from '../conditional.js';
+import {
+  EnsureHeaders,
+  etagOf,
+  expectedSpaceVersions,
+  expectNone,
+  spaceEtag,
+  tagged,
+} from '../conditional.js';
 import {
   created,
   idempotencyKey,
@@ -145,9 +152,9 @@ export function addEnsuring(app: App, spaces: SpacesRepository, path: string, hi
       if (headers['if-match'] !== undefined) {
         const existing = permitted(await spaces.find(user, slug, projectSlug), 'editor');
         if (!existing) throw preconditionFailed();
-        expectVersion(existing, expectedVersions({ 'if-match': headers['if-match'] }));
-        expectNone(headers['if-none-match'], etagOf(existing));
-        return reply.header('etag', etagOf(existing)).send(existing);
+        expectVersion(existing, expectedSpaceVersions({ 'if-match': headers['if-match'] }));
+        expectNone(headers['if-none-match'], spaceEtag(existing));
+        return reply.header('etag', spaceEtag(existing)).send(existing);
       }
       const space = written(
         permitted(
@@ -156,8 +163,8 @@ export function addEnsuring(app: App, spaces: SpacesRepository, path: string, hi
         ),
       );
       if (space.created) void reply.code(201).header('location', pathOf(slug, space));
-      else expectNone(headers['if-none-match'], etagOf(space));
-      return reply.header('etag', etagOf(space)).send(space);
+      else expectNone(headers['if-none-match'], spaceEtag(space));
+      return reply.header('etag', spaceEtag(space)).send(space);
     },
   );
 }

@@ -1,6 +1,5 @@
 import { type Static, Type } from '@sinclair/typebox';
 import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox';
-import { ServiceError } from '../../errors.js';
 import { type Principal, renamed } from '../../repositories/access.js';
 import { SKIPPED_MAX } from '../../repositories/numbered-pages.js';
 import { isBounded } from '../../repositories/lists.js';
@@ -8,9 +7,11 @@ import type { SpacePage } from '../../repositories/space-lists.js';
 import type { SpacesRepository } from '../../repositories/spaces.js';
 import { permitted } from '../auth.js';
 import { metadataMerge, PATCH_TYPES } from '../body.js';
+import { spaceNotFound } from '../contents/space.js';
 import {
   etagOf,
-  expectedVersions,
+  spaceEtag,
+  expectedSpaceVersions,
   ReadConditions,
   WriteConditions,
   isNotModified,
@@ -30,6 +31,7 @@ import {
   SpaceDetails,
   SpaceList,
   SpaceListItem,
+  SpaceContents,
   SpaceNamespace,
   SpaceParams,
   SpaceUpdate,
@@ -59,13 +61,11 @@ export const spacesPlugin: FastifyPluginCallbackTypebox<{
     if (value !== null) return value;
     const presentSlug = await spaces.presentSlug(user, params.slug, params.projectSlug);
     if (presentSlug !== null) throw renamed('space', presentSlug);
-    throw new ServiceError(
-      'space_not_found',
-      'There is no space with this slug in the namespace. List its spaces, or restore a deleted one.',
-    );
+    throw spaceNotFound();
   }
 
   app.addSchema(SpaceNamespace);
+  app.addSchema(SpaceContents);
   for (const schema of [
     SpaceListItem,
     SpaceList,
@@ -168,8 +168,8 @@ export const spacesPlugin: FastifyPluginCallbackTypebox<{
           request,
           permitted(await spaces.find(request.user, slug, projectSlug), 'viewer'),
         );
-        void reply.header('etag', etagOf(space));
-        if (isNotModified(request.headers, etagOf(space))) {
+        void reply.header('etag', spaceEtag(space));
+        if (isNotModified(request.headers, spaceEtag(space))) {
           return reply.code(304).send(undefined);
         }
         return {
@@ -209,13 +209,13 @@ export const spacesPlugin: FastifyPluginCallbackTypebox<{
         const { slug, projectSlug } = request.params;
         const { tags, ...changes } = request.body;
         const given = { ...changes, ...(tags !== undefined && { tags: tags ?? [] }) };
-        const expected = expectedVersions(request.headers);
+        const expected = expectedSpaceVersions(request.headers);
         const merge = metadataMerge(request, given.metadata);
         const outcome = merge
           ? await spaces.merge(request.user, slug, projectSlug, given, merge, expected)
           : await spaces.update(request.user, slug, projectSlug, given, expected);
         const space = await found(request, permitted(outcome, 'editor'));
-        void reply.header('etag', etagOf(space));
+        void reply.header('etag', spaceEtag(space));
         return space;
       },
     );
@@ -241,7 +241,7 @@ export const spacesPlugin: FastifyPluginCallbackTypebox<{
       },
       async (request, reply) => {
         const { slug, projectSlug } = request.params;
-        const expected = expectedVersions(request.headers);
+        const expected = expectedSpaceVersions(request.headers);
         const deleted = await found(
           request,
           permitted(await spaces.remove(request.user, slug, projectSlug, expected), 'editor'),
@@ -279,12 +279,12 @@ export const spacesPlugin: FastifyPluginCallbackTypebox<{
           slug,
           projectSlug,
           body?.slug ?? null,
-          expectedVersions(request.headers),
+          expectedSpaceVersions(request.headers),
           idempotencyKey(request.headers['idempotency-key'], body),
         );
         const space = await found(request, permitted(outcome, 'editor'));
         markReplayed(reply, space);
-        void reply.header('etag', etagOf(space));
+        void reply.header('etag', spaceEtag(space));
         return space;
       },
     );

@@ -89,10 +89,24 @@ export const SpaceNamespace = Type.Object(
   },
 );
 
+export const SpaceContents = Type.Object(
+  {
+    folders: Type.Integer({ minimum: 0, description: 'How many folders' }),
+    episodes: Type.Integer({ minimum: 0, description: 'How many active episodes' }),
+    assets: Type.Integer({ minimum: 0, description: 'How many active assets' }),
+  },
+  {
+    $id: 'SpaceContents',
+    description: 'What a space contains',
+    examples: [{ folders: 2, episodes: 1, assets: 3 }],
+  },
+);
+
 export const SpaceDetails = Type.Object(
   {
     ...spaceProperties,
     namespace: ref(SpaceNamespace),
+    contents: ref(SpaceContents),
     createdAt: Moment('When the space was created'),
     updatedAt: Moment('When the space was last written'),
     version: Type.Integer({ minimum: 1, description: 'Counts the writes of the space, from 1' }),
@@ -105,6 +119,7 @@ export const SpaceDetails = Type.Object(
         ...example,
         metadata: { team: 'lab-a' },
         namespace: { id: '0199b2f4-5a07-7c11-8f2d-6e3b9d0c1a52', slug: 'demo' },
+        contents: { folders: 2, episodes: 1, assets: 3 },
         createdAt: '2026-11-23T09:30:00.000Z',
         updatedAt: '2026-11-23T10:15:00.000Z',
         version: 2,

@@ -51,21 +51,12 @@ export function countRows(kind: ContentKind, expression: string, difference: 1 |
     from ${sql.identifier(expression)} having count(*) > 0`;
 }
 
-/** A common table expression of one row: what the space of the common table expression `space` contains. */
-export function contentsOfSpace(db: Database) {
+/** What a space contains. @param spaceId an expression, null where there is no space */
+export function contentsOf(spaceId = sql`(select id from space)`): SQL<Contents> {
   const sum = (kind: ContentKind) =>
-    sql<number>`coalesce(sum(active) filter (where kind = ${sql.raw(`'${kind}'`)}), 0)::int`.as(
-      kind,
-    );
-  return db.$with('contents').as(
-    db
-      .select({ folders: sum('folders'), episodes: sum('episodes'), assets: sum('assets') })
-      .from(contentCounters)
-      .where(
-        and(
-          eq(contentCounters.namespaceId, param('namespaceId')),
-          eq(contentCounters.spaceId, sql`(select id from space)`),
-        ),
-      ),
-  );
+    sql`${sql.raw(`'${kind}'`)}, coalesce(sum(active) filter (where kind = ${sql.raw(`'${kind}'`)}), 0)`;
+  return sql<Contents>`(
+    select json_build_object(${sum('folders')}, ${sum('episodes')}, ${sum('assets')})
+    from ${contentCounters}
+    where ${contentCounters.namespaceId} = ${param('namespaceId')} and ${contentCounters.spaceId} = ${spaceId})`;
 }

@@ -28,7 +28,7 @@ export const jsonString = (value: SQLWrapper): SQL =>
 export const jsonValue = (value: SQLWrapper): SQL => sql`coalesce((${value})::text, 'null')`;
 
 /** A time as a JSON string. */
-export const jsonTime = (value: SQLWrapper): SQL => sql`'"' || ${timeText(value)} || '"'`;
+const jsonTime = (value: SQLWrapper): SQL => sql`'"' || ${timeText(value)} || '"'`;
 
 /** @returns an expression of a JSON object as text, null where one of its values is SQL NULL */
 export function jsonObjectText(values: Record<string, SQL>): SQL {

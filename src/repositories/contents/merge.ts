@@ -1,3 +1,5 @@
+import { Type } from '@sinclair/typebox';
+import { Value } from '@sinclair/typebox/value';
 import type { JsonObject } from '../../db/schema/columns.js';
 import { ServiceError } from '../../errors.js';
 import { includesRole } from '../access.js';
@@ -44,8 +46,11 @@ export async function writeFields<Changes extends { metadata?: JsonObject | null
   }
 }
 
+const WithMetadata = Type.Object({
+  metadata: Type.Union([Type.Record(Type.String(), Type.Unknown()), Type.Null()]),
+});
+
 /** @returns the metadata of an item */
 function metadataOf(item: string): JsonObject | null {
-  const { metadata }: { metadata: JsonObject | null } = JSON.parse(item);
-  return metadata;
+  return Value.Decode(WithMetadata, JSON.parse(item)).metadata;
 }

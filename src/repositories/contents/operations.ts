@@ -13,7 +13,7 @@ import type { PageCache } from '../page-cache.js';
 import { shared } from '../shared-reads.js';
 import { type SpaceAccess, readingSpace, writingSpace } from './access.js';
 import type { ContentItem, Written } from './item.js';
-import type { InSpace, ResolveSpace, SpacePath, SpaceScope } from './space-resolver.js';
+import type { InSpace, ResolveSpace, SpacePath } from './space-resolver.js';
 
 /** What the repositories of a space's contents are made with. */
 export interface ContentContext {
@@ -102,117 +102,108 @@ export function contentOperations({
   const writing = writingSpace(db);
   const always = sql`true`;
 
-  /** Runs a statement in the caller's space. */
-  async function within<Row extends { access: SpaceAccess }>(
-    { principal, path }: ContentCaller,
-    query: (scope: SpaceScope) => Promise<Row | undefined>,
-  ) {
-    return resolveSpace(principal, path, query);
-  }
-
-  return {
-    reading,
-    within,
-
-    /**
-     * Prepares a statement that finds one item.
-     *
-     * @param found a query of at most one row, `(ids, tag, item, is_deleted, is_protected)`
-     */
-    prepareRead(name: string, found: SQL) {
-      const answer = db.$with('answer', { ids: answerColumns.ids }).as(found);
-      const statement = shared(
-        db
-          .with(...reading.expressions, answer)
-          .select({ access: reading.access, answer: stateFields })
-          .from(sql`access`)
-          .leftJoin(answer, always)
-          .prepare(name),
-      );
-      return async (caller: ContentCaller, values: Values): Promise<ContentOutcome<ItemState>> => {
-        const result = await within(caller, (scope) => repeat(statement, { ...values, ...scope }));
-        return outcomeOf(result, result?.row ? presentRow(result.row.answer) : null);
-      };
-    },
-
-    /**
-     * Prepares a statement that writes, with and without an idempotency key.
-     *
-     * @param effect makes the expressions that write, given the condition that they may
-     * @param isRepeatable whether the statement may run twice, because it has its effect once
-     */
-    prepareWrite(name: string, effect: (allowed: SQL) => Effect, isRepeatable = false) {
-      const { expressions, answer: query, isReady = always } = effect(writing.allowed);
-      const answer = db.$with('answer', answerColumns).as(query);
-      const plain = db
-        .with(...writing.expressions, ...expressions, answer)
-        .select({
-          access: writing.access,
-          isReady: sql<boolean | null>`${isReady}`,
-          answer: fieldsOf('answer'),
-        })
+  /**
+   * Prepares a statement that finds one item.
+   *
+   * @param found a query of at most one row, `(ids, tag, item, is_deleted, is_protected)`
+   */
+  function prepareRead(name: string, found: SQL) {
+    const answer = db.$with('answer', { ids: answerColumns.ids }).as(found);
+    const statement = shared(
+      db
+        .with(...reading.expressions, answer)
+        .select({ access: reading.access, answer: stateFields })
         .from(sql`access`)
         .leftJoin(answer, always)
-        .prepare(name);
-      const plainStatement = present(plain);
+        .prepare(name),
+    );
+    return async (caller: ContentCaller, values: Values): Promise<ContentOutcome<ItemState>> => {
+      const result = await resolveSpace(caller.principal, caller.path, (scope) =>
+        repeat(statement, { ...values, ...scope }),
+      );
+      return outcomeOf(result, result?.row ? presentRow(result.row.answer) : null);
+    };
+  }
 
-      const once = onceByKey(db, writing.allowed, answerColumns, answerRecord);
-      const keyed = effect(once.isClaimed);
-      const keyedAnswer = db.$with('answer', answerColumns).as(keyed.answer);
-      const withKey = db
-        .with(
-          ...writing.expressions,
-          ...once.expressions,
-          ...keyed.expressions,
-          keyedAnswer,
-          once.keep(sql`select to_jsonb(answer) from answer`),
-        )
-        .select({
-          access: writing.access,
-          isReady: sql<boolean | null>`${keyed.isReady ?? always}`,
-          claim: { free: sql<boolean | null>`claim.free` },
-          stored: { ...fieldsOf('stored'), fingerprint: sql<string>`stored.fingerprint` },
-          answer: fieldsOf('answer'),
-        })
-        .from(sql`access`)
-        .leftJoin(once.claim, always)
-        .leftJoin(once.stored, always)
-        .leftJoin(keyedAnswer, always)
-        .prepare(`${name}_once`);
-      const keyedStatement = present(withKey);
+  /**
+   * Prepares a statement that writes, with and without an idempotency key.
+   *
+   * @param effect makes the expressions that write, given the condition that they may
+   * @param isRepeatable whether the statement may run twice, because it has its effect once
+   */
+  function prepareWrite(name: string, effect: (allowed: SQL) => Effect, isRepeatable = false) {
+    const { expressions, answer: query, isReady = always } = effect(writing.allowed);
+    const answer = db.$with('answer', answerColumns).as(query);
+    const plain = db
+      .with(...writing.expressions, ...expressions, answer)
+      .select({
+        access: writing.access,
+        isReady: sql<boolean | null>`${isReady}`,
+        answer: fieldsOf('answer'),
+      })
+      .from(sql`access`)
+      .leftJoin(answer, always)
+      .prepare(name);
+    const plainStatement = present(plain);
 
-      /**
-       * @param key with it the effect is had once, however often this is called; null without one
-       * @param operation names the operation for the key
-       */
-      return async (
-        caller: ContentCaller,
-        values: Values,
-        key: IdempotencyKey | null = null,
-        operation = name,
-      ): Promise<ContentOutcome<AnswerRow & { replayed: boolean }>> => {
-        for (;;) {
-          const result = await within<WriteRow>(caller, (scope) => {
-            const all = { ...values, ...scope };
-            if (key) {
-              return runOnce(keyedStatement, {
-                ...all,
-                ...key,
-                operation: `${operation} ${scope.spaceId}`,
-              });
-            }
-            return isRepeatable ? repeat(plainStatement, all) : run(plainStatement, all);
-          });
-          const row = result?.row;
-          const stored = row?.stored ?? null;
-          if (row && !stored && row.isReady === false && includesRole(result.role, 'editor'))
-            continue;
-          const written = stored ?? row?.answer ?? null;
-          return outcomeOf(result, written && { ...written, replayed: stored !== null });
-        }
-      };
-    },
-  };
+    const once = onceByKey(db, writing.allowed, answerColumns, answerRecord);
+    const keyed = effect(once.isClaimed);
+    const keyedAnswer = db.$with('answer', answerColumns).as(keyed.answer);
+    const withKey = db
+      .with(
+        ...writing.expressions,
+        ...once.expressions,
+        ...keyed.expressions,
+        keyedAnswer,
+        once.keep(sql`select to_jsonb(answer) from answer`),
+      )
+      .select({
+        access: writing.access,
+        isReady: sql<boolean | null>`${keyed.isReady ?? always}`,
+        claim: { free: sql<boolean | null>`claim.free` },
+        stored: { ...fieldsOf('stored'), fingerprint: sql<string>`stored.fingerprint` },
+        answer: fieldsOf('answer'),
+      })
+      .from(sql`access`)
+      .leftJoin(once.claim, always)
+      .leftJoin(once.stored, always)
+      .leftJoin(keyedAnswer, always)
+      .prepare(`${name}_once`);
+    const keyedStatement = present(withKey);
+
+    /**
+     * @param key with it the effect is had once, however often this is called; null without one
+     * @param operation names the operation for the key
+     */
+    return async (
+      caller: ContentCaller,
+      values: Values,
+      key: IdempotencyKey | null = null,
+      operation = name,
+    ): Promise<ContentOutcome<AnswerRow & { replayed: boolean }>> => {
+      for (;;) {
+        const result = await resolveSpace<WriteRow>(caller.principal, caller.path, (scope) => {
+          const all = { ...values, ...scope };
+          if (key) {
+            return runOnce(keyedStatement, {
+              ...all,
+              ...key,
+              operation: `${operation} ${scope.spaceId}`,
+            });
+          }
+          return isRepeatable ? repeat(plainStatement, all) : run(plainStatement, all);
+        });
+        const row = result?.row;
+        const stored = row?.stored ?? null;
+        if (row && !stored && row.isReady === false && includesRole(result.role, 'editor'))
+          continue;
+        const written = stored ?? row?.answer ?? null;
+        return outcomeOf(result, written && { ...written, replayed: stored !== null });
+      }
+    };
+  }
+
+  return { reading, prepareRead, prepareWrite };
 }
 
 type Fields = Omit<AnswerRow, 'ids'> & { ids: string | null };

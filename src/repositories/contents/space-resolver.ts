@@ -7,7 +7,6 @@ import { spaces } from '../../db/schema/spaces.js';
 import { isSlug } from '../../slug.js';
 import {
   accessBySlug,
-  includesRole,
   type NamespaceScope,
   param,
   type Principal,
@@ -135,8 +134,3 @@ export function spaceResolver(db: Database, resolveNamespace: ResolveNamespace) 
 }
 
 export type ResolveSpace = ReturnType<typeof spaceResolver>;
-
-/** @returns whether a statement that wrote nothing was refused for another reason than the role */
-export function mayHaveWritten({ role, row }: InSpace<unknown>): boolean {
-  return row !== null && includesRole(role, 'editor');
-}

@@ -21,7 +21,7 @@ export interface EpisodeChanges {
 }
 
 /** The folder that a row shows: the one it was deleted from, or is in. */
-export const shownFolder = (path: SQL = folderPath(sql.raw('folder_id'))) =>
+const shownFolder = (path: SQL = folderPath(sql.raw('folder_id'))) =>
   sql`coalesce(deleted_from, ${path})`;
 
 /** An episode as JSON text, of a row whose columns are in scope. */
