@@ -51,7 +51,8 @@ test('no input makes a 5xx, an undeclared answer, or a write that reads back oth
   const statuses = new Map<number, number>();
   const property = fc.asyncProperty(sender, requests(document), async (name, request) => {
     if ((sent += 1) % RESTOCKED_EVERY === 1) await restock(owner);
-    const { template, method, path, headers, body, isValid } = request;
+    const { template, method, headers, body, isValid } = request;
+    const path = withIds(request.path);
     const resource = path.replace(/(\/restore)?\/?(\?.*)?$/s, '');
     const answer = await (senders[name] ?? owner).send({
       method: upperCase(method),
@@ -78,7 +79,7 @@ test('no input makes a 5xx, an undeclared answer, or a write that reads back oth
     if (isValid && /^In the body:(?!.*merged into)/.test(refusal)) say('A valid body was refused');
     if (answer.status < 300) {
       succeeded.add(`${method} ${template}`);
-      const difference = await readBack(senders['admin'] ?? owner, request, answer);
+      const difference = await readBack(senders['admin'] ?? owner, { ...request, path }, answer);
       if (difference !== null) say(difference);
     }
   });
@@ -101,6 +102,18 @@ test('no input makes a 5xx, an undeclared answer, or a write that reads back oth
   );
 });
 
+/** The ids of folders and assets that were there last, by the space and what stands for them in a path. */
+const ids = new Map<string, string>();
+
+/** @returns the path with the ids of what is there */
+function withIds(path: string): string {
+  const [, namespace = '', space = ''] = /^\/namespaces\/([^/]*)\/[^/]*\/([^/]*)/.exec(path) ?? [];
+  return path.replace(
+    /(folder|asset)-\d/,
+    (standIn) => ids.get(`${namespace} ${space} ${standIn}`) ?? standIn,
+  );
+}
+
 /** Makes what requests are about, where it is not there. */
 async function restock(owner: Client): Promise<void> {
   for (const slug of pools.slug) {
@@ -109,6 +122,24 @@ async function restock(owner: Client): Promise<void> {
     await owner.put(`/namespaces/${slug}/members/vic`, { role: 'viewer' });
     for (const space of pools.projectSlug) {
       await owner.post(`/namespaces/${slug}/spaces`, { name: 'A space', slug: space });
+      await restockSpace(owner, slug, space);
+    }
+  }
+}
+
+async function restockSpace(owner: Client, namespace: string, space: string): Promise<void> {
+  const path = `/namespaces/${namespace}/projects/${space}`;
+  for (const [index, name] of pools.name.entries()) {
+    await owner.post(`${path}/episodes/${name}/restore`);
+    await owner.post(`${path}/episodes`, { name });
+    await owner.post(`${path}/folders`, { path: `/stock-${index}` });
+    const asset = { path: `/stock-${index}`, kind: 'file', uri: 'urn:a:b', episode: name };
+    await owner.post(`${path}/assets`, asset);
+  }
+  for (const kind of ['folder', 'asset'] as const) {
+    const { json } = await owner.get(`${path}/${kind}s?pageSize=2`);
+    for (const [index, item] of listOf(pick(json, `${kind}s`)).entries()) {
+      ids.set(`${namespace} ${space} ${kind}-${index}`, pickString(item, 'id'));
     }
   }
 }
@@ -178,13 +209,32 @@ async function readBack(
     return (await get(resource)).status === 404 ? null : 'What was deleted is still there';
   }
 
+  const content = /^\/namespaces\/[^/]+\/[^/]+\/[^/]+\/(folders|episodes|assets)/.exec(resource);
+  if (content) {
+    const [collection, kind = ''] = content;
+    const isBatch = resource.endsWith('/batch');
+    const isMerge = isMergePatch(headers);
+    const answered = isBatch ? listOf(pick(answer.json, 'assets')) : [answer.json];
+    const written: unknown =
+      body === undefined || resource.endsWith('/restore') ? {} : JSON.parse(body);
+    const sent = isBatch ? listOf(pick(written, 'assets')) : [written];
+    for (const [index, item] of answered.entries()) {
+      const key = kind === 'episodes' ? pickString(item, 'name') : pickString(item, 'id');
+      const at = `${collection}/${encodeURIComponent(key)}`;
+      const difference = await differsFrom(get, at, item, sent[index], isMerge);
+      if (difference !== null) return difference;
+    }
+    return answered.length === sent.length ? null : `There are ${answered.length}`;
+  }
+
   if (resource.endsWith('/batch')) {
     const collection = resource.replace(/\/batch$/, '');
     const sent = listOf(pick(JSON.parse(body ?? ''), 'spaces'));
     const made = listOf(pick(answer.json, 'spaces'));
     if (made.length !== sent.length) return `There are ${made.length}`;
     for (const [index, space] of made.entries()) {
-      const difference = await differsFrom(get, collection, space, sent[index], false);
+      const at = `${collection}/${pickString(space, 'slug')}`;
+      const difference = await differsFrom(get, at, space, sent[index], false);
       if (difference !== null) return difference;
     }
     return isListed(get, collection, made.at(-1));
@@ -193,15 +243,19 @@ async function readBack(
   const restored = resource.replace(/\/restore$/, '');
   const isSpace = restored.split('/').length > 3;
   const collection = isSpace ? restored.split('/').slice(0, 4).join('/') : '/namespaces';
-  const isMerge =
-    headers['content-type']?.toLowerCase().startsWith('application/merge-patch+json') ?? false;
+  const isMerge = isMergePatch(headers);
   // What was restored, or there before, is not as it was sent.
   const isSent = resource === restored && !(method === 'put' && answer.status === 200);
   const sent: unknown = isSent ? JSON.parse(body ?? '') : {};
-  const difference = await differsFrom(get, collection, answer.json, sent, isMerge);
+  const at = `${collection}/${pickString(answer.json, 'slug')}`;
+  const difference = await differsFrom(get, at, answer.json, sent, isMerge);
   if (difference !== null) return difference;
   const isNew = isSpace && isSent && answer.status === 201;
   return isNew ? isListed(get, collection, answer.json) : null;
+}
+
+function isMergePatch(headers: Request['headers']): boolean {
+  return headers['content-type']?.toLowerCase().startsWith('application/merge-patch+json') ?? false;
 }
 
 const listOf = (value: unknown): unknown[] => (Array.isArray(value) ? value : []);
@@ -209,12 +263,12 @@ const listOf = (value: unknown): unknown[] => (Array.isArray(value) ? value : []
 /** @returns in what a resource, read again, is not what was answered and what was sent */
 async function differsFrom(
   get: (path: string) => Promise<Answer>,
-  collection: string,
+  at: string,
   answered: unknown,
   sent: unknown,
   isMerge: boolean,
 ): Promise<string | null> {
-  const itself = await get(`${collection}/${pickString(answered, 'slug')}`);
+  const itself = await get(at);
   const now = JSON.parse(itself.text) as unknown;
   for (const [key, value] of Object.entries(Object(answered) as object)) {
     if (!isDeepStrictEqual(pick(now, key), value)) return `Read again, it is ${itself.text}`;
@@ -238,6 +292,14 @@ function normalised(key: string, sent: unknown, written: unknown): unknown {
     return sent.map((tag: unknown) => String(tag).normalize('NFC').trim());
   }
   if (key === 'tags' && sent === null) return [];
+  if ((key === 'path' || key === 'folder') && typeof sent === 'string') {
+    return sent
+      .normalize('NFC')
+      .split('/')
+      .map((segment) => segment.trim())
+      .join('/');
+  }
+  if (key === 'episode' && typeof sent === 'string') return sent.normalize('NFC').trim();
   // Derived of the name.
   if (key === 'slug' && sent === null) return written;
   // As JSON has no negative zero, where it is not written out.

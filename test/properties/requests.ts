@@ -19,6 +19,21 @@ export const pools = {
   slug: ['n0', 'n1'],
   projectSlug: ['s0', 's1', 's2'],
   subject: ['olga', 'ed', 'vic', 'mia', 'ünï/%2F code', '..a'],
+  name: ['e0', 'e1'],
+  // Stand for the ids of what is there.
+  folderId: ['folder-0', 'folder-1'],
+  assetId: ['asset-0', 'asset-1'],
+};
+
+const paths = ['/a', '/a/b', '/c', '/c/ä b/日', '/d'];
+const uris = ['s3://bucket/key', 'https://example.com/a?b=c', 'urn:a:b', 'file:///data/a.mp4'];
+
+/** Values of members that few texts fit, by their names. */
+const valuesByName: Record<string, string[]> = {
+  path: paths,
+  folder: ['/', ...paths],
+  uri: uris,
+  episode: pools.name,
 };
 
 function poolOf(name: string): string[] {
@@ -161,6 +176,15 @@ function validValue(name: string, schema: Schema, context: Context): Arbitrary<u
     if (schema.enum) return fc.constantFrom(...schema.enum);
     switch (type) {
       case 'string': {
+        const known = valuesByName[name];
+        if (known) return fc.constantFrom(...known);
+        // Of an episode.
+        if (name === 'name' && schema.pattern !== undefined) return fc.constantFrom(...pools.name);
+        if (schema.pattern !== undefined && name !== 'slug') {
+          return fc.stringMatching(new RegExp(schema.pattern), {
+            maxLength: schema.maxLength ?? 100,
+          });
+        }
         if (name === 'slug') {
           const pattern = new RegExp(schema.pattern ?? '');
           return fc.oneof(
@@ -171,6 +195,9 @@ function validValue(name: string, schema: Schema, context: Context): Arbitrary<u
         const { minLength = 0, maxLength = 100 } = schema;
         return text({ minLength: Math.max(minLength, 1), maxLength: Math.min(maxLength, 300) });
       }
+      case 'boolean':
+        // What is protected stays so, and nothing could be written any more.
+        return name === 'writeProtected' ? fc.constant(false) : fc.boolean();
       case 'integer':
         return fc.integer({ min: schema.minimum ?? 0, max: schema.maximum ?? 9 });
       case 'array':
@@ -335,6 +362,15 @@ const query = (operation: Operation) => {
       '{"n":1e-400}',
       'start',
       'what?&x',
+      '/',
+      '/a',
+      '/c/ä b',
+      '/a/../b',
+      'true',
+      'e0',
+      'running',
+      'video',
+      `sha256:${'0'.repeat(64)}`,
     ),
     hostileText.filter((each) => each.isWellFormed()),
   );
