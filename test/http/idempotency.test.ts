@@ -80,6 +80,16 @@ async function waiting(sql: Sql): Promise<number> {
   }
 }
 
+const lab = '/namespaces/acme/projects/lab';
+
+const makeLab = (owner: Client) => owner.post(spaces, { name: 'Lab' });
+
+/** @returns the path of the first item of a list; of an empty one a path where nothing is */
+async function firstOf(owner: Client, kind: 'folders' | 'assets', query: string): Promise<string> {
+  const id = pick((await owner.get(`${lab}/${kind}${query}`)).json, kind, 0, 'id');
+  return `${lab}/${kind}/${typeof id === 'string' ? id : randomUUID()}`;
+}
+
 /** Every POST: what comes before it, where it goes, and what undoes it. */
 const operations: {
   title: string;
@@ -144,6 +154,71 @@ const operations: {
     },
     undo: (owner) => owner.delete('/namespaces/team'),
     read: (owner) => owner.get('/namespaces/team'),
+  },
+  {
+    title: 'createFolder',
+    path: `${lab}/folders`,
+    body: { path: '/a/b', metadata: { z: 1, a: [null] } },
+    other: { path: '/other' },
+    prepare: makeLab,
+    undo: async (owner) => owner.delete(await firstOf(owner, 'folders', '?parent=/a')),
+    read: async (owner) => owner.get(await firstOf(owner, 'folders', '?parent=/a')),
+  },
+  {
+    title: 'upsertEpisode',
+    path: `${lab}/episodes`,
+    body: { name: 'run', folder: '/runs', metadata: { z: 1, a: [null] } },
+    other: { name: 'other', folder: '/runs' },
+    prepare: makeLab,
+    // The name of a deleted episode stays taken.
+    undo: async (owner) => {
+      const name = randomUUID();
+      await owner.patch(`${lab}/episodes/run`, { name });
+      return owner.delete(`${lab}/episodes/${name}`);
+    },
+    read: (owner) => owner.get(`${lab}/episodes/run`),
+  },
+  {
+    title: 'restoreEpisode',
+    path: `${lab}/episodes/old/restore`,
+    prepare: async (owner) => {
+      await makeLab(owner);
+      await owner.post(`${lab}/episodes`, { name: 'old', folder: '/runs' });
+      await owner.delete(`${lab}/episodes/old`);
+    },
+    undo: (owner) => owner.delete(`${lab}/episodes/old`),
+    read: (owner) => owner.get(`${lab}/episodes/old`),
+  },
+  {
+    title: 'createAsset',
+    path: `${lab}/assets`,
+    body: {
+      path: '/files/a.bin',
+      kind: 'file',
+      uri: 's3://bucket/a',
+      metadata: { z: 1, a: [null] },
+    },
+    other: { path: '/files/b.bin', kind: 'file', uri: 's3://bucket/b' },
+    prepare: makeLab,
+    undo: async (owner) => owner.delete(await firstOf(owner, 'assets', '?prefix=/files/a.bin')),
+    read: async (owner) => owner.get(await firstOf(owner, 'assets', '?prefix=/files/a.bin')),
+  },
+  {
+    title: 'createAssets',
+    path: `${lab}/assets/batch`,
+    body: {
+      assets: [
+        { path: '/batch/a', kind: 'file', uri: 's3://bucket/a' },
+        { path: '/batch/b', kind: 'file', uri: 's3://bucket/b' },
+      ],
+    },
+    other: { assets: [{ path: '/other/a', kind: 'file', uri: 's3://bucket/a' }] },
+    prepare: makeLab,
+    undo: async (owner) => {
+      await owner.delete(await firstOf(owner, 'assets', '?prefix=/batch/b'));
+      return owner.delete(await firstOf(owner, 'assets', '?prefix=/batch/a'));
+    },
+    read: async (owner) => owner.get(await firstOf(owner, 'assets', '?prefix=/batch/a')),
   },
 ];
 
@@ -419,7 +494,10 @@ test('a request whose connection dies after the effect can be repeated', async (
     const again = await post(owner, path, 'key', body);
     t.ok(again.status < 300, title);
     t.equal(again.headers['idempotent-replayed'], 'true', `${title}: replayed`);
-    const id = pick(again.json, 'id') ?? pick(again.json, 'spaces', 0, 'id');
+    const id =
+      pick(again.json, 'id') ??
+      pick(again.json, 'spaces', 0, 'id') ??
+      pick(again.json, 'assets', 0, 'id');
     t.equal(id, pickString(found.json, 'id'));
     t.equal((await read(direct)).text, found.text, `${title}: no second effect`);
   }
