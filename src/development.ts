@@ -86,6 +86,7 @@ async function createDemoContents(context: ContentContext): Promise<void> {
       metadata: { robot: 'arm-7' },
     },
     { oneOf: null, noneOf: null },
+    false,
     null,
   );
   const asset = { checksum: null, tags: [], metadata: null, episode: 'run-0042' };

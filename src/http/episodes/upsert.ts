@@ -46,6 +46,7 @@ export const upsertEpisode: AddEpisodeRoute = (app, { space, hide, episodes }) =
         name,
         given,
         expectedVersions(headers),
+        headers['if-match'] !== undefined,
         idempotencyKey(headers['idempotency-key'], body),
       );
       const episode = found(inSpace(outcome, 'editor'));

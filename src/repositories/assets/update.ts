@@ -33,12 +33,12 @@ export function updateAsset(
   const write = prepareWrite('asset_update', (allowed) => {
     const { expressions, isFree } = targetAsset(
       db,
-      sql`deleted_at is null and ${allowed}`,
+      sql`deleted_at is null and ${allowed} and ${hasTag(storedAssetTag)}`,
       'share',
     );
     const tree = ensureFolders(
       db,
-      sql`select ${param('folder')}::text from target where episode_id is null`,
+      sql`select ${param('folder')}::text from target where episode_id is null and ${isFree}`,
       allowed,
     );
     const isMoved = sql`${param('path')}::text is not null`;
@@ -59,7 +59,7 @@ export function updateAsset(
         tags = coalesce(${jsonParam('tags')}, tags),
         metadata = case when ${param('set metadata')}::boolean then ${jsonParam('metadata')} else metadata end,
         version = version + 1, updated_at = now()
-      where ${isAsset} and deleted_at is null and ${allowed} and ${isFree} and ${tree.isReady}
+      where ${isAsset} and deleted_at is null and exists (select from target) and ${isFree} and ${tree.isReady}
         and ${hasTag(storedAssetTag)}
       returning *`);
     const path = tree.pathOf(sql.raw('folder_id'));

@@ -36,7 +36,11 @@ export function updateEpisode(
   find: FindEpisode,
 ) {
   const write = prepareWrite('episode_update', (allowed) => {
-    const tree = ensureFolders(db, sql`select ${param('folder')}::text`, allowed);
+    // By the snapshot, so that no folder is made for a write that is refused; the row itself decides once more.
+    const isWanted = sql`exists (
+      select from ${episodes}
+      where ${isNamedEpisode} and deleted_at is null and not write_protected and ${hasTag(storedEpisodeTag)})`;
+    const tree = ensureFolders(db, sql`select ${param('folder')}::text where ${isWanted}`, allowed);
     const written = db.$with('written', {}).as(sql`
       update ${episodes} set
         name = coalesce(${param('name')}, name),

@@ -38,7 +38,7 @@ function episodeDeleted(): ServiceError {
 /**
  * Makes an episode, or writes the given fields of the one that has its name.
  *
- * @returns a function. Needs the role `editor`; throws `ServiceError` `episode_deleted` where an
+ * @returns a function, whose argument `mustExist` says that none is to be made. Needs the role `editor`; throws `ServiceError` `episode_deleted` where an
  *   episode of the name was deleted, `write_protected`, `precondition_failed`, and what `runOnce` throws
  */
 export function upsertEpisode(
@@ -46,8 +46,14 @@ export function upsertEpisode(
   { prepareWrite }: ContentOperations,
   find: FindEpisode,
 ) {
+  // By the snapshot, so that nothing is made for an upsert that is refused; the row itself decides once more.
+  const isWanted = sql`case when exists (select from ${episodes} where ${isNamedEpisode})
+    then ${param('hasChanges')}::boolean and exists (
+      select from ${episodes}
+      where ${isNamedEpisode} and deleted_at is null and not write_protected and ${hasTag(storedEpisodeTag)})
+    else not ${param('mustExist')}::boolean end`;
   const write = prepareWrite('episode_upsert', (allowed) => {
-    const tree = ensureFolders(db, sql`select ${param('folder')}::text`, allowed);
+    const tree = ensureFolders(db, sql`select ${param('folder')}::text where ${isWanted}`, allowed);
     const folder = tree.idOf(sql`${param('folder')}::text`);
     const written = db.$with('written', {}).as(sql`
       insert into ${episodes} (namespace_id, space_id, id, name, description, tags, status,
@@ -58,8 +64,7 @@ export function upsertEpisode(
         coalesce(${param('writeProtected')}::boolean, false), ${folder}, ${jsonParam('metadata')},
         ${timeOfId('id')}
       from (select ${param('id')}::uuid as id) as source
-      where ${allowed} and ${tree.isReady}
-        and (${param('expected')}::text is null or exists (select from ${episodes} where ${isNamedEpisode}))
+      where ${allowed} and ${tree.isReady} and ${isWanted}
       on conflict (namespace_id, space_id, name) do update set
         description = case when ${param('setDescription')}::boolean then excluded.description
           else ${episodes.description} end,
@@ -96,10 +101,12 @@ export function upsertEpisode(
     episode: string,
     changes: EpisodeChanges,
     expected: Expected,
+    mustExist: boolean,
     key: IdempotencyKey | null,
   ): Promise<ContentOutcome<Written>> => {
     const hasChanges = Object.keys(changes).length > 0;
-    const values = { ...changeParams(changes), ...versionParams(expected), episode, hasChanges };
+    const conditions = { ...versionParams(expected), mustExist, hasChanges };
+    const values = { ...changeParams(changes), ...conditions, episode };
     for (;;) {
       const outcome = await write(caller, { ...values, id: uuidv7() }, key, 'upsertEpisode');
       if (!outcome?.isSpace || !includesRole(outcome.role, 'editor'))
@@ -110,8 +117,7 @@ export function upsertEpisode(
       const found = await find(caller, episode);
       if (found?.value?.isDeleted) throw episodeDeleted();
       if (value && found?.value) return { ...found, value: { ...value, ...found.value } };
-      // Without it, a condition was sent that only an episode that is there can meet.
-      if (!found?.value && expected.oneOf !== null) throw preconditionFailed();
+      if (found?.isSpace && !found.value && mustExist) throw preconditionFailed();
       if (found?.value && !hasChanges) {
         expectTag(found.value.tag, expected);
         return { ...found, value: { ...found.value, inserted: false, replayed: false } };
