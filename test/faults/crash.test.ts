@@ -182,6 +182,25 @@ test('what was acknowledged is there once, however PostgreSQL and the service ar
       }
     }),
   ];
+  /** the names of episodes whose assets were acknowledged, and how many those are */
+  const recorded = new Map<string, number>();
+  const recording = item('recordings');
+  /** Registers an episode, its folder and its assets, each again until it is acknowledged. */
+  const record = async () => {
+    await create('recordings', 'recordings');
+    for (let count = 0; !stopped; count += 1) {
+      const name = `run-${count}`;
+      const folder = `/day-${count % 5}/${count}`;
+      expect(await insist('POST', `${recording}/episodes`, { name, folder }), 200, 201);
+      const assets = Array.from({ length: 3 }, (_, index) => ({
+        ...{ path: `/${index}`, kind: 'file', uri: 'urn:a:b', episode: name },
+      }));
+      const batch = await insist('POST', `${recording}/assets/batch`, { assets }, name);
+      expect(batch, 201);
+      if (batch.status === 201) recorded.set(name, assets.length);
+    }
+  };
+  writers.push(record());
   const stale: string[] = [];
   let lists = 0;
   /** Reads the updated spaces in a list: each has what was acknowledged before, or something later. */
@@ -235,6 +254,14 @@ test('what was acknowledged is there once, however PostgreSQL and the service ar
       (select count(*)::int from members) as members`;
   const stored = await sql<{ key: string; id: string }[]>`
     select key, answer ->> 'id' as id from idempotency_keys where operation = 'createSpace'`;
+  const contents = await sql<{ kind: string; active: number }[]>`
+    select kind, sum(active)::int as active from content_counters group by kind order by kind`;
+  const [content] = await sql<Record<string, number>[]>`
+    select (select count(*)::int from folders) as folders, (select count(*)::int from episodes) as episodes,
+      (select count(*)::int from assets) as assets`;
+  const assetsOf = await sql<{ name: string; assets: number }[]>`
+    select name, count(assets.id)::int as assets
+    from episodes left join assets on episode_id = episodes.id group by name`;
   await sql.end();
 
   const lost = [
@@ -267,6 +294,17 @@ test('what was acknowledged is there once, however PostgreSQL and the service ar
     sortedBy(stored),
     sortedBy(keys),
     'each key is kept with the space it was answered, and no other key',
+  );
+  const registered = new Map(assetsOf.map(({ name, assets }) => [name, assets]));
+  t.same(
+    [...recorded].filter(([name, assets]) => registered.get(name) !== assets),
+    [],
+    'each recording has its assets, once',
+  );
+  t.same(
+    Object.fromEntries(contents.map(({ kind, active }) => [kind, active])),
+    { ...content },
+    'so are those of what the spaces contain',
   );
   t.match(
     counted,

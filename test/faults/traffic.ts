@@ -13,7 +13,7 @@ export interface Traffic {
   seen: Seen[];
   /** Resolves when there are this many more answers of a kind. */
   answers(count: number, isMeant?: (answer: Answer) => boolean): Promise<void>;
-  /** Ends it, and looks for each space whose creation was acknowledged. */
+  /** Ends it, and looks for each space and episode whose creation was acknowledged. */
   end(): Promise<{ written: number; lost: string[] }>;
 }
 
@@ -48,7 +48,13 @@ export function startTraffic(
         const answer = await observe(() =>
           client.post('/namespaces/acme/spaces', { name: 'A space', slug }),
         );
-        if (answer.status === 201) written.push(slug);
+        if (answer.status !== 201) continue;
+        const space = `/namespaces/acme/projects/${slug}`;
+        written.push(space);
+        const episode = await observe(() =>
+          client.post(`${space}/episodes`, { name: 'run', folder: '/a/b' }),
+        );
+        if (episode.status === 201) written.push(`${space}/episodes/run`);
       }
     }),
   ];
@@ -66,9 +72,9 @@ export function startTraffic(
       stopped = true;
       await Promise.all(running);
       const lost = [];
-      for (const slug of written) {
-        const { status } = await client.get(`/namespaces/acme/projects/${slug}`);
-        if (status !== 200) lost.push(slug);
+      for (const path of written) {
+        const { status } = await client.get(path);
+        if (status !== 200) lost.push(path);
       }
       return { written: written.length, lost };
     },
