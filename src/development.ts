@@ -4,7 +4,12 @@ import { join, resolve } from 'node:path';
 import { sql } from 'drizzle-orm';
 import type { TokenConfig } from './config.js';
 import type { Database } from './db/client.js';
-import { ASSET_ID_EXAMPLE, FOLDER_EXAMPLE, FOLDER_ID_EXAMPLE } from './examples.js';
+import {
+  ASSET_ID_EXAMPLE,
+  EMPTY_FOLDER_EXAMPLE,
+  FOLDER_EXAMPLE,
+  FOLDER_ID_EXAMPLE,
+} from './examples.js';
 import { namespaceResolver } from './repositories/access.js';
 import { assetsRepository } from './repositories/assets/index.js';
 import type { ContentContext } from './repositories/contents/operations.js';
@@ -71,10 +76,10 @@ export async function createDemo(db: Database): Promise<void> {
 async function createDemoContents(context: ContentContext): Promise<void> {
   const { db } = context;
   const caller = { principal: developer, path: { namespace: DEMO, space: 'robotics-lab' } };
-  const folder = { path: FOLDER_EXAMPLE, metadata: null };
+  const folder = { path: EMPTY_FOLDER_EXAMPLE, metadata: null };
   await foldersRepository(context).create(caller, folder, null);
   await db.execute(
-    sql`update folders set id = ${FOLDER_ID_EXAMPLE} where path = ${FOLDER_EXAMPLE}`,
+    sql`update folders set id = ${FOLDER_ID_EXAMPLE} where path = ${EMPTY_FOLDER_EXAMPLE}`,
   );
   await episodesRepository(context).upsert(
     caller,

@@ -35,6 +35,24 @@ export interface SpacesClient extends Client<paths> {
   ): AsyncGenerator<Schemas['SpaceListItem']>;
   /** The members of a namespace. */
   members(namespace: string, query?: ListQuery<'listMembers'>): AsyncGenerator<Schemas['Member']>;
+  /** The folders of a space: those of its root, or of `parent`. */
+  folders(
+    namespace: string,
+    space: string,
+    query?: ListQuery<'listFolders'>,
+  ): AsyncGenerator<Schemas['Folder']>;
+  /** The episodes of a space. */
+  episodes(
+    namespace: string,
+    space: string,
+    query?: ListQuery<'listEpisodes'>,
+  ): AsyncGenerator<Schemas['Episode']>;
+  /** The assets of a space and of its episodes. */
+  assets(
+    namespace: string,
+    space: string,
+    query?: ListQuery<'listAssets'>,
+  ): AsyncGenerator<Schemas['Asset']>;
 }
 
 /** A problem that the service answered with. */
@@ -114,6 +132,27 @@ export function createSpacesClient(options: SpacesClientOptions): SpacesClient {
           params: { path: { slug }, query: { pageSize: PAGE_SIZE, ...query, cursor } },
         });
       for await (const { members } of walk(read)) yield* members;
+    },
+    async *folders(slug: string, projectSlug: string, query: ListQuery<'listFolders'> = {}) {
+      const read = (cursor: string) =>
+        client.GET('/namespaces/{slug}/projects/{projectSlug}/folders', {
+          params: { path: { slug, projectSlug }, query: { pageSize: PAGE_SIZE, ...query, cursor } },
+        });
+      for await (const { folders } of walk(read)) yield* folders;
+    },
+    async *episodes(slug: string, projectSlug: string, query: ListQuery<'listEpisodes'> = {}) {
+      const read = (cursor: string) =>
+        client.GET('/namespaces/{slug}/projects/{projectSlug}/episodes', {
+          params: { path: { slug, projectSlug }, query: { pageSize: PAGE_SIZE, ...query, cursor } },
+        });
+      for await (const { episodes } of walk(read)) yield* episodes;
+    },
+    async *assets(slug: string, projectSlug: string, query: ListQuery<'listAssets'> = {}) {
+      const read = (cursor: string) =>
+        client.GET('/namespaces/{slug}/projects/{projectSlug}/assets', {
+          params: { path: { slug, projectSlug }, query: { pageSize: PAGE_SIZE, ...query, cursor } },
+        });
+      for await (const { assets } of walk(read)) yield* assets;
     },
   });
 }

@@ -54,10 +54,9 @@ export const openapiPlugin = fp<{ publicUrl: URL | null }>(
       transformObject: (document) => {
         if (!('openapiObject' in document)) throw new Error('The document is not of OpenAPI 3');
         // @fastify/swagger demands every body; that of a restore may be left out.
-        for (const path of Object.values(document.openapiObject.paths ?? {})) {
+        for (const [url, path] of Object.entries(document.openapiObject.paths ?? {})) {
           const body = path?.post?.requestBody;
-          const isOptional = JSON.stringify(body ?? {}).includes('/Restore"');
-          if (body && isOptional && !('$ref' in body)) body.required = false;
+          if (url.endsWith('/restore') && body && !('$ref' in body)) body.required = false;
         }
         return document.openapiObject;
       },

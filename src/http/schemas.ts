@@ -55,6 +55,16 @@ export const Restore = Type.Unsafe<{ slug?: string } | null>({
   examples: [{}],
 });
 
+/** The body of a restore that has nothing to say, and may be left out. */
+export const RestoreAsIs = Type.Unsafe<object | null>({
+  $id: 'RestoreAsIs',
+  type: ['object', 'null'],
+  additionalProperties: false,
+  properties: {},
+  description: 'Nothing; may be left out',
+  examples: [{}],
+});
+
 export const Name = Text({
   'x-text': 'name',
   minLength: 1,

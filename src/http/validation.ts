@@ -2,7 +2,7 @@ import type { FastifyInstance, FastifyServerOptions, preValidationHookHandler } 
 import type { Violation } from '../errors.js';
 import { SLUG_PATTERN } from '../slug.js';
 import { TAGS_PATTERN } from './conditional.js';
-import { NO_SLASH_PATTERN } from './folders/path.js';
+import { SEGMENT_PATTERN } from './folders/path.js';
 import { KEY_PATTERN } from './idempotency.js';
 import { isText, keywords, UNSTORABLE } from './keywords.js';
 
@@ -88,7 +88,7 @@ const patternWords: Record<string, string> = {
   [SLUG_PATTERN]:
     'must be of a-z, 0-9, dots, underscores and hyphens, and begin with a letter or a digit',
   [TAGS_PATTERN]: 'must be *, or an ETag as it was answered, with its quotes',
-  [NO_SLASH_PATTERN]: 'must hold no slash',
+  [SEGMENT_PATTERN]: 'must hold no slash, and be neither . nor ..',
   [KEY_PATTERN]: 'must be of visible ASCII characters, a UUID for example',
 };
 

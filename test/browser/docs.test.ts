@@ -1,5 +1,6 @@
 import type { Locator, Page } from 'playwright-core';
 import t, { type Test, test } from 'tap';
+import { createDemo } from '../../src/development.js';
 import { signToken } from '../../src/token.js';
 import { SECRET, startService } from '../helpers/app.js';
 import { launchBrowser } from '../helpers/browser.js';
@@ -19,9 +20,7 @@ async function openDocs(t: Test, host: string, path: string, through?: typeof st
   const browser = await launchBrowser(t);
   if (!browser) return null;
   const service = await startService(t);
-  const owner = await service.as('owner');
-  await owner.post('/namespaces', { slug: 'demo', name: 'Demo team' });
-  await owner.post('/namespaces/demo/spaces', { name: 'Robotics Lab', tags: ['robotics'] });
+  await createDemo(service.db);
   await service.app.listen({ host: '127.0.0.1', port: 0 });
   const { port: direct } = new URL(service.app.listeningOrigin);
   const port = (await through?.(t, () => Number(direct))) ?? direct;
@@ -46,7 +45,7 @@ async function openDocs(t: Test, host: string, path: string, through?: typeof st
 
 async function authorize(page: Page): Promise<void> {
   await page.locator('button.authorize').first().click();
-  const token = await signToken(SECRET, { subject: 'owner', expiresIn: '1 hour' });
+  const token = await signToken(SECRET, { subject: 'developer', expiresIn: '1 hour' });
   await page.locator('.auth-container input').fill(token);
   await page.locator('.auth-btn-wrapper button.authorize').click();
   await page.locator('.auth-btn-wrapper button.btn-done').click();
@@ -137,8 +136,19 @@ test('optional parameters show an example and stay empty', async (t) => {
 });
 
 /** What an operation of each kind is called, in the order they are shown within a tag. */
-const KINDS = /^(list|create|get|ensure|update|put|delete|remove|restore)/;
-const kinds = ['list', 'create', 'get', 'ensure', 'put', 'update', 'delete', 'remove', 'restore'];
+const kinds = [
+  'list',
+  'create',
+  'upsert',
+  'get',
+  'ensure',
+  'put',
+  'update',
+  'delete',
+  'remove',
+  'restore',
+];
+const KINDS = new RegExp(`^(${kinds.join('|')})`);
 
 test('every operation is prefilled so that it succeeds as it is, in the order they are shown', async (t) => {
   const docs = await openDocs(t, '127.0.0.1', '/docs/');
@@ -147,7 +157,10 @@ test('every operation is prefilled so that it succeeds as it is, in the order th
   await authorize(page);
   const ids = await shown(page);
   const tags = ids.map((id) => id.split('-')[0]);
-  t.same([...new Set(tags)], ['spaces', 'namespaces', 'members', 'health']);
+  t.same(
+    [...new Set(tags)],
+    ['spaces', 'folders', 'episodes', 'assets', 'namespaces', 'members', 'health'],
+  );
   const places = ids.map((id) => {
     const [tag = '', name = ''] = id.split('-');
     return tags.indexOf(tag) * 100 + kinds.indexOf(KINDS.exec(name)?.[0] ?? '');

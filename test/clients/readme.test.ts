@@ -24,8 +24,8 @@ async function makeProject(t: Test): Promise<string> {
   return folder;
 }
 
-/** Compiles a program strictly, and runs it against the service. */
-async function use(t: Test, file: string): Promise<string> {
+/** Compiles a program strictly. @returns a function that runs it against the service */
+async function prepare(t: Test, file: string): Promise<() => Promise<string>> {
   const strict = ['--strict', '--noEmit', '--skipLibCheck', '--types', 'node'];
   const target = ['--target', 'ES2023', '--lib', 'ESNext,DOM', '--module', 'NodeNext'];
   await execute(bin('tsc'), [...strict, ...target, file]);
@@ -38,8 +38,13 @@ async function use(t: Test, file: string): Promise<string> {
   const ORIGIN = await service.app.listen({ host: '127.0.0.1', port: 0 });
   const TOKEN = await signToken(SECRET, { subject: 'owner', expiresIn: '1 hour' });
   const env = { ...process.env, ORIGIN, TOKEN };
-  const { stdout } = await execute(bin('tsx'), [file], { env });
-  return stdout;
+  return async () => (await execute(bin('tsx'), [file], { env })).stdout;
+}
+
+/** Compiles a program strictly, and runs it against the service. */
+async function use(t: Test, file: string): Promise<string> {
+  const run = await prepare(t, file);
+  return run();
 }
 
 t.setTimeout(300_000);
@@ -61,6 +66,24 @@ test('the client in the README does what it says', async (t) => {
     await use(t, file),
     /^made [0-9a-f-]{36}\nfirst \[\]\nsecond \[ 'late' \]\nnight-flights \[ 'night' \]\n$/,
   );
+});
+
+test('the program that registers a recording does so, and can run again', async (t) => {
+  const [, source] = /```ts\n(.*?)```/s.exec(await readFile('docs/recordings.md', 'utf8')) ?? [];
+  if (source === undefined) throw new Error('docs/recordings.md has no program');
+  const file = join(await makeProject(t), 'record.ts');
+  await writeFile(file, `${source}\nexport {};\n`);
+  const assets = [
+    '/camera/front.mp4 video',
+    '/lidar/top.pcd point-cloud',
+    '/joints.csv text-track',
+  ];
+  const listed = assets.map((line) => new RegExp(`^${line} s3://recordings/run-0043/`, 'm'));
+  const run = await prepare(t, file);
+  const [first, again] = [await run(), await run()];
+  t.match(first, /^registered\n/);
+  t.match(again, /^it was registered before\n/);
+  for (const output of [first, again]) for (const line of listed) t.match(output, line);
 });
 
 test('the SDK sends again what is safe to repeat, and nothing else', async (t) => {

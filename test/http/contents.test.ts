@@ -209,6 +209,9 @@ test('what is not valid is 400 and named, and nothing is made', async (t) => {
     `/${long(100)}`.repeat(10),
   ];
   const badNames = [
+    '.',
+    '..',
+    ' .. ',
     '',
     ' ',
     'a/b',
@@ -312,6 +315,8 @@ test('what is not valid is 400 and named, and nothing is made', async (t) => {
       { name: 'e', writeProtected },
       '/writeProtected',
     ]),
+    ['POST', 'episodes/run/restore', { slug: 'a' }, '/slug'],
+    ['POST', `assets/${assetId}/restore`, { path: '/a' }, '/path'],
     ['POST', 'episodes', {}, '/name'],
     ['POST', 'episodes', { name: 'e', slug: 'e' }, '/slug'],
     ['POST', 'episodes', { name: 'e', id: folderId }, '/id'],

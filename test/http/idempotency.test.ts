@@ -260,13 +260,26 @@ test('the same request with the same key has the same answer and no second effec
 test('a restore of what is not deleted is kept too', async (t) => {
   const { owner } = await startAcme(t);
   await owner.post(spaces, { name: 'Lab' });
-  for (const path of [`${spaces}/lab`, '/namespaces/acme']) {
+  await owner.post(`${lab}/episodes`, { name: 'run' });
+  const asset = await owner.post(`${lab}/assets`, { path: '/a', kind: 'file', uri: 'urn:a:b' });
+  const assetPath = String(asset.headers['location']);
+  for (const path of [`${lab}/episodes/run`, assetPath, `${spaces}/lab`, '/namespaces/acme']) {
     const first = await post(owner, `${path}/restore`, 'key', undefined);
     t.equal(first.status, 200);
     await owner.delete(path);
     isReplay(t, await post(owner, `${path}/restore`, 'key'), first, path);
     t.equal((await owner.get(path)).status, 404, 'stays deleted');
   }
+});
+
+test('an upsert that changes nothing is kept too', async (t) => {
+  const { owner } = await startAcme(t);
+  await makeLab(owner);
+  await owner.post(`${lab}/episodes`, { name: 'run' });
+  const first = await post(owner, `${lab}/episodes`, 'key', { name: 'run' });
+  t.equal(first.status, 200);
+  await owner.patch(`${lab}/episodes/run`, { description: 'changed' });
+  isReplay(t, await post(owner, `${lab}/episodes`, 'key', { name: 'run' }), first, 'as it was');
 });
 
 test('the order of members and white space do not make another body', async (t) => {

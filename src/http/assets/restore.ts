@@ -2,7 +2,7 @@ import { expectedVersions } from '../conditional.js';
 import { itemOf, sendItem } from '../contents/item.js';
 import { callerOf, inSpace, possibleId } from '../contents/space.js';
 import { idempotencyKey, markReplayed, replayedHeader, RestoreHeaders } from '../idempotency.js';
-import { ref } from '../schemas.js';
+import { ref, RestoreAsIs } from '../schemas.js';
 import { type AddAssetRoute, found } from './routes.js';
 import { Asset, AssetParams } from './schema.js';
 
@@ -30,6 +30,7 @@ export const restoreAsset: AddAssetRoute = (app, { space, hide, assets }) => {
         hide,
         params: AssetParams,
         headers: RestoreHeaders,
+        body: ref(RestoreAsIs),
         response: { 200: itemOf(ref(Asset), replayedHeader) },
       },
     },

@@ -8,6 +8,7 @@ import { addEpisodes } from '../episodes/index.js';
 import { episodeSchemas } from '../episodes/schema.js';
 import { addFolders } from '../folders/index.js';
 import { folderSchemas } from '../folders/schema.js';
+import { RestoreAsIs } from '../schemas.js';
 
 /** The operations on what a space contains. Both nouns answer; the seed's is the one documented. */
 export const contentsPlugin: FastifyPluginCallbackTypebox<{
@@ -17,7 +18,7 @@ export const contentsPlugin: FastifyPluginCallbackTypebox<{
   /** what cursors are sealed with */
   cursorKey: () => Promise<Buffer>;
 }> = (app, repositories, done) => {
-  for (const schema of [...folderSchemas, ...episodeSchemas, ...assetSchemas])
+  for (const schema of [RestoreAsIs, ...folderSchemas, ...episodeSchemas, ...assetSchemas])
     app.addSchema(schema);
   for (const noun of ['projects', 'spaces']) {
     const space = `/namespaces/:slug/${noun}/:projectSlug`;

@@ -45,7 +45,7 @@ export const listEpisodes: AddEpisodeRoute = (app, { space, hide, episodes, curs
         scope: 'spaces:read',
         role: 'viewer',
         problems: ['space_not_found'],
-        isCostly: isSearch(),
+        isCostly: isSearch('recursive'),
       },
       schema: {
         operationId: 'listEpisodes',

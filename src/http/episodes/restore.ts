@@ -2,7 +2,7 @@ import { expectedVersions } from '../conditional.js';
 import { itemOf, sendItem } from '../contents/item.js';
 import { callerOf, inSpace } from '../contents/space.js';
 import { idempotencyKey, markReplayed, replayedHeader, RestoreHeaders } from '../idempotency.js';
-import { ref } from '../schemas.js';
+import { ref, RestoreAsIs } from '../schemas.js';
 import { type AddEpisodeRoute, episodeName, found } from './routes.js';
 import { Episode, EpisodeParams } from './schema.js';
 
@@ -24,6 +24,7 @@ export const restoreEpisode: AddEpisodeRoute = (app, { space, hide, episodes }) 
         hide,
         params: EpisodeParams,
         headers: RestoreHeaders,
+        body: ref(RestoreAsIs),
         response: { 200: itemOf(ref(Episode), replayedHeader) },
       },
     },

@@ -2,7 +2,7 @@ import { Type } from '@sinclair/typebox';
 import { FOLDER_EXAMPLE } from '../../examples.js';
 import { PATH_MAX_LENGTH } from '../../path.js';
 import { episodeStatus } from '../../db/schema/episodes.js';
-import { FolderPath, NO_SLASH_PATTERN } from '../folders/path.js';
+import { FolderPath, SEGMENT_PATTERN } from '../folders/path.js';
 import { ContentParams } from '../contents/space.js';
 import {
   deletedAtProperty,
@@ -48,8 +48,8 @@ export const EpisodeStatus = Type.Unsafe<(typeof episodeStatus.enumValues)[numbe
 
 const EpisodeName = {
   ...Name,
-  pattern: NO_SLASH_PATTERN,
-  description: `${Name.description ?? ''} No slash. Unique in the space, whatever the folder.`,
+  pattern: SEGMENT_PATTERN,
+  description: `${Name.description ?? ''} No slash, and neither \`.\` nor \`..\`. Unique in the space, whatever the folder.`,
 };
 
 export const Episode = Type.Object(

@@ -2,8 +2,8 @@ import { Type } from '@sinclair/typebox';
 import { FOLDER_EXAMPLE } from '../../examples.js';
 import { PATH_MAX_LENGTH } from '../../path.js';
 
-/** Of a name that is a segment of the path of a request. */
-export const NO_SLASH_PATTERN = '^[^/]*$';
+/** Of a name that is a segment of the path of a request: clients resolve `.` and `..` (RFC 3986 §5.2.4). */
+export const SEGMENT_PATTERN = '^(?!\\.{1,2}$)[^/]*$';
 
 const rules =
   'Segments of 1 to 100 characters after slashes, at most 16 and 1,000 characters in all, under the rules of names, none `.` or `..`; case-sensitive.';

@@ -10,14 +10,14 @@ import {
   StoredMetadata,
   versionProperties,
 } from '../schemas.js';
-import { FOLDER_EXAMPLE, FOLDER_ID_EXAMPLE } from '../../examples.js';
+import { EMPTY_FOLDER_EXAMPLE, FOLDER_ID_EXAMPLE } from '../../examples.js';
 import { lastSegment, PATH_MAX_LENGTH, SEGMENT_MAX_LENGTH } from '../../path.js';
 import { ItemPath } from './path.js';
 
 const example = {
   id: FOLDER_ID_EXAMPLE,
-  path: FOLDER_EXAMPLE,
-  name: lastSegment(FOLDER_EXAMPLE),
+  path: EMPTY_FOLDER_EXAMPLE,
+  name: lastSegment(EMPTY_FOLDER_EXAMPLE),
   metadata: null,
   createdAt: '2026-11-23T09:30:00.000Z',
   updatedAt: '2026-11-23T09:30:00.000Z',
@@ -60,7 +60,7 @@ export const FolderCreate = Type.Object(
     $id: 'FolderCreate',
     description: 'A new folder',
     additionalProperties: false,
-    examples: [{ path: '/2026/calibration' }],
+    examples: [{ path: '/2026/day-shift' }],
   },
 );
 

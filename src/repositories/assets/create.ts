@@ -58,9 +58,9 @@ const sent = sql`jsonb_to_recordset(${jsonParam('assets')}) as sent (id uuid, "p
  */
 export function createAssets(
   { db }: Pick<ContentContext, 'db'>,
-  { prepareWrite, prepareRead, reading }: ContentOperations,
+  { prepareKeyedWrite, prepareRead, reading }: ContentOperations,
 ) {
-  const write = prepareWrite('asset_create', (allowed) => insertion(db, allowed));
+  const write = prepareKeyedWrite('asset_create', (allowed) => insertion(db, allowed));
 
   const episodeStates = prepareRead(
     'asset_episodes',
@@ -120,7 +120,7 @@ export function createAssets(
     const rows = batch.map(sentAsset);
     for (let attempts = 1; ; attempts += 1) {
       try {
-        const outcome = await write(caller, { assets: rows }, key, operation);
+        const outcome = await write(caller, { assets: rows }, operation, key);
         if (!outcome?.isSpace || outcome.value || !includesRole(outcome.role, 'editor')) {
           return withItem(outcome);
         }

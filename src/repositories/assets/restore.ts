@@ -30,10 +30,10 @@ import { assetItem, assetTag, isAsset, storedAssetTag } from './item.js';
  */
 export function restoreAsset(
   { db }: Pick<ContentContext, 'db'>,
-  { prepareWrite, prepareRead, reading }: ContentOperations,
+  { prepareKeyedWrite, prepareRead, reading }: ContentOperations,
   find: FindAsset,
 ) {
-  const write = prepareWrite('asset_restore', (allowed) => {
+  const write = prepareKeyedWrite('asset_restore', (allowed) => {
     const { expressions, isFree } = targetAsset(
       db,
       sql`deleted_at is not null and ${allowed} and ${hasTag(storedAssetTag)}`,
@@ -52,6 +52,9 @@ export function restoreAsset(
         and ${tree.isReady}
       returning *`);
     const path = tree.pathOf(sql.raw('folder_id'));
+    const isThere = sql`
+      select id::text, ${assetTag()}, ${assetItem()}, false from ${assets}
+      where ${isAsset} and deleted_at is null and ${allowed} and ${hasTag(storedAssetTag)}`;
     return {
       expressions: [
         ...expressions,
@@ -64,7 +67,7 @@ export function restoreAsset(
         ),
       ],
       answer: sql`select id::text as ids, ${assetTag(path)} as tag, ${assetItem(path)} as item,
-        true as inserted from written`,
+        true as inserted from written union all ${isThere}`,
       isReady: tree.isReady,
     };
   });
@@ -85,7 +88,7 @@ export function restoreAsset(
   ): Promise<ContentOutcome<Written>> => {
     const operation = `restoreAsset ${assetId}`;
     for (;;) {
-      const outcome = await write(caller, { ...versionParams(expected), assetId }, key, operation);
+      const outcome = await write(caller, { ...versionParams(expected), assetId }, operation, key);
       if (!outcome?.isSpace || !includesRole(outcome.role, 'editor')) {
         return outcome && { ...outcome, value: null };
       }

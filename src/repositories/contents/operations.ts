@@ -13,7 +13,7 @@ import type { PageCache } from '../page-cache.js';
 import { shared } from '../shared-reads.js';
 import { type SpaceAccess, readingSpace, writingSpace } from './access.js';
 import type { ContentItem, Written } from './item.js';
-import type { InSpace, ResolveSpace, SpacePath } from './space-resolver.js';
+import type { InSpace, ResolveSpace, SpacePath, SpaceScope } from './space-resolver.js';
 
 /** What the repositories of a space's contents are made with. */
 export interface ContentContext {
@@ -48,6 +48,9 @@ export interface Effect {
   /** false where the statement did nothing and is to be run again */
   isReady?: SQL;
 }
+
+/** Makes the expressions that write, given the condition that they may. */
+type MakeEffect = (allowed: SQL) => Effect;
 
 const answerColumns = {
   ids: sql<string>`ids`.as('ids'),
@@ -125,85 +128,93 @@ export function contentOperations({
     };
   }
 
-  /**
-   * Prepares a statement that writes, with and without an idempotency key.
-   *
-   * @param effect makes the expressions that write, given the condition that they may
-   * @param isRepeatable whether the statement may run twice, because it has its effect once
-   */
-  function prepareWrite(name: string, effect: (allowed: SQL) => Effect, isRepeatable = false) {
+  function plainStatement(name: string, effect: MakeEffect): Statement<WriteRow> {
     const { expressions, answer: query, isReady = always } = effect(writing.allowed);
     const answer = db.$with('answer', answerColumns).as(query);
-    const plain = db
-      .with(...writing.expressions, ...expressions, answer)
-      .select({
-        access: writing.access,
-        isReady: sql<boolean | null>`${isReady}`,
-        answer: fieldsOf('answer'),
-      })
-      .from(sql`access`)
-      .leftJoin(answer, always)
-      .prepare(name);
-    const plainStatement = present(plain);
-
-    const once = onceByKey(db, writing.allowed, answerColumns, answerRecord);
-    const keyed = effect(once.isClaimed);
-    const keyedAnswer = db.$with('answer', answerColumns).as(keyed.answer);
-    const withKey = db
-      .with(
-        ...writing.expressions,
-        ...once.expressions,
-        ...keyed.expressions,
-        keyedAnswer,
-        once.keep(sql`select to_jsonb(answer) from answer`),
-      )
-      .select({
-        access: writing.access,
-        isReady: sql<boolean | null>`${keyed.isReady ?? always}`,
-        claim: { free: sql<boolean | null>`claim.free` },
-        stored: { ...fieldsOf('stored'), fingerprint: sql<string>`stored.fingerprint` },
-        answer: fieldsOf('answer'),
-      })
-      .from(sql`access`)
-      .leftJoin(once.claim, always)
-      .leftJoin(once.stored, always)
-      .leftJoin(keyedAnswer, always)
-      .prepare(`${name}_once`);
-    const keyedStatement = present(withKey);
-
-    /**
-     * @param key with it the effect is had once, however often this is called; null without one
-     * @param operation names the operation for the key
-     */
-    return async (
-      caller: ContentCaller,
-      values: Values,
-      key: IdempotencyKey | null = null,
-      operation = name,
-    ): Promise<ContentOutcome<AnswerRow & { replayed: boolean }>> => {
-      for (;;) {
-        const result = await resolveSpace<WriteRow>(caller.principal, caller.path, (scope) => {
-          const all = { ...values, ...scope };
-          if (key) {
-            return runOnce(keyedStatement, {
-              ...all,
-              ...key,
-              operation: `${operation} ${scope.spaceId}`,
-            });
-          }
-          return isRepeatable ? repeat(plainStatement, all) : run(plainStatement, all);
-        });
-        const row = result?.row;
-        const stored = row?.stored ?? null;
-        if (row && !stored && row.isReady === false && includesRole(result.role, 'editor'))
-          continue;
-        const written = stored ?? row?.answer ?? null;
-        return outcomeOf(result, written && { ...written, replayed: stored !== null });
-      }
-    };
+    return present(
+      db
+        .with(...writing.expressions, ...expressions, answer)
+        .select({
+          access: writing.access,
+          isReady: sql<boolean | null>`${isReady}`,
+          answer: fieldsOf('answer'),
+        })
+        .from(sql`access`)
+        .leftJoin(answer, always)
+        .prepare(name),
+    );
   }
 
-  return { reading, prepareRead, prepareWrite };
+  /** As `plainStatement`, with the idempotency key of the request. */
+  function keyedStatement(name: string, effect: MakeEffect): Statement<WriteRow> {
+    const once = onceByKey(db, writing.allowed, answerColumns, answerRecord);
+    const { expressions, answer: query, isReady = always } = effect(once.isClaimed);
+    const answer = db.$with('answer', answerColumns).as(query);
+    return present(
+      db
+        .with(
+          ...writing.expressions,
+          ...once.expressions,
+          ...expressions,
+          answer,
+          once.keep(sql`select to_jsonb(answer) from answer`),
+        )
+        .select({
+          access: writing.access,
+          isReady: sql<boolean | null>`${isReady}`,
+          claim: { free: sql<boolean | null>`claim.free` },
+          stored: { ...fieldsOf('stored'), fingerprint: sql<string>`stored.fingerprint` },
+          answer: fieldsOf('answer'),
+        })
+        .from(sql`access`)
+        .leftJoin(once.claim, always)
+        .leftJoin(once.stored, always)
+        .leftJoin(answer, always)
+        .prepare(`${name}_once`),
+    );
+  }
+
+  /** Runs a write in the caller's space, again while the tree of folders changes under it. */
+  async function write(
+    { principal, path }: ContentCaller,
+    statement: (scope: SpaceScope) => Promise<WriteRow | undefined>,
+  ): Promise<ContentOutcome<AnswerRow & { replayed: boolean }>> {
+    for (;;) {
+      const result = await resolveSpace<WriteRow>(principal, path, statement);
+      const row = result?.row;
+      const stored = row?.stored ?? null;
+      const mayWrite = result !== null && includesRole(result.role, 'editor');
+      if (mayWrite && !stored && row?.isReady === false) continue;
+      const written = stored ?? row?.answer ?? null;
+      return outcomeOf(result, written && { ...written, replayed: stored !== null });
+    }
+  }
+
+  /** Prepares a statement that writes. */
+  function prepareWrite(name: string, effect: MakeEffect) {
+    const statement = plainStatement(name, effect);
+    return (caller: ContentCaller, values: Values) =>
+      write(caller, (scope) => run(statement, { ...values, ...scope }));
+  }
+
+  /**
+   * As `prepareWrite`, for an operation that takes an idempotency key.
+   *
+   * @returns a function that throws what `runOnce` throws; with a key the effect is had once, however often
+   *   it is called
+   */
+  function prepareKeyedWrite(name: string, effect: MakeEffect) {
+    const plain = plainStatement(name, effect);
+    const keyed = keyedStatement(name, effect);
+    return (caller: ContentCaller, values: Values, operation: string, key: IdempotencyKey | null) =>
+      write(caller, (scope) => {
+        const all = { ...values, ...scope };
+        if (!key) return run(plain, all);
+        return runOnce(keyed, { ...all, ...key, operation: `${operation} ${scope.spaceId}` });
+      });
+  }
+
+  return { reading, prepareRead, prepareWrite, prepareKeyedWrite };
 }
 
 type Fields = Omit<AnswerRow, 'ids'> & { ids: string | null };

@@ -27,10 +27,10 @@ import { episodeItem, episodeTag, isNamedEpisode, storedEpisodeTag } from './ite
  */
 export function restoreEpisode(
   { db }: Pick<ContentContext, 'db'>,
-  { prepareWrite }: ContentOperations,
+  { prepareKeyedWrite }: ContentOperations,
   find: FindEpisode,
 ) {
-  const write = prepareWrite('episode_restore', (allowed) => {
+  const write = prepareKeyedWrite('episode_restore', (allowed) => {
     const target = db.$with('target', {}).as(sql`
       select id, deleted_from from ${episodes}
       where ${isNamedEpisode} and deleted_at is not null and ${allowed} and ${hasTag(storedEpisodeTag)}
@@ -47,6 +47,9 @@ export function restoreEpisode(
       where ${inSpace(assets)} and episode_id = (select id from written) and deleted_with_episode
       returning id`);
     const path = tree.pathOf(sql.raw('folder_id'));
+    const isThere = sql`
+      select id::text, ${episodeTag()}, ${episodeItem()}, false from ${episodes}
+      where ${isNamedEpisode} and deleted_at is null and ${allowed} and ${hasTag(storedEpisodeTag)}`;
     return {
       expressions: [
         target,
@@ -60,7 +63,7 @@ export function restoreEpisode(
         ),
       ],
       answer: sql`select id::text as ids, ${episodeTag(path)} as tag, ${episodeItem(path)} as item,
-        true as inserted from written`,
+        true as inserted from written union all ${isThere}`,
       isReady: tree.isReady,
     };
   });
@@ -73,7 +76,7 @@ export function restoreEpisode(
   ): Promise<ContentOutcome<Written>> => {
     const operation = `restoreEpisode ${episode}`;
     for (;;) {
-      const outcome = await write(caller, { ...versionParams(expected), episode }, key, operation);
+      const outcome = await write(caller, { ...versionParams(expected), episode }, operation, key);
       if (!outcome?.isSpace || !includesRole(outcome.role, 'editor')) {
         return outcome && { ...outcome, value: null };
       }

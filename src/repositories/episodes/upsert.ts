@@ -43,7 +43,7 @@ function episodeDeleted(): ServiceError {
  */
 export function upsertEpisode(
   { db }: Pick<ContentContext, 'db'>,
-  { prepareWrite }: ContentOperations,
+  { prepareKeyedWrite }: ContentOperations,
   find: FindEpisode,
 ) {
   // By the snapshot, so that nothing is made for an upsert that is refused; the row itself decides once more.
@@ -52,7 +52,7 @@ export function upsertEpisode(
       select from ${episodes}
       where ${isNamedEpisode} and deleted_at is null and not write_protected and ${hasTag(storedEpisodeTag)})
     else not ${param('mustExist')}::boolean end`;
-  const write = prepareWrite('episode_upsert', (allowed) => {
+  const write = prepareKeyedWrite('episode_upsert', (allowed) => {
     const tree = ensureFolders(db, sql`select ${param('folder')}::text where ${isWanted}`, allowed);
     const folder = tree.idOf(sql`${param('folder')}::text`);
     const written = db.$with('written', {}).as(sql`
@@ -80,6 +80,10 @@ export function upsertEpisode(
         and not ${episodes.writeProtected} and ${hasTag(storedEpisodeTag)}
       returning *`);
     const path = tree.pathOf(sql.raw('folder_id'));
+    const unchanged = sql`
+      select id::text, ${episodeTag()}, ${episodeItem()}, false from ${episodes}
+      where ${isNamedEpisode} and deleted_at is null and ${allowed} and not ${param('hasChanges')}::boolean
+        and ${hasTag(storedEpisodeTag)}`;
     return {
       expressions: [
         ...tree.expressions,
@@ -91,7 +95,7 @@ export function upsertEpisode(
         ),
       ],
       answer: sql`select id::text as ids, ${episodeTag(path)} as tag, ${episodeItem(path)} as item,
-        id = ${param('id')}::uuid as inserted from written`,
+        id = ${param('id')}::uuid as inserted from written union all ${unchanged}`,
       isReady: tree.isReady,
     };
   });
@@ -108,7 +112,7 @@ export function upsertEpisode(
     const conditions = { ...versionParams(expected), mustExist, hasChanges };
     const values = { ...changeParams(changes), ...conditions, episode };
     for (;;) {
-      const outcome = await write(caller, { ...values, id: uuidv7() }, key, 'upsertEpisode');
+      const outcome = await write(caller, { ...values, id: uuidv7() }, 'upsertEpisode', key);
       if (!outcome?.isSpace || !includesRole(outcome.role, 'editor'))
         return outcome && { ...outcome, value: null };
       const { value } = outcome;

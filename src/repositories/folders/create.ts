@@ -22,10 +22,10 @@ import { ensureFolders, parentOfPath } from './tree.js';
  */
 export function createFolder(
   { db }: Pick<ContentContext, 'db'>,
-  { prepareWrite }: ContentOperations,
+  { prepareKeyedWrite }: ContentOperations,
 ) {
   const path = sql`${param('path')}::text`;
-  const write = prepareWrite('folder_create', (allowed) => {
+  const write = prepareKeyedWrite('folder_create', (allowed) => {
     const tree = ensureFolders(db, sql`select ${parentOfPath(path)}`, allowed, sql`true`);
     const written = db.$with('written', {}).as(sql`
       insert into ${folders} (namespace_id, space_id, path, metadata)
@@ -51,5 +51,5 @@ export function createFolder(
     caller: ContentCaller,
     folder: { path: string; metadata: JsonObject | null },
     key: IdempotencyKey | null,
-  ) => withItem(await write(caller, folder, key, 'createFolder'));
+  ) => withItem(await write(caller, folder, 'createFolder', key));
 }

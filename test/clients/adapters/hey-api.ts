@@ -1,6 +1,6 @@
 import * as api from './generated';
 import { client } from './generated/client.gen';
-import { type Answer, authorization, namespace, origin, run } from './scenario';
+import { type Answer, assetAt, authorization, namespace, origin, run } from './scenario';
 
 client.setConfig({ baseUrl: origin, headers: { authorization } });
 
@@ -48,11 +48,51 @@ await run(
       ),
     remove: async (slug) => answer(await api.deleteSpace(at(slug))),
     restore: async (slug) => answer(await api.restoreSpace(at(slug))),
+    recording: {
+      async createFolder(space, path) {
+        const { data } = await api.createFolder({
+          ...at(space),
+          body: { path },
+          throwOnError: true,
+        });
+        return { path: data.path };
+      },
+      async upsertEpisode(space, body) {
+        const { response, data, error } = await api.upsertEpisode({ ...at(space), body });
+        if (!response) throw new Error('no response');
+        return { status: response.status, state: data?.status, code: error?.code };
+      },
+      async createAssets(space, episode, paths) {
+        const { data } = await api.createAssets({
+          ...at(space),
+          body: { assets: paths.map((path) => assetAt(path, episode)) },
+          throwOnError: true,
+        });
+        return { paths: data.assets.map(({ path }) => path) };
+      },
+      async listAssets(space, episode) {
+        const { data } = await api.listAssets({
+          ...at(space),
+          query: { episode },
+          throwOnError: true,
+        });
+        return { paths: data.assets.map(({ path }) => path) };
+      },
+      async protect(space, name) {
+        const { data } = await api.updateEpisode({
+          path: { ...at(space).path, name },
+          body: { writeProtected: true },
+          throwOnError: true,
+        });
+        return { isProtected: data.writeProtected };
+      },
+    },
   },
   {
     conflict: 'slug_conflict',
     invalid: 'validation_failed',
     stale: 'precondition_failed',
     gone: 'space_not_found',
+    protected: 'write_protected',
   },
 );

@@ -6,7 +6,16 @@ from types import SimpleNamespace
 from generated import (
     ApiClient,
     ApiException,
+    AssetBatch,
+    AssetCreate,
+    AssetsApi,
     Configuration,
+    EpisodeStatus,
+    EpisodeUpdate,
+    EpisodeUpsert,
+    EpisodesApi,
+    FolderCreate,
+    FoldersApi,
     ProblemCode,
     SpaceCreate,
     SpaceUpdate,
@@ -73,3 +82,32 @@ expect((gone.status, gone.code), (404, ProblemCode.SPACE_NOT_FOUND))
 expect(every_slug(), ["one", "two", "three"])
 expect(spaces.restore_space(NAMESPACE, "four").description, "The last")
 expect(every_slug(), ["one", "two", "three", "four"])
+
+folders, episodes, assets = FoldersApi(client), EpisodesApi(client), AssetsApi(client)
+created = folders.create_folder(NAMESPACE, "one", FolderCreate(path="/2026/night"))
+expect(created.path, "/2026/night")
+
+
+def upsert(status):
+    body = EpisodeUpsert(name="run 1", folder="/2026/night", status=status)
+    episode, code, _ = episodes.upsert_episode_with_http_info(NAMESPACE, "one", body)
+    return code, episode.status
+
+
+expect(upsert(EpisodeStatus.RUNNING), (201, EpisodeStatus.RUNNING))
+paths = ["/camera/front.mp4", "/joints.csv"]
+batch = AssetBatch(
+    assets=[
+        AssetCreate(path=path, kind="file", uri=f"s3://recordings{path}", episode="run 1")
+        for path in paths
+    ]
+)
+made = assets.create_assets(NAMESPACE, "one", batch)
+expect([asset.path for asset in made.assets], paths)
+listed = assets.list_assets(NAMESPACE, "one", episode="run 1")
+expect([asset.path for asset in listed.assets], paths)
+expect(upsert(EpisodeStatus.COMPLETED), (200, EpisodeStatus.COMPLETED))
+protection = EpisodeUpdate(write_protected=True)
+expect(episodes.update_episode(NAMESPACE, "one", "run 1", protection).write_protected, True)
+refused = problem_of(lambda: upsert(EpisodeStatus.RUNNING))
+expect((refused.status, refused.code), (403, ProblemCode.WRITE_PROTECTED))

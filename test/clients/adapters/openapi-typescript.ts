@@ -1,6 +1,6 @@
 import createClient from 'openapi-fetch';
 import type { components, paths } from './generated';
-import { type Answer, authorization, namespace, origin, run } from './scenario';
+import { type Answer, assetAt, authorization, namespace, origin, run } from './scenario';
 
 type Schemas = components['schemas'];
 
@@ -22,6 +22,7 @@ function answer(result: {
     paths: error?.errors?.map(({ path }) => path),
   };
 }
+const SPACE = '/namespaces/{slug}/projects/{projectSlug}';
 const at = (projectSlug: string) => ({ slug: namespace, projectSlug });
 
 await run(
@@ -59,11 +60,52 @@ await run(
           params: { path: at(slug) },
         }),
       ),
+    recording: {
+      async createFolder(space, path) {
+        const { data, error } = await api.POST(`${SPACE}/folders`, {
+          params: { path: at(space) },
+          body: { path },
+        });
+        if (error) throw new Error(error.code);
+        return { path: data.path };
+      },
+      async upsertEpisode(space, body) {
+        const { response, data, error } = await api.POST(`${SPACE}/episodes`, {
+          params: { path: at(space) },
+          body,
+        });
+        return { status: response.status, state: data?.status, code: error?.code };
+      },
+      async createAssets(space, episode, paths) {
+        const { data, error } = await api.POST(`${SPACE}/assets/batch`, {
+          params: { path: at(space) },
+          body: { assets: paths.map((path) => assetAt(path, episode)) },
+        });
+        if (error) throw new Error(error.code);
+        return { paths: data.assets.map(({ path }) => path) };
+      },
+      async listAssets(space, episode) {
+        const { data, error } = await api.GET(`${SPACE}/assets`, {
+          params: { path: at(space), query: { episode } },
+        });
+        if (error) throw new Error(error.code);
+        return { paths: data.assets.map(({ path }) => path) };
+      },
+      async protect(space, name) {
+        const { data, error } = await api.PATCH(`${SPACE}/episodes/{name}`, {
+          params: { path: { ...at(space), name } },
+          body: { writeProtected: true },
+        });
+        if (error) throw new Error(error.code);
+        return { isProtected: data.writeProtected };
+      },
+    },
   },
   {
     conflict: 'slug_conflict',
     invalid: 'validation_failed',
     stale: 'precondition_failed',
     gone: 'space_not_found',
+    protected: 'write_protected',
   },
 );

@@ -25,6 +25,19 @@ export interface Client<Code extends string> {
   ): Promise<Answer<Code>>;
   remove(slug: string): Promise<Answer<Code>>;
   restore(slug: string): Promise<Answer<Code>>;
+  recording: Recording<Code>;
+}
+
+/** What a robot registers: a folder, an episode and its assets. */
+export interface Recording<Code extends string> {
+  createFolder(space: string, path: string): Promise<{ path: string }>;
+  upsertEpisode(
+    space: string,
+    episode: { name: string; folder?: string; status?: 'running' | 'completed' },
+  ): Promise<{ status: number; state?: string | undefined; code?: Code | undefined }>;
+  createAssets(space: string, episode: string, paths: string[]): Promise<{ paths: string[] }>;
+  listAssets(space: string, episode: string): Promise<{ paths: string[] }>;
+  protect(space: string, episode: string): Promise<{ isProtected: boolean }>;
 }
 
 /** A code that the generated types know; a client to which every string is one does not compile. */
@@ -41,7 +54,7 @@ export const namespace = 'clients';
  */
 export async function run<Code extends string>(
   client: Client<Code>,
-  codes: Record<'conflict' | 'invalid' | 'stale' | 'gone', Known<Code>>,
+  codes: Record<'conflict' | 'invalid' | 'stale' | 'gone' | 'protected', Known<Code>>,
 ): Promise<void> {
   for (const name of ['One', 'Two', 'Three']) {
     const made = await client.create(name, `key-${name}`);
@@ -79,4 +92,27 @@ export async function run<Code extends string>(
   const restored = await client.restore('four');
   assert.deepEqual([restored.status, restored.description], [200, 'The last']);
   assert.deepEqual(await everySlug(), ['one', 'two', 'three', 'four']);
+  await record(client.recording, codes.protected);
 }
+
+async function record<Code extends string>(api: Recording<Code>, isProtected: Code): Promise<void> {
+  assert.deepEqual(await api.createFolder('one', '/2026/night'), { path: '/2026/night' });
+  const upsert = (status: 'running' | 'completed') =>
+    api.upsertEpisode('one', { name: 'run 1', folder: '/2026/night', status });
+  assert.deepEqual(await upsert('running'), { status: 201, state: 'running', code: undefined });
+  const paths = ['/camera/front.mp4', '/joints.csv'];
+  assert.deepEqual(await api.createAssets('one', 'run 1', paths), { paths });
+  assert.deepEqual(await api.listAssets('one', 'run 1'), { paths });
+  assert.deepEqual(await upsert('completed'), { status: 200, state: 'completed', code: undefined });
+  assert.deepEqual(await api.protect('one', 'run 1'), { isProtected: true });
+  const refused = await upsert('running');
+  assert.deepEqual(refused, { status: 403, state: undefined, code: isProtected });
+}
+
+/** An asset of the scenario. */
+export const assetAt = (path: string, episode: string) => ({
+  path,
+  episode,
+  kind: 'file',
+  uri: `s3://recordings${path}`,
+});

@@ -77,6 +77,24 @@ const names = async (list: AsyncIterable<{ slug: string }>) =>
 faults = ['lost request', 'lost answer'];
 assert.deepEqual(await names(api.spaces('demo', { pageSize: 1 })), ['first', 'second', 'lost']);
 assert.deepEqual(await names(api.namespaces()), ['demo']);
+const lab = { ...path, projectSlug: 'lost' };
+const SPACE = '/namespaces/{slug}/projects/{projectSlug}';
+for (const name of ['run 1', 'run 2']) {
+  const body = { name, folder: '/2026' };
+  unwrap(await api.POST(`${SPACE}/episodes`, { params: { path: lab }, body }));
+}
+const asset = { path: '/a.mp4', kind: 'video', uri: 's3://bucket/a.mp4', episode: 'run 1' };
+unwrap(await api.POST(`${SPACE}/assets`, { params: { path: lab }, body: asset }));
+const listed = {
+  folders: (await all(api.folders('demo', 'lost'))).map((folder) => folder.path),
+  episodes: (await all(api.episodes('demo', 'lost', { pageSize: 1 }))).map(({ name }) => name),
+  assets: (await all(api.assets('demo', 'lost', { episode: 'run 1' }))).map((each) => each.path),
+};
+assert.deepEqual(listed, {
+  folders: ['/2026'],
+  episodes: ['run 1', 'run 2'],
+  assets: ['/a.mp4'],
+});
 const members = await all(api.members('demo'));
 assert.deepEqual(
   members.map(({ subject, role }) => [subject, role]),

@@ -1,5 +1,13 @@
-import { Api, type HttpResponse, type Problem, ProblemCode, type Space } from './generated';
-import { type Answer, authorization, namespace, origin, run } from './scenario';
+import {
+  Api,
+  type Episode,
+  EpisodeStatus,
+  type HttpResponse,
+  type Problem,
+  ProblemCode,
+  type Space,
+} from './generated';
+import { type Answer, assetAt, authorization, namespace, origin, run } from './scenario';
 
 const { namespaces } = new Api({ baseUrl: origin, baseApiParams: { headers: { authorization } } });
 
@@ -36,11 +44,44 @@ await run(
       answer(namespaces.updateSpace(namespace, slug, changes, withHeader('if-match', ifMatch))),
     remove: (slug) => answer(namespaces.deleteSpace(namespace, slug, { format: 'json' })),
     restore: (slug) => answer(namespaces.restoreSpace(namespace, slug)),
+    recording: {
+      async createFolder(space, path) {
+        const { data } = await namespaces.createFolder(namespace, space, { path });
+        return { path: data.path };
+      },
+      async upsertEpisode(space, { status, ...episode }) {
+        const state = status === 'completed' ? EpisodeStatus.Completed : EpisodeStatus.Running;
+        const response = await namespaces
+          .upsertEpisode(namespace, space, { ...episode, status: state })
+          .catch((failure: HttpResponse<Episode, Problem>) => failure);
+        const code = response.ok ? undefined : response.error.code;
+        return {
+          status: response.status,
+          state: response.ok ? response.data.status : undefined,
+          code,
+        };
+      },
+      async createAssets(space, episode, paths) {
+        const assets = paths.map((path) => assetAt(path, episode));
+        const { data } = await namespaces.createAssets(namespace, space, { assets });
+        return { paths: data.assets.map(({ path }) => path) };
+      },
+      async listAssets(space, episode) {
+        const { data } = await namespaces.listAssets(namespace, space, { episode });
+        return { paths: data.assets.map(({ path }) => path) };
+      },
+      async protect(space, episode) {
+        const changes = { writeProtected: true };
+        const { data } = await namespaces.updateEpisode(namespace, space, episode, changes);
+        return { isProtected: data.writeProtected };
+      },
+    },
   },
   {
     conflict: ProblemCode.SlugConflict,
     invalid: ProblemCode.ValidationFailed,
     stale: ProblemCode.PreconditionFailed,
     gone: ProblemCode.SpaceNotFound,
+    protected: ProblemCode.WriteProtected,
   },
 );
