@@ -186,7 +186,8 @@ test('every operation is prefilled so that it succeeds as it is, in the order th
       await block.locator('button.execute').click();
       const status = block.locator('.live-responses-table tbody .response-col_status').first();
       t.match(await status.textContent(), /^2\d\d/, `${id} ${type ?? ''}`);
-      await block.locator('button.btn-clear').click();
+      // The status of the next one must not be taken for this one's.
+      if (media.length > 1) await block.locator('button.btn-clear').click();
     }
     await open(block);
   }

@@ -17,7 +17,7 @@ import { type Running, startServer } from '../helpers/process.js';
 import { startNetwork } from './network.js';
 import { killServer } from './processes.js';
 
-const KILLS = Number(process.env['CRASH_KILLS'] ?? 5);
+const KILLS = Number(process.env['CRASH_KILLS'] ?? 3);
 
 /** How many writes are acknowledged between two kills. */
 const PROGRESS = 60;
