@@ -10,7 +10,7 @@ const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'
 
 /**
  * The configuration, which is environment variables and nothing else (contract §6). The table in the
- * README is made from these descriptions.
+ * docs/operations.md is made from these descriptions.
  */
 export const Environment = Type.Object({
   NODE_ENV: Type.Optional(
@@ -380,7 +380,7 @@ function expectation(schema: TSchema): string {
     return `a whole number from ${String(schema.minimum)} to ${String(schema.maximum)}`;
   }
   if (TypeGuard.IsBoolean(schema)) return 'true or false';
-  return isUrl(schema) ? 'a URL of the kind that the README gives' : 'a text';
+  return isUrl(schema) ? 'a URL of the kind that docs/operations.md gives' : 'a text';
 }
 
 /** Whatever is not said to be something else must not start with a database and a token that it makes up. */

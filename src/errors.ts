@@ -1,6 +1,6 @@
 /**
  * Every problem this service can answer, by its stable code: the one table behind the error
- * bodies, the statuses declared in the OpenAPI document and the list in the README (contract §5).
+ * bodies, the statuses declared in the OpenAPI document and the list in docs/api.md.
  */
 export const problems = {
   malformed_request: {

@@ -58,7 +58,7 @@ test('a table is written between its marks, and nowhere when they are lost', (t)
   t.equal(fillTable(readme, 'codes', ['one', 'two']), filled);
   t.throws(
     () => fillTable(readme, 'others', []),
-    /README\.md lost the marks of the table "others"/,
+    /The document lost the marks of the table "others"/,
   );
   t.end();
 });

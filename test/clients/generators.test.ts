@@ -8,6 +8,8 @@ import { generators, lacks, type Outcome, tableHead, tableRow, tryOut } from './
 // Five generators, compilers and programs, one after another, on a machine that may be busy.
 t.setTimeout(600_000);
 
+const PAGE = 'docs/clients.md';
+
 const outcomes = new Map<string, Outcome>();
 
 for (const [name, generator] of Object.entries(generators)) {
@@ -28,18 +30,18 @@ for (const [name, generator] of Object.entries(generators)) {
   });
 }
 
-test('the table of clients in the README is what was found; `npm run clients` writes it', async (t) => {
+test('the table of clients in the documents is what was found; `npm run clients` writes it', async (t) => {
   const rows = await Promise.all(
     Object.entries(generators).map(([name, generator]) =>
       tableRow(generator, outcomes.get(name) ?? null),
     ),
   );
-  const readme = await readFile('README.md', 'utf8');
+  const page = await readFile(PAGE, 'utf8');
   if (process.env['npm_lifecycle_event'] === 'clients') {
-    await writeFile('README.md', fillTable(readme, 'clients', [...tableHead, ...rows]));
+    await writeFile(PAGE, fillTable(page, 'clients', [...tableHead, ...rows]));
     return;
   }
-  const committed = tableLines(readme, 'clients').slice(tableHead.length);
+  const committed = tableLines(page, 'clients').slice(tableHead.length);
   // What this machine cannot try stays as it was found elsewhere.
   const found = rows.map((row, index) => (row.includes('not checked') ? committed[index] : row));
   t.same(committed, found);

@@ -167,7 +167,7 @@ async function versionsOf(packages: string[]): Promise<string> {
   return (await Promise.all(versions)).join(', ');
 }
 
-/** The table of the README, up to its rows. */
+/** The table of `docs/clients.md`, up to its rows. */
 export const tableHead = [
   '| generator | version | makes | language | document | compiles | scenario |',
   '|---|---|---|---|---|---|---|',
@@ -175,7 +175,7 @@ export const tableHead = [
 
 /**
  * @param outcome null when it could not be tried here
- * @returns the row of a generator in the README
+ * @returns the row of a generator in that table
  */
 export async function tableRow(generator: Generator, outcome: Outcome | null): Promise<string> {
   const { packages, makes, language, document } = generator;

@@ -57,9 +57,9 @@ test('`npm run sdk` makes a package of the version of the API', async (t) => {
   t.match(await version('openapi/openapi.json'), /^\d/);
 });
 
-test('the client in the README does what it says', async (t) => {
-  const [, source] = /```ts\n(.*?)```/s.exec(await readFile('README.md', 'utf8')) ?? [];
-  if (source === undefined) throw new Error('README.md has no client');
+test('the client in the documents does what it says', async (t) => {
+  const [, source] = /```ts\n(.*?)```/s.exec(await readFile('docs/clients.md', 'utf8')) ?? [];
+  if (source === undefined) throw new Error('docs/clients.md has no client');
   const file = join(await makeProject(t), 'client.ts');
   await writeFile(file, source);
   t.match(

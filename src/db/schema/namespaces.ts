@@ -11,7 +11,7 @@ import {
 } from 'drizzle-orm/pg-core';
 import { jsonObject, lifecycle, metadataCheck, slugCheck } from './columns.js';
 
-/** Users and teams. A reference table where the database is distributed (README, "Scaling"). */
+/** Users and teams. A reference table where the database is distributed (docs/scaling.md). */
 export const namespaces = pgTable(
   'namespaces',
   {

@@ -4,9 +4,7 @@ import { Environment } from '../config.js';
 import { problems } from '../errors.js';
 import { fillTable } from './tables.js';
 
-/** Writes the tables of the README that the code knows better than any hand. */
-const file = fileURLToPath(new URL('../../README.md', import.meta.url));
-
+/** Writes the tables of the documents that are made from the code. */
 const configuration = [
   '| variable | default | meaning |',
   '|---|---|---|',
@@ -24,8 +22,10 @@ const errors = [
   ),
 ];
 
-let readme = await readFile(file, 'utf8');
-for (const [name, lines] of Object.entries({ configuration, errors })) {
-  readme = fillTable(readme, name, lines);
+for (const [name, table, lines] of [
+  ['operations.md', 'configuration', configuration],
+  ['api.md', 'errors', errors],
+] as const) {
+  const file = fileURLToPath(new URL(`../../docs/${name}`, import.meta.url));
+  await writeFile(file, fillTable(await readFile(file, 'utf8'), table, lines));
 }
-await writeFile(file, readme);
