@@ -137,19 +137,23 @@ export function createAssets(
 
 /** The expressions that make assets. @param allowed the condition that the caller may */
 function insertion(db: Database, allowed: SQL) {
+  const isTaking = sql`${inSpace(episodes)} and deleted_at is null and not write_protected`;
+  // By the snapshot: folders are locked before episodes, as everywhere.
+  const hasEpisodes = sql`not exists (
+    select from ${sent} where episode is not null and not exists (
+      select from ${episodes} where ${isTaking} and ${episodes.name} = sent.episode))`;
+  const tree = ensureFolders(
+    db,
+    sql`select folder from ${sent} where episode is null and ${hasEpisodes}`,
+    allowed,
+  );
   // In the order of their names, so that of two batches neither waits for the other to wait for it.
   const lockedEpisodes = db.$with('locked_episodes', {}).as(sql`
     select id, name from ${episodes}
-    where ${inSpace(episodes)} and name = any(array(select episode from ${sent})) and deleted_at is null
-      and not write_protected and ${allowed}
+    where ${isTaking} and name = any(array(select episode from ${sent})) and ${allowed} and ${tree.isReady}
     order by name for no key update`);
   const isComplete = sql`not exists (
     select from ${sent} where episode is not null and episode not in (select name from locked_episodes))`;
-  const tree = ensureFolders(
-    db,
-    sql`select folder from ${sent} where episode is null and ${isComplete}`,
-    allowed,
-  );
   // A deletion of an episode that did not see its new assets is run again.
   const touched = db.$with('touched_episodes', {}).as(sql`
     update ${episodes} set assets_revision = (random() * 2 ^ 53)::bigint
@@ -167,8 +171,8 @@ function insertion(db: Database, allowed: SQL) {
   const path = tree.pathOf(sql.raw('folder_id'));
   return {
     expressions: [
-      lockedEpisodes,
       ...tree.expressions,
+      lockedEpisodes,
       touched,
       written,
       countContents(

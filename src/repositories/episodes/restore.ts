@@ -32,15 +32,15 @@ export function restoreEpisode(
 ) {
   const write = prepareKeyedWrite('episode_restore', (allowed) => {
     const target = db.$with('target', {}).as(sql`
-      select id, deleted_from from ${episodes}
-      where ${isNamedEpisode} and deleted_at is not null and ${allowed} and ${hasTag(storedEpisodeTag)}
-      for no key update`);
+      select id, version, deleted_from from ${episodes}
+      where ${isNamedEpisode} and deleted_at is not null and ${allowed} and ${hasTag(storedEpisodeTag)}`);
     const tree = ensureFolders(db, sql`select deleted_from from target`, allowed);
     const written = db.$with('written', {}).as(sql`
       update ${episodes} set deleted_at = null, deleted_from = null,
         folder_id = ${tree.idOf(sql`(select deleted_from from target)`)},
         version = version + 1, updated_at = now()
-      where ${inSpace(episodes)} and id = (select id from target) and ${tree.isReady}
+      where ${isNamedEpisode} and id = (select id from target) and version = (select version from target)
+        and ${tree.isReady}
       returning *`);
     const shown = db.$with('shown', {}).as(sql`
       update ${assets} set deleted_at = null, deleted_with_episode = false
