@@ -114,4 +114,4 @@ CREATE INDEX "episodes_folder_index" ON "episodes" USING btree ("namespace_id","
 CREATE INDEX "episodes_search_index" ON "episodes" USING gin ((space_id::text),(name || chr(31) || coalesce(description, '')) gin_trgm_ops,"tags" jsonb_path_ops,"metadata" jsonb_path_ops) WITH (gin_pending_list_limit=256);--> statement-breakpoint
 CREATE UNIQUE INDEX "folders_path_unique" ON "folders" USING btree ("namespace_id","space_id",(md5(path)::uuid));--> statement-breakpoint
 CREATE INDEX "folders_path_index" ON "folders" USING btree ("namespace_id","space_id",(left(path, 600)),"id");--> statement-breakpoint
-CREATE INDEX "folders_parent_index" ON "folders" USING btree ("namespace_id","space_id",(md5(regexp_replace(path, '/[^/]*$', ''))::uuid),(left(path, 600)),"id");
+CREATE INDEX "folders_parent_index" ON "folders" USING btree ("namespace_id","space_id",(md5(regexp_replace(path, '/[^/]*$', ''))::uuid),(left(path, 601)),"id");

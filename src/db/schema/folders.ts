@@ -30,6 +30,12 @@ export const pathDigest = (path: SQLWrapper): SQL => sql`md5(${path})::uuid`;
  */
 export const pathPrefix = (path: SQLWrapper): SQL => sql`left(${path}, 600)`;
 
+/**
+ * As `pathPrefix`, of the folders of one parent. Another expression, so that only the index by parent has their
+ * order: without statistics PostgreSQL would walk all paths of the space for it.
+ */
+export const siblingPrefix = (path: SQLWrapper): SQL => sql`left(${path}, 601)`;
+
 const path = sql.raw('path');
 
 /**
@@ -71,7 +77,7 @@ export const folders = pgTable(
       table.namespaceId,
       table.spaceId,
       sql`(${pathDigest(parentOf(path))})`,
-      sql`(${pathPrefix(path)})`,
+      sql`(${siblingPrefix(path)})`,
       table.id,
     ),
     check('folders_metadata_check', metadataCheck),

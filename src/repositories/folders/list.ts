@@ -1,5 +1,5 @@
 import { and, type SQL, sql } from 'drizzle-orm';
-import { folders, pathPrefix } from '../../db/schema/folders.js';
+import { folders, pathPrefix, siblingPrefix } from '../../db/schema/folders.js';
 import { ROOT } from '../../path.js';
 import type { Page } from '../access.js';
 import { param } from '../access.js';
@@ -43,7 +43,7 @@ export function selectFolders({ parent, recursive, text }: FolderFilters): Folde
 export function listFolders(context: ContentContext) {
   const { db } = context;
   const parent = sql`${param('parent')}::text`;
-  const listsOf = (name: string, which: SQL | undefined) => {
+  const listsOf = (name: string, which: SQL | undefined, key = pathPrefix(folders.path)) => {
     const within = and(inSpace(folders), which);
     const total = sql<number>`(select count(*)::int from ${folders} where ${within})`;
     return contentLists<'path'>(context, {
@@ -53,13 +53,13 @@ export function listFolders(context: ContentContext) {
       inContainer: within,
       counted: which ? contentTotal(db, 'folders', total) : contentTotal(db, 'folders'),
       paths: [],
-      orders: { path: { key: pathPrefix(folders.path), type: sql`text`, text: (key) => key } },
+      orders: { path: { key, type: sql`text`, text: (value) => value } },
       item: { active: folderItem, deleted: folderItem, all: folderItem },
     });
   };
   const all = listsOf('folder_all', undefined);
   const below = listsOf('folder_below', isBelow(parent));
-  const children = listsOf('folder_children', isChildOf(parent));
+  const children = listsOf('folder_children', isChildOf(parent), siblingPrefix(folders.path));
   const listsFor = ({ values }: FolderSelection) => {
     if (!values['recursive']) return children;
     return values['parent'] === ROOT ? all : below;
