@@ -47,11 +47,15 @@ test('every body and path is exemplified so that the request succeeds as it is',
   await createDemo(service.db);
   const owner = await service.as('developer');
   for (const [template, methods] of Object.entries(json.paths)) {
-    for (const method of ['POST', 'PUT', 'PATCH'] as const) {
+    for (const method of ['GET', 'POST', 'PUT', 'PATCH'] as const) {
       const { parameters = [], requestBody } = methods[method.toLowerCase()] ?? {};
       const path = template.replaceAll(/\{(\w+)\}/g, (_all, name: string) =>
-        String(parameters.find((each) => each.name === name)?.example),
+        String(parameters.find((each) => each.in === 'path' && each.name === name)?.example),
       );
+      if (method === 'GET' && methods['get']?.security?.length) {
+        const { status } = await owner.get(path);
+        t.equal(status, 200, `${method} ${path}`);
+      }
       for (const [type, { schema }] of Object.entries(requestBody?.content ?? {})) {
         const name = String(schema?.$ref).replace('#/components/schemas/', '');
         const body = json.components.schemas[name]?.examples?.[0];

@@ -150,7 +150,18 @@ const kinds = [
 ];
 const KINDS = new RegExp(`^(${kinds.join('|')})`);
 
-test('every operation is prefilled so that it succeeds as it is, in the order they are shown', async (t) => {
+/** @returns the operations on spaces, and of the others the first of each kind */
+function firstOfEachKind(ids: string[]): string[] {
+  const seen = new Set<string>();
+  return ids.filter((id) => {
+    const kind = KINDS.exec(id.split('-')[1] ?? '')?.[0] ?? '';
+    const isNew = !seen.has(kind);
+    seen.add(kind);
+    return isNew || id.startsWith('spaces-');
+  });
+}
+
+test('operations are prefilled so that they succeed as they are, in the order they are shown', async (t) => {
   const docs = await openDocs(t, '127.0.0.1', '/docs/');
   if (!docs) return;
   const { page, complaints } = docs;
@@ -171,7 +182,9 @@ test('every operation is prefilled so that it succeeds as it is, in the order th
     'list, create, get, update, delete, restore',
   );
 
-  for (const id of ids) {
+  // `openapi.test.ts` sends every example; here the page fills them in, one operation of each kind.
+  const tried = process.env['BROWSER_ALL'] ? ids : firstOfEachKind(ids);
+  for (const id of tried) {
     const block = page.locator(`[id="operations-${id}"]`);
     await open(block);
     const types = block.locator(

@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm';
 import type { Scope } from '../../src/http/auth.js';
 import type { Role } from '../../src/repositories/access.js';
-import type { Client, Send, Service } from './app.js';
+import type { Send, Service } from './app.js';
 
 /** A request that every operation can be tried with, on a namespace made by `furnish`. */
 export interface Operation {
@@ -33,7 +33,7 @@ export async function furnish(service: Service, slug: string): Promise<void> {
   await owner.post(`/namespaces/${slug}/spaces`, { name: 'Gone' });
   const answer = await owner.delete(`/namespaces/${slug}/projects/gone`);
   if (answer.status !== 204) throw new Error(`The namespace was not made: ${answer.text}`);
-  await furnishSpace(service, owner, `/namespaces/${slug}/projects/lab`);
+  await furnishSpace(service, slug);
 }
 
 /** What `furnishSpace` makes, by id: the same in every space, because no key reaches past one. */
@@ -41,30 +41,34 @@ export const FOLDER = '01900000-0000-7000-8000-00000000000f';
 export const ASSET = '01900000-0000-7000-8000-00000000000a';
 export const GONE_ASSET = '01900000-0000-7000-8000-00000000000b';
 
-/** Fills a space with what the operations on its contents need. */
-async function furnishSpace({ db }: Service, owner: Client, space: string): Promise<void> {
-  const asset = { kind: 'file', uri: 's3://bucket/key' };
-  for (const [path, body] of [
-    ['folders', { path: '/empty' }],
-    ['episodes', { name: 'run', folder: '/runs' }],
-    ['episodes', { name: 'gone' }],
-    ['assets', { ...asset, path: '/file.txt' }],
-    ['assets', { ...asset, path: '/gone.txt' }],
-  ] as const) {
-    const { status, text } = await owner.post(`${space}/${path}`, body);
-    if (status !== 201) throw new Error(`The space was not filled: ${text}`);
-  }
-  await owner.delete(`${space}/episodes/gone`);
-  await db.execute(
-    sql`update folders set id = ${FOLDER} where path = '/empty' and id <> ${FOLDER}`,
+/** Fills the space `lab` with what the operations on its contents need, in one statement. */
+async function furnishSpace({ db }: Service, namespace: string): Promise<void> {
+  const [runs, run, gone] = ['c', 'd', 'e'].map(
+    (digit) => `01900000-0000-7000-8000-00000000000${digit}`,
   );
-  for (const [id, path] of [
-    [ASSET, '/file.txt'],
-    [GONE_ASSET, '/gone.txt'],
-  ]) {
-    await db.execute(sql`update assets set id = ${id} where local_path = ${path} and id <> ${id}`);
-  }
-  await owner.delete(`${space}/assets/${GONE_ASSET}`);
+  await db.execute(sql`
+    with space as (
+      select namespace_id, id as space_id from spaces
+      where slug = 'lab' and deleted_at is null and namespace_id = (
+        select id from namespaces where slug = ${namespace} and deleted_at is null)
+    ), made_folders as (
+      insert into folders (namespace_id, space_id, id, path)
+      select space.*, id, path from space,
+        (values (${FOLDER}::uuid, '/empty'), (${runs}::uuid, '/runs')) as made (id, path)
+    ), made_episodes as (
+      insert into episodes (namespace_id, space_id, id, name, tags, status, write_protected, folder_id, deleted_at)
+      select space.*, id, name, '[]', 'running', false, folder_id, deleted_at from space,
+        (values (${run}::uuid, 'run', ${runs}::uuid, null), (${gone}::uuid, 'gone', null, now()))
+          as made (id, name, folder_id, deleted_at)
+    ), made_assets as (
+      insert into assets (namespace_id, space_id, id, local_path, kind, uri, tags, deleted_at)
+      select space.*, id, path, 'file', 's3://bucket/key', '[]', deleted_at from space,
+        (values (${ASSET}::uuid, '/file.txt', null), (${GONE_ASSET}::uuid, '/gone.txt', now()))
+          as made (id, path, deleted_at)
+    )
+    insert into content_counters (namespace_id, space_id, kind, slot, active)
+    select space.*, kind::content_kind, 0, active from space,
+      (values ('folders', 2), ('episodes', 1), ('assets', 1)) as counted (kind, active)`);
 }
 
 const mergePatch = { 'content-type': 'application/merge-patch+json' };
@@ -394,6 +398,9 @@ const contentOperations: Described[] = [
   { id: 'restoreAsset', status: 200, method: 'POST', path: `/assets/${GONE_ASSET}/restore` },
 ];
 
+/** One operation of each resource, tried under the other noun too. */
+const ALIASES = ['listFolders', 'upsertEpisode', 'getAsset'];
+
 /** The operations on what a space contains, under one of its two nouns. */
 function operationsInSpace(noun: 'spaces' | 'projects'): Operation[] {
   return contentOperations.map(({ id, which, status, method, path, body, headers }) => ({
@@ -417,7 +424,8 @@ export const operations: Operation[] = [
   ...spaceOperations('spaces'),
   ...spaceOperations('projects'),
   ...operationsInSpace('projects'),
-  ...operationsInSpace('spaces'),
+  // `contents.test.ts` shows that every path answers under this noun alike.
+  ...operationsInSpace('spaces').filter(({ id }) => ALIASES.includes(id)),
 ];
 
 /** Those that are about one namespace. */

@@ -2,6 +2,7 @@
 import { test } from 'tap';
 import { pick, pickString } from '../helpers/json.js';
 import { anyAsset, type Lab, startLabs } from '../helpers/contents.js';
+import { isOpenApi } from '../helpers/openapi.js';
 import { isProblem } from '../helpers/problem.js';
 import { INVALID, refuses } from '../helpers/spaces.js';
 
@@ -28,6 +29,22 @@ test('the script of the existing client: 404, the space, 201, and 200 from then 
   t.same(second, { statuses: [200], id: first.id });
   await owner.post('/namespaces/acme/projects', { name: 'robotics' });
   t.equal((await owner.post('/namespaces/acme/projects', { name: 'robotics' })).status, 409);
+});
+
+test('every path below a space answers the same methods under both nouns', async (t) => {
+  const { service } = await startLabs(t);
+  const { json } = await service.send({ method: 'GET', path: '/openapi.json' });
+  if (!isOpenApi(json)) throw new Error('not an OpenAPI document');
+  const paths = Object.keys(json.paths).filter((path) => path.includes('{projectSlug}/'));
+  t.equal(paths.length, 10);
+  for (const path of paths) {
+    const allowed = async (noun: string) => {
+      const filled = path.replace('/projects/', `/${noun}/`).replaceAll(/\{\w+\}/g, 'x');
+      return (await service.send({ method: 'OPTIONS', path: filled })).headers['allow'];
+    };
+    t.equal(await allowed('spaces'), await allowed('projects'), path);
+    t.type(await allowed('spaces'), 'string');
+  }
 });
 
 /** Fills a space and returns the path of each kind of item in it. */

@@ -416,7 +416,12 @@ test('If-Match does not keep a repeated restore from its answer', async (t) => {
   }
 });
 
-for (const { title, path, body, prepare, read } of operations) {
+/** Of those that share a statement and its key with another one, that one will do. */
+const distinct = operations.filter(
+  ({ title }) => !['createFolder', 'restoreEpisode', 'createAsset'].includes(title),
+);
+
+for (const { title, path, body, prepare, read } of distinct) {
   test(`${title}: of parallel requests with one key one has the effect`, async (t) => {
     const { service, owner } = await startAcme(t);
     const other = await (
@@ -489,7 +494,7 @@ test('a request whose connection dies before the effect is run again by the serv
 });
 
 test('a request whose connection dies after the effect can be repeated', async (t) => {
-  for (const { title, path, body, other, prepare, read } of operations) {
+  for (const { title, path, body, other, prepare, read } of distinct) {
     const { service, proxy } = await startCounted(t);
     const { owner } = await startAcme(t, service);
     const another = await startService(t, { databaseUrl: proxy.url });

@@ -78,6 +78,8 @@ test('every operation keeps to its round trips', async (t) => {
     await measure(known, `warm-${index}`);
     await furnish(known, `known-${index}`);
     await furnish(known, `unseen-${index}`);
+    const knower = await known.as(people.owner);
+    await knower.get(`/namespaces/known-${index}/projects/lab/folders`);
 
     proxy.delay = 1;
     const seen = await measure(known, `known-${index}`);
