@@ -138,6 +138,27 @@ export function orderOf<Sort extends string>(
   return { state, sort: field, descending: sort.startsWith('-') };
 }
 
+/** Parameters that filter nothing: `recursive` only says how `folder` does. */
+const UNFILTERED = new Set(['page', 'pageSize', 'sort', 'state', 'cursor', 'recursive']);
+
+/**
+ * Keeps what lists without filters select, which most lists are: there are few orders and states.
+ *
+ * @param select makes the selection of a query string
+ */
+export function selector<Asked extends AskedList, Selected>(select: (asked: Asked) => Selected) {
+  const unfiltered = new Map<string, Selected>();
+  return (asked: Asked): Selected => {
+    for (const name in asked) if (!UNFILTERED.has(name)) return select(asked);
+    const key = `${asked.sort} ${asked.state}`;
+    const known = unfiltered.get(key);
+    if (known !== undefined) return known;
+    const selection = select(asked);
+    unfiltered.set(key, selection);
+    return selection;
+  };
+}
+
 /** @returns what tells a list from every other of its resource, for its cursors */
 export function listKey({
   sort,

@@ -1,11 +1,11 @@
-import { Type } from '@sinclair/typebox';
+import { type Static, Type } from '@sinclair/typebox';
 import { assetSortFields, selectAssets } from '../../repositories/assets/list.js';
 import { NotModified, ReadConditions } from '../conditional.js';
 import { contentListSender } from '../contents/list.js';
 import { ContentParams } from '../contents/space.js';
 import { FolderPath } from '../folders/path.js';
 import { pageOf } from '../list-page.js';
-import { commonFilters, isSearch, ListQuery, orderOf } from '../list-query.js';
+import { commonFilters, isSearch, ListQuery, orderOf, selector } from '../list-query.js';
 import { Moved } from '../moved.js';
 import { Name, ref } from '../schemas.js';
 import type { AddAssetRoute } from './routes.js';
@@ -34,6 +34,17 @@ const AssetQuery = ListQuery({
   },
 });
 
+const selectionOf = selector((query: Static<typeof AssetQuery>) => {
+  const filters = {
+    ...commonFilters(query),
+    episode: query.episode ?? null,
+    prefix: query.prefix ?? null,
+    kinds: query.kind ?? [],
+    checksum: query.checksum ?? null,
+  };
+  return selectAssets(filters, orderOf(query, assetSortFields));
+});
+
 export const listAssets: AddAssetRoute = (app, { space, hide, assets, cursorKey }) => {
   const send = contentListSender(cursorKey);
   app.get(
@@ -59,15 +70,7 @@ export const listAssets: AddAssetRoute = (app, { space, hide, assets, cursorKey 
       },
     },
     (request, reply) => {
-      const { query } = request;
-      const filters = {
-        ...commonFilters(query),
-        episode: query.episode ?? null,
-        prefix: query.prefix ?? null,
-        kinds: query.kind ?? [],
-        checksum: query.checksum ?? null,
-      };
-      const selection = selectAssets(filters, orderOf(query, assetSortFields));
+      const selection = selectionOf(request.query);
       return send(request, reply, { key: 'assets', lists: assets.lists, selection });
     },
   );

@@ -1,4 +1,4 @@
-import { Type } from '@sinclair/typebox';
+import { type Static, Type } from '@sinclair/typebox';
 import { episodeStatus } from '../../db/schema/episodes.js';
 import { episodeSortFields, selectEpisodes } from '../../repositories/episodes/list.js';
 import { ReadConditions, NotModified } from '../conditional.js';
@@ -6,7 +6,7 @@ import { contentListSender } from '../contents/list.js';
 import { ContentParams } from '../contents/space.js';
 import { FolderPath } from '../folders/path.js';
 import { pageOf } from '../list-page.js';
-import { commonFilters, isSearch, ListQuery, orderOf } from '../list-query.js';
+import { commonFilters, isSearch, ListQuery, orderOf, selector } from '../list-query.js';
 import { Moved } from '../moved.js';
 import { ref } from '../schemas.js';
 import type { AddEpisodeRoute } from './routes.js';
@@ -36,6 +36,16 @@ const Query = ListQuery({
   },
 });
 
+const selectionOf = selector((query: Static<typeof Query>) => {
+  const filters = {
+    ...commonFilters(query),
+    folder: query.folder ?? null,
+    recursive: query.recursive,
+    statuses: query.status ?? [],
+  };
+  return selectEpisodes(filters, orderOf(query, episodeSortFields));
+});
+
 export const listEpisodes: AddEpisodeRoute = (app, { space, hide, episodes, cursorKey }) => {
   const send = contentListSender(cursorKey);
   app.get(
@@ -60,14 +70,7 @@ export const listEpisodes: AddEpisodeRoute = (app, { space, hide, episodes, curs
       },
     },
     (request, reply) => {
-      const { query } = request;
-      const filters = {
-        ...commonFilters(query),
-        folder: query.folder ?? null,
-        recursive: query.recursive,
-        statuses: query.status ?? [],
-      };
-      const selection = selectEpisodes(filters, orderOf(query, episodeSortFields));
+      const selection = selectionOf(request.query);
       return send(request, reply, { key: 'episodes', lists: episodes.lists, selection });
     },
   );

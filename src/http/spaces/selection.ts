@@ -1,6 +1,6 @@
 import { type Static, Type } from '@sinclair/typebox';
 import { selectSpaces, sortFields, type SpaceSelection } from '../../repositories/space-lists.js';
-import { commonFilters, ListQuery, orderOf } from '../list-query.js';
+import { commonFilters, ListQuery, orderOf, selector } from '../list-query.js';
 import { Slug } from '../schemas.js';
 
 const SLUGS_MAX = 100;
@@ -25,7 +25,7 @@ export const SpaceListQuery = ListQuery({
  * @returns what was asked for
  * @throws `ServiceError` `validation_failed` where a value is not one after all
  */
-export function selectionOf(asked: Static<typeof SpaceListQuery>): SpaceSelection {
+export const selectionOf = selector((asked: Static<typeof SpaceListQuery>): SpaceSelection => {
   const filters = { ...commonFilters(asked), slugs: asked.slug ?? [] };
   return selectSpaces(filters, orderOf(asked, sortFields));
-}
+});
