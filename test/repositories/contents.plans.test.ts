@@ -1,10 +1,6 @@
 /** By which index each list of what a space contains finds its items, in a large space and a small one beside it. */
-import { drizzle } from 'drizzle-orm/postgres-js';
-import postgres from 'postgres';
 import { test } from 'tap';
-import { planning } from '../../src/db/client.js';
-import { startService } from '../helpers/app.js';
-import { createDatabase } from '../helpers/database.js';
+import { explained } from '../helpers/plans.js';
 
 const indexes: Record<string, string> = {
   'episodes?': 'episodes_active_index',
@@ -59,22 +55,7 @@ const statistics: Record<string, string[]> = {
 
 for (const [title, steps] of Object.entries(statistics)) {
   test(`with ${title} every list of a space's contents goes by an index`, async (t) => {
-    const url = await createDatabase(t, { direct: true });
-    const plans: string[] = [];
-    const client = postgres(url, {
-      max: 1,
-      fetch_types: false,
-      onnotice: ({ message }) => plans.push(String(message)),
-      connection: planning,
-    });
-    t.teardown(() => client.end());
-    await client.unsafe(`
-      load 'auto_explain';
-      set auto_explain.log_min_duration = 0;
-      set auto_explain.log_level = notice`);
-    const usage = () => ({ connections: 1, statements: 0 });
-    const { as } = await startService(t, { db: Object.assign(drizzle(client), { usage }) });
-    const owner = await as('owner');
+    const { client, plans, owner } = await explained(t);
     await owner.post('/namespaces', { slug: 'acme' });
     for (const slug of ['small', 'large']) {
       await owner.post('/namespaces/acme/spaces', { name: 'Space', slug });

@@ -1,11 +1,8 @@
-import { drizzle } from 'drizzle-orm/postgres-js';
-import postgres from 'postgres';
-import { type Test, test } from 'tap';
-import { planning } from '../../src/db/client.js';
-import { type Client, startService } from '../helpers/app.js';
-import { createDatabase } from '../helpers/database.js';
+import { test } from 'tap';
+import type { Client } from '../helpers/app.js';
 import { read } from '../helpers/spaces.js';
 import { Part } from '../helpers/lists.js';
+import { explained } from '../helpers/plans.js';
 
 /** By which index each list finds its spaces, in a large namespace and in a small one beside it. */
 const indexes: Record<string, string> = {
@@ -56,26 +53,6 @@ const statistics: Record<string, string[]> = {
   'statistics of an empty table': ['analyze', fill],
   'fresh statistics': [fill, 'vacuum analyze'],
 };
-
-/** The application on one connection that tells the plan of everything it runs. */
-async function explained(t: Test) {
-  const url = await createDatabase(t, { direct: true });
-  const plans: string[] = [];
-  const client = postgres(url, {
-    max: 1,
-    fetch_types: false,
-    onnotice: ({ message }) => plans.push(String(message)),
-    connection: planning,
-  });
-  t.teardown(() => client.end());
-  await client.unsafe(`
-    load 'auto_explain';
-    set auto_explain.log_min_duration = 0;
-    set auto_explain.log_level = notice`);
-  const usage = () => ({ connections: 1, statements: 0 });
-  const { as } = await startService(t, { db: Object.assign(drizzle(client), { usage }) });
-  return { client, plans, owner: await as('owner') };
-}
 
 /** The nodes of plans that read spaces, each in one line. */
 function scansOf(plans: string[]): string[] {

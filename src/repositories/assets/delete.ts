@@ -3,13 +3,8 @@ import { assets } from '../../db/schema/assets.js';
 import { ROOT } from '../../path.js';
 import { countContents, countRows } from '../contents/counters.js';
 import { hasTag } from '../contents/item.js';
-import type {
-  ContentCaller,
-  ContentContext,
-  ContentOperations,
-  ContentOutcome,
-} from '../contents/operations.js';
-import { active, explainMiss } from '../contents/state.js';
+import type { ContentCaller, ContentContext, ContentOperations } from '../contents/operations.js';
+import { writeOrExplain } from '../contents/state.js';
 import { folderPath } from '../folders/tree.js';
 import { type Expected, versionParams } from '../version.js';
 import type { FindAsset } from './find.js';
@@ -45,16 +40,11 @@ export function deleteAsset(
     };
   });
 
-  return async (
-    caller: ContentCaller,
-    assetId: string,
-    expected: Expected,
-  ): Promise<ContentOutcome<{ tag: string }>> => {
-    for (;;) {
-      const outcome = await write(caller, { ...versionParams(expected), assetId });
-      if (!outcome?.isSpace || outcome.value) return outcome;
-      const found = active(await find(caller, assetId));
-      if (!explainMiss(found, expected)) return found;
-    }
+  return (caller: ContentCaller, assetId: string, expected: Expected) => {
+    const values = { ...versionParams(expected), assetId };
+    return writeOrExplain(
+      { write: () => write(caller, values), read: () => find(caller, assetId) },
+      expected,
+    );
   };
 }

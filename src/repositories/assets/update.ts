@@ -1,17 +1,12 @@
 import { sql } from 'drizzle-orm';
 import { assets } from '../../db/schema/assets.js';
 import { lastSegment, parentPath } from '../../path.js';
-import { includesRole, param } from '../access.js';
+import { param } from '../access.js';
 import { countContents, countRows } from '../contents/counters.js';
-import { type ContentItem, hasTag } from '../contents/item.js';
+import { hasTag } from '../contents/item.js';
 import { type MergeMetadata, writeFields } from '../contents/merge.js';
-import type {
-  ContentCaller,
-  ContentContext,
-  ContentOperations,
-  ContentOutcome,
-} from '../contents/operations.js';
-import { active, explainMiss } from '../contents/state.js';
+import type { ContentCaller, ContentContext, ContentOperations } from '../contents/operations.js';
+import { active, writeOrExplain } from '../contents/state.js';
 import { ensureFolders } from '../folders/tree.js';
 import { jsonParam } from '../space-rows.js';
 import { type Expected, versionParams } from '../version.js';
@@ -79,24 +74,20 @@ export function updateAsset(
     };
   });
 
-  const writeOnce = async (
+  const writeOnce = (
     caller: ContentCaller,
     assetId: string,
     changes: AssetChanges,
     expected: Expected,
-  ): Promise<ContentOutcome<ContentItem>> => {
+  ) => {
     const values = { ...versionParams(expected), ...changeParams(changes), assetId };
-    for (;;) {
-      const outcome = await write(caller, values);
-      if (!outcome?.isSpace || !includesRole(outcome.role, 'editor')) {
-        return outcome && { ...outcome, value: null };
-      }
-      const { value } = outcome;
-      if (value && value.item !== null)
-        return { ...outcome, value: { ...value, item: value.item } };
-      const found = active(await find(caller, assetId));
-      if (value || !explainMiss(found, expected)) return found;
-    }
+    return writeOrExplain(
+      {
+        write: () => write(caller, values),
+        read: () => find(caller, assetId),
+      },
+      expected,
+    );
   };
 
   return (

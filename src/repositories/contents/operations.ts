@@ -80,7 +80,8 @@ const stateFields = {
   isProtected: sql<boolean>`is_protected`,
 };
 
-type AnswerRow = Omit<Written, 'replayed' | 'item'> & { item: string | null };
+/** What a write answers; `item` is null where the statement cannot see all that it shows. */
+export type AnswerRow = Omit<Written, 'replayed' | 'item'> & { item: string | null };
 
 interface WriteRow {
   access: SpaceAccess;

@@ -4,13 +4,8 @@ import { episodes } from '../../db/schema/episodes.js';
 import { inSpace } from '../contents/access.js';
 import { countContents, countRows } from '../contents/counters.js';
 import { hasTag } from '../contents/item.js';
-import type {
-  ContentCaller,
-  ContentContext,
-  ContentOperations,
-  ContentOutcome,
-} from '../contents/operations.js';
-import { active, explainMiss } from '../contents/state.js';
+import type { ContentCaller, ContentContext, ContentOperations } from '../contents/operations.js';
+import { writeOrExplain } from '../contents/state.js';
 import { ROOT } from '../../path.js';
 import { folderPath } from '../folders/tree.js';
 import { type Expected, versionParams } from '../version.js';
@@ -63,16 +58,11 @@ export function deleteEpisode(
     };
   });
 
-  return async (
-    caller: ContentCaller,
-    episode: string,
-    expected: Expected,
-  ): Promise<ContentOutcome<{ tag: string }>> => {
-    for (;;) {
-      const outcome = await write(caller, { ...versionParams(expected), episode });
-      if (!outcome?.isSpace || outcome.value) return outcome;
-      const found = active(await find(caller, episode));
-      if (!explainMiss(found, expected)) return found;
-    }
+  return (caller: ContentCaller, episode: string, expected: Expected) => {
+    const values = { ...versionParams(expected), episode };
+    return writeOrExplain(
+      { write: () => write(caller, values), read: () => find(caller, episode) },
+      expected,
+    );
   };
 }

@@ -1,15 +1,10 @@
 import { sql } from 'drizzle-orm';
 import { episodes } from '../../db/schema/episodes.js';
-import { includesRole, param } from '../access.js';
+import { param } from '../access.js';
 import { countContents, countRows } from '../contents/counters.js';
-import { type ContentItem, hasTag } from '../contents/item.js';
-import type {
-  ContentCaller,
-  ContentContext,
-  ContentOperations,
-  ContentOutcome,
-} from '../contents/operations.js';
-import { active, explainMiss } from '../contents/state.js';
+import { hasTag } from '../contents/item.js';
+import type { ContentCaller, ContentContext, ContentOperations } from '../contents/operations.js';
+import { active, writeOrExplain } from '../contents/state.js';
 import { type MergeMetadata, writeFields } from '../contents/merge.js';
 import { ensureFolders } from '../folders/tree.js';
 import { jsonParam } from '../space-rows.js';
@@ -74,24 +69,21 @@ export function updateEpisode(
     };
   });
 
-  const writeOnce = async (
+  const writeOnce = (
     caller: ContentCaller,
     episode: string,
     changes: EpisodeChanges,
     expected: Expected,
-  ): Promise<ContentOutcome<ContentItem>> => {
-    const values = { ...changeParams(changes), ...versionParams(expected), episode };
-    for (;;) {
-      const outcome = await write(caller, values);
-      if (!outcome?.isSpace || !includesRole(outcome.role, 'editor')) {
-        return outcome && { ...outcome, value: null };
-      }
-      const { value } = outcome;
-      if (value && value.item !== null)
-        return { ...outcome, value: { ...value, item: value.item } };
-      const found = active(await find(caller, changes.name && value ? changes.name : episode));
-      if (value || !explainMiss(found, expected)) return found;
-    }
+  ) => {
+    const values = { ...versionParams(expected), ...changeParams(changes), episode };
+    return writeOrExplain(
+      {
+        write: () => write(caller, values),
+        read: (isWritten) =>
+          find(caller, isWritten && changes.name !== undefined ? changes.name : episode),
+      },
+      expected,
+    );
   };
 
   return (
