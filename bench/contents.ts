@@ -1,5 +1,5 @@
 /**
- * What a space contains: `npm run bench:contents`, about four minutes. A space of a million episodes and
+ * The contents of a space: `npm run bench:contents`, about four minutes. A space of a million episodes and
  * assets beside one of 50 and a hundred empty ones: the first page of both, upserts into one space and
  * spread over a hundred, assets in batches, and a walk of the million while others write.
  */
@@ -155,7 +155,7 @@ try {
   };
   console.table(rows);
 
-  // What was there when the walk began, and is there when it ends, is seen once.
+  // An episode that is there from the beginning to the end of the walk is seen once.
   const before = await sql<{ id: string }[]>`
     select id from episodes where space_id = (select id from spaces where slug = 'large')`;
   let writing = true;

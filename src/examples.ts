@@ -1,4 +1,4 @@
-/** What the examples of the API document and the demo data share. */
+/** Values that the examples of the API document and the demo data share. */
 export const FOLDER_EXAMPLE = '/2026/night-shift';
 /** An empty folder, so that it can be deleted. */
 export const EMPTY_FOLDER_EXAMPLE = '/2026/calibration';

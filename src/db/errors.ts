@@ -44,7 +44,7 @@ const cutOff = new Set(['CONNECTION_CLOSED', 'ECONNRESET', 'EPIPE']);
 /** SQLSTATEs that PostgreSQL ends a connection with: shutdown, crash, not yet recovered. */
 const endingStates = new Set(['57P01', '57P02', '57P03']);
 
-/** What was being written when a constraint was violated. */
+/** The write that violated a constraint. */
 interface Attempt {
   slug?: string | null;
   quota?: number | null;

@@ -37,7 +37,7 @@ export const TextFilter = (what: string) =>
       'x-text': 'prose',
       minLength: 1,
       maxLength: NAME_MAX_LENGTH,
-      // What separates the texts where they are searched is a control character.
+      // A control character separates the texts where they are searched.
       pattern: '^[^\\u0000-\\u001f]*$',
       description: `A part of ${what}, in any case; at most ${NAME_MAX_LENGTH} characters, no control characters.`,
       examples: ['robot'],
@@ -102,7 +102,7 @@ export function ListQuery<Sort extends string, Filters extends TProperties>({
   });
 }
 
-/** What every query string of `ListQuery` holds. */
+/** The parameters of every `ListQuery`. */
 interface AskedList {
   q?: string;
   tag?: string[];

@@ -40,14 +40,14 @@ export interface Conditions {
   values: Record<string, unknown>;
 }
 
-/** What one list shows, in which order. */
+/** The filters and the order of one list. */
 export interface Selection<Sort extends string> extends Conditions {
   state: State;
   sort: Sort;
   descending: boolean;
 }
 
-/** What a list can be sorted by, in the order of an index; ids make it total. */
+/** An order of a list, which an index has; ids make it total. */
 interface Order {
   key: SQL;
   type: SQL;
@@ -343,7 +343,7 @@ export function listsOf<Sort extends string>(
     const foundIn = (which: SQL | undefined) => sql`
       select id, ${key} as key from ${table}
       where ${and(inContainer, mayRead, which, isChanged, ...foundBy(by, conditions))}`;
-    // What is active and what is deleted have indexes of their own, but for the inverted one. Of each, as much is read
+    // Active and deleted rows have indexes of their own, but for the inverted one. Of each, as much is read
     // in the order of the list as the page could hold.
     const read = (which: SQL | undefined) =>
       gathers
@@ -354,7 +354,7 @@ export function listsOf<Sort extends string>(
       state === 'all' && by !== 'search' && by !== undefined
         ? sql`${read(ofState.active)} union all ${read(ofState.deleted)}`
         : foundIn(ofState[state]);
-    // Whoever reads it may not look into it for an order of its own.
+    // `offset 0` keeps the planner from looking into it for another order.
     const matched = db.$with('matched', {}).as(sql`select * from (${found}) as found offset 0`);
     const total = totalOf(gathers, state, after);
     const page = db.$with('page', {}).as(sql`

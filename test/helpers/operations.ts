@@ -36,7 +36,7 @@ export async function furnish(service: Service, slug: string): Promise<void> {
   await furnishSpace(service, slug);
 }
 
-/** What `furnishSpace` makes, by id: the same in every space, because no key reaches past one. */
+/** The ids of what `furnishSpace` makes: the same in every space, because no key reaches past one. */
 export const FOLDER = '01900000-0000-7000-8000-00000000000f';
 export const ASSET = '01900000-0000-7000-8000-00000000000a';
 export const GONE_ASSET = '01900000-0000-7000-8000-00000000000b';

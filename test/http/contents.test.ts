@@ -1,4 +1,4 @@
-/** What holds for everything that a space contains (contract §7). */
+/** Rules for all contents of a space (contract §7). */
 import { test } from 'tap';
 import { pick, pickString } from '../helpers/json.js';
 import { anyAsset, type Lab, startLabs } from '../helpers/contents.js';

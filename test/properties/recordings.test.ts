@@ -15,7 +15,7 @@ const namespaces = ['n0', 'n1'] as const;
 const spaceSlugs = ['s0', 's1'] as const;
 const statuses = ['running', 'completed', 'failed'] as const;
 
-/** Who is what in each namespace; whoever is not named is a stranger. */
+/** The role of each subject in each namespace; all others are strangers. */
 const roles: Record<string, Partial<Record<string, 'owner' | 'editor' | 'viewer'>>> = {
   n0: { olga: 'owner', ed: 'editor', vic: 'viewer' },
   n1: { eve: 'owner', olga: 'viewer' },

@@ -28,10 +28,10 @@ export const assetContainer = sql.raw(
   `(coalesce(episode_id, folder_id, '00000000-0000-0000-0000-000000000000'::uuid))`,
 );
 
-/** What lists of assets are sorted by as their name: the file's, in lower case. */
+/** The order of assets by name: that of the file, in lower case. */
 export const fileNameOrder = sql.raw(`(lower(regexp_replace(local_path, '^.*/', '')) collate "C")`);
 
-/** What the text filter of a list of assets searches. */
+/** The text that the filter `q` of a list of assets searches. */
 export const searchedAsset = sql.raw(`(local_path collate "default")`);
 
 /** The recorded files of a space; their bytes lie in an object store. */

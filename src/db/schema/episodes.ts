@@ -30,7 +30,7 @@ export const episodeStatus = pgEnum('episode_status', [
   'archived',
 ]);
 
-/** What the text filter of a list of episodes searches. */
+/** The text that the filter `q` of a list of episodes searches. */
 export const searchedEpisode = sql.raw(`(name || chr(31) || coalesce(description, ''))`);
 
 /** The space as an inverted index knows it; as `searchedNamespace` of the spaces. */

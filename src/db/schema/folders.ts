@@ -21,11 +21,11 @@ const newId = sql.raw(`encode(set_bit(set_bit(overlay(uuid_send(gen_random_uuid(
 /** @returns the path without its last segment; empty where that is the root */
 export const parentOf = (path: SQLWrapper): SQL => sql`regexp_replace(${path}, '/[^/]*$', '')`;
 
-/** What an index holds of a path of which only equality is asked: a whole path can be too long for one. */
+/** A path as an index for equality holds it: a whole path can be too long for one. */
 export const pathDigest = (path: SQLWrapper): SQL => sql`md5(${path})::uuid`;
 
 /**
- * What an index holds of a path that is compared: as many characters as fit into it. Paths that are the same so far
+ * A path as an index for comparison holds it: as many characters as fit into one. Paths that are the same so far
  * come in any order, which only the longest are.
  */
 export const pathPrefix = (path: SQLWrapper): SQL => sql`left(${path}, 600)`;

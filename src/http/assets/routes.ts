@@ -5,7 +5,7 @@ import type { NewAsset } from '../../repositories/assets/item.js';
 import type { App, ContentRoutes } from '../contents/space.js';
 import type { AssetCreate } from './schema.js';
 
-/** What the operations on assets are added with. */
+/** The repository and the paths of the operations on assets. */
 export interface AssetRoutes extends ContentRoutes {
   assets: AssetsRepository;
 }

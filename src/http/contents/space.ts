@@ -40,7 +40,7 @@ export function spacePath({ slug, projectSlug }: Static<typeof SpaceParams>): st
 }
 
 /**
- * What a handler may tell its caller of something in a space.
+ * Reads the outcome of an operation in a space.
  *
  * @param needed the least role the operation takes
  * @returns the value, null when it was not found

@@ -3,7 +3,7 @@ import { ServiceError } from '../../errors.js';
 import type { App, ContentRoutes } from '../contents/space.js';
 import { isText } from '../keywords.js';
 
-/** What the operations on episodes are added with. */
+/** The repository and the paths of the operations on episodes. */
 export interface EpisodeRoutes extends ContentRoutes {
   episodes: EpisodesRepository;
 }

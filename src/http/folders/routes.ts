@@ -2,7 +2,7 @@ import { ServiceError } from '../../errors.js';
 import type { FoldersRepository } from '../../repositories/folders/index.js';
 import type { App, ContentRoutes } from '../contents/space.js';
 
-/** What the operations on folders are added with. */
+/** The repository and the paths of the operations on folders. */
 export interface FolderRoutes extends ContentRoutes {
   folders: FoldersRepository;
 }

@@ -29,7 +29,7 @@ const ownFolder = folderPath(sql.raw('folder_id'));
 const episodeName = (episodeId: SQL) => sql`(
   select ${episodes.name} from ${episodes} where ${inSpace(episodes)} and ${episodes.id} = ${episodeId})`;
 
-/** What an asset shows that is not of its own row: the path of its folder, and the name of its episode. */
+/** The parts of an asset that are not in its row: the path of its folder, and the name of its episode. */
 function place(folder: SQL, deletedFrom: SQL, episodeId: SQL): SQL {
   return sql`concat_ws(' ', coalesce(${deletedFrom}, ${folder}), ${episodeName(episodeId)})`;
 }

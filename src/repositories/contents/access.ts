@@ -11,7 +11,7 @@ const isSpace = and(
   isNull(spaces.deletedAt),
 );
 
-/** What a statement inside a space says of its caller's access. */
+/** The caller's access, as a statement inside a space answers it. */
 export interface SpaceAccess {
   role: Role | null;
   /** null where the space no longer has its slug, or is deleted */

@@ -51,7 +51,7 @@ export function countRows(kind: ContentKind, expression: string, difference: 1 |
     from ${sql.identifier(expression)} having count(*) > 0`;
 }
 
-/** What a space contains. @param spaceId an expression, null where there is no space */
+/** The counts of a space's contents. @param spaceId an expression, null where there is no space */
 export function contentsOf(spaceId = sql`(select id from space)`): SQL<Contents> {
   const sum = (kind: ContentKind) =>
     sql`${sql.raw(`'${kind}'`)}, coalesce(sum(active) filter (where kind = ${sql.raw(`'${kind}'`)}), 0)`;

@@ -12,7 +12,7 @@ export interface ContentItem {
   item: string;
 }
 
-/** What a write has written. */
+/** The result of a write. */
 export interface Written extends ContentItem {
   /** whether it was not there before */
   inserted: boolean;

@@ -20,7 +20,7 @@ import {
 import { readingSpace } from './access.js';
 import type { InSpace } from './space-resolver.js';
 
-/** What a table of a space's contents is listed by. */
+/** A table of a space's contents, for `contentLists`. */
 export type ListedContent<Sort extends string> = Omit<
   ListedTable<Sort>,
   'access' | 'spaceId' | 'mayRead' | 'inSearch'

@@ -15,7 +15,7 @@ import { type SpaceAccess, readingSpace, writingSpace } from './access.js';
 import type { ContentItem, Written } from './item.js';
 import type { InSpace, ResolveSpace, SpacePath, SpaceScope } from './space-resolver.js';
 
-/** What the repositories of a space's contents are made with. */
+/** The dependencies of the repositories of a space's contents. */
 export interface ContentContext {
   db: Database;
   /** where lists are read that may take long */
@@ -25,13 +25,13 @@ export interface ContentContext {
   pages: PageCache;
 }
 
-/** What a request inside a space says of its caller and its space. */
+/** The caller of a request inside a space, and the space. */
 export interface ContentCaller {
   principal: Principal;
   path: SpacePath;
 }
 
-/** What a caller is answered of a space: null when there is no such namespace for them. */
+/** The outcome of an operation inside a space: null when there is no such namespace for the caller. */
 export type ContentOutcome<Value> =
   | (Omit<InSpace<unknown>, 'row'> & {
       /** whether the space is there */
@@ -80,7 +80,7 @@ const stateFields = {
   isProtected: sql<boolean>`is_protected`,
 };
 
-/** What a write answers; `item` is null where the statement cannot see all that it shows. */
+/** The row of a write; `item` is null where the statement cannot see all that it shows. */
 export type AnswerRow = Omit<Written, 'replayed' | 'item'> & { item: string | null };
 
 interface WriteRow {
@@ -91,7 +91,7 @@ interface WriteRow {
   answer: AnswerRow | null;
 }
 
-/** What an item is, whether or not it may be written. */
+/** An item with its state, whether or not it may be written. */
 export interface ItemState extends ContentItem {
   isDeleted: boolean;
   isProtected: boolean;

@@ -36,7 +36,7 @@ export interface SpacePath {
 /** The parameters by which a statement names its space and its caller. */
 export type SpaceScope = NamespaceScope & { spaceSlug: string; spaceId: string };
 
-/** What a statement inside a space answers: `row` is null where there is no such space. */
+/** The result of a statement inside a space: `row` is null where there is no such space. */
 export interface InSpace<Row> {
   role: Role;
   row: Row | null;
