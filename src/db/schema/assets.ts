@@ -34,6 +34,9 @@ export const fileNameOrder = sql.raw(`(lower(regexp_replace(local_path, '^.*/', 
 /** The text that the filter `q` of a list of assets searches. */
 export const searchedAsset = sql.raw(`(local_path collate "default")`);
 
+/** The kind as only `assets_kind_index` knows it; as `indexedStatus` of the episodes. */
+export const indexedKind = sql.raw(`(coalesce(kind, ''))`);
+
 /** The recorded files of a space; their bytes lie in an object store. */
 export const assets = pgTable(
   'assets',
@@ -110,7 +113,7 @@ export const assets = pgTable(
       .on(table.namespaceId, table.spaceId, sql`(${pathPrefix(sql.raw('local_path'))})`, table.id)
       .where(isNull(table.deletedAt)),
     index('assets_kind_index')
-      .on(table.namespaceId, table.spaceId, table.kind, table.id)
+      .on(table.namespaceId, table.spaceId, indexedKind, table.id)
       .where(isNull(table.deletedAt)),
     index('assets_checksum_index')
       .on(table.namespaceId, table.spaceId, table.checksum, table.id)

@@ -1,5 +1,5 @@
 import { type SQL, sql } from 'drizzle-orm';
-import { assets, fileNameOrder, searchedAsset } from '../../db/schema/assets.js';
+import { assets, fileNameOrder, indexedKind, searchedAsset } from '../../db/schema/assets.js';
 import { episodes, searchedSpace } from '../../db/schema/episodes.js';
 import { folders, pathPrefix } from '../../db/schema/folders.js';
 import { lastSegment, parentPath, ROOT } from '../../path.js';
@@ -56,7 +56,7 @@ export function selectAssets(
   }
   if (kinds.length > 0) {
     const any = sql`any(string_to_array(${param('kinds')}, ' '))`;
-    add('kinds', kinds.join(' '), 'kind', sql`kind = ${any}`);
+    add('kinds', kinds.join(' '), 'kind', sql`${indexedKind} = ${any}`);
   }
   return { ...order, conditions, values };
 }

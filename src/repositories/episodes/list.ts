@@ -1,5 +1,10 @@
 import { sql } from 'drizzle-orm';
-import { episodes, searchedEpisode, searchedSpace } from '../../db/schema/episodes.js';
+import {
+  episodes,
+  indexedStatus,
+  searchedEpisode,
+  searchedSpace,
+} from '../../db/schema/episodes.js';
 import { nameOrder } from '../../db/schema/spaces.js';
 import { param } from '../access.js';
 import { inSpace } from '../contents/access.js';
@@ -38,7 +43,7 @@ export function selectEpisodes(
   const { conditions, values, add } = commonConditions(common, searchedEpisode);
   if (statuses.length > 0) {
     const any = sql`any(string_to_array(${param('statuses')}, ' ')::episode_status[])`;
-    add('statuses', statuses.join(' '), 'status', sql`status = ${any}`);
+    add('statuses', statuses.join(' '), 'status', sql`${indexedStatus} = ${any}`);
   }
   if (folder !== null) {
     foldersWithin(add, { folder, recursive, isActive: order.state === 'active' });
