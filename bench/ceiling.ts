@@ -4,10 +4,10 @@
  */
 import { pino } from 'pino';
 import { buildApp } from '../src/app.js';
-import { loadConfig, type TokenConfig } from '../src/config.js';
+import { loadConfig, type TokenConfig } from '../src/config/load.js';
 import { connect } from '../src/db/client.js';
-import { authPlugin } from '../src/http/auth.js';
-import { NamespaceParams, PageQuery, paging, ref } from '../src/http/schemas.js';
+import { authPlugin } from '../src/http/auth/plugin.js';
+import { NamespaceParams, PageQuery, paging, ref } from '../src/http/conventions/schemas.js';
 import { SpaceList, SpaceListItem } from '../src/http/spaces/schema.js';
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 

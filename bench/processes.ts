@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { openSync, readFileSync } from 'node:fs';
-import { freePort } from '../src/db/embedded/server.js';
+import { freePort } from '../src/development/postgres/server.js';
 
 /** Clock ticks a second in /proc, the same on every Linux that Node runs on. */
 const TICKS = 100;

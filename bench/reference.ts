@@ -9,7 +9,7 @@ import { and, asc, count, eq, isNull } from 'drizzle-orm';
 import { drizzle } from 'drizzle-orm/postgres-js';
 import fastify from 'fastify';
 import postgres from 'postgres';
-import { loadConfig } from '../src/config.js';
+import { loadConfig } from '../src/config/load.js';
 import { namespaces } from '../src/db/schema/namespaces.js';
 import { spaces } from '../src/db/schema/spaces.js';
 

@@ -5,57 +5,57 @@ import fastify, {
   type FastifyPluginAsync,
 } from 'fastify';
 import type { Registry } from 'prom-client';
-import type { RateLimitConfig, TokenConfig } from './config.js';
+import type { RateLimitConfig, TokenConfig } from './config/load.js';
 import type { Database } from './db/client.js';
 import { ServiceError } from './errors.js';
-import { admissionPlugin } from './http/admission.js';
-import { authPlugin } from './http/auth.js';
-import { BODY_LIMIT, bodyPlugin } from './http/body.js';
-import { serializerFactory, validatorFactory } from './http/compilers.js';
-import { compressionPlugin } from './http/compression.js';
+import { admissionPlugin } from './http/limits/load-shedding.js';
+import { authPlugin } from './http/auth/plugin.js';
+import { BODY_LIMIT, bodyPlugin } from './http/server/json-body.js';
+import { serializerFactory, validatorFactory } from './http/server/compilers.js';
+import { compressionPlugin } from './http/server/compression.js';
 import {
   type ConnectionLimits,
   connectionLimits,
   connectionOptions,
   connectionsPlugin,
-} from './http/connections.js';
+} from './http/server/connections.js';
 import { contentsPlugin } from './http/contents/plugin.js';
-import { corsPlugin } from './http/cors.js';
-import { drainPlugin } from './http/drain.js';
-import { healthPlugin } from './http/health.js';
-import { homePlugin } from './http/home.js';
-import { metricsPlugin, type MetricsSource, serveMetrics } from './http/metrics.js';
+import { corsPlugin } from './http/server/cors.js';
+import { drainPlugin } from './http/server/graceful-shutdown.js';
+import { healthPlugin } from './http/observability/health.js';
+import { homePlugin } from './http/openapi/home.js';
+import { metricsPlugin, type MetricsSource, serveMetrics } from './http/observability/metrics.js';
 import { membersPlugin } from './http/members/plugin.js';
-import { methodsPlugin } from './http/methods.js';
+import { methodsPlugin } from './http/server/not-found.js';
 import { namespacesPlugin } from './http/namespaces/plugin.js';
-import { negotiationPlugin } from './http/negotiation.js';
-import { openapiPlugin } from './http/openapi.js';
-import { problemPlugin, sendProblem } from './http/problem.js';
-import { publicUrlPlugin } from './http/public-url.js';
-import { rateLimitPlugin } from './http/rate-limit.js';
+import { negotiationPlugin } from './http/conventions/accept.js';
+import { openapiPlugin } from './http/openapi/document.js';
+import { problemPlugin, sendProblem } from './http/errors/problem.js';
+import { publicUrlPlugin } from './http/server/public-url.js';
+import { rateLimitPlugin } from './http/limits/rate-limit.js';
 import {
   auditPlugin,
   REQUEST_ID,
   requestId,
   requestIdPlugin,
   RequestLog,
-} from './http/request-log.js';
-import { rewriteTarget, requestTargetPlugin } from './http/request-target.js';
-import { Restore } from './http/schemas.js';
-import { securityHeaders, securityPlugin } from './http/security.js';
+} from './http/observability/access-log.js';
+import { rewriteTarget, requestTargetPlugin } from './http/server/request-target.js';
+import { Restore } from './http/conventions/schemas.js';
+import { securityHeaders, securityPlugin } from './http/server/security-headers.js';
 import { spacesPlugin } from './http/spaces/plugin.js';
-import { ajvOptions, readQuery, unformatted } from './http/validation.js';
-import { namespaceResolver } from './repositories/access.js';
+import { ajvOptions, readQuery, unformatted } from './http/server/validation.js';
+import { namespaceResolver } from './repositories/access/index.js';
 import { assetsRepository } from './repositories/assets/index.js';
 import { spaceResolver } from './repositories/contents/space-resolver.js';
-import { cursorKey } from './repositories/cursor-key.js';
+import { cursorKey } from './repositories/lists/cursor-key.js';
 import { episodesRepository } from './repositories/episodes/index.js';
 import { foldersRepository } from './repositories/folders/index.js';
-import { membersRepository } from './repositories/members.js';
-import { namespaceDefaults, namespacesRepository } from './repositories/namespaces.js';
-import { PageCache } from './repositories/page-cache.js';
+import { membersRepository } from './repositories/members/index.js';
+import { namespaceDefaults, namespacesRepository } from './repositories/namespaces/index.js';
+import { PageCache } from './repositories/lists/page-cache.js';
 import { noQuotas, type Quotas } from './repositories/quotas.js';
-import { spacesRepository } from './repositories/spaces.js';
+import { spacesRepository } from './repositories/spaces/index.js';
 
 /** All that Node takes of a request's head: what cannot exist is the handlers' to say. */
 const MAX_PARAM_LENGTH = maxHeaderSize;

@@ -6,16 +6,20 @@ import closeWithGrace from 'close-with-grace';
 import { type Logger, pino } from 'pino';
 import postgres from 'postgres';
 import { buildApp, buildMetricsApp } from './app.js';
-import { type Config, ConfigError, loadConfig, type TokenConfig } from './config.js';
+import { type Config, ConfigError, loadConfig, type TokenConfig } from './config/load.js';
 import { connect } from './db/client.js';
-import { EmbeddedPostgresError, startEmbeddedPostgres } from './db/embedded.js';
+import { EmbeddedPostgresError, startEmbeddedPostgres } from './development/postgres/index.js';
 import { DatabaseNotReadyError, expectDefaults, expectMigrated, migrate } from './db/migrate.js';
-import { createDemo, dataDirectory, developmentSecret, introduction } from './development.js';
-import { type MetricsSource, processMetrics } from './http/metrics.js';
-import { serializeError } from './http/request-log.js';
-import { listen } from './http/listen.js';
-import { startTracing } from './http/tracing.js';
-import { answerPrimary, metricsOfWorkers, reportToPrimary } from './http/worker-metrics.js';
+import { createDemo, dataDirectory, developmentSecret, introduction } from './development/demo.js';
+import { type MetricsSource, processMetrics } from './http/observability/metrics.js';
+import { serializeError } from './http/observability/access-log.js';
+import { listen } from './http/server/listen.js';
+import { startTracing } from './http/observability/tracing.js';
+import {
+  answerPrimary,
+  metricsOfWorkers,
+  reportToPrimary,
+} from './http/observability/worker-metrics.js';
 import { leave, startWorkers } from './workers.js';
 
 /** How long requests that were accepted may take once the process has been told to stop. */

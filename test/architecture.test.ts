@@ -39,13 +39,12 @@ const floors = ['src/http/', 'src/repositories/', 'src/db/'];
 
 /** Stand on no floor and import nothing of ours but one another; every floor may import them. */
 const leaves = [
-  'src/config.ts',
-  'src/connection-string.ts',
+  'src/config/connection-string.ts',
+  'src/config/load.ts',
   'src/errors.ts',
   'src/examples.ts',
   'src/path.ts',
   'src/slug.ts',
-  'src/token.ts',
   'src/version.ts',
 ];
 
@@ -88,7 +87,7 @@ test('the leaves import nothing of ours but leaves', async (t) => {
 });
 
 /** Looks up `PATH` for the programs of the embedded PostgreSQL, and no setting. */
-const STARTS_PROGRAMS = 'src/db/embedded/process.ts';
+const STARTS_PROGRAMS = 'src/development/postgres/process.ts';
 
 test('only the process and its commands read settings from the environment', async (t) => {
   for (const [file, { text }] of await sources()) {

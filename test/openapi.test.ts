@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import addFormats from 'ajv-formats';
 import { test } from 'tap';
-import { createDemo } from '../src/development.js';
+import { createDemo } from '../src/development/demo.js';
 import { startService } from './helpers/app.js';
 import { pick } from './helpers/json.js';
 import { complaintsAbout, isOpenApi, type OpenApiDocument } from './helpers/openapi.js';

@@ -6,7 +6,7 @@ import { setImmediate } from 'node:timers/promises';
 import postgres from 'postgres';
 import { type Test, test } from 'tap';
 import { migrate } from '../src/db/migrate.js';
-import { signToken } from '../src/token.js';
+import { signToken } from '../src/development/token.js';
 import { SECRET } from './helpers/app.js';
 import { createDatabase, databaseUrl } from './helpers/database.js';
 import { portOf } from './helpers/issuer.js';

@@ -1,6 +1,6 @@
 import { createServer } from 'node:net';
 import { test } from 'tap';
-import { signToken } from '../src/token.js';
+import { signToken } from '../src/development/token.js';
 import { createDatabase, databaseUrl } from './helpers/database.js';
 import { startServer } from './helpers/process.js';
 

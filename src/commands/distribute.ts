@@ -1,5 +1,5 @@
 /** `npm run db:distribute`: spreads a migrated database over the workers of a Citus cluster. */
-import { loadConfig } from '../config.js';
+import { loadConfig } from '../config/load.js';
 import { DistributeError, distribute } from '../db/distribute.js';
 
 const { database } = loadConfig(process.env);

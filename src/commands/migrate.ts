@@ -1,4 +1,4 @@
-import { loadConfig } from '../config.js';
+import { loadConfig } from '../config/load.js';
 import { migrate } from '../db/migrate.js';
 
 const { url } = loadConfig(process.env).database;

@@ -6,7 +6,7 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { breakingChanges } from '../openapi-changes.js';
+import { breakingChanges } from './breaking-changes.js';
 
 const FILE = 'openapi/openapi.json';
 const root = fileURLToPath(new URL('../../', import.meta.url));

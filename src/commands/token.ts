@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util';
-import { loadConfig } from '../config.js';
-import { developmentSecret } from '../development.js';
-import { signToken } from '../token.js';
+import { loadConfig } from '../config/load.js';
+import { developmentSecret } from '../development/demo.js';
+import { signToken } from '../development/token.js';
 
 const { values } = parseArgs({
   options: {

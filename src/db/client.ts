@@ -1,8 +1,12 @@
 import { setTimeout } from 'node:timers/promises';
 import { drizzle } from 'drizzle-orm/postgres-js';
 import postgres from 'postgres';
-import { readDatabaseUrl } from '../config.js';
-import { type ConnectionString, parseConnectionString, type Target } from '../connection-string.js';
+import { readDatabaseUrl } from '../config/load.js';
+import {
+  type ConnectionString,
+  parseConnectionString,
+  type Target,
+} from '../config/connection-string.js';
 import { openPool, openSocket } from './pool.js';
 
 export interface DatabaseOptions {

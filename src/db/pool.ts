@@ -1,7 +1,7 @@
 import { connect, Socket } from 'node:net';
 import { setTimeout } from 'node:timers/promises';
 import postgres from 'postgres';
-import type { Target } from '../connection-string.js';
+import type { Target } from '../config/connection-string.js';
 import { isReadOnly } from './errors.js';
 
 /** Beside the time that PostgreSQL itself gives a statement: the way there and back. */

@@ -1,7 +1,7 @@
 import { type SQL, sql, type SQLWrapper } from 'drizzle-orm';
 import type { JsonObject } from '../db/schema/columns.js';
 import { ServiceError } from '../errors.js';
-import { includesRole, type Outcome, param, type Role } from './access.js';
+import { includesRole, type Outcome, param, type Role } from './access/index.js';
 
 interface Versioned {
   id: string;

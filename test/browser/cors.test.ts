@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { test } from 'tap';
-import { signToken } from '../../src/token.js';
+import { signToken } from '../../src/development/token.js';
 import { SECRET, startService } from '../helpers/app.js';
 import { launchBrowser } from '../helpers/browser.js';
 import { portOf } from '../helpers/issuer.js';

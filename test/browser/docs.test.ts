@@ -1,7 +1,7 @@
 import type { Locator, Page } from 'playwright-core';
 import t, { type Test, test } from 'tap';
-import { createDemo } from '../../src/development.js';
-import { signToken } from '../../src/token.js';
+import { createDemo } from '../../src/development/demo.js';
+import { signToken } from '../../src/development/token.js';
 import { SECRET, startService } from '../helpers/app.js';
 import { launchBrowser } from '../helpers/browser.js';
 import { startPrefixProxy } from '../helpers/prefix-proxy.js';

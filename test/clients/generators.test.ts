@@ -1,7 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { t, test } from 'tap';
 import { fillTable, tableLines } from '../../src/commands/tables.js';
-import { signToken } from '../../src/token.js';
+import { signToken } from '../../src/development/token.js';
 import { SECRET, startService } from '../helpers/app.js';
 import { generators, lacks, type Outcome, tableHead, tableRow, tryOut } from './generators.js';
 

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { t, type Test, test } from 'tap';
-import { signToken } from '../../src/token.js';
+import { signToken } from '../../src/development/token.js';
 import { SECRET, startService } from '../helpers/app.js';
 
 const execute = promisify(execFile);

@@ -8,9 +8,12 @@ import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import postgres from 'postgres';
 import { test } from 'tap';
-import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../src/db/embedded.js';
+import {
+  type EmbeddedPostgres,
+  startEmbeddedPostgres,
+} from '../../src/development/postgres/index.js';
 import { migrate } from '../../src/db/migrate.js';
-import { signToken } from '../../src/token.js';
+import { signToken } from '../../src/development/token.js';
 import { SECRET } from '../helpers/app.js';
 import { pick, pickString } from '../helpers/json.js';
 import { type Running, startServer } from '../helpers/process.js';

@@ -2,7 +2,7 @@
 import { Agent, createServer, request as httpRequest } from 'node:http';
 import { test, type Test } from 'tap';
 import { migrate } from '../../src/db/migrate.js';
-import { signToken } from '../../src/token.js';
+import { signToken } from '../../src/development/token.js';
 import { SECRET } from '../helpers/app.js';
 import { createDatabase } from '../helpers/database.js';
 import { portOf } from '../helpers/issuer.js';

@@ -10,7 +10,10 @@ import { sql } from 'drizzle-orm';
 import postgres from 'postgres';
 import { test, type Test } from 'tap';
 import { connect } from '../../src/db/client.js';
-import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../src/db/embedded.js';
+import {
+  type EmbeddedPostgres,
+  startEmbeddedPostgres,
+} from '../../src/development/postgres/index.js';
 import { migrate } from '../../src/db/migrate.js';
 import { startService } from '../helpers/app.js';
 import { createDatabase } from '../helpers/database.js';

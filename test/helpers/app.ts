@@ -3,7 +3,7 @@ import type { FastifyInstance } from 'fastify';
 import type { Test } from 'tap';
 import { type AppOptions, buildApp } from '../../src/app.js';
 import type { Database } from '../../src/db/client.js';
-import { signToken } from '../../src/token.js';
+import { signToken } from '../../src/development/token.js';
 import { createDatabase, openDatabase } from './database.js';
 
 export const SECRET = 'a secret that is only used by the tests';

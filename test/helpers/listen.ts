@@ -1,6 +1,6 @@
 import type { Test } from 'tap';
 import type { AppOptions } from '../../src/app.js';
-import { signToken } from '../../src/token.js';
+import { signToken } from '../../src/development/token.js';
 import { SECRET, startService } from './app.js';
 import { portOf } from './issuer.js';
 import { memoryLogger } from './logger.js';

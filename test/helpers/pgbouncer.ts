@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { freePort } from '../../src/db/embedded/server.js';
+import { freePort } from '../../src/development/postgres/server.js';
 
 /**
  * Starts PgBouncer, which has to be installed, in transaction mode in front of a server.

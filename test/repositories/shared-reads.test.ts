@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm';
 import { test } from 'tap';
-import { shared } from '../../src/repositories/shared-reads.js';
+import { shared } from '../../src/repositories/access/shared-reads.js';
 import { furnish, people } from '../helpers/operations.js';
 import { createDatabase, openDatabase } from '../helpers/database.js';
 import { startCounted, startProxy } from '../helpers/proxy.js';

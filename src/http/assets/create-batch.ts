@@ -1,8 +1,13 @@
 import { type Static, Type } from '@sinclair/typebox';
 import { JSON_TYPE } from '../contents/item.js';
 import { callerOf, ContentParams, inSpace, spacePath } from '../contents/space.js';
-import { idempotencyKey, IdempotencyHeader, markReplayed, replayedHeader } from '../idempotency.js';
-import { ref } from '../schemas.js';
+import {
+  idempotencyKey,
+  IdempotencyHeader,
+  markReplayed,
+  replayedHeader,
+} from '../conventions/idempotency-key.js';
+import { ref } from '../conventions/schemas.js';
 import { creationProblems } from './create.js';
 import { type AddAssetRoute, assetPath, found, newAsset } from './routes.js';
 import { AssetBatch, AssetBatchResult } from './schema.js';

@@ -7,8 +7,8 @@ import {
   locationHeader,
   markReplayed,
   replayedHeader,
-} from '../idempotency.js';
-import { ref } from '../schemas.js';
+} from '../conventions/idempotency-key.js';
+import { ref } from '../conventions/schemas.js';
 import { type AddAssetRoute, assetPath, found, newAsset } from './routes.js';
 import { Asset, AssetCreate } from './schema.js';
 

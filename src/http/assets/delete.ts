@@ -1,5 +1,5 @@
 import { Type } from '@sinclair/typebox';
-import { expectedVersions, tagged, WriteConditions } from '../conditional.js';
+import { expectedVersions, tagged, WriteConditions } from '../conventions/etag.js';
 import { callerOf, inSpace, possibleId } from '../contents/space.js';
 import { type AddAssetRoute, found } from './routes.js';
 import { AssetParams } from './schema.js';

@@ -1,13 +1,19 @@
 import { type Static, Type } from '@sinclair/typebox';
 import { assetSortFields, selectAssets } from '../../repositories/assets/list.js';
-import { NotModified, ReadConditions } from '../conditional.js';
+import { NotModified, ReadConditions } from '../conventions/etag.js';
 import { contentListSender } from '../contents/list.js';
 import { ContentParams } from '../contents/space.js';
 import { FolderPath } from '../folders/path.js';
-import { pageOf } from '../list-page.js';
-import { commonFilters, isSearch, ListQuery, orderOf, selector } from '../list-query.js';
-import { Moved } from '../moved.js';
-import { Name, ref } from '../schemas.js';
+import { pageOf } from '../conventions/list-page.js';
+import {
+  commonFilters,
+  isSearch,
+  ListQuery,
+  orderOf,
+  selector,
+} from '../conventions/list-query.js';
+import { Moved } from '../errors/redirect.js';
+import { Name, ref } from '../conventions/schemas.js';
 import type { AddAssetRoute } from './routes.js';
 import { AssetList, Checksum, Kind } from './schema.js';
 

@@ -1,8 +1,13 @@
-import { expectedVersions } from '../conditional.js';
+import { expectedVersions } from '../conventions/etag.js';
 import { itemOf, sendItem } from '../contents/item.js';
 import { callerOf, inSpace, possibleId } from '../contents/space.js';
-import { idempotencyKey, markReplayed, replayedHeader, RestoreHeaders } from '../idempotency.js';
-import { ref, RestoreAsIs } from '../schemas.js';
+import {
+  idempotencyKey,
+  markReplayed,
+  replayedHeader,
+  RestoreHeaders,
+} from '../conventions/idempotency-key.js';
+import { ref, RestoreAsIs } from '../conventions/schemas.js';
 import { type AddAssetRoute, found } from './routes.js';
 import { Asset, AssetParams } from './schema.js';
 

@@ -19,7 +19,7 @@ import {
   StoredTags,
   Tags,
   versionProperties,
-} from '../schemas.js';
+} from '../conventions/schemas.js';
 
 const URI_MAX_LENGTH = 2000;
 const KIND_MAX_LENGTH = 32;

@@ -1,6 +1,6 @@
 import { type Static, type TSchema, Type } from '@sinclair/typebox';
 import type { FastifyReply } from 'fastify';
-import { type Conditions, isNotModified, tagged } from '../conditional.js';
+import { type Conditions, isNotModified, tagged } from '../conventions/etag.js';
 
 export const JSON_TYPE = 'application/json; charset=utf-8';
 

@@ -8,7 +8,7 @@ import { addEpisodes } from '../episodes/index.js';
 import { episodeSchemas } from '../episodes/schema.js';
 import { addFolders } from '../folders/index.js';
 import { folderSchemas } from '../folders/schema.js';
-import { RestoreAsIs } from '../schemas.js';
+import { RestoreAsIs } from '../conventions/schemas.js';
 
 /** The operations on what a space contains. Both nouns answer; the seed's is the one documented. */
 export const contentsPlugin: FastifyPluginCallbackTypebox<{

@@ -3,9 +3,9 @@ import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebo
 import type { FastifyRequest } from 'fastify';
 import { NIL } from 'uuid';
 import { ServiceError } from '../../errors.js';
-import { renamed, type Role } from '../../repositories/access.js';
+import { renamed, type Role } from '../../repositories/access/index.js';
 import type { ContentCaller, ContentOutcome } from '../../repositories/contents/operations.js';
-import { permitted } from '../auth.js';
+import { permitted } from '../auth/plugin.js';
 import { SpaceParams } from '../spaces/schema.js';
 
 /** A Fastify instance whose schemas give the types of its requests. */

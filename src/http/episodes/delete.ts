@@ -1,5 +1,5 @@
 import { Type } from '@sinclair/typebox';
-import { expectedVersions, tagged, WriteConditions } from '../conditional.js';
+import { expectedVersions, tagged, WriteConditions } from '../conventions/etag.js';
 import { callerOf, inSpace } from '../contents/space.js';
 import { type AddEpisodeRoute, episodeName, found } from './routes.js';
 import { EpisodeParams } from './schema.js';

@@ -1,14 +1,20 @@
 import { type Static, Type } from '@sinclair/typebox';
 import { episodeStatus } from '../../db/schema/episodes.js';
 import { episodeSortFields, selectEpisodes } from '../../repositories/episodes/list.js';
-import { ReadConditions, NotModified } from '../conditional.js';
+import { ReadConditions, NotModified } from '../conventions/etag.js';
 import { contentListSender } from '../contents/list.js';
 import { ContentParams } from '../contents/space.js';
 import { FolderPath } from '../folders/path.js';
-import { pageOf } from '../list-page.js';
-import { commonFilters, isSearch, ListQuery, orderOf, selector } from '../list-query.js';
-import { Moved } from '../moved.js';
-import { ref } from '../schemas.js';
+import { pageOf } from '../conventions/list-page.js';
+import {
+  commonFilters,
+  isSearch,
+  ListQuery,
+  orderOf,
+  selector,
+} from '../conventions/list-query.js';
+import { Moved } from '../errors/redirect.js';
+import { ref } from '../conventions/schemas.js';
 import type { AddEpisodeRoute } from './routes.js';
 import { EpisodeList } from './schema.js';
 

@@ -1,7 +1,7 @@
 import type { EpisodesRepository } from '../../repositories/episodes/index.js';
 import { ServiceError } from '../../errors.js';
 import type { App, ContentRoutes } from '../contents/space.js';
-import { isText } from '../keywords.js';
+import { isText } from '../server/keywords.js';
 
 /** The repository and the paths of the operations on episodes. */
 export interface EpisodeRoutes extends ContentRoutes {

@@ -21,7 +21,7 @@ import {
   StoredTags,
   Tags,
   versionProperties,
-} from '../schemas.js';
+} from '../conventions/schemas.js';
 
 const example = {
   id: '0199b2f5-1d40-7b62-8c35-4a9e7d20c81f',

@@ -1,4 +1,4 @@
-import { expectedVersions } from '../conditional.js';
+import { expectedVersions } from '../conventions/etag.js';
 import { itemOf, sendItem } from '../contents/item.js';
 import { callerOf, ContentParams, inSpace, spacePath } from '../contents/space.js';
 import {
@@ -7,8 +7,8 @@ import {
   markReplayed,
   replayedHeader,
   RestoreHeaders,
-} from '../idempotency.js';
-import { ref } from '../schemas.js';
+} from '../conventions/idempotency-key.js';
+import { ref } from '../conventions/schemas.js';
 import { type AddEpisodeRoute, episodePath, found } from './routes.js';
 import { Episode, EpisodeUpsert } from './schema.js';
 

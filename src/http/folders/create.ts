@@ -6,8 +6,8 @@ import {
   locationHeader,
   markReplayed,
   replayedHeader,
-} from '../idempotency.js';
-import { ref } from '../schemas.js';
+} from '../conventions/idempotency-key.js';
+import { ref } from '../conventions/schemas.js';
 import { type AddFolderRoute, found } from './routes.js';
 import { Folder, FolderCreate } from './schema.js';
 

@@ -1,8 +1,8 @@
-import { NotModified, ReadConditions } from '../conditional.js';
+import { NotModified, ReadConditions } from '../conventions/etag.js';
 import { itemOf, sendItemUnlessKnown } from '../contents/item.js';
 import { callerOf, inSpace, possibleId } from '../contents/space.js';
-import { Moved } from '../moved.js';
-import { ref } from '../schemas.js';
+import { Moved } from '../errors/redirect.js';
+import { ref } from '../conventions/schemas.js';
 import { type AddFolderRoute, found } from './routes.js';
 import { Folder, FolderParams } from './schema.js';
 

@@ -1,12 +1,12 @@
 import { Type } from '@sinclair/typebox';
 import { selectFolders } from '../../repositories/folders/list.js';
-import { NotModified, ReadConditions } from '../conditional.js';
+import { NotModified, ReadConditions } from '../conventions/etag.js';
 import { contentListSender } from '../contents/list.js';
 import { ContentParams } from '../contents/space.js';
-import { pageOf } from '../list-page.js';
-import { isSearch, TextFilter } from '../list-query.js';
-import { Moved } from '../moved.js';
-import { cursorProperty, pageQueryProperties, Query, ref } from '../schemas.js';
+import { pageOf } from '../conventions/list-page.js';
+import { isSearch, TextFilter } from '../conventions/list-query.js';
+import { Moved } from '../errors/redirect.js';
+import { cursorProperty, pageQueryProperties, Query, ref } from '../conventions/schemas.js';
 import { FolderPath } from './path.js';
 import type { AddFolderRoute } from './routes.js';
 import { FolderList } from './schema.js';

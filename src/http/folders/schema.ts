@@ -9,7 +9,7 @@ import {
   ref,
   StoredMetadata,
   versionProperties,
-} from '../schemas.js';
+} from '../conventions/schemas.js';
 import { EMPTY_FOLDER_EXAMPLE, FOLDER_ID_EXAMPLE } from '../../examples.js';
 import { lastSegment, PATH_MAX_LENGTH, SEGMENT_MAX_LENGTH } from '../../path.js';
 import { ItemPath } from './path.js';

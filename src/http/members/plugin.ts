@@ -1,15 +1,21 @@
 import { type Static, Type } from '@sinclair/typebox';
 import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox';
 import { ServiceError } from '../../errors.js';
-import type { MemberRow, MembersRepository } from '../../repositories/members.js';
-import { isSubject, permitted } from '../auth.js';
-import { NotModified, ReadConditions } from '../conditional.js';
-import type { Place } from '../cursor.js';
-import { Moved } from '../moved.js';
-import { walker } from '../walk.js';
-import { invalid } from '../problem.js';
-import { pageOf, renderPage, sendPage } from '../list-page.js';
-import { NamespaceParams, PageQuery, paging, ref, SUBJECT_MAX_LENGTH } from '../schemas.js';
+import type { MemberRow, MembersRepository } from '../../repositories/members/index.js';
+import { isSubject, permitted } from '../auth/plugin.js';
+import { NotModified, ReadConditions } from '../conventions/etag.js';
+import type { Place } from '../conventions/cursor.js';
+import { Moved } from '../errors/redirect.js';
+import { walker } from '../conventions/cursor-page.js';
+import { invalid } from '../errors/problem.js';
+import { pageOf, renderPage, sendPage } from '../conventions/list-page.js';
+import {
+  NamespaceParams,
+  PageQuery,
+  paging,
+  ref,
+  SUBJECT_MAX_LENGTH,
+} from '../conventions/schemas.js';
 import { Member, MemberList, MemberParams, MemberPut } from './schema.js';
 
 const collection = '/namespaces/:slug/members';

@@ -8,7 +8,7 @@ import {
   pageProperties,
   ref,
   SUBJECT_MAX_LENGTH,
-} from '../schemas.js';
+} from '../conventions/schemas.js';
 
 const example = {
   subject: 'alice',

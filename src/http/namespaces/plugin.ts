@@ -2,11 +2,14 @@ import { type Static, Type } from '@sinclair/typebox';
 import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox';
 import type { FastifyReply } from 'fastify';
 import { ServiceError } from '../../errors.js';
-import type { CountedNamespace, NamespacesRepository } from '../../repositories/namespaces.js';
-import { permitted } from '../auth.js';
-import { metadataMerge, PATCH_TYPES } from '../body.js';
-import type { Place } from '../cursor.js';
-import { walker } from '../walk.js';
+import type {
+  CountedNamespace,
+  NamespacesRepository,
+} from '../../repositories/namespaces/index.js';
+import { permitted } from '../auth/plugin.js';
+import { metadataMerge, PATCH_TYPES } from '../server/json-body.js';
+import type { Place } from '../conventions/cursor.js';
+import { walker } from '../conventions/cursor-page.js';
 import {
   etagOf,
   expectedNamespaceVersions,
@@ -16,7 +19,7 @@ import {
   namespaceEtag,
   NotModified,
   tagged,
-} from '../conditional.js';
+} from '../conventions/etag.js';
 import {
   created,
   idempotencyKey,
@@ -24,10 +27,10 @@ import {
   markReplayed,
   repeatable,
   RestoreHeaders,
-} from '../idempotency.js';
-import { pageOf, renderPage, sendPage } from '../list-page.js';
-import { Moved } from '../moved.js';
-import { NamespaceParams, PageQuery, paging, ref, Restore } from '../schemas.js';
+} from '../conventions/idempotency-key.js';
+import { pageOf, renderPage, sendPage } from '../conventions/list-page.js';
+import { Moved } from '../errors/redirect.js';
+import { NamespaceParams, PageQuery, paging, ref, Restore } from '../conventions/schemas.js';
 import {
   Namespace,
   NamespaceCreate,

@@ -13,7 +13,7 @@ import {
   ref,
   Slug,
   StoredMetadata,
-} from '../schemas.js';
+} from '../conventions/schemas.js';
 import { SLUG_MAX_LENGTH } from '../../slug.js';
 
 const example = { id: '0199b2f4-5a07-7c11-8f2d-6e3b9d0c1a52', slug: 'demo', name: 'Demo team' };

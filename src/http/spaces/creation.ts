@@ -1,11 +1,11 @@
 import type { Static } from '@sinclair/typebox';
 import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox';
 import type { ProblemCode } from '../../errors.js';
-import type { SpacesRepository } from '../../repositories/spaces.js';
-import type { NewSpace } from '../../repositories/space-rows.js';
+import type { SpacesRepository } from '../../repositories/spaces/index.js';
+import type { NewSpace } from '../../repositories/spaces/columns.js';
 import { expectVersion, preconditionFailed } from '../../repositories/version.js';
 import { deriveSlug, isSlug, SLUG_PATTERN } from '../../slug.js';
-import { permitted } from '../auth.js';
+import { permitted } from '../auth/plugin.js';
 import {
   EnsureHeaders,
   etagOf,
@@ -13,7 +13,7 @@ import {
   expectNone,
   spaceEtag,
   tagged,
-} from '../conditional.js';
+} from '../conventions/etag.js';
 import {
   created,
   idempotencyKey,
@@ -21,9 +21,9 @@ import {
   locationHeader,
   markReplayed,
   replayedHeader,
-} from '../idempotency.js';
-import { invalid } from '../problem.js';
-import { NamespaceParams, ref } from '../schemas.js';
+} from '../conventions/idempotency-key.js';
+import { invalid } from '../errors/problem.js';
+import { NamespaceParams, ref } from '../conventions/schemas.js';
 import {
   Space,
   SpaceBatch,

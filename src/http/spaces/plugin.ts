@@ -1,12 +1,12 @@
 import { type Static, Type } from '@sinclair/typebox';
 import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox';
-import { type Principal, renamed } from '../../repositories/access.js';
-import { SKIPPED_MAX } from '../../repositories/numbered-pages.js';
-import { isBounded } from '../../repositories/lists.js';
-import type { SpacePage } from '../../repositories/space-lists.js';
-import type { SpacesRepository } from '../../repositories/spaces.js';
-import { permitted } from '../auth.js';
-import { metadataMerge, PATCH_TYPES } from '../body.js';
+import { type Principal, renamed } from '../../repositories/access/index.js';
+import { SKIPPED_MAX } from '../../repositories/lists/numbered-pages.js';
+import { isBounded } from '../../repositories/lists/index.js';
+import type { SpacePage } from '../../repositories/spaces/list.js';
+import type { SpacesRepository } from '../../repositories/spaces/index.js';
+import { permitted } from '../auth/plugin.js';
+import { metadataMerge, PATCH_TYPES } from '../server/json-body.js';
 import { spaceNotFound } from '../contents/space.js';
 import {
   etagOf,
@@ -17,14 +17,19 @@ import {
   isNotModified,
   NotModified,
   tagged,
-} from '../conditional.js';
-import type { Place } from '../cursor.js';
-import { idempotencyKey, markReplayed, repeatable, RestoreHeaders } from '../idempotency.js';
-import { pageOf, sendPage } from '../list-page.js';
-import { isSearch, listKey } from '../list-query.js';
-import { Moved } from '../moved.js';
-import { NamespaceParams, paging, ref, Restore } from '../schemas.js';
-import { walker } from '../walk.js';
+} from '../conventions/etag.js';
+import type { Place } from '../conventions/cursor.js';
+import {
+  idempotencyKey,
+  markReplayed,
+  repeatable,
+  RestoreHeaders,
+} from '../conventions/idempotency-key.js';
+import { pageOf, sendPage } from '../conventions/list-page.js';
+import { isSearch, listKey } from '../conventions/list-query.js';
+import { Moved } from '../errors/redirect.js';
+import { NamespaceParams, paging, ref, Restore } from '../conventions/schemas.js';
+import { walker } from '../conventions/cursor-page.js';
 import { addCreation, addEnsuring, creationSchemas } from './creation.js';
 import {
   Space,

@@ -18,7 +18,7 @@ import {
   StoredMetadata,
   StoredTags,
   Tags,
-} from '../schemas.js';
+} from '../conventions/schemas.js';
 import { SLUG_MAX_LENGTH } from '../../slug.js';
 
 const example = {

@@ -1,7 +1,7 @@
 import { type Static, Type } from '@sinclair/typebox';
-import { selectSpaces, sortFields, type SpaceSelection } from '../../repositories/space-lists.js';
-import { commonFilters, ListQuery, orderOf, selector } from '../list-query.js';
-import { Slug } from '../schemas.js';
+import { selectSpaces, sortFields, type SpaceSelection } from '../../repositories/spaces/list.js';
+import { commonFilters, ListQuery, orderOf, selector } from '../conventions/list-query.js';
+import { Slug } from '../conventions/schemas.js';
 
 const SLUGS_MAX = 100;
 

@@ -8,7 +8,7 @@ import { episodes } from '../../db/schema/episodes.js';
 import { folders, pathDigest } from '../../db/schema/folders.js';
 import { timeOfId } from '../../db/schema/spaces.js';
 import { ServiceError } from '../../errors.js';
-import { includesRole, param } from '../access.js';
+import { includesRole, param } from '../access/index.js';
 import { inSpace } from '../contents/access.js';
 import { countContents, countRows } from '../contents/counters.js';
 import type { Written } from '../contents/item.js';
@@ -22,7 +22,7 @@ import {
 import { lastSegment, parentPath, ROOT } from '../../path.js';
 import { ensureFolders, hasPath } from '../folders/tree.js';
 import type { IdempotencyKey } from '../idempotency.js';
-import { jsonParam } from '../space-rows.js';
+import { jsonParam } from '../spaces/columns.js';
 import { assetItem, assetTag, type NewAsset } from './item.js';
 
 /** How often a batch is tried whose paths were taken, but are not any more. */

@@ -3,7 +3,7 @@ import { assets, fileNameOrder, indexedKind, searchedAsset } from '../../db/sche
 import { episodes, searchedSpace } from '../../db/schema/episodes.js';
 import { folders, pathPrefix } from '../../db/schema/folders.js';
 import { lastSegment, parentPath, ROOT } from '../../path.js';
-import { param } from '../access.js';
+import { param } from '../access/index.js';
 import { inSpace } from '../contents/access.js';
 import { contentTotal } from '../contents/counters.js';
 import { contentLists, usualOrders } from '../contents/lists.js';
@@ -15,7 +15,7 @@ import {
   datedItem,
   type Selection,
   type State,
-} from '../lists.js';
+} from '../lists/index.js';
 import { assetItem } from './item.js';
 
 export const assetSortFields = ['createdAt', 'updatedAt', 'name'] as const;

@@ -1,14 +1,14 @@
 import { sql } from 'drizzle-orm';
 import { assets } from '../../db/schema/assets.js';
 import { lastSegment, parentPath } from '../../path.js';
-import { param } from '../access.js';
+import { param } from '../access/index.js';
 import { countContents, countRows } from '../contents/counters.js';
 import { hasTag } from '../contents/item.js';
 import { type MergeMetadata, writeFields } from '../contents/merge.js';
 import type { ContentCaller, ContentContext, ContentOperations } from '../contents/operations.js';
 import { active, writeOrExplain } from '../contents/state.js';
 import { ensureFolders } from '../folders/tree.js';
-import { jsonParam } from '../space-rows.js';
+import { jsonParam } from '../spaces/columns.js';
 import { type Expected, versionParams } from '../version.js';
 import type { FindAsset } from './find.js';
 import { targetAsset } from './guard.js';

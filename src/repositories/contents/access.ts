@@ -1,7 +1,14 @@
 import { and, eq, isNull, type SQL, sql } from 'drizzle-orm';
 import type { Database } from '../../db/client.js';
 import { spaces } from '../../db/schema/spaces.js';
-import { accessAllows, accessTo, byIdAndSlug, lockedAccess, param, type Role } from '../access.js';
+import {
+  accessAllows,
+  accessTo,
+  byIdAndSlug,
+  lockedAccess,
+  param,
+  type Role,
+} from '../access/index.js';
 
 /** The condition of the space that the resolver found. */
 const isSpace = and(

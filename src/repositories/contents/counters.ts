@@ -1,8 +1,8 @@
 import { and, eq, type SQL, sql } from 'drizzle-orm';
 import type { Database } from '../../db/client.js';
 import { contentCounters, type contentKind } from '../../db/schema/content-counters.js';
-import { param } from '../access.js';
-import { COUNTER_SLOTS } from '../space-counters.js';
+import { param } from '../access/index.js';
+import { COUNTER_SLOTS } from '../spaces/counters.js';
 import { inSpace } from './access.js';
 
 export type ContentKind = (typeof contentKind.enumValues)[number];

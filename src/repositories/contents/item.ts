@@ -1,6 +1,6 @@
 import { type SQL, sql, type SQLWrapper } from 'drizzle-orm';
-import { param } from '../access.js';
-import { timeText } from '../lists.js';
+import { param } from '../access/index.js';
+import { timeText } from '../lists/index.js';
 
 /** A folder, an episode or an asset, as a statement answers it. */
 export interface ContentItem {

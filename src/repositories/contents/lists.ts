@@ -1,5 +1,5 @@
 import { type SQL, sql } from 'drizzle-orm';
-import type { Page } from '../access.js';
+import type { Page } from '../access/index.js';
 import {
   isSearch,
   listsOf,
@@ -8,9 +8,9 @@ import {
   type Selection,
   timeText,
   type Walk,
-} from '../lists.js';
-import { SKIPPED_MAX } from '../numbered-pages.js';
-import type { CachedPage } from '../page-cache.js';
+} from '../lists/index.js';
+import { SKIPPED_MAX } from '../lists/numbered-pages.js';
+import type { CachedPage } from '../lists/page-cache.js';
 import {
   type ContentCaller,
   type ContentContext,

@@ -7,10 +7,10 @@ import {
   run,
   type Statement,
   type Values,
-} from '../access.js';
+} from '../access/index.js';
 import { type IdempotencyKey, onceByKey, runOnce } from '../idempotency.js';
-import type { PageCache } from '../page-cache.js';
-import { shared } from '../shared-reads.js';
+import type { PageCache } from '../lists/page-cache.js';
+import { shared } from '../access/shared-reads.js';
 import { type SpaceAccess, readingSpace, writingSpace } from './access.js';
 import type { ContentItem, Written } from './item.js';
 import type { InSpace, ResolveSpace, SpacePath, SpaceScope } from './space-resolver.js';

@@ -15,8 +15,8 @@ import {
   repeat,
   type ResolveNamespace,
   type Role,
-} from '../access.js';
-import { shared } from '../shared-reads.js';
+} from '../access/index.js';
+import { shared } from '../access/shared-reads.js';
 import type { SpaceAccess } from './access.js';
 
 /** How many spaces are remembered; some 300 bytes each. */

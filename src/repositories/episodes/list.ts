@@ -6,7 +6,7 @@ import {
   searchedSpace,
 } from '../../db/schema/episodes.js';
 import { nameOrder } from '../../db/schema/spaces.js';
-import { param } from '../access.js';
+import { param } from '../access/index.js';
 import { inSpace } from '../contents/access.js';
 import { contentTotal } from '../contents/counters.js';
 import { contentLists, usualOrders } from '../contents/lists.js';
@@ -18,7 +18,7 @@ import {
   datedItem,
   type Selection,
   type State,
-} from '../lists.js';
+} from '../lists/index.js';
 import { episodeItem, type EpisodeStatus } from './item.js';
 
 export const episodeSortFields = ['createdAt', 'updatedAt', 'name'] as const;

@@ -3,7 +3,7 @@ import { v7 as uuidv7 } from 'uuid';
 import { episodes } from '../../db/schema/episodes.js';
 import { timeOfId } from '../../db/schema/spaces.js';
 import { ServiceError } from '../../errors.js';
-import { includesRole, param } from '../access.js';
+import { includesRole, param } from '../access/index.js';
 import { countContents, countRows } from '../contents/counters.js';
 import { hasTag, type Written } from '../contents/item.js';
 import type {
@@ -15,7 +15,7 @@ import type {
 import { explainMiss } from '../contents/state.js';
 import { ensureFolders } from '../folders/tree.js';
 import type { IdempotencyKey } from '../idempotency.js';
-import { jsonParam } from '../space-rows.js';
+import { jsonParam } from '../spaces/columns.js';
 import { type Expected, expectTag, preconditionFailed, versionParams } from '../version.js';
 import type { FindEpisode } from './find.js';
 import {

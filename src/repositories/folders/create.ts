@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm';
 import type { JsonObject } from '../../db/schema/columns.js';
 import { folders } from '../../db/schema/folders.js';
-import { param } from '../access.js';
+import { param } from '../access/index.js';
 import { countContents, countRows } from '../contents/counters.js';
 import {
   type ContentCaller,
@@ -10,7 +10,7 @@ import {
   withItem,
 } from '../contents/operations.js';
 import type { IdempotencyKey } from '../idempotency.js';
-import { jsonParam } from '../space-rows.js';
+import { jsonParam } from '../spaces/columns.js';
 import { folderItem, folderTag } from './item.js';
 import { ensureFolders, parentOfPath } from './tree.js';
 

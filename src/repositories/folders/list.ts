@@ -1,13 +1,13 @@
 import { and, type SQL, sql } from 'drizzle-orm';
 import { folders, pathPrefix, siblingPrefix } from '../../db/schema/folders.js';
 import { ROOT } from '../../path.js';
-import type { Page } from '../access.js';
-import { param } from '../access.js';
+import type { Page } from '../access/index.js';
+import { param } from '../access/index.js';
 import { inSpace } from '../contents/access.js';
 import { contentTotal } from '../contents/counters.js';
 import { contentLists } from '../contents/lists.js';
 import type { ContentCaller, ContentContext } from '../contents/operations.js';
-import { type Selection, type Walk } from '../lists.js';
+import { type Selection, type Walk } from '../lists/index.js';
 import { folderItem } from './item.js';
 import { isBelow, isChildOf } from './tree.js';
 

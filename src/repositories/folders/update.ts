@@ -4,7 +4,7 @@ import { episodes } from '../../db/schema/episodes.js';
 import { folders } from '../../db/schema/folders.js';
 import { pathTaken } from '../../db/errors.js';
 import { ServiceError } from '../../errors.js';
-import { includesRole, param } from '../access.js';
+import { includesRole, param } from '../access/index.js';
 import { inSpace } from '../contents/access.js';
 import { countContents, countRows } from '../contents/counters.js';
 import { type ContentItem, hasTag } from '../contents/item.js';
@@ -15,7 +15,7 @@ import type {
   ContentOperations,
   ContentOutcome,
 } from '../contents/operations.js';
-import { jsonParam } from '../space-rows.js';
+import { jsonParam } from '../spaces/columns.js';
 import { type Expected, expectTag, versionParams } from '../version.js';
 import type { FindFolder } from './find.js';
 import { folderItem, folderTag, isFolder } from './item.js';

@@ -1,0 +1,99 @@
+import { randomBytes } from 'node:crypto';
+import { chown, mkdtemp, readFile, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { EmbeddedPostgresError } from '../../db/embedded/error.js';
+import { clusterIn, exists, type Home } from './data-directory.js';
+import { run } from './process.js';
+
+/** The superuser that initdb makes, and the service connects as. */
+export const SUPERUSER = 'postgres';
+
+const UNFINISHED = 'initdb-';
+
+/**
+ * Makes the cluster unless there is one.
+ *
+ * @param version of the programs
+ * @returns the superuser's password
+ * @throws `EmbeddedPostgresError` when the cluster is of another major version or is incomplete, or
+ *   with what initdb wrote
+ */
+export async function ensureCluster(
+  { directory, account }: Home,
+  initdb: string,
+  version: string,
+): Promise<string> {
+  const cluster = clusterIn(directory);
+  const passwordFile = join(directory, 'password');
+  if (!(await exists(cluster))) {
+    await initialise({ directory, account, notice: null }, initdb, passwordFile);
+  } else if (account && (await stat(cluster)).uid === 0) {
+    // A copy that root made.
+    await run(null, 'chown', ['-R', `${account.uid}:${account.gid}`, cluster]);
+  }
+  await checkVersion(cluster, version);
+  try {
+    return await readFile(passwordFile, 'utf8');
+  } catch (error) {
+    throw new EmbeddedPostgresError(
+      `The password of the embedded PostgreSQL cannot be read (${String(error)}). Restore that file, or remove "${directory}" to start anew.`,
+      { cause: error },
+    );
+  }
+}
+
+/** The cluster gets its name when initdb is done, so that what an interrupted one leaves is not taken for it. */
+async function initialise(
+  { directory, account }: Home,
+  initdb: string,
+  passwordFile: string,
+): Promise<void> {
+  for (const name of await readdir(directory)) {
+    if (!name.startsWith(UNFINISHED)) continue;
+    // An interrupted initdb may still be writing.
+    await rm(join(directory, name), { recursive: true, maxRetries: 10, retryDelay: 20 });
+  }
+  const unfinished = await mkdtemp(join(directory, UNFINISHED));
+  await rm(passwordFile, { force: true });
+  // Other users of this machine can reach the port, so they must not know the password.
+  await writeFile(passwordFile, randomBytes(24).toString('base64url'), { mode: 0o600 });
+  if (account) {
+    for (const path of [unfinished, passwordFile]) await chown(path, account.uid, account.gid);
+  }
+  try {
+    await run(account, initdb, [
+      `--pgdata=${unfinished}`,
+      `--username=${SUPERUSER}`,
+      `--pwfile=${passwordFile}`,
+      '--auth=scram-sha-256',
+      '--encoding=UTF8',
+      // The same on every system, whichever locales it has.
+      '--locale=C',
+      '--locale-provider=builtin',
+      '--builtin-locale=C.UTF-8',
+      '--no-instructions',
+    ]);
+  } catch (error) {
+    await rm(unfinished, { recursive: true, force: true });
+    throw new EmbeddedPostgresError(
+      `The embedded PostgreSQL could not make its files in "${directory}". ${String(error)}`,
+      { cause: error },
+    );
+  }
+  await rename(unfinished, clusterIn(directory));
+}
+
+async function checkVersion(cluster: string, version: string): Promise<void> {
+  const text = await readFile(join(cluster, 'PG_VERSION'), 'utf8').catch(() => null);
+  if (text === null) {
+    throw new EmbeddedPostgresError(
+      `The folder "${cluster}" holds no PostgreSQL cluster. Move it away to start anew.`,
+    );
+  }
+  const [found, expected] = [text, version].map((one) => Number.parseInt(one));
+  if (found !== expected) {
+    throw new EmbeddedPostgresError(
+      `The files in "${cluster}" are of PostgreSQL ${found}, and the embedded one is ${expected}. Move them away to start anew, or set DATABASE_URL to use a PostgreSQL ${found} with them.`,
+    );
+  }
+}

@@ -1,0 +1,189 @@
+import assert from 'node:assert/strict';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { type FileHandle, open, readFile, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
+import { EmbeddedPostgresError } from '../../db/embedded/error.js';
+import { clusterIn, type Home } from './data-directory.js';
+import { commandLine, spawnOptions, within } from './process.js';
+
+export interface Server {
+  readonly port: number;
+  stop(): Promise<void>;
+}
+
+export interface ServerOptions {
+  readonly home: Home;
+  readonly postgres: string;
+  /** passed as `-c name=value` */
+  readonly settings: Record<string, string>;
+  readonly choosePort?: () => Promise<number>;
+  /** how long sessions may hold up a fast shutdown, in milliseconds */
+  readonly patience?: number;
+}
+
+const LOG_LIMIT_BYTES = 10_000_000;
+const LOG_LINES_IN_MESSAGE = 6;
+/** Recovery after a crash is part of a start. */
+const START_TIMEOUT_MS = 120_000;
+/** For sessions of a killed server to notice it. */
+const LEFTOVERS_TIMEOUT_MS = 15_000;
+const PORT_ATTEMPTS = 10;
+const PATIENCE_MS = 10_000;
+const ORPHAN_PATIENCE_MS = 5000;
+/** PostgreSQL itself kills what has not gone 5 seconds after SIGQUIT. */
+const QUIT_TIMEOUT_MS = 15_000;
+
+/**
+ * Ends the server that a killed process has left behind. Only for the owner of the folder.
+ *
+ * @throws `EmbeddedPostgresError` when it does not end
+ */
+export async function endOrphan(directory: string, patience = ORPHAN_PATIENCE_MS): Promise<void> {
+  const cluster = clusterIn(directory);
+  const file = postmasterFile(cluster);
+  const pid = Number.parseInt(await readFile(file, 'utf8').catch(() => ''));
+  const hasEnded = async () => !isPostmaster(await commandLine(pid), cluster);
+  if (await hasEnded()) {
+    // By now the number may be another process's, which PostgreSQL would take for a living server.
+    // It still notices what is left of the old one, by its shared memory.
+    await rm(file, { force: true });
+    return;
+  }
+  const send = (signal: NodeJS.Signals) => {
+    try {
+      process.kill(pid, signal);
+    } catch {
+      // It has just ended, or it is another user's: waiting tells.
+    }
+  };
+  await shutDown(send, hasEnded, patience);
+}
+
+/**
+ * Starts PostgreSQL on a free port of 127.0.0.1 and waits until it accepts connections. Should this
+ * process exit without stopping it, it is told to shut down then.
+ *
+ * @throws `EmbeddedPostgresError` with the end of the server's log when it does not start
+ */
+export async function startServer(options: ServerOptions): Promise<Server> {
+  const log = join(options.home.directory, 'postgres.log');
+  const deadline = Date.now() + LEFTOVERS_TIMEOUT_MS;
+  for (let attempt = 1; ; attempt += 1) {
+    const port = await (options.choosePort ?? freePort)();
+    const { server, output } = await launch(options, port, log);
+    if (server) return server;
+    const portTaken = output.includes('Address already in use') && attempt < PORT_ATTEMPTS;
+    const leftovers = output.includes('pre-existing shared memory block') && Date.now() < deadline;
+    if (leftovers) await setTimeout(50);
+    else if (!portTaken) {
+      const end = output.trim().split('\n').slice(-LOG_LINES_IN_MESSAGE).join('\n  ');
+      throw new EmbeddedPostgresError(
+        `The embedded PostgreSQL did not start. The end of its log, "${log}":\n  ${end}`,
+      );
+    }
+  }
+}
+
+/** @returns the server, or what it has logged when it ended instead of getting ready */
+async function launch(
+  { home, postgres, settings, patience = PATIENCE_MS }: ServerOptions,
+  port: number,
+  log: string,
+): Promise<{ server: Server | null; output: string }> {
+  const cluster = clusterIn(home.directory);
+  const logFile = await openLog(log);
+  const { size } = await logFile.stat();
+  const values = { listen_addresses: '127.0.0.1', unix_socket_directories: '', ...settings };
+  const child = spawn(
+    postgres,
+    [
+      ...['-D', cluster, '-p', String(port)],
+      ...Object.entries(values).flatMap(([name, value]) => ['-c', `${name}=${value}`]),
+    ],
+    {
+      ...spawnOptions(home.account),
+      // A process group of its own: Ctrl-C is for the service, which needs the database to drain.
+      detached: true,
+      stdio: ['ignore', logFile.fd, logFile.fd],
+    },
+  );
+  const endWithUs = () => child.kill('SIGINT');
+  process.once('exit', endWithUs);
+  child.once('exit', () => process.off('exit', endWithUs));
+  const end = () => {
+    child.ref();
+    return shutDown(
+      (signal) => child.kill(signal),
+      () => hasExited(child),
+      patience,
+    );
+  };
+  try {
+    await once(child, 'spawn');
+    const decided = async () => hasExited(child) || (await isReady(child, cluster));
+    const inTime = await within(START_TIMEOUT_MS, decided);
+    if (inTime && !hasExited(child)) {
+      child.unref();
+      let ending: Promise<void> | undefined;
+      return { server: { port, stop: () => (ending ??= end()) }, output: '' };
+    }
+    await end();
+    return { server: null, output: (await readFile(log)).subarray(size).toString() };
+  } finally {
+    await logFile.close();
+  }
+}
+
+async function openLog(log: string): Promise<FileHandle> {
+  const file = await open(log, 'a', 0o600);
+  if ((await file.stat()).size > LOG_LIMIT_BYTES) await file.truncate();
+  return file;
+}
+
+/** @returns a port that is free; another process may take it before it is used */
+export async function freePort(): Promise<number> {
+  const probe = createServer().listen(0, '127.0.0.1');
+  await once(probe, 'listening');
+  const address = probe.address();
+  assert(typeof address === 'object' && address !== null);
+  await once(probe.close(), 'close');
+  return address.port;
+}
+
+/** Its first line is the server's process, its eighth the state; one of these when it takes connections. */
+const READY = ['ready', 'standby'];
+
+function postmasterFile(cluster: string): string {
+  return join(cluster, 'postmaster.pid');
+}
+
+async function isReady(child: ChildProcess, cluster: string): Promise<boolean> {
+  const text = await readFile(postmasterFile(cluster), 'utf8').catch(() => '');
+  const lines = text.split('\n');
+  return Number(lines[0]) === child.pid && READY.includes(lines[7]?.trim() ?? '');
+}
+
+/** Its children have no arguments; more arguments follow the folder, so a longer name does not match. */
+function isPostmaster(command: string, cluster: string): boolean {
+  return command.includes(`postgres -D ${cluster} -p `);
+}
+
+function hasExited({ exitCode, signalCode }: ChildProcess): boolean {
+  return exitCode !== null || signalCode !== null;
+}
+
+/** A fast shutdown (SIGINT) ends sessions and leaves nothing to recover; an immediate one (SIGQUIT) cannot be held up. */
+async function shutDown(
+  send: (signal: 'SIGINT' | 'SIGQUIT') => void,
+  hasEnded: () => boolean | Promise<boolean>,
+  patience: number,
+): Promise<void> {
+  send('SIGINT');
+  if (await within(patience, hasEnded)) return;
+  send('SIGQUIT');
+  if (await within(QUIT_TIMEOUT_MS, hasEnded)) return;
+  throw new EmbeddedPostgresError('The embedded PostgreSQL does not shut down.');
+}

@@ -1,0 +1,60 @@
+import { createHmac, timingSafeEqual } from 'node:crypto';
+import { unwatchFile, watchFile } from 'node:fs';
+import type { FastifyBaseLogger } from 'fastify';
+import { readSecrets } from '../../config/load.js';
+
+/** How often a file of secrets is looked at; a mounted one tells nobody that it has changed. */
+const LOOK_MS = 2_000;
+
+/** The secrets of HS256 tokens. */
+export interface Secrets {
+  /** @returns the secret that signed this token, or any of them when none did */
+  find(token: string): string;
+  close(): void;
+}
+
+/** One secret that never changes. */
+export function fixedSecret(secret: string): Secrets {
+  return { find: () => secret, close: () => undefined };
+}
+
+/**
+ * The secrets in a file, read again when it changes. What cannot be read, or holds nothing good,
+ * changes nothing, because a half-written file must not lock everybody out.
+ *
+ * @param onChange called when there are other secrets than before
+ * @throws when the file is not good to begin with
+ */
+export function secretsIn(file: string, onChange: () => void, log: FastifyBaseLogger): Secrets {
+  let secrets = readSecrets(file);
+
+  const look = () => {
+    try {
+      const now = readSecrets(file);
+      if (now.join('\n') === secrets.join('\n')) return;
+      secrets = now;
+      onChange();
+      log.info({ secrets: now.length }, 'The secrets of tokens have changed');
+    } catch (err) {
+      log.error({ err }, 'JWT_SECRET_FILE cannot be read again; its last secrets stay');
+    }
+  };
+  watchFile(file, { interval: LOOK_MS, persistent: false }, look);
+
+  return {
+    find: (token) => secrets.find((secret) => isSignedWith(secret, token)) ?? secrets[0],
+    close: () => {
+      unwatchFile(file, look);
+    },
+  };
+}
+
+/** Tells which key to verify with; it is the verifier that decides, by that key. */
+function isSignedWith(secret: string, token: string): boolean {
+  const end = token.lastIndexOf('.');
+  const given = Buffer.from(token.slice(end + 1), 'base64url');
+  const made = createHmac('sha256', secret)
+    .update(token.slice(0, Math.max(end, 0)))
+    .digest();
+  return given.length === made.length && timingSafeEqual(given, made);
+}

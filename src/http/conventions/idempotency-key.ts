@@ -1,0 +1,73 @@
+import { createHash } from 'node:crypto';
+import { type TSchema, Type } from '@sinclair/typebox';
+import type { FastifyReply } from 'fastify';
+import type { IdempotencyKey } from '../../repositories/idempotency.js';
+import { tagged, WriteConditions } from './etag.js';
+
+const KEY_MAX_LENGTH = 255;
+export const KEY_PATTERN = '^[!-~]*$';
+
+/** Of every POST: https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/ */
+export const IdempotencyHeader = Type.Object({
+  'idempotency-key': Type.Optional(
+    Type.String({
+      minLength: 1,
+      maxLength: KEY_MAX_LENGTH,
+      pattern: KEY_PATTERN,
+      description:
+        'Makes the request safe to repeat: for 24 hours one with the same key and body is answered the same, without being carried out again. A UUID, for example.',
+    }),
+  ),
+});
+
+export const RestoreHeaders = Type.Object({
+  ...WriteConditions.properties,
+  ...IdempotencyHeader.properties,
+});
+
+/** Declares the header of an answer that may be one that was given before. */
+export const replayedHeader = {
+  'idempotent-replayed': {
+    type: 'string',
+    enum: ['true'],
+    description: '`true` when an earlier request with the same `Idempotency-Key` had this answer',
+  },
+};
+
+/** Declares that an answer carries an `ETag` and may be one that was given before. */
+export function repeatable<Schema extends TSchema>(schema: Schema, others: object = {}): Schema {
+  return tagged(schema, { ...others, ...replayedHeader });
+}
+
+/**
+ * @param key the header, one that fits its schema
+ * @param body what the operation makes use of, validated; null when that is nothing. The order of
+ *   its members and the white space between them make no difference.
+ */
+export function idempotencyKey(
+  key: string | undefined,
+  body: object | null,
+): IdempotencyKey | null {
+  if (key === undefined) return null;
+  const canonical = JSON.stringify(body, (_name, value: unknown) =>
+    typeof value === 'object' && value !== null && !Array.isArray(value)
+      ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : value,
+  );
+  return { key, fingerprint: createHash('sha256').update(canonical).digest('base64url') };
+}
+
+/** Declares the header that says where what was made is. */
+export const locationHeader = {
+  location: { type: 'string', description: 'The path of what was created' },
+};
+
+/** Declares the answer of a create: `repeatable`, with the `Location` of what was made. */
+export function created<Schema extends TSchema>(schema: Schema): Schema {
+  return repeatable(schema, locationHeader);
+}
+
+/** Says so when the answer is one that was given before. */
+export function markReplayed(reply: FastifyReply, { replayed }: { replayed: boolean }): void {
+  if (replayed) void reply.header('idempotent-replayed', 'true');
+}

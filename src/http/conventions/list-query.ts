@@ -1,0 +1,230 @@
+import { type TProperties, Type } from '@sinclair/typebox';
+import type { FastifyRequest } from 'fastify';
+import type { JsonObject } from '../../db/schema/columns.js';
+import { type CommonFilters, type State, states } from '../../repositories/lists/index.js';
+import { SKIPPED_MAX } from '../../repositories/lists/numbered-pages.js';
+import { findUnsafeNumber } from '../server/json-numbers.js';
+import { invalid } from '../errors/problem.js';
+import {
+  cursorProperty,
+  NAME_MAX_LENGTH,
+  PAGE_SIZE_MAX,
+  pageQueryProperties,
+  Query,
+  Tag,
+  TAGS_MAX,
+  Text,
+} from './schemas.js';
+import { jsonProblem } from '../server/keywords.js';
+
+/** PostgreSQL compares nested arrays with each of those that are stored, and cannot be interrupted meanwhile. */
+const FILTER_LIMITS = { maxBytes: 1024, maxDepth: 16, maxNodes: 50, flatArrays: true };
+
+const LEAP_SECOND = /(:\d\d):60/;
+
+/** The last time of four digits, in milliseconds: PostgreSQL does not read what JavaScript writes beyond. */
+const TIME_MAX = Date.parse('9999-12-31T23:59:59.999Z');
+
+const Time = (description: string) =>
+  Type.Optional(
+    Type.String({ format: 'date-time', description, examples: ['2026-11-23T09:30:00.000Z'] }),
+  );
+
+/** A part of a searched text. @param what is searched */
+export const TextFilter = (what: string) =>
+  Type.Optional(
+    Text({
+      'x-text': 'prose',
+      minLength: 1,
+      maxLength: NAME_MAX_LENGTH,
+      // A control character separates the texts where they are searched.
+      pattern: '^[^\\u0000-\\u001f]*$',
+      description: `A part of ${what}, in any case; at most ${NAME_MAX_LENGTH} characters, no control characters.`,
+      examples: ['robot'],
+    }),
+  );
+
+interface ListQueryOptions<Sort extends string, Filters extends TProperties> {
+  /** what is listed, in the plural */
+  items: string;
+  /** what `q` searches */
+  searched: string;
+  sortFields: readonly Sort[];
+  /** the filters that this list alone has */
+  filters: Filters;
+}
+
+/** Declares the query string of a list with filters, an order and states. */
+export function ListQuery<Sort extends string, Filters extends TProperties>({
+  items,
+  searched,
+  sortFields,
+  filters,
+}: ListQueryOptions<Sort, Filters>) {
+  return Query({
+    ...pageQueryProperties,
+    q: TextFilter(searched),
+    tag: Type.Optional(
+      Type.Array(Text({ 'x-text': 'name', ...Tag }), {
+        maxItems: TAGS_MAX,
+        description: `A tag that each of them has. Repeated: all of them, at most ${TAGS_MAX}.`,
+        examples: [['robotics']],
+      }),
+    ),
+    ...filters,
+    metadata: Type.Optional(
+      Type.String({
+        minLength: 2,
+        maxLength: FILTER_LIMITS.maxBytes,
+        description: `A JSON object that the metadata contains, as PostgreSQL's \`@>\` has it: at most ${FILTER_LIMITS.maxBytes} bytes, ${FILTER_LIMITS.maxDepth} levels and ${FILTER_LIMITS.maxNodes} values, and no arrays or objects inside arrays.`,
+        examples: ['{"team":"lab-a"}'],
+      }),
+    ),
+    createdAfter: Time('Created at this time (RFC 3339) or later.'),
+    createdBefore: Time('Created before this time (RFC 3339).'),
+    updatedAfter: Time('Last written at this time (RFC 3339) or later.'),
+    sort: Type.Unsafe<`${'' | '-'}${Sort}`>(
+      Type.String({
+        enum: [...sortFields, ...sortFields.map((field) => `-${field}`)],
+        default: 'createdAt',
+        description:
+          'The order; with `-` descending. Names are compared in lower case, by the numbers of their characters; equals come in order of creation.',
+      }),
+    ),
+    state: Type.Unsafe<State>(
+      Type.String({
+        enum: states,
+        default: 'active',
+        description: `Which ${items}: \`deleted\` ones can be restored, and say since when they are.`,
+      }),
+    ),
+    ...cursorProperty,
+  });
+}
+
+/** The parameters of every `ListQuery`. */
+interface AskedList {
+  q?: string;
+  tag?: string[];
+  metadata?: string;
+  createdAfter?: string;
+  createdBefore?: string;
+  updatedAfter?: string;
+  sort: string;
+  state: State;
+}
+
+/**
+ * @returns the filters that every list has, a null for each one that was not asked for
+ * @throws `ServiceError` `validation_failed` where a value is not one after all
+ */
+export function commonFilters(asked: AskedList): CommonFilters {
+  return {
+    text: asked.q ?? null,
+    tags: asked.tag ?? [],
+    metadata: asked.metadata === undefined ? null : metadataOf(asked.metadata),
+    createdAfter: timeOf('createdAfter', asked.createdAfter),
+    createdBefore: timeOf('createdBefore', asked.createdBefore),
+    updatedAfter: timeOf('updatedAfter', asked.updatedAfter),
+  };
+}
+
+/** @returns the order and the state that were asked for */
+export function orderOf<Sort extends string>(
+  { sort, state }: Pick<AskedList, 'sort' | 'state'>,
+  sortFields: readonly [Sort, ...Sort[]],
+) {
+  const field = sortFields.find((name) => sort.endsWith(name)) ?? sortFields[0];
+  return { state, sort: field, descending: sort.startsWith('-') };
+}
+
+/** Parameters that filter nothing: `recursive` only says how `folder` does. */
+const UNFILTERED = new Set(['page', 'pageSize', 'sort', 'state', 'cursor', 'recursive']);
+
+/**
+ * Keeps what lists without filters select, which most lists are: there are few orders and states.
+ *
+ * @param select makes the selection of a query string
+ */
+export function selector<Asked extends AskedList, Selected>(select: (asked: Asked) => Selected) {
+  const unfiltered = new Map<string, Selected>();
+  return (asked: Asked): Selected => {
+    for (const name in asked) if (!UNFILTERED.has(name)) return select(asked);
+    const key = `${asked.sort} ${asked.state}`;
+    const known = unfiltered.get(key);
+    if (known !== undefined) return known;
+    const selection = select(asked);
+    unfiltered.set(key, selection);
+    return selection;
+  };
+}
+
+/** @returns what tells a list from every other of its resource, for its cursors */
+export function listKey({
+  sort,
+  descending,
+  state,
+  values,
+}: {
+  sort: string;
+  descending: boolean;
+  state: string;
+  values: object;
+}): string {
+  return JSON.stringify([sort, descending, state, values]);
+}
+
+/** Parameters of a list that do not make it a search. */
+const PLAIN = ['page', 'pageSize', 'sort', 'cursor'];
+
+/**
+ * @param plain the parameters of this list that do not make it a search either
+ * @returns a function that tells whether a list may take long: what fits has to be found and counted,
+ *   or the page is far inside
+ */
+export function isSearch(...plain: string[]) {
+  const others = new Set([...PLAIN, ...plain]);
+  return ({ query }: Pick<FastifyRequest, 'query'>): boolean => {
+    const given = Object.entries(query ?? {});
+    const number = (name: string) => Number(given.find(([one]) => one === name)?.[1] ?? 1);
+    return (
+      given.some(([name, value]) => (name === 'state' ? value !== 'active' : !others.has(name))) ||
+      (number('page') - 1) * Math.min(number('pageSize'), PAGE_SIZE_MAX) > SKIPPED_MAX
+    );
+  };
+}
+
+function refused(name: string, code: string, message: string) {
+  return invalid('query string', [{ path: `/${name}`, code, message }]);
+}
+
+function metadataOf(text: string): JsonObject {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    throw refused('metadata', 'json', 'must be a JSON object, such as {"team":"lab-a"}');
+  }
+  if (!isObject(value)) throw refused('metadata', 'type', 'must be a JSON object');
+  const unsafe = findUnsafeNumber(text);
+  if (unsafe) throw refused(`metadata${unsafe.path}`, unsafe.code, unsafe.message);
+  const problem = jsonProblem(value, FILTER_LIMITS);
+  if (problem !== null) throw refused('metadata', 'json_limits', problem);
+  return value;
+}
+
+function isObject(value: unknown): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** Moments are stored in milliseconds: at or after a time is at or after the next whole one. */
+function timeOf(name: string, text: string | undefined): Date | null {
+  if (text === undefined) return null;
+  // JavaScript knows no leap second, and to PostgreSQL it is the first of the next minute.
+  const isLeap = LEAP_SECOND.test(text);
+  const milliseconds = Date.parse(text.replace(LEAP_SECOND, '$1:59').toUpperCase());
+  if (Number.isNaN(milliseconds)) throw refused(name, 'format', 'must be a date-time');
+  const isBetween = /\.\d{3}\d*[1-9]/.test(text);
+  const shift = (isLeap ? 1000 : 0) + (isBetween ? 1 : 0);
+  return new Date(Math.min(Math.max(milliseconds + shift, 0), TIME_MAX));
+}

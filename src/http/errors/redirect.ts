@@ -1,0 +1,46 @@
+import { Type } from '@sinclair/typebox';
+import type { FastifyRequest } from 'fastify';
+import type { ProblemCode, ServiceError } from '../../errors.js';
+import { parameter } from '../observability/access-log.js';
+
+/** The answer to a read by a slug that was given up for another. It has no body. */
+export const Moved = {
+  ...Type.Unsafe<undefined>(
+    Type.Null({
+      description:
+        'The namespace or the space has another slug now. Both may have: follow the answer of the new address too.',
+    }),
+  ),
+  headers: {
+    location: {
+      type: 'string',
+      description: 'The path and query with the present slug; until another takes the old one',
+    },
+  },
+};
+
+/** The parameter of the path that holds the slug of what was not found. */
+const slugParameters: Partial<Record<ProblemCode, string>> = {
+  namespace_not_found: 'slug',
+  space_not_found: 'projectSlug',
+};
+
+const READS = new Set(['GET', 'HEAD']);
+
+/**
+ * @param failure what the request came to
+ * @returns the path and query by which it finds what it is about, null where there are none or it is
+ *   a write, which a client must not repeat elsewhere by itself
+ */
+export function presentAddress(
+  request: FastifyRequest,
+  { code, options: { presentSlug } }: ServiceError,
+): string | null {
+  const { method, url, routeOptions } = request;
+  if (presentSlug === undefined || !READS.has(method)) return null;
+  const renamed = slugParameters[code];
+  const path = (routeOptions.url ?? '').replace(/:(\w+)/g, (_segment, name: string) =>
+    encodeURIComponent(name === renamed ? presentSlug : String(parameter(request, name))),
+  );
+  return path + (/\?.*/s.exec(url)?.[0] ?? '');
+}

@@ -1,0 +1,121 @@
+import { Type } from '@sinclair/typebox';
+import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox';
+import fp from 'fastify-plugin';
+import type { Database } from '../../db/client.js';
+import { isMigrated } from '../../db/migrate.js';
+import { type ProblemCode, ServiceError } from '../../errors.js';
+import { problemResponses, sendProblem } from '../errors/problem.js';
+import { ref } from '../conventions/schemas.js';
+
+const Health = Type.Object(
+  { status: Type.String({ enum: ['ok'], description: 'Always `ok`' }) },
+  { $id: 'Health', description: 'The service is well', examples: [{ status: 'ok' }] },
+);
+
+/** What the server itself refuses, before there is an operation. */
+const callerProblems: ProblemCode[] = [
+  'malformed_request',
+  'expectation_failed',
+  'request_timeout',
+  'headers_too_large',
+];
+
+/** How long the result of a check is answered, in milliseconds. */
+const CHECK_MS = 1000;
+
+/**
+ * Looks at the database for any number of callers: one check at a time, whose result is kept for a second,
+ * because anybody may ask.
+ *
+ * @param onChange called with what the failure is, or null, where it is another than the time before
+ * @returns a function that resolves to what is wrong, or null
+ */
+function databaseCheck(db: Database, onChange: (problem: ServiceError | null) => void) {
+  let latest: Promise<ServiceError | null> | null = null;
+  let checkedAt = -Infinity;
+  let known: string | null = null;
+  const check = async (): Promise<ServiceError | null> => {
+    const problem = await isMigrated(db).then(
+      (migrated) => (migrated ? null : notMigrated()),
+      unreachable,
+    );
+    checkedAt = performance.now();
+    const message = problem?.message ?? null;
+    if (message !== known) onChange(problem);
+    known = message;
+    return problem;
+  };
+  return () => {
+    if (latest && performance.now() - checkedAt < CHECK_MS) return latest;
+    checkedAt = Infinity;
+    latest = check();
+    return latest;
+  };
+}
+
+function unreachable(cause: unknown): ServiceError {
+  const detail = 'The database cannot be reached. See the log for the reason.';
+  return new ServiceError('unavailable', detail, { cause });
+}
+
+function notMigrated(): ServiceError {
+  const detail = 'The database lacks the newest migrations. Run them: npm run db:migrate.';
+  return new ServiceError('unavailable', detail);
+}
+
+function stopping(): ServiceError {
+  const detail = 'The process is about to stop. Send requests to another one.';
+  return new ServiceError('unavailable', detail);
+}
+
+const plugin: FastifyPluginCallbackTypebox<{ db: Database }> = (app, { db }, done) => {
+  app.addSchema(Health);
+  const checkDatabase = databaseCheck(db, (problem) => {
+    if (problem) app.log.error({ err: problem }, 'The database is not ready');
+    else app.log.info('The database is ready');
+  });
+
+  app.get(
+    '/livez',
+    {
+      logLevel: 'warn',
+      schema: {
+        operationId: 'getLiveness',
+        summary: 'Whether the process answers',
+        description: 'Looks at nothing but the process.',
+        security: [],
+        tags: ['health'],
+        response: { 200: ref(Health), ...problemResponses(...callerProblems, 'internal_error') },
+      },
+    },
+    () => ({ status: 'ok' as const }),
+  );
+
+  app.get(
+    '/readyz',
+    {
+      logLevel: 'warn',
+      schema: {
+        operationId: 'getReadiness',
+        summary: 'Whether requests can be served: the database is reachable and migrated',
+        description: 'A process that was told to stop is not ready, and answers all the same.',
+        security: [],
+        tags: ['health'],
+        response: {
+          200: ref(Health),
+          ...problemResponses(...callerProblems, 'internal_error', 'unavailable'),
+        },
+      },
+    },
+    async (request, reply) => {
+      const problem = app.draining ? stopping() : await checkDatabase();
+      // Sent and not thrown: the log has a line for a change, not for each request.
+      return problem ? sendProblem(request, reply, problem) : { status: 'ok' as const };
+    },
+  );
+
+  done();
+};
+
+/** `/livez` looks at nothing but the process, `/readyz` at everything it needs. */
+export const healthPlugin = fp(plugin, { name: 'health', dependencies: ['problem', 'drain'] });

@@ -1,0 +1,198 @@
+import type { Socket } from 'node:net';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import fp from 'fastify-plugin';
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import type { Database } from '../../db/client.js';
+import type { PageCache } from '../../repositories/lists/page-cache.js';
+import type { Admission } from '../limits/load-shedding.js';
+
+export interface MetricsOptions {
+  registry: Registry;
+  /** these are read when the metrics are */
+  admission: Admission;
+  pools: Database[];
+  pages: PageCache;
+}
+
+/** From half of what a list takes to the longest that a statement may, in seconds. */
+const DURATIONS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
+
+/** The one route that requests of no route are counted under, so that callers cannot make labels. */
+const NO_ROUTE = { method: '*', url: 'none' };
+
+/** Instead of a status, where the caller went away before the answer. */
+const ABORTED = 'aborted';
+
+/** @returns a registry that already has what there is to say of the process and its event loop */
+export function processMetrics(): Registry {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  // Nobody has to know which vulnerabilities to try.
+  registry.removeSingleMetric('nodejs_version_info');
+  return registry;
+}
+
+/**
+ * Counts requests and what became of them. Label values are those of the code: templates of routes,
+ * statuses, problem codes; nothing that a caller sends becomes one.
+ */
+export const metricsPlugin = fp<MetricsOptions>(
+  (app, { registry, admission, pools, pages }, done) => {
+    const registers = [registry];
+    const durations = new Histogram({
+      name: 'http_request_duration_seconds',
+      help: 'From the head of a request to the end of its answer',
+      labelNames: ['method', 'route', 'status'],
+      buckets: DURATIONS,
+      registers,
+    });
+    const rejected = new Counter({
+      name: 'http_requests_rejected_total',
+      help: 'Requests that were answered with a problem, by its code',
+      labelNames: ['code'],
+      registers,
+    });
+    let inFlight = 0;
+    gauge(registry, 'http_requests_in_flight', 'Requests not yet answered', () => inFlight);
+    gauge(registry, 'database_requests_active', 'Requests at the database', () => admission.active);
+    gauge(
+      registry,
+      'database_requests_waiting',
+      'Requests that wait for the database',
+      () => admission.waiting,
+    );
+    gauge(registry, 'database_statements_active', 'Statements that wait for PostgreSQL', () =>
+      sum(pools, (pool) => pool.usage().statements),
+    );
+    gauge(
+      registry,
+      'database_connections',
+      'Connections to PostgreSQL that are open or being made',
+      () => sum(pools, (pool) => pool.usage().connections),
+    );
+    gauge(registry, 'database_connections_max', 'The most connections to PostgreSQL', () =>
+      sum(pools, (pool) => pool.$client.options.max),
+    );
+
+    gauge(
+      registry,
+      'page_cache_bytes',
+      'Finished pages of lists that are kept, in bytes',
+      () => pages.usage().bytes,
+    );
+    total(
+      registry,
+      'page_cache_hits_total',
+      'Numbered pages answered with the kept body, after PostgreSQL confirmed its revision',
+      () => pages.usage().hits,
+    );
+    total(
+      registry,
+      'page_cache_misses_total',
+      'Numbered pages read from PostgreSQL',
+      () => pages.usage().misses,
+    );
+
+    // A look-up by route and status costs less than labels made for each request.
+    const series = new Map<unknown, Map<number | string, Histogram.Internal<string>>>();
+    const seriesOf = (request: FastifyRequest, status: number | string) => {
+      const { config } = request.routeOptions;
+      let ofRoute = series.get(config);
+      if (!ofRoute) {
+        ofRoute = new Map<number | string, Histogram.Internal<string>>();
+        series.set(config, ofRoute);
+      }
+      let found = ofRoute.get(status);
+      if (!found) {
+        const { method, url } = request.is404 ? NO_ROUTE : config;
+        found = durations.labels(String(method), url, String(status));
+        ofRoute.set(status, found);
+      }
+      return found;
+    };
+
+    app.addHook('onRequest', (request, reply, next) => {
+      inFlight += 1;
+      // Fastify's onResponse passes over requests whose caller goes away.
+      onceClosed(request, reply, () => {
+        inFlight -= 1;
+        const status = reply.raw.writableEnded ? reply.statusCode : ABORTED;
+        seriesOf(request, status).observe(reply.elapsedTime / 1000);
+        if (reply.problem) rejected.inc({ code: reply.problem });
+      });
+      next();
+    });
+    done();
+  },
+  { name: 'metrics', dependencies: ['problem'] },
+);
+
+/** The requests on each socket that are not settled. */
+const unsettled = new WeakMap<Socket, Set<() => void>>();
+
+/**
+ * Calls back once when a response is done, or its connection is gone: of the responses in a pipeline, those that
+ * wait for their turn then emit nothing.
+ */
+function onceClosed({ raw: { socket } }: FastifyRequest, { raw }: FastifyReply, end: () => void) {
+  let open = unsettled.get(socket);
+  if (!open) {
+    const created = new Set<() => void>();
+    unsettled.set(socket, created);
+    socket.once('close', () => {
+      for (const settle of created) settle();
+    });
+    open = created;
+  }
+  const others = open;
+  const settle = () => {
+    if (others.delete(settle)) end();
+  };
+  others.add(settle);
+  raw.once('close', settle);
+}
+
+/** @param pools the same one may be named twice */
+function sum(pools: Database[], of: (pool: Database) => number): number {
+  return Array.from(new Set(pools), of).reduce((total, value) => total + value, 0);
+}
+
+function gauge(registry: Registry, name: string, help: string, read: () => number): void {
+  new Gauge({
+    name,
+    help,
+    registers: [registry],
+    collect() {
+      this.set(read());
+    },
+  });
+}
+
+/** @param read gives a count that only grows */
+function total(registry: Registry, name: string, help: string, read: () => number): void {
+  new Counter({
+    name,
+    help,
+    registers: [registry],
+    collect() {
+      this.reset();
+      this.inc(read());
+    },
+  });
+}
+
+/** What metrics are read from. */
+export interface MetricsSource {
+  contentType: string;
+  metrics(): Promise<string>;
+}
+
+/** Serves what a source holds as `GET /metrics`, in the text format of Prometheus. */
+export function serveMetrics(app: FastifyInstance, source: MetricsSource): void {
+  app.get(
+    '/metrics',
+    { logLevel: 'warn', schema: { hide: true } },
+    async (_request, reply: FastifyReply) =>
+      reply.type(source.contentType).send(await source.metrics()),
+  );
+}

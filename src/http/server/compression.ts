@@ -1,0 +1,72 @@
+import { brotliCompress, constants, gzip } from 'node:zlib';
+import fp from 'fastify-plugin';
+import { weights } from '../conventions/accept.js';
+
+/** Below it an answer fits into one packet as it is. */
+const THRESHOLD_BYTES = 1024;
+
+type Done = (error: Error | null, compressed: Buffer) => void;
+
+/** In the order they are preferred; `identity` is as it is. */
+const codings = {
+  // The default quality, 11, takes some hundred times as long.
+  br: (body: string | Buffer, done: Done) => {
+    brotliCompress(body, { params: { [constants.BROTLI_PARAM_QUALITY]: 4 } }, done);
+  },
+  gzip,
+  identity: null,
+};
+
+/**
+ * Compresses what is worth it for callers that can read it, off the main thread. Streams, which are
+ * the files of Swagger UI, stay as they are.
+ *
+ * BREACH needs a secret in the answer and a browser that sends credentials by itself: no answer
+ * holds a token, and tokens are no cookies.
+ */
+export const compressionPlugin = fp(
+  (app, _options, done) => {
+    app.addHook('onSend', (request, reply, payload, next) => {
+      // A strong ETag names the bytes of a representation (RFC 9110 §8.8.3.3), and If-Match needs one.
+      const isStrong = /^"/.test(String(reply.getHeader('etag')));
+      // A 304 has the Vary of the 200 that it stands for (RFC 9110 §15.4.5).
+      if (isStrong || !(isLarge(payload) || reply.statusCode === 304)) {
+        next(null, payload);
+        return;
+      }
+      const others = reply.getHeader('vary');
+      void reply.header(
+        'vary',
+        others === undefined ? 'accept-encoding' : `${String(others)}, accept-encoding`,
+      );
+      const coding = chooseCoding(request.headers['accept-encoding']);
+      const compress = codings[coding];
+      if (!compress || !isLarge(payload)) {
+        next(null, payload);
+        return;
+      }
+      void reply.header('content-encoding', coding);
+      compress(payload, next);
+    });
+    done();
+  },
+  { name: 'compression' },
+);
+
+function isLarge(payload: unknown): payload is string | Buffer {
+  return (
+    (typeof payload === 'string' || Buffer.isBuffer(payload)) &&
+    Buffer.byteLength(payload) >= THRESHOLD_BYTES
+  );
+}
+
+/** @returns what the header gives the greatest weight */
+function chooseCoding(header = ''): keyof typeof codings {
+  const found = weights(header);
+  let [chosen, greatest]: [keyof typeof codings, number] = ['identity', 0];
+  for (const name of ['br', 'gzip', 'identity'] as const) {
+    const weight = found.get(name) ?? found.get('*') ?? 0;
+    if (weight > greatest) [chosen, greatest] = [name, weight];
+  }
+  return chosen;
+}

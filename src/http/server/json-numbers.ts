@@ -1,0 +1,64 @@
+import type { Violation } from '../../errors.js';
+
+/** Where there is none of these, every number of a text is safe, which a scan of all of it would cost more to find. */
+const MAYBE_UNSAFE = /\d{16}|\d[eE]/;
+
+/** A string, a number, or a mark of structure; white space and literals are passed over. */
+const TOKEN = /"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?|[{}[\],:]/gs;
+
+/** The longest literal that an error repeats. */
+const SHOWN_MAX = 40;
+
+/**
+ * Finds a number that would not read back as it was sent (RFC 7493 §2.2): a whole number beyond ±(2^53 - 1), as
+ * nanosecond timestamps and 64-bit ids are, or one beyond the range of a double, at either end.
+ *
+ * @param text valid JSON
+ * @returns the first one, with its place, or null
+ */
+export function findUnsafeNumber(text: string): Violation | null {
+  if (!MAYBE_UNSAFE.test(text)) return null;
+  /** of the containers around: the index in an array, the key in an object */
+  const path: (number | string)[] = [];
+  let isKey = false;
+  for (const [token] of text.matchAll(TOKEN)) {
+    const last = path.length - 1;
+    const place = path[last];
+    if (token === '{') {
+      path.push('');
+      isKey = true;
+    } else if (token === '[') {
+      path.push(0);
+      isKey = false;
+    } else if (token === '}' || token === ']') {
+      path.pop();
+      isKey = false;
+    } else if (token === ',') {
+      if (typeof place === 'number') path[last] = place + 1;
+      else isKey = true;
+    } else if (token === ':') {
+      isKey = false;
+    } else if (token.startsWith('"')) {
+      if (isKey) path[last] = token;
+    } else if (!isSafe(token)) {
+      return {
+        path: path.map((each) => `/${pointerToken(each)}`).join(''),
+        code: 'number',
+        message: `${token.slice(0, SHOWN_MAX)} would not read back as it was sent: send it as a string`,
+      };
+    }
+  }
+  return null;
+}
+
+function isSafe(literal: string): boolean {
+  const value = Number(literal);
+  if (value === 0) return !/[1-9]/.test(literal.replace(/[eE].*$/, ''));
+  return Math.abs(value) <= Number.MAX_SAFE_INTEGER;
+}
+
+/** Escapes an index or a key for a JSON Pointer (RFC 6901 §3). */
+function pointerToken(place: number | string): string {
+  const key: unknown = typeof place === 'number' ? place : JSON.parse(place);
+  return String(key).replaceAll('~', '~0').replaceAll('/', '~1');
+}

@@ -1,0 +1,240 @@
+import type { FastifyServerOptions } from 'fastify';
+import { PATH_MAX_SEGMENTS, SEGMENT_MAX_LENGTH } from '../../path.js';
+
+type AjvOptions = NonNullable<NonNullable<FastifyServerOptions['ajv']>['customOptions']>;
+type Keyword = Exclude<NonNullable<AjvOptions['keywords']>, string[]>[number];
+
+interface JsonLimits {
+  maxBytes: number;
+  maxDepth: number;
+  /** of all values in it, itself included */
+  maxNodes: number;
+  /** whether arrays may hold no arrays or objects */
+  flatArrays?: boolean;
+}
+
+/**
+ * Text that people read, so that one text is one text: Unicode NFC, and of names no white space around. It is
+ * changed before its length is looked at.
+ */
+const text: Keyword = {
+  keyword: 'x-text',
+  type: 'string',
+  schemaType: 'string',
+  modifying: true,
+  before: 'maxLength',
+  errors: 'full',
+  compile: (kind: 'name' | 'prose') => {
+    const validate = (value: string, context?: DataContext) => {
+      const normalized = value.normalize('NFC');
+      const read = kind === 'name' ? normalized.trim() : normalized;
+      if (context) Reflect.set(context.parentData, context.parentDataProperty, read);
+      const problem = kind === 'name' ? nameProblem(read) : null;
+      validate.errors = problem === null ? [] : [{ keyword: 'text', message: problem, params: {} }];
+      return problem === null;
+    };
+    validate.errors = [] as { keyword: string; message: string; params: object }[];
+    return validate;
+  },
+};
+
+/** A path of folders, each segment normalized as a name is. */
+const path: Keyword = {
+  keyword: 'x-path',
+  type: 'string',
+  schemaType: 'string',
+  modifying: true,
+  before: 'maxLength',
+  errors: 'full',
+  compile: (kind: 'root' | 'item') => {
+    const validate = (value: string, context?: DataContext) => {
+      const segments = value.normalize('NFC').split('/');
+      const read = segments.map((segment) => segment.trim()).join('/');
+      if (context) Reflect.set(context.parentData, context.parentDataProperty, read);
+      const problem = kind === 'root' && read === '/' ? null : pathProblem(read);
+      validate.errors = problem === null ? [] : [{ keyword: 'path', message: problem, params: {} }];
+      return problem === null;
+    };
+    validate.errors = [] as { keyword: string; message: string; params: object }[];
+    return validate;
+  },
+};
+
+/** @returns what is wrong with a path that is not the root, or null */
+function pathProblem(value: string): string | null {
+  const [first, ...segments] = value.split('/');
+  if (first !== '') return 'must begin with a slash';
+  if (segments.length > PATH_MAX_SEGMENTS) return `must have at most ${PATH_MAX_SEGMENTS} segments`;
+  for (const segment of segments) {
+    if (segment === '') return 'must have a name after each slash';
+    if (segment === '.' || segment === '..') return 'must have no segment that is . or ..';
+    // Characters as JSON Schema counts them.
+    if (Array.from(segment).length > SEGMENT_MAX_LENGTH) {
+      return `must have segments of at most ${SEGMENT_MAX_LENGTH} characters`;
+    }
+    const problem = nameProblem(segment);
+    if (problem !== null) return `${problem} in each segment`;
+  }
+  return null;
+}
+
+const URI_SCHEMES = ['https', 's3', 'gs', 'az', 'file', 'urn'];
+
+/** An absolute URI of an object, without credentials. */
+const assetUri: Keyword = {
+  keyword: 'x-asset-uri',
+  type: 'string',
+  schemaType: 'boolean',
+  errors: 'full',
+  compile: () => {
+    const validate = (value: string) => {
+      const problem = uriProblem(value);
+      validate.errors = problem === null ? [] : [{ keyword: 'uri', message: problem, params: {} }];
+      return problem === null;
+    };
+    validate.errors = [] as { keyword: string; message: string; params: object }[];
+    return validate;
+  },
+};
+
+/** @returns what is wrong with the URI of an asset, or null */
+function uriProblem(value: string): string | null {
+  const scheme = /^([a-z][a-z0-9+.-]*):/i.exec(value)?.[1]?.toLowerCase() ?? '';
+  if (!URI_SCHEMES.includes(scheme)) {
+    return `must be an absolute URI, of one of the schemes ${URI_SCHEMES.join(', ')}`;
+  }
+  // `URL` would take some of these out.
+  if (/[\s\p{Cc}<>"\\^`{|}]/u.test(value))
+    return 'must hold no white space and nothing that a URI escapes';
+  if (scheme === 'urn') {
+    return /^urn:[a-z0-9][a-z0-9-]{0,31}:./i.test(value) ? null : 'must be a URN (RFC 8141)';
+  }
+  if (!URL.canParse(value)) return 'must be an absolute URI';
+  const { username, password, host, pathname } = new URL(value);
+  if (username !== '' || password !== '') return 'must hold no credentials';
+  const isComplete = scheme === 'file' ? pathname.length > 1 : host !== '';
+  return isComplete && value.startsWith('//', scheme.length + 1)
+    ? null
+    : 'must name what it is on, as in s3://bucket/key';
+}
+
+/** Where in its parent a value is. */
+interface DataContext {
+  parentData: object;
+  parentDataProperty: string | number;
+}
+
+/** Control characters, separators of lines, and what reverses the direction of the text around it. */
+const FORBIDDEN = /[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/u;
+
+/** A character that is seen: no white space, no format character, nothing that fonts leave out. */
+const VISIBLE = /[^\p{Z}\p{Cc}\p{Cf}\p{Default_Ignorable_Code_Point}\u2800]/u;
+
+function nameProblem(name: string): string | null {
+  if (FORBIDDEN.test(name)) {
+    return 'must hold no control characters, line separators or overrides of direction';
+  }
+  // An empty one is too short already.
+  return name === '' || VISIBLE.test(name) ? null : 'must hold a visible character';
+}
+
+/** No two items are the same string, after they were normalized. Ajv's own `uniqueItems` looks before that. */
+const uniqueText: Keyword = {
+  keyword: 'x-unique',
+  type: 'array',
+  schemaType: 'boolean',
+  errors: 'full',
+  compile: () => {
+    const validate = (value: unknown[]) => {
+      const isUnique = new Set(value).size === value.length;
+      validate.errors = isUnique
+        ? []
+        : [{ keyword: 'uniqueItems', message: 'must NOT have duplicate items', params: {} }];
+      return isUnique;
+    };
+    validate.errors = [] as { keyword: string; message: string; params: object }[];
+    return validate;
+  },
+};
+
+/** An object that PostgreSQL can store as `jsonb` and that reads back as it was sent. */
+const jsonLimits: Keyword = {
+  keyword: 'x-json-limits',
+  type: 'object',
+  schemaType: 'object',
+  errors: 'full',
+  compile: (limits: JsonLimits) => {
+    const validate = (value: object) => {
+      const problem = jsonProblem(value, limits);
+      validate.errors =
+        problem === null ? [] : [{ keyword: 'json_limits', message: problem, params: {} }];
+      return problem === null;
+    };
+    validate.errors = [] as { keyword: string; message: string; params: object }[];
+    return validate;
+  },
+};
+
+export const UNSTORABLE = 'must be valid Unicode without U+0000';
+
+/**
+ * @param value an object of parsed JSON
+ * @returns what keeps it from being stored or searched, or null
+ */
+export function jsonProblem(value: object, limits: JsonLimits): string | null {
+  const { maxBytes, maxDepth, maxNodes } = limits;
+  const seen = { nodes: 0, digits: 0 };
+  const problem = nodeProblem(value, maxDepth, limits, seen);
+  if (problem === TOO_DEEP) return `must be nested at most ${maxDepth} levels deep`;
+  if (problem === TOO_MANY) return `must hold at most ${maxNodes} values`;
+  if (problem !== null) return problem;
+  const bytes = Buffer.byteLength(JSON.stringify(value)) + seen.digits;
+  return bytes > maxBytes
+    ? `must be at most ${maxBytes} bytes of JSON, with numbers as PostgreSQL writes them, is ${bytes}`
+    : null;
+}
+
+const TOO_DEEP = 'too deep';
+const TOO_MANY = 'too many';
+
+/** Depth first, and never deeper or further than the limits, so that no nesting can exhaust the stack. */
+function nodeProblem(
+  node: unknown,
+  levels: number,
+  limits: JsonLimits,
+  seen: { nodes: number; digits: number },
+): string | null {
+  seen.nodes += 1;
+  if (seen.nodes > limits.maxNodes) return TOO_MANY;
+  if (typeof node === 'string') return isText(node) ? null : UNSTORABLE;
+  if (typeof node === 'number') {
+    seen.digits += digitsOf(node);
+    // JSON can write numbers that JavaScript reads as infinite and would write back as null.
+    return Number.isFinite(node) ? null : 'must hold finite numbers';
+  }
+  if (typeof node !== 'object' || node === null) return null;
+  if (levels === 0) return TOO_DEEP;
+  const isFlat = Array.isArray(node) && limits.flatArrays;
+  for (const [key, child] of Object.entries(node)) {
+    if (isFlat && typeof child === 'object' && child !== null) {
+      return 'must hold no arrays or objects inside arrays';
+    }
+    const problem = isText(key) ? nodeProblem(child, levels - 1, limits, seen) : UNSTORABLE;
+    if (problem !== null) return problem;
+  }
+  return null;
+}
+
+/** @returns how many more digits PostgreSQL writes than JavaScript: it knows no exponents */
+function digitsOf(number: number): number {
+  const [, exponent = '0'] = /e([+-]\d+)$/.exec(String(number)) ?? [];
+  return Math.abs(Number(exponent));
+}
+
+/** @returns whether PostgreSQL can store the string and will give back the same */
+export function isText(value: string): boolean {
+  return !value.includes('\0') && value.isWellFormed();
+}
+
+/** The rules of this API that JSON Schema does not have. */
+export const keywords = [text, path, assetUri, uniqueText, jsonLimits];

@@ -1,0 +1,58 @@
+import type { FastifyReply, FastifyRequest, onSendHookHandler } from 'fastify';
+import fp from 'fastify-plugin';
+import findMyWay from 'find-my-way';
+import { ServiceError } from '../../errors.js';
+import { sendProblem } from '../errors/problem.js';
+
+const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'] as const;
+
+/**
+ * Answers what no route answers: OPTIONS with the methods of the path, a method that the path does
+ * not have with 405, a path that there is not with 404. No token is asked for, and a body is not even
+ * looked at. Register it before the routes, and after what puts headers on every answer.
+ */
+export const methodsPlugin = fp<{ maxParamLength: number }>(
+  (app, { maxParamLength }, done) => {
+    // Fastify's own router finds routes by pattern and not by path.
+    const paths = findMyWay({ maxParamLength, ignoreTrailingSlash: true });
+    app.addHook('onRoute', (route) => {
+      const { method, url } = route;
+      if (method === 'HEAD') route.onSend = [route.onSend ?? [], omitLength].flat();
+      for (const name of METHODS.filter((each) => [method].flat().includes(each))) {
+        if (!paths.hasRoute(name, url)) paths.on(name, url, () => undefined);
+      }
+    });
+
+    const answer = (request: FastifyRequest, reply: FastifyReply) => {
+      const { method, url } = request;
+      // The server as a whole (RFC 9110 §9.3.7).
+      const methods: readonly string[] =
+        url === '*' && method === 'OPTIONS'
+          ? METHODS
+          : METHODS.filter((name) => paths.find(name, url) !== null);
+      // Files that are not there are below a path that has the method.
+      if (methods.length === 0 || methods.includes(method)) {
+        const detail = 'There is nothing at this path. Check it against the operations at /docs.';
+        return sendProblem(request, reply, new ServiceError('route_not_found', detail));
+      }
+      void reply.header('allow', [...methods, 'OPTIONS'].join(', '));
+      if (method === 'OPTIONS') return reply.code(204).send();
+      const detail = `This path does not answer ${method}. Send one of: ${methods.join(', ')}.`;
+      return sendProblem(request, reply, new ServiceError('method_not_allowed', detail));
+    };
+    app.addHook('onRequest', (request, reply, next) => {
+      // Otherwise a body that is refused would come first.
+      if (request.is404) answer(request, reply);
+      else next();
+    });
+    app.setNotFoundHandler(answer);
+    done();
+  },
+  { name: 'methods', dependencies: ['problem'] },
+);
+
+/** A 304 has no length but that of the 200 that it stands for (RFC 9110 §8.6). */
+const omitLength: onSendHookHandler = (_request, reply, payload, next) => {
+  if (reply.statusCode === 304) void reply.removeHeader('content-length');
+  next(null, payload);
+};

@@ -1,0 +1,43 @@
+import { type SQL, sql } from 'drizzle-orm';
+import type { Database } from '../../db/client.js';
+import { members } from '../../db/schema/members.js';
+import { namespaceSlugs } from '../../db/schema/namespace-slugs.js';
+import { param } from '../access/index.js';
+
+/**
+ * The common table expressions by which a namespace takes a slug. One that is free is taken by whoever comes; one that
+ * was given up is held back for a while for those who own its last holder (contract §4). Otherwise the
+ * primary key of the slugs is violated: whether a slug is free is decided by it, never by a look beforehand.
+ *
+ * @param slug what is taken
+ * @param claimant a query of the id of the namespace that takes it; without a row none is taken
+ * @param holdDays how long a slug that was given up is held back
+ */
+export function claimSlug(db: Database, slug: SQL, claimant: SQL, holdDays: number) {
+  const isOwner = sql`exists (
+    select from ${members} where ${members.namespaceId} = ${namespaceSlugs.heldBy}
+      and ${members.subject} = ${param('subject')} and ${members.role} = 'owner')`;
+  const claim = db.$with('slug_claim', {}).as(claimant);
+  const released = db.$with('released', {}).as(sql`
+    delete from ${namespaceSlugs} where ${namespaceSlugs.slug} = ${slug}
+      and exists (select from slug_claim)
+      and (${namespaceSlugs.freedAt} <= now() - make_interval(days => ${holdDays}::int)
+        or ${namespaceSlugs.freedAt} is not null and (${param('adminRole')}::member_role is not null or ${isOwner}))
+    returning slug`);
+  const claimed = db.$with('claimed', {}).as(sql`
+    insert into ${namespaceSlugs} (slug, held_by)
+    select ${slug}, slug_claim.id from (select count(*) from released) as done, slug_claim`);
+  return [claim, released, claimed] as const;
+}
+
+/**
+ * Frees the slug that the common table expression `namespace` has just given up, by another one or by its deletion.
+ *
+ * @param isGivenUp the condition that it was
+ */
+export function freeSlug(db: Database, isGivenUp: SQL) {
+  return db.$with('freed', {}).as(sql`
+    insert into ${namespaceSlugs} (slug, held_by, freed_at)
+    select ${param('namespaceSlug')}, id, now() from namespace where ${isGivenUp}
+    on conflict (slug) do update set held_by = excluded.held_by, freed_at = excluded.freed_at`);
+}

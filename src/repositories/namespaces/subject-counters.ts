@@ -1,0 +1,39 @@
+import { type SQL, sql } from 'drizzle-orm';
+import type { Database } from '../../db/client.js';
+import { members } from '../../db/schema/members.js';
+import { subjectCounters } from '../../db/schema/subject-counters.js';
+import { param } from '../access/index.js';
+
+/**
+ * Counts what subjects have come to have, or have no more. In the order of the subjects, so that of two statements
+ * neither ever waits for the other to wait for it.
+ *
+ * @param changes a query of `subject`, `memberships` and `created`, what is added to each; the parameter `quota` is the
+ *   most that `created` may grow to, null for no bound
+ */
+export function countForSubjects(db: Database, changes: SQL) {
+  return db.$with('counted_subjects', {}).as(sql`
+    insert into ${subjectCounters} (subject, memberships, created, created_max)
+    select subject, sum(memberships), sum(created), ${param('quota')}::int
+    from (${changes}) as changes group by subject order by subject
+    on conflict (subject) do update set
+      memberships = ${subjectCounters.memberships} + excluded.memberships,
+      created = ${subjectCounters.created} + excluded.created,
+      created_max = case when excluded.created > 0 then excluded.created_max
+        else ${subjectCounters.createdMax} end`);
+}
+
+/**
+ * Counts for its members and for whoever created it that the common table expression `namespace` was deleted or
+ * restored.
+ */
+export function countForMembers(db: Database, difference: 1 | -1) {
+  const one = sql.raw(String(difference));
+  return countForSubjects(
+    db,
+    sql`
+      select subject, ${one} as memberships, 0 as created from ${members}
+      where namespace_id = ${param('namespaceId')} and exists (select from namespace)
+      union all select created_by, 0, ${one} from namespace where created_by is not null`,
+  );
+}

@@ -1,0 +1,49 @@
+import { sql } from 'drizzle-orm';
+import type { JsonObject } from '../../db/schema/columns.js';
+import { spaces } from '../../db/schema/spaces.js';
+import { param } from '../access/index.js';
+import type { Answered } from '../idempotency.js';
+
+/** What a space is made of by who creates it. */
+export const sentColumns = {
+  id: spaces.id,
+  name: spaces.name,
+  slug: spaces.slug,
+  description: spaces.description,
+  tags: spaces.tags,
+  metadata: spaces.metadata,
+};
+
+export const spaceColumns = {
+  ...sentColumns,
+  version: spaces.version,
+  createdAt: spaces.createdAt,
+  updatedAt: spaces.updatedAt,
+};
+
+export type SpaceRow = Pick<typeof spaces.$inferSelect, keyof typeof spaceColumns>;
+
+export interface NewSpace {
+  name: string;
+  slug: string;
+  description: string | null;
+  tags: string[];
+  metadata: JsonObject | null;
+}
+
+/** What a write of a space has written now, or had written when its key came before. */
+export function answered<Written extends object>({
+  stored,
+  space,
+}: {
+  stored?: Written | null;
+  space: Written | null;
+}): Answered<Written> | null {
+  if (stored) return { ...stored, replayed: true };
+  return space && { ...space, replayed: false };
+}
+
+/** A parameter that is written as JSON. */
+export function jsonParam(name: string) {
+  return sql`${sql.param(param(name), spaces.metadata)}::jsonb`;
+}

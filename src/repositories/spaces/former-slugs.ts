@@ -1,0 +1,82 @@
+import { and, eq, isNull, sql } from 'drizzle-orm';
+import type { Database } from '../../db/client.js';
+import { formerSpaceSlugs } from '../../db/schema/former-slugs.js';
+import { spaces } from '../../db/schema/spaces.js';
+import { isSlug } from '../../slug.js';
+import {
+  accessTo,
+  byIdAndSlug,
+  param,
+  type Principal,
+  repeat,
+  type ResolveNamespace,
+} from '../access/index.js';
+import { shared } from '../access/shared-reads.js';
+
+const isFormerSpaceSlug = and(
+  eq(formerSpaceSlugs.namespaceId, param('namespaceId')),
+  eq(formerSpaceSlugs.slug, param('spaceSlug')),
+);
+
+/** Keeps the slug that the common table expression `space` has just given up for another. */
+export function keepSpaceSlug(db: Database) {
+  return db.$with('kept_slug', {}).as(sql`
+    insert into ${formerSpaceSlugs} (namespace_id, slug, held_by)
+    select ${param('namespaceId')}::uuid, ${param('spaceSlug')}, id
+    from space where slug <> ${param('spaceSlug')}
+    on conflict (namespace_id, slug) do update set held_by = excluded.held_by`);
+}
+
+/** The slug that the common table expression `space` was just deleted with is nobody's any more. */
+export function dropSpaceSlug(db: Database) {
+  return db.$with('dropped_slug', {}).as(sql`
+    delete from ${formerSpaceSlugs} where ${and(isFormerSpaceSlug, sql`exists (select from space)`)}`);
+}
+
+/** Makes the part of the repository of spaces that knows what they were called before. */
+export function formerSlugs(db: Database, resolveNamespace: ResolveNamespace) {
+  const access = accessTo(db, byIdAndSlug);
+  const heldBy = db
+    .select({ id: formerSpaceSlugs.heldBy })
+    .from(formerSpaceSlugs)
+    .where(isFormerSpaceSlug);
+  const present = db.$with('present').as(
+    db
+      .select({ slug: spaces.slug })
+      .from(spaces)
+      .where(
+        and(
+          eq(spaces.namespaceId, param('namespaceId')),
+          eq(spaces.id, sql`(${heldBy})`),
+          isNull(spaces.deletedAt),
+        ),
+      ),
+  );
+  const statement = shared(
+    db
+      .with(access, present)
+      .select({ access: { role: access.role }, slug: present.slug })
+      .from(access)
+      .leftJoin(present, sql`true`)
+      .prepare('space_present_slug'),
+  );
+
+  return {
+    /**
+     * To be asked when no space has the slug.
+     *
+     * @returns the slug that its last holder has now, null when that was deleted or never was
+     */
+    async presentSlug(
+      principal: Principal,
+      namespaceSlug: string,
+      spaceSlug: string,
+    ): Promise<string | null> {
+      if (!isSlug(spaceSlug)) return null;
+      const result = await resolveNamespace(principal, namespaceSlug, (scope) =>
+        repeat(statement, { ...scope, spaceSlug }),
+      );
+      return result?.row.slug ?? null;
+    },
+  };
+}

@@ -1,0 +1,132 @@
+import { eq, sql } from 'drizzle-orm';
+import type { Database } from '../../db/client.js';
+import {
+  nameOrder,
+  searchedNamespace,
+  searchedText,
+  slugOrder,
+  spaces,
+} from '../../db/schema/spaces.js';
+import {
+  accessAllows,
+  accessTo,
+  byIdAndSlug,
+  type Outcome,
+  type Page,
+  param,
+  type Principal,
+  type ResolveNamespace,
+} from '../access/index.js';
+import {
+  type CommonFilters,
+  commonConditions,
+  datedItem,
+  type ListPart,
+  listsOf,
+  type Selection,
+  type State,
+  timeText,
+  type Walk,
+} from '../lists/index.js';
+import type { CachedPage, PageCache } from '../lists/page-cache.js';
+import { spaceTotal } from './counters.js';
+
+export const sortFields = ['createdAt', 'updatedAt', 'name', 'slug'] as const;
+
+type Sort = (typeof sortFields)[number];
+
+/** Which spaces of a namespace a list shows. */
+export interface SpaceFilters extends CommonFilters {
+  /** any of them */
+  slugs: string[];
+}
+
+export type SpaceSelection = Selection<Sort>;
+
+export interface SpacePage extends ListPart {
+  namespaceId: string;
+}
+
+/** @returns what a list shows, for `SpaceLists` */
+export function selectSpaces(
+  filters: SpaceFilters,
+  order: { state: State; sort: Sort; descending: boolean },
+): SpaceSelection {
+  const { conditions, values, add } = commonConditions(filters, searchedText);
+  if (filters.slugs.length > 0) {
+    // No slug holds a space.
+    const any = sql`any(string_to_array(${param('slugs')}, ' '))`;
+    add('slugs', filters.slugs.join(' '), 'slug', sql`${slugOrder} = ${any}`);
+  }
+  return { ...order, conditions, values };
+}
+
+/**
+ * Makes the lists of spaces.
+ *
+ * @param pages keeps finished pages
+ */
+export function spaceLists(db: Database, resolveNamespace: ResolveNamespace, pages: PageCache) {
+  const item = sql`item`;
+  const lists = listsOf<Sort>(
+    db,
+    {
+      name: 'space',
+      table: spaces,
+      deletedAt: spaces.deletedAt,
+      inContainer: eq(spaces.namespaceId, param('namespaceId')),
+      access: [accessTo(db, byIdAndSlug)],
+      spaceId: sql`null::uuid`,
+      mayRead: accessAllows('viewer'),
+      counted: spaceTotal(db),
+      inSearch: sql`${searchedNamespace} = ${param('namespaceId')}::text`,
+      paths: ['slug', 'search', 'createdAt', 'updatedAt'],
+      orders: {
+        createdAt: { key: sql`id`, type: sql`uuid`, text: (key) => sql`${key}::text` },
+        updatedAt: { key: sql`updated_at`, type: sql`timestamptz`, text: timeText },
+        name: { key: nameOrder, type: sql`text`, text: (key) => key },
+        slug: { key: slugOrder, type: sql`text`, text: (key) => key },
+      },
+      item: { active: item, deleted: datedItem(item), all: datedItem(item) },
+    },
+    pages,
+  );
+
+  return {
+    /** A numbered page; see `listsOf`. */
+    async page(
+      principal: Principal,
+      namespaceSlug: string,
+      selection: SpaceSelection,
+      part: Page,
+      render: (items: string, total: number) => Buffer,
+    ): Promise<Outcome<CachedPage>> {
+      const found = await lists.page(
+        (read) => resolveNamespace(principal, namespaceSlug, read),
+        selection,
+        part,
+        render,
+      );
+      return found && { role: found.result.role, value: found.page };
+    },
+
+    /** The next part of a walk. */
+    async walk(
+      principal: Principal,
+      namespaceSlug: string,
+      selection: SpaceSelection,
+      walk: Walk,
+    ): Promise<Outcome<SpacePage>> {
+      const found = await lists.walk(
+        (read) => resolveNamespace(principal, namespaceSlug, read),
+        selection,
+        walk,
+      );
+      if (!found) return null;
+      const { role, namespaceId } = found.result;
+      return { role, value: { namespaceId, ...found.part } };
+    },
+  };
+}
+
+export type SpaceLists = ReturnType<typeof spaceLists>;

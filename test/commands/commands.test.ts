@@ -1,0 +1,64 @@
+import { type Test, test } from 'tap';
+import { fillTable } from '../../src/commands/tables.js';
+import { isMigrated } from '../../src/db/migrate.js';
+import { SECRET, startService } from '../helpers/app.js';
+import { createDatabase, openDatabase } from '../helpers/database.js';
+import { startProgram } from '../helpers/process.js';
+
+async function run(t: Test, command: [string, ...string[]], env: Record<string, string> = {}) {
+  const program = startProgram(t, command, env);
+  const code = await program.ended;
+  return { code, output: program.output().trim() };
+}
+
+test('the token command makes a token for a subject, narrowed to scopes', async (t) => {
+  const { send } = await startService(t);
+  const { code, output } = await run(
+    t,
+    ['commands/token', '--sub', 'alice', '--scope', 'namespaces:read spaces:read'],
+    { JWT_SECRET: SECRET },
+  );
+  t.equal(code, 0);
+  const headers = { authorization: `Bearer ${output}` };
+  t.equal((await send({ method: 'GET', path: '/namespaces', headers })).status, 200);
+  const body = { slug: 'acme' };
+  t.equal((await send({ method: 'POST', path: '/namespaces', headers, body })).status, 403);
+});
+
+test('the token command says what it needs', async (t) => {
+  const nobody = await run(t, ['commands/token']);
+  t.equal(nobody.code, 1);
+  t.match(nobody.output, /^Usage: npm run token -- --sub SUBJECT .*$/);
+
+  const issued = await run(t, ['commands/token', '--sub', 'alice'], {
+    JWT_JWKS_URL: 'https://issuer.test/jwks',
+  });
+  t.equal(issued.code, 1);
+  t.match(issued.output, /^JWT_JWKS_URL is set: tokens come from that issuer\.$/);
+});
+
+test('the migrate command brings a database to the newest migration', async (t) => {
+  const DATABASE_URL = await createDatabase(t, { empty: true });
+  const db = openDatabase(t, DATABASE_URL);
+  t.equal(await isMigrated(db), false);
+  t.match(await run(t, ['commands/migrate'], { DATABASE_URL }), { code: 0 });
+  t.equal(await isMigrated(db), true);
+  t.match(await run(t, ['commands/migrate'], { DATABASE_URL }), { code: 0 }, 'and again');
+});
+
+test('the migrate command needs a database', async (t) => {
+  const { code, output } = await run(t, ['commands/migrate']);
+  t.equal(code, 1);
+  t.equal(output, 'Set DATABASE_URL to the database to migrate.');
+});
+
+test('a table is written between its marks, and nowhere when they are lost', (t) => {
+  const readme = 'Before\n<!-- codes -->\nold\n<!-- /codes -->\nAfter\n';
+  const filled = 'Before\n<!-- codes -->\none\ntwo\n<!-- /codes -->\nAfter\n';
+  t.equal(fillTable(readme, 'codes', ['one', 'two']), filled);
+  t.throws(
+    () => fillTable(readme, 'others', []),
+    /The document lost the marks of the table "others"/,
+  );
+  t.end();
+});

@@ -1,0 +1,232 @@
+/** Assets (contract §7.3). */
+import { test } from 'tap';
+import { anyAsset, startLabs } from '../../helpers/contents.js';
+import { isProblem } from '../../helpers/problem.js';
+
+const DIGEST = 'a1'.repeat(32);
+
+test('an asset is registered in an episode, or in the space with its folders', async (t) => {
+  const { owner, makeLab } = await startLabs(t);
+  const lab = await makeLab();
+  await lab.episode('run');
+  const body = {
+    path: '/camera/front.mp4',
+    kind: 'video',
+    uri: 's3://recordings/front.mp4',
+    contentType: 'video/mp4; codecs="avc1"',
+    sizeBytes: Number.MAX_SAFE_INTEGER,
+    checksum: `sha256:${DIGEST}`,
+    tags: ['front'],
+    metadata: { fps: 30 },
+  };
+  const inside = await owner.post(`${lab.path}/assets`, { ...body, episode: 'run' });
+  t.equal(inside.status, 201);
+  t.match(inside.json, { ...body, name: 'front.mp4', episode: 'run', version: 1 });
+  t.same(await lab.contents(), { folders: 0, episodes: 1, assets: 1 }, 'no folder was made');
+  const outside = await owner.post(`${lab.path}/assets`, { ...anyAsset, path: body.path });
+  t.match(outside.json, {
+    path: body.path,
+    contentType: null,
+    sizeBytes: null,
+    checksum: null,
+    tags: [],
+    metadata: null,
+    episode: null,
+  });
+  t.same(await lab.contents(), { folders: 1, episodes: 1, assets: 2 });
+  for (const { headers, text } of [inside, outside]) {
+    t.equal((await owner.get(String(headers['location']))).text, text);
+  }
+});
+
+test('a path is unique in its episode, and among the assets that are in none', async (t) => {
+  const { owner, makeLab } = await startLabs(t);
+  const lab = await makeLab();
+  await lab.episode('one');
+  await lab.episode('two');
+  const create = (path: string, episode: string | null) =>
+    owner.post(`${lab.path}/assets`, { ...anyAsset, path, episode });
+  for (const episode of ['one', 'two', null]) {
+    t.equal((await create('/a/file', episode)).status, 201);
+    isProblem(t, await create('/a/file', episode), 'path_conflict');
+    t.equal((await create('/a/File', episode)).status, 201, 'case-sensitive');
+    t.equal((await create('/file', episode)).status, 201);
+  }
+  isProblem(t, await create('/x', 'three'), 'episode_not_found');
+  t.equal((await lab.assets()).total, 9);
+});
+
+test('an asset is changed, moved, merged and cleared', async (t) => {
+  const { owner, makeLab } = await startLabs(t);
+  const lab = await makeLab();
+  await lab.episode('run');
+  for (const episode of ['run', null]) {
+    const asset = await lab.asset('/a/file', { episode, sizeBytes: 5, tags: ['a'] });
+    await lab.asset('/taken', { episode });
+    const path = `${lab.path}/assets/${asset.id}`;
+    t.same((await owner.patch(path, {})).json, asset);
+    t.match((await owner.patch(path, { kind: 'video', uri: 'urn:a:c' })).json, {
+      kind: 'video',
+      uri: 'urn:a:c',
+      sizeBytes: 5,
+      version: 2,
+    });
+    t.match((await owner.patch(path, { sizeBytes: null, tags: null })).json, {
+      sizeBytes: null,
+      tags: [],
+    });
+    t.match((await owner.patch(path, { path: '/b/c/other' })).json, {
+      path: '/b/c/other',
+      name: 'other',
+      episode,
+    });
+    isProblem(t, await owner.patch(path, { path: '/taken' }), 'path_conflict');
+    t.match((await owner.mergePatch(path, { metadata: { a: { b: 1 } } })).json, {
+      metadata: { a: { b: 1 } },
+    });
+    isProblem(t, await owner.patch(path, { episode: 'run' }), 'validation_failed');
+    t.match(await lab.getAsset(asset.id), { path: '/b/c/other', version: 5 });
+  }
+  t.same(
+    (await lab.folders('?recursive=true')).folders.map(({ path }) => path),
+    ['/a', '/b', '/b/c'],
+    'made for the one outside of the episode alone',
+  );
+});
+
+test('a deleted asset frees its path, and comes back where that is free', async (t) => {
+  const { owner, makeLab } = await startLabs(t);
+  const lab = await makeLab();
+  await lab.episode('run');
+  for (const episode of ['run', null]) {
+    const asset = await lab.asset('/a/file', { episode });
+    const path = `${lab.path}/assets/${asset.id}`;
+    t.equal((await owner.delete(path)).status, 204);
+    isProblem(t, await owner.delete(path), 'asset_not_found');
+    isProblem(t, await owner.patch(path, { kind: 'video' }), 'asset_not_found');
+    const other = await lab.asset('/a/file', { episode });
+    isProblem(t, await owner.post(`${path}/restore`), 'path_conflict');
+    await owner.delete(`${lab.path}/assets/${other.id}`);
+    const restored = await owner.post(`${path}/restore`);
+    t.match(restored.json, { ...asset, version: 3, updatedAt: String });
+    t.equal((await owner.post(`${path}/restore`)).text, restored.text, 'it is there');
+  }
+  t.equal((await lab.contents()).assets, 2);
+});
+
+test('a batch is made whole and in order, or not at all, with each fault by its place', async (t) => {
+  const { owner, makeLab } = await startLabs(t);
+  const lab = await makeLab();
+  await lab.episode('run');
+  await lab.episode('done', { writeProtected: true });
+  const batch = (assets: object[]) =>
+    owner.post(`${lab.path}/assets/batch`, {
+      assets: assets.map((asset) => ({ ...anyAsset, ...asset })),
+    });
+  const hundred = Array.from({ length: 100 }, (_, index) => ({
+    path: `/${index % 3}/${index}`,
+    episode: index % 2 === 0 ? 'run' : null,
+  }));
+  const made = await batch(hundred);
+  t.equal(made.status, 201);
+  t.match(
+    made.json,
+    { assets: hundred },
+    'in the order they were sent, each in its episode or folder',
+  );
+  t.same(await lab.contents(), { folders: 3, episodes: 2, assets: 100 });
+
+  const conflict = await batch([
+    { path: '/new' },
+    { path: '/1/1' },
+    { path: '/same', episode: 'run' },
+    { path: '/same' },
+    { path: '/same', episode: 'run' },
+  ]);
+  isProblem(t, conflict, 'path_conflict');
+  t.match(conflict.json, {
+    errors: ['/assets/1/path', '/assets/2/path', '/assets/4/path'].map((path) => ({ path })),
+  });
+  const missing = await batch([
+    { path: '/new/on/the/way' },
+    { path: '/a', episode: 'none' },
+    { path: '/b', episode: 'done' },
+  ]);
+  isProblem(t, missing, 'episode_not_found');
+  t.match(missing.json, {
+    errors: [
+      { path: '/assets/1/episode', code: 'episode_not_found' },
+      { path: '/assets/2/episode', code: 'write_protected' },
+    ],
+  });
+  isProblem(t, await batch([{ path: '/b', episode: 'done' }]), 'write_protected');
+  t.same(await lab.contents(), { folders: 3, episodes: 2, assets: 100 }, 'nothing was made');
+  isProblem(t, await batch([]), 'validation_failed');
+  isProblem(t, await batch([...hundred, { path: '/one-more' }]), 'validation_failed');
+});
+
+test('of parallel batches with one path one is made, whatever their order', async (t) => {
+  const { owner, makeLab } = await startLabs(t);
+  const lab = await makeLab();
+  for (const name of ['a', 'b', 'c']) await lab.episode(name);
+  const places = ['a', 'b', 'c', null].map((episode) => ({ ...anyAsset, path: '/x/y', episode }));
+  const answers = await Promise.all(
+    Array.from({ length: 16 }, (_, index) =>
+      owner.post(`${lab.path}/assets/batch`, {
+        assets: index % 2 === 0 ? places : places.toReversed(),
+      }),
+    ),
+  );
+  t.same(answers.map(({ status }) => status).sort(), [
+    201,
+    ...Array.from({ length: 15 }, () => 409),
+  ]);
+  t.same(await lab.contents(), { folders: 1, episodes: 3, assets: 4 });
+});
+
+test('lists are filtered by episode, prefix, kind and checksum, with the filters of every list', async (t) => {
+  const { owner, makeLab } = await startLabs(t);
+  const lab = await makeLab();
+  await lab.episode('run');
+  await lab.asset('/cam/Front.mp4', { episode: 'run', kind: 'video', tags: ['hd'] });
+  await lab.asset('/cam/b/rear.mp4', { episode: 'run', kind: 'video' });
+  await lab.asset('/camera', { episode: 'run', checksum: `sha256:${DIGEST}` });
+  await lab.asset('/cam/notes.txt', { kind: 'text', metadata: { by: 'ed' } });
+  await lab.asset('/cam/b/c/cloud.pcd', { kind: 'point-cloud' });
+  await lab.asset('/cam.txt');
+  const gone = await lab.asset('/cam/gone.txt');
+  await owner.delete(`${lab.path}/assets/${gone.id}`);
+  const names = async (query: string) => {
+    const { assets, total } = await lab.assets(`?${query}`);
+    t.equal(total, assets.length, query);
+    return assets.map(({ name }) => name);
+  };
+  const all = ['Front.mp4', 'rear.mp4', 'camera', 'notes.txt', 'cloud.pcd', 'cam.txt'];
+  const rows: [string, string[]][] = [
+    ['', all],
+    ['episode=run', all.slice(0, 3)],
+    ['episode=none', []],
+    ['prefix=/', all],
+    ['prefix=/cam', ['Front.mp4', 'rear.mp4', 'notes.txt', 'cloud.pcd']],
+    ['prefix=/cam/b', ['rear.mp4', 'cloud.pcd']],
+    ['prefix=/cam.txt', ['cam.txt']],
+    ['prefix=/cam/b/c/cloud.pcd', ['cloud.pcd']],
+    ['prefix=/none/cam.txt', []],
+    ['episode=run&prefix=/cam', ['Front.mp4', 'rear.mp4']],
+    ['kind=text&kind=video', ['Front.mp4', 'rear.mp4', 'notes.txt']],
+    [`checksum=sha256:${DIGEST}`, ['camera']],
+    ['tag=hd', ['Front.mp4']],
+    ['q=front', ['Front.mp4']],
+    ['metadata=%7B%22by%22%3A%22ed%22%7D', ['notes.txt']],
+    ['sort=name', ['cam.txt', 'camera', 'cloud.pcd', 'Front.mp4', 'notes.txt', 'rear.mp4']],
+    ['sort=-createdAt&kind=video', ['rear.mp4', 'Front.mp4']],
+    ['sort=updatedAt', all],
+  ];
+  for (const [query, expected] of rows) t.same(await names(query), expected, query);
+  const found = async (query: string) => (await owner.get(`${lab.path}/assets?${query}`)).json;
+  t.match(await found('state=deleted'), { total: 1, assets: [{ path: '/cam/gone.txt' }] });
+  t.match(await found('state=deleted&prefix=/cam'), { total: 1 });
+  t.match(await found('state=deleted&prefix=/ca'), { total: 0 });
+  t.match(await found('state=all&prefix=/cam'), { total: 5 });
+  isProblem(t, await owner.get(`${lab.path}/assets?slug=a`), 'validation_failed');
+});

@@ -1,0 +1,199 @@
+import { type Test, test } from 'tap';
+import { type Answer, type Client, type Service, startService } from '../../helpers/app.js';
+import { pick } from '../../helpers/json.js';
+import { furnish, type Operation, operationsWithin, people } from '../../helpers/operations.js';
+import { isProblem } from '../../helpers/problem.js';
+
+/** One database, two processes of the service: `there` has to honour at once what `here` is told. */
+async function startTwo(t: Test): Promise<{ here: Service; there: Service }> {
+  const here = await startService(t);
+  return { here, there: await startService(t, { databaseUrl: here.databaseUrl }) };
+}
+
+/**
+ * Sends every operation to one process right after a change was made through another.
+ *
+ * @param change made through `here`, by the owner of the namespace
+ * @param subject who then sends to `there`, which knows the namespace
+ * @param verify looks at the answer
+ */
+async function afterChange(
+  t: Test,
+  change: (owner: Client, slug: string) => Promise<Answer>,
+  subject: string,
+  verify: (answer: Answer, operation: Operation, slug: string) => void,
+  slugToAsk: (slug: string) => string = (slug) => slug,
+): Promise<void> {
+  const { here, there } = await startTwo(t);
+  const owner = await here.as(people.owner);
+  const caller = await there.as(subject);
+  for (const [index, operation] of operationsWithin.entries()) {
+    const slug = `acme-${index}`;
+    await furnish(here, slug);
+    t.equal((await caller.get(`/namespaces/${slug}`)).status, 200, 'the process knows it');
+    t.ok((await change(owner, slug)).status < 300, 'the change is made');
+    verify(await caller.send(operation.request(slugToAsk(slug))), operation, slug);
+  }
+}
+
+const removed: [subject: string, role: string][] = [
+  [people.viewer, 'viewer'],
+  [people.editor, 'editor'],
+];
+for (const [subject, role] of removed) {
+  test(`a removed ${role} is a stranger at the next request, in every process`, (t) =>
+    afterChange(
+      t,
+      (owner, slug) => owner.delete(`/namespaces/${slug}/members/${subject}`),
+      subject,
+      (answer, { title }) => {
+        isProblem(t, answer, 'namespace_not_found', title);
+      },
+    ));
+}
+
+test('an owner who was demoted has the new role at the next request, in every process', (t) =>
+  afterChange(
+    t,
+    async (owner, slug) => {
+      const members = `/namespaces/${slug}/members`;
+      await owner.put(`${members}/second-owner`, { role: 'owner' });
+      return owner.put(`${members}/${people.owner}`, { role: 'viewer' });
+    },
+    people.owner,
+    (answer, { title, role, status }) => {
+      if (role === 'viewer') t.equal(answer.status, status, title);
+      else isProblem(t, answer, 'insufficient_role', title);
+    },
+  ));
+
+test('a viewer who was promoted has the new role at the next request, in every process', (t) =>
+  afterChange(
+    t,
+    (owner, slug) => owner.put(`/namespaces/${slug}/members/${people.viewer}`, { role: 'owner' }),
+    people.viewer,
+    (answer, { title, status }) => {
+      t.equal(answer.status, status, title);
+    },
+  ));
+
+test('the old slug of a renamed namespace leads to the new one at the next request, in every process', (t) =>
+  afterChange(
+    t,
+    (owner, slug) => owner.patch(`/namespaces/${slug}`, { slug: `new-${slug}` }),
+    people.owner,
+    (answer, { title, request }, slug) => {
+      const { method, path } = request(`new-${slug}`);
+      if (method === 'GET') {
+        t.same([answer.status, answer.headers.location], [308, path], title);
+      } else {
+        isProblem(t, answer, 'namespace_not_found', title);
+        t.match(answer.json, { detail: new RegExp(`"new-${slug}"`) }, title);
+      }
+    },
+  ));
+
+test('the old slug of a renamed namespace is 404 to a stranger at the next request, in every process', (t) =>
+  afterChange(
+    t,
+    async (owner, slug) => {
+      await owner.delete(`/namespaces/${slug}/members/${people.viewer}`);
+      return owner.patch(`/namespaces/${slug}`, { slug: `new-${slug}` });
+    },
+    people.viewer,
+    (answer, { title }, slug) => {
+      isProblem(t, answer, 'namespace_not_found', title);
+      t.notMatch(answer.text, `new-${slug}`, title);
+    },
+  ));
+
+test('whoever takes the old slug of a namespace has it at the next request, in every process', (t) =>
+  afterChange(
+    t,
+    async (owner, slug) => {
+      await owner.patch(`/namespaces/${slug}`, { slug: `new-${slug}` });
+      return owner.post('/namespaces', { slug });
+    },
+    people.viewer,
+    (answer, { title }) => {
+      isProblem(t, answer, 'namespace_not_found', title);
+    },
+  ));
+
+test('the new slug of a renamed namespace answers at the next request, in every process', (t) =>
+  afterChange(
+    t,
+    (owner, slug) => owner.patch(`/namespaces/${slug}`, { slug: `new-${slug}` }),
+    people.owner,
+    (answer, { title, status }) => {
+      t.equal(answer.status, status, title);
+    },
+    (slug) => `new-${slug}`,
+  ));
+
+test('a deleted namespace is 404 at the next request, in every process', (t) =>
+  afterChange(
+    t,
+    (owner, slug) => owner.delete(`/namespaces/${slug}`),
+    people.owner,
+    (answer, { title, id, status }) => {
+      if (id === 'restoreNamespace') t.equal(answer.status, status, title);
+      else isProblem(t, answer, 'namespace_not_found', title);
+    },
+  ));
+
+test('a restored namespace answers at the next request, in every process', async (t) => {
+  const { here, there } = await startTwo(t);
+  const owner = await here.as(people.owner);
+  const caller = await there.as(people.owner);
+  for (const [index, { title, status, request }] of operationsWithin.entries()) {
+    const slug = `acme-${index}`;
+    await furnish(here, slug);
+    await caller.get(`/namespaces/${slug}`);
+    await owner.delete(`/namespaces/${slug}`);
+    isProblem(t, await caller.get(`/namespaces/${slug}`), 'namespace_not_found', title);
+    t.equal((await owner.post(`/namespaces/${slug}/restore`)).status, 200);
+    t.equal((await caller.send(request(slug))).status, status, title);
+  }
+});
+
+test('a slug leads to the namespace that has it now, in every process', async (t) => {
+  const { here, there } = await startTwo(t);
+  const owner = await here.as(people.owner);
+  const caller = await there.as(people.owner);
+  const ids: unknown[] = [];
+  for (const name of ['first', 'second', 'third']) {
+    await furnish(here, 'acme');
+    await owner.patch('/namespaces/acme', { name });
+    const { json } = await caller.get('/namespaces/acme');
+    t.equal(pick(json, 'name'), name);
+    ids.push(pick(json, 'id'));
+    t.equal((await caller.patch('/namespaces/acme/spaces/lab', { name })).status, 200);
+    await owner.patch('/namespaces/acme', { slug: `was-${name}` });
+  }
+  t.equal(new Set(ids).size, 3);
+  for (const name of ['first', 'second', 'third']) {
+    const { json } = await caller.get(`/namespaces/was-${name}/spaces/lab`);
+    t.match(json, { name, namespace: { slug: `was-${name}` } }, 'each kept what was its own');
+  }
+});
+
+test('what is written to a space through one process is read through the other', async (t) => {
+  const { here, there } = await startTwo(t);
+  await furnish(here, 'acme');
+  const [writer, reader] = [await here.as(people.editor), await there.as(people.viewer)];
+  const lab = '/namespaces/acme/spaces/lab';
+  t.equal((await reader.get(lab)).status, 200);
+  await writer.patch(lab, { slug: 'renamed' });
+  t.equal((await reader.get(lab)).headers.location, '/namespaces/acme/spaces/renamed');
+  t.equal((await reader.get('/namespaces/acme/spaces/renamed')).status, 200);
+  await writer.delete('/namespaces/acme/spaces/renamed');
+  t.match((await reader.get('/namespaces/acme/spaces')).json, { spaces: [], total: 0 });
+  await writer.post('/namespaces/acme/spaces/renamed/restore');
+  t.match((await reader.get('/namespaces/acme/spaces')).json, { total: 1 });
+  t.equal((await reader.get(lab)).status, 308);
+  await writer.put(lab, { name: 'Another' });
+  t.match((await reader.get(lab)).json, { name: 'Another' }, 'the slug is taken');
+  await writer.delete(lab);
+  isProblem(t, await reader.get(lab), 'space_not_found', 'for good');
+});

@@ -1,0 +1,111 @@
+import { test } from 'tap';
+import type { Answer } from '../../helpers/app.js';
+import { startService } from '../../helpers/app.js';
+import { furnish, operations, operationsWithin, people } from '../../helpers/operations.js';
+import { isProblem } from '../../helpers/problem.js';
+import { startCounted } from '../../helpers/proxy.js';
+
+/** What a caller of each kind is answered, beside those whom the role suffices. */
+const refusals = {
+  stranger: { viewer: 404, editor: 404, owner: 404 },
+  viewer: { viewer: null, editor: 403, owner: 403 },
+  editor: { viewer: null, editor: null, owner: 403 },
+  owner: { viewer: null, editor: null, owner: null },
+  admin: { viewer: null, editor: null, owner: null },
+} as const;
+
+test('what a caller may do depends on the role, for every operation', async (t) => {
+  const service = await startService(t);
+  const callers = {
+    stranger: await service.as('stranger'),
+    viewer: await service.as(people.viewer),
+    editor: await service.as(people.editor),
+    owner: await service.as(people.owner),
+    admin: await service.as('trusted-service', 'admin'),
+  };
+  for (const kind of ['stranger', 'viewer', 'editor', 'owner', 'admin'] as const) {
+    for (const [index, { title, role, status, request }] of operations.entries()) {
+      const slug = `${kind}-${index}`;
+      await furnish(service, slug);
+      const refused = role && refusals[kind][role];
+      const answer = await callers[kind].send(request(slug));
+      t.equal(answer.status, refused ?? status, `${title} as ${kind}`);
+      if (refused === 403) isProblem(t, answer, 'insufficient_role', `${title} as ${kind}`);
+      if (refused === 404) isProblem(t, answer, 'namespace_not_found', `${title} as ${kind}`);
+    }
+  }
+});
+
+test('what is refused changes nothing', async (t) => {
+  const service = await startService(t);
+  await furnish(service, 'acme');
+  const owner = await service.as(people.owner);
+  const state = async () => {
+    const paths = ['', '/members', '/spaces', '/spaces/lab'];
+    const answers = await Promise.all(paths.map((path) => owner.get(`/namespaces/acme${path}`)));
+    return answers.map(({ text }) => text);
+  };
+  const before = await state();
+  for (const subject of ['stranger', people.viewer, people.editor]) {
+    const caller = await service.as(subject);
+    for (const { title, role, request } of operationsWithin) {
+      if (role !== 'owner' && (role !== 'editor' || subject === people.editor)) continue;
+      const { status } = await caller.send(request('acme'));
+      t.equal(status, subject === 'stranger' ? 404 : 403, `${title} as ${subject}`);
+    }
+  }
+  t.same(await state(), before);
+});
+
+/** All that a client can see of an answer and that does not differ by chance. */
+function visible({ status, headers, text }: Answer) {
+  const { date, 'x-request-id': requestId, ...rest } = headers;
+  return { status, text, headers: rest, dated: date !== undefined, named: requestId !== undefined };
+}
+
+test('to a stranger a namespace is one that never was, in every byte', async (t) => {
+  const { service, proxy } = await startCounted(t);
+  const stranger = await service.as('stranger');
+  const send = async (index: number) => {
+    const slug = `acme-${index}`;
+    const operation = operationsWithin[index];
+    if (!operation) throw new Error('There is no such operation');
+    const { statements, roundTrips, result } = await proxy.count(() =>
+      stranger.send(operation.request(slug)),
+    );
+    isProblem(t, result, 'namespace_not_found', operation.title);
+    return { ...visible(result), statements, roundTrips };
+  };
+  // Every statement is prepared, as it is in a process that has run for a while.
+  for (const { request } of operations) {
+    await furnish(service, 'warm');
+    await (await service.as(people.owner)).send(request('warm'));
+    await (await service.as(people.owner)).delete('/namespaces/warm');
+  }
+  for (const [index, { title }] of operationsWithin.entries()) {
+    const never = await send(index);
+    await furnish(service, `acme-${index}`);
+    t.same(await send(index), never, `${title}: exists, and this process knows it`);
+    await (await service.as(people.owner)).patch(`/namespaces/acme-${index}`, { slug: 'moved' });
+    await send(index);
+    t.same(await send(index), never, `${title}: was renamed`);
+    await (await service.as(people.owner)).delete('/namespaces/moved');
+    t.same(await send(index), never, `${title}: was deleted`);
+  }
+});
+
+test('a namespace that this process has not seen is no different to a stranger', async (t) => {
+  const { service, proxy } = await startCounted(t);
+  const fresh = await startService(t, { db: service.db });
+  const stranger = await fresh.as('stranger');
+  await furnish(service, 'acme');
+  for (const { title, request } of operationsWithin) {
+    const [none, acme] = [request('none'), request('acme')];
+    await stranger.send(none);
+    const absent = await proxy.count(() => stranger.send(none));
+    const present = await proxy.count(() => stranger.send(acme));
+    t.equal(present.result.text, absent.result.text.replaceAll('none', 'acme'), title);
+    t.equal(present.statements, absent.statements, `${title}: statements`);
+    t.equal(present.roundTrips, absent.roundTrips, `${title}: round trips`);
+  }
+});

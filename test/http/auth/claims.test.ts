@@ -1,0 +1,100 @@
+/** Claims of tokens as providers send them, and as they should not be. */
+import { SignJWT } from 'jose';
+import { test } from 'tap';
+import { SECRET, type Send, startService } from '../../helpers/app.js';
+import { pick, pickString } from '../../helpers/json.js';
+
+const sign = (claims: Record<string, unknown>) =>
+  new SignJWT({ sub: 'alice', exp: now() + 3600, ...claims })
+    .setProtectedHeader({ alg: 'HS256' })
+    .sign(Buffer.from(SECRET));
+
+const now = () => Math.floor(Date.now() / 1000);
+
+const read: Send = { method: 'GET', path: '/namespaces' };
+const write: Send = { method: 'POST', path: '/namespaces', body: { slug: 'Not a slug' } };
+
+test('scopes are read from scope and scp, as text or list, and only what both grant counts', async (t) => {
+  const service = await startService(t);
+  const statuses = async (claims: Record<string, unknown>) => {
+    const headers = { authorization: `Bearer ${await sign(claims)}` };
+    const answers = await Promise.all(
+      [read, write].map((request) => service.send({ ...request, headers })),
+    );
+    return answers.map(({ status }) => status);
+  };
+  const both = 'namespaces:read namespaces:write';
+  const rows: [string, Record<string, unknown>, number[]][] = [
+    ['neither', {}, [200, 400]],
+    ['scope, text', { scope: 'namespaces:read' }, [200, 403]],
+    ['scope, list', { scope: ['namespaces:read'] }, [200, 403]],
+    ['scp, list', { scp: ['namespaces:read'] }, [200, 403]],
+    ['scp, text', { scp: 'namespaces:write' }, [403, 400]],
+    ['both, the same', { scope: both, scp: both.split(' ') }, [200, 400]],
+    ['both, one wider', { scope: both, scp: ['namespaces:read'] }, [200, 403]],
+    ['both, the other wider', { scope: 'namespaces:read', scp: both }, [200, 403]],
+    ['both, nothing in common', { scope: 'spaces:read', scp: both }, [403, 403]],
+    ['admin in one alone', { scope: 'admin', scp: ['spaces:read'] }, [403, 403]],
+    ['admin in both', { scope: 'admin', scp: ['admin'] }, [200, 400]],
+    ...[null, 1, true, {}, [1], [['namespaces:read']]].map(
+      (scp): [string, Record<string, unknown>, number[]] => [
+        `scp ${JSON.stringify(scp)}`,
+        { scp },
+        [403, 403],
+      ],
+    ),
+  ];
+  for (const [title, claims, expected] of rows) {
+    t.strictSame(await statuses(claims), expected, title);
+  }
+});
+
+test('a 403 for a scope says which one in a challenge, and one for a role has none', async (t) => {
+  const service = await startService(t);
+  const owner = await service.as('olga');
+  await owner.post('/namespaces', { slug: 'team' });
+  await owner.put('/namespaces/team/members/vic', { role: 'viewer' });
+  const narrow = await service.as('vic', 'spaces:read');
+  const refused = await narrow.post('/namespaces/team/spaces', { name: 'A' });
+  t.equal(refused.status, 403);
+  const challenge = String(refused.headers['www-authenticate']);
+  t.match(
+    challenge,
+    /^Bearer realm="spaces", error="insufficient_scope", error_description="[^"]+", scope="spaces:write"$/,
+  );
+  const viewer = await service.as('vic');
+  const role = await viewer.post('/namespaces/team/spaces', { name: 'A' });
+  t.equal(role.status, 403);
+  t.equal(role.headers['www-authenticate'], undefined);
+});
+
+test('times have a leeway of five seconds but for exp, and the claim that is wrong is named', async (t) => {
+  const service = await startService(t);
+  const send = async (claims: Record<string, unknown>) => {
+    const headers = { authorization: `Bearer ${await sign(claims)}` };
+    return service.send({ ...read, headers });
+  };
+  for (const claims of [{ nbf: now() + 2 }, { iat: now() + 2 }, { nbf: 0 }, { iat: 0 }]) {
+    t.equal((await send(claims)).status, 200, JSON.stringify(claims));
+  }
+  const rows: [Record<string, unknown>, string, string][] = [
+    [{ nbf: now() + 60 }, 'token_invalid', 'nbf'],
+    [{ iat: now() + 60 }, 'token_invalid', 'iat'],
+    [{ exp: now() - 1 }, 'token_expired', ''],
+    [{ exp: 1e20 }, 'token_invalid', 'exp'],
+    [{ exp: -1e20 }, '', ''],
+    [{ exp: 'soon' }, 'token_invalid', 'exp'],
+    [{ exp: null }, 'token_invalid', ''],
+    [{ sub: 1 }, 'token_invalid', 'sub'],
+    [{ sub: '' }, 'token_invalid', 'sub'],
+    [{ sub: 'a\0b' }, 'token_invalid', 'sub'],
+    [{ nbf: 'x' }, 'token_invalid', 'nbf'],
+  ];
+  for (const [claims, code, claim] of rows) {
+    const title = JSON.stringify(claims);
+    const { status, json } = await send(claims);
+    t.equal(status, 401, title);
+    if (code !== '') t.equal(pick(json, 'code'), code, title);
+    if (claim !== '') t.match(pickString(json, 'detail'), `"${claim}"`, title);
+  }
+});

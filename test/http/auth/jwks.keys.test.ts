@@ -1,0 +1,224 @@
+import { generateKeyPairSync } from 'node:crypto';
+import { type Test, test } from 'tap';
+import { ServiceError } from '../../../src/errors.js';
+import { remoteKeys } from '../../../src/http/auth/jwks.js';
+import { startService } from '../../helpers/app.js';
+import { type Issuer, signingKey, startIssuer } from '../../helpers/issuer.js';
+import { pick } from '../../helpers/json.js';
+
+const COOL_DOWN_MS = 30_000;
+const FIRST_COOL_DOWN_MS = 1_000;
+const REFRESH_AGE_MS = 5 * 60_000;
+const MAX_AGE_MS = 10 * 60_000;
+
+/** The keys of an issuer, at a time that stands still until it is moved. */
+function keysAt(issuer: Issuer) {
+  let time = 0;
+  let changes = 0;
+  const find = remoteKeys(
+    issuer.url,
+    () => {
+      changes += 1;
+    },
+    () => time,
+  );
+  return {
+    find: (kid: string, alg = 'ES256') => find({ alg, kid }),
+    checkAge: () => find.checkAge(),
+    advance: (milliseconds: number) => {
+      time += milliseconds;
+    },
+    changes: () => changes,
+  };
+}
+
+const rejects = (t: Test, promise: Promise<unknown>, code: string, title: string = code) =>
+  t.rejects(promise, { name: 'ServiceError', code }, title);
+
+test('an unknown key makes one fetch per cool-down', async (t) => {
+  const key = await signingKey('ES256', 'key');
+  const issuer = await startIssuer(t, key);
+  const { find, advance } = keysAt(issuer);
+  t.match(await find('key'), /^-----BEGIN PUBLIC KEY-----/);
+  t.equal(issuer.requests, 1);
+  for (let period = 1; period <= 3; period += 1) {
+    advance(COOL_DOWN_MS - 1);
+    for (let index = 0; index < 20; index += 1) {
+      await rejects(t, find(`made-up-${period}-${index}`), 'token_invalid');
+    }
+    t.equal(issuer.requests, period, 'none within the cool-down');
+    advance(1);
+    const unknown = Array.from({ length: 20 }, (_, index) => find(`parallel-${period}-${index}`));
+    await Promise.all(unknown.map((found) => rejects(t, found, 'token_invalid')));
+    t.equal(issuer.requests, period + 1, 'one after it, for any number of unknown keys at once');
+  }
+});
+
+test('an algorithm that does not fit the key counts as an unknown key', async (t) => {
+  const issuer = await startIssuer(t, await signingKey('ES256', 'key'));
+  const { find } = keysAt(issuer);
+  for (const alg of ['RS256', 'HS256', 'none']) {
+    await rejects(t, find('key', alg), 'token_invalid', alg);
+  }
+  t.equal(issuer.requests, 1);
+});
+
+test('a failed fetch has a cool-down too: a short one while no keys are known', async (t) => {
+  const key = await signingKey('ES256', 'key');
+  const issuer = await startIssuer(t, key);
+  const { find, advance } = keysAt(issuer);
+  const answer = { status: 500, body: '' };
+
+  issuer.answer = answer;
+  await rejects(t, find('key'), 'unavailable');
+  advance(FIRST_COOL_DOWN_MS - 1);
+  await rejects(t, find('key'), 'unavailable');
+  t.equal(issuer.requests, 1);
+  advance(1);
+  issuer.publish(key);
+  t.ok(await find('key'));
+  t.equal(issuer.requests, 2);
+
+  issuer.answer = answer;
+  advance(COOL_DOWN_MS);
+  await rejects(t, find('unknown'), 'token_invalid');
+  advance(COOL_DOWN_MS - 1);
+  await rejects(t, find('unknown'), 'token_invalid');
+  t.equal(issuer.requests, 3);
+});
+
+test('the failure to fetch is kept for the log', async (t) => {
+  const issuer = await startIssuer(t);
+  issuer.answer = { status: 418, body: '' };
+  const failure: unknown = await keysAt(issuer)
+    .find('key')
+    .catch((error: unknown) => error);
+  t.ok(failure instanceof ServiceError);
+  t.match(failure, { cause: { message: /418/ } });
+  t.notMatch(failure, { message: /418/ });
+});
+
+test('keys are fetched again when they are old, and a withdrawn one is honoured for ten minutes at most', async (t) => {
+  const [before, after] = await Promise.all([
+    signingKey('ES256', 'before'),
+    signingKey('ES256', 'after'),
+  ]);
+  const issuer = await startIssuer(t, before);
+  const { find, checkAge, advance, changes } = keysAt(issuer);
+  await find('before');
+  advance(REFRESH_AGE_MS - 1);
+  t.equal(checkAge(), null);
+  t.equal(issuer.requests, 1, 'not while they are young');
+  issuer.publish(after);
+  issuer.answer = { ...issuer.answer, status: 500 };
+  advance(MAX_AGE_MS - REFRESH_AGE_MS + 1);
+  await checkAge();
+  t.ok(await find('before'), 'an issuer that is down has withdrawn nothing');
+  issuer.publish(after);
+  advance(COOL_DOWN_MS);
+  const refreshed = checkAge();
+  t.not(refreshed, null, 'old keys have to be waited for');
+  await refreshed;
+  t.equal(changes(), 1, 'what is remembered by the old set is told to go');
+  t.equal(checkAge(), null, 'the new ones are good');
+  await rejects(t, find('before'), 'token_invalid', 'the withdrawn key is gone');
+  t.ok(await find('after'));
+});
+
+test('several keys of one id, or of none, are tried, and keys that cannot verify are passed over', async (t) => {
+  const [one, two, other] = await Promise.all([
+    signingKey('ES256'),
+    signingKey('ES256'),
+    signingKey('ES256', 'other'),
+  ]);
+  const weak = generateKeyPairSync('rsa', { modulusLength: 1024 });
+  const issuer = await startIssuer(t, one, two, other);
+  const { publicJwk } = other;
+  const jwks = [
+    one.publicJwk,
+    two.publicJwk,
+    { ...publicJwk, kid: 'encrypting', use: 'enc' },
+    { ...publicJwk, kid: 'signing', key_ops: ['sign'] },
+    { ...publicJwk, kid: 'misnamed', alg: 'RS256' },
+    { ...weak.publicKey.export({ format: 'jwk' }), kid: 'weak' },
+    { kty: 'EC', crv: 'P-256', kid: 'broken' },
+    { kty: 'oct', k: 'c2VjcmV0', kid: 'secret' },
+  ];
+  issuer.answer = { status: 200, body: JSON.stringify({ keys: jwks }) };
+  const find = remoteKeys(issuer.url, () => undefined);
+  const [first, second] = await Promise.all(
+    [one, two].map(async (key) => find({ alg: 'ES256' }, await key.sign())),
+  );
+  t.not(first, second, 'each token has the key that signed it');
+  await rejects(t, find({ alg: 'ES256' }, await other.sign()), 'token_invalid', 'none of them');
+  for (const kid of ['encrypting', 'signing', 'misnamed', 'broken', 'secret']) {
+    await rejects(t, find({ alg: 'ES256', kid }), 'token_invalid', kid);
+  }
+  await rejects(
+    t,
+    find({ alg: 'RS256', kid: 'weak' }),
+    'token_invalid',
+    'an RSA key of 1,024 bits',
+  );
+});
+
+test('an Ed25519 key verifies EdDSA by either of its names', async (t) => {
+  const key = await signingKey('EdDSA', 'ed');
+  const issuer = await startIssuer(t);
+  for (const alg of ['EdDSA', 'Ed25519', undefined]) {
+    const body = JSON.stringify({ keys: [{ ...key.publicJwk, alg }] });
+    issuer.answer = { status: 200, body };
+    t.ok(await remoteKeys(issuer.url, () => undefined)({ alg: 'EdDSA', kid: 'ed' }), String(alg));
+  }
+});
+
+test('tokens of either name of Ed25519 are verified alike, signature and claims', async (t) => {
+  const key = await signingKey('EdDSA', 'ed');
+  const other = await signingKey('EdDSA', 'ed');
+  const issuer = await startIssuer(t);
+  const seconds = Math.floor(Date.now() / 1000);
+  const good = { iss: 'https://issuer.test', aud: 'spaces' };
+  for (const published of ['EdDSA', 'Ed25519', undefined]) {
+    const keys = [{ ...key.publicJwk, alg: published }];
+    issuer.answer = { status: 200, body: JSON.stringify({ keys }) };
+    const token = { key: issuer.url, issuer: good.iss, audience: good.aud };
+    const service = await startService(t, { token });
+    for (const alg of ['EdDSA', 'Ed25519']) {
+      const get = async (signer: typeof key, claims: Record<string, unknown>) => {
+        const authorization = `Bearer ${await signer.sign({ ...good, ...claims }, { alg })}`;
+        const request = { method: 'GET', path: '/namespaces', headers: { authorization } } as const;
+        const { status, json } = await service.send(request);
+        return status === 200 ? 200 : String(pick(json, 'detail'));
+      };
+      t.equal(await get(key, {}), 200, `${alg} for ${published}`);
+      t.match(await get(other, {}), /no JWT, or its algorithm or signature/);
+      t.match(await get(key, { exp: seconds - 1 }), /has expired/);
+      t.match(await get(key, { exp: undefined }), /"exp"/);
+      t.equal(await get(key, { nbf: seconds + 2 }), 200, 'leeway');
+      t.match(await get(key, { nbf: seconds + 60 }), /"nbf"/);
+      t.match(await get(key, { iat: seconds + 60 }), /"iat"/);
+      t.match(await get(key, { iss: 'https://other.test' }), /"iss"/);
+      t.match(await get(key, { aud: undefined }), /"aud"/);
+    }
+  }
+});
+
+test('the change of a set is told, the same set again is not', async (t) => {
+  const [one, two] = await Promise.all([signingKey('ES256', 'one'), signingKey('EdDSA', 'two')]);
+  const issuer = await startIssuer(t, one);
+  const { find, advance, changes } = keysAt(issuer);
+  await find('one');
+  t.equal(changes(), 0, 'the first set is no change');
+  advance(COOL_DOWN_MS);
+  await rejects(t, find('two', 'EdDSA'), 'token_invalid');
+  t.equal(changes(), 0, 'the same set is none');
+  issuer.publish(one, two);
+  advance(COOL_DOWN_MS);
+  await find('two', 'EdDSA');
+  t.equal(changes(), 1);
+  issuer.publish();
+  advance(COOL_DOWN_MS);
+  await rejects(t, find('three'), 'token_invalid');
+  await rejects(t, find('one'), 'token_invalid', 'an empty set withdraws every key');
+  t.equal(changes(), 2);
+});

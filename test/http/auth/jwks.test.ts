@@ -1,0 +1,182 @@
+import { type Test, test } from 'tap';
+import { startService } from '../../helpers/app.js';
+import { movableClock } from '../../helpers/clock.js';
+import { type Issuer, signingKey, startIssuer } from '../../helpers/issuer.js';
+import { isProblem } from '../../helpers/problem.js';
+
+const COOL_DOWN_MS = 30_000;
+
+/** A service that takes the tokens of an issuer, and a function that tries one. */
+async function startFor(t: Test, issuer: Issuer) {
+  const service = await startService(t, {
+    token: { key: issuer.url, issuer: null, audience: null },
+  });
+  return (token: string, path = '/namespaces') =>
+    service.send({
+      method: 'GET',
+      path,
+      headers: { authorization: `Bearer ${token}` },
+    });
+}
+
+test('RS256, ES256 and EdDSA tokens are let in, with keys of each kind side by side', async (t) => {
+  const algorithms = ['RS256', 'ES256', 'EdDSA'] as const;
+  const keys = await Promise.all(algorithms.map((alg) => signingKey(alg, alg)));
+  const issuer = await startIssuer(t, ...keys);
+  const call = await startFor(t, issuer);
+  for (const key of keys) t.equal((await call(await key.sign())).status, 200);
+  t.equal(issuer.requests, 1);
+});
+
+test('a key without an id serves tokens without one', async (t) => {
+  for (const alg of ['RS256', 'ES256', 'EdDSA'] as const) {
+    const key = await signingKey(alg);
+    const call = await startFor(t, await startIssuer(t, key));
+    t.equal((await call(await key.sign())).status, 200, alg);
+  }
+});
+
+test('one key with an id serves tokens without one', async (t) => {
+  const key = await signingKey('ES256', 'only');
+  const call = await startFor(t, await startIssuer(t, key));
+  t.equal((await call(await key.sign({}, { kid: undefined }))).status, 200);
+});
+
+test('a token is refused that was signed with another key than it names', async (t) => {
+  const [good, other, unpublished] = await Promise.all([
+    signingKey('ES256', 'good'),
+    signingKey('RS256', 'other'),
+    signingKey('ES256', 'unpublished'),
+  ]);
+  const call = await startFor(t, await startIssuer(t, good, other));
+  const refused = {
+    'a key that is not published': await unpublished.sign(),
+    'a key under the id of another': await unpublished.sign({}, { kid: 'good' }),
+    'a key under the id of another kind': await good.sign({}, { kid: 'other' }),
+    'a key that the token brings along': await unpublished.sign({}, { jwk: unpublished.publicJwk }),
+  };
+  for (const [title, token] of Object.entries(refused)) {
+    isProblem(t, await call(token), 'token_invalid', title);
+  }
+});
+
+test('keys come from the configured URL and from nowhere else', async (t) => {
+  const key = await signingKey('ES256', 'good');
+  const attacker = await signingKey('ES256', 'evil');
+  const issuer = await startIssuer(t, key);
+  const elsewhere = await startIssuer(t, attacker);
+  const call = await startFor(t, issuer);
+  const { href, origin } = elsewhere.url;
+  const tokens = {
+    iss: await attacker.sign({ iss: origin }),
+    jku: await attacker.sign({}, { jku: href }),
+    x5u: await attacker.sign({}, { x5u: href }),
+    'a kid that is a URL': await attacker.sign({}, { kid: href }),
+    'all of them under a known kid': await attacker.sign(
+      { iss: origin },
+      { kid: 'good', jku: href, x5u: href },
+    ),
+  };
+  for (const [title, token] of Object.entries(tokens)) {
+    isProblem(t, await call(token), 'token_invalid', title);
+  }
+  t.equal(elsewhere.requests, 0, 'nobody else is asked');
+  t.equal((await call(await key.sign({ iss: origin }))).status, 200);
+  t.equal(elsewhere.requests, 0);
+});
+
+test('a hundred callers cost one fetch', async (t) => {
+  const key = await signingKey('ES256', 'key');
+  const issuer = await startIssuer(t, key);
+  const call = await startFor(t, issuer);
+  const tokens = await Promise.all(
+    Array.from({ length: 100 }, (_, index) => key.sign({ sub: `caller-${index}` })),
+  );
+  // Refused for what it asks, once it is let in: no database is needed, which might be busy.
+  const answers = await Promise.all(tokens.map((token) => call(token, '/namespaces?page=0')));
+  t.same(new Set(answers.map(({ status }) => status)), new Set([400]));
+  for (const token of tokens) t.equal((await call(token)).status, 200);
+  t.equal(issuer.requests, 1);
+});
+
+test('a rotated key is picked up, and tokens of the withdrawn one are refused', async (t) => {
+  const advance = movableClock(t);
+  const [before, after] = await Promise.all([
+    signingKey('ES256', 'before'),
+    signingKey('ES256', 'after'),
+  ]);
+  const issuer = await startIssuer(t, before);
+  const call = await startFor(t, issuer);
+  const old = await before.sign();
+  t.equal((await call(old)).status, 200);
+
+  issuer.publish(before, after);
+  advance(COOL_DOWN_MS);
+  t.equal((await call(await after.sign())).status, 200, 'the new key is known');
+  t.equal((await call(old)).status, 200, 'the old one still is');
+
+  issuer.publish(after);
+  advance(COOL_DOWN_MS);
+  isProblem(t, await call(await before.sign({}, { kid: 'unknown' })), 'token_invalid');
+  isProblem(t, await call(old), 'token_invalid', 'a remembered token of a withdrawn key');
+  t.equal((await call(await after.sign())).status, 200);
+});
+
+test('known keys survive an outage of the issuer', async (t) => {
+  const advance = movableClock(t);
+  const key = await signingKey('ES256', 'key');
+  const unknown = await signingKey('ES256', 'unknown');
+  const issuer = await startIssuer(t, key);
+  const call = await startFor(t, issuer);
+  t.equal((await call(await key.sign())).status, 200);
+
+  const outages: Record<string, Issuer['answer']> = {
+    500: { status: 500, body: 'oops' },
+    404: { status: 404, body: '{"keys":[]}' },
+    'no JSON': { status: 200, body: '<html>' },
+    'no key set': { status: 200, body: '{"keys":"none"}' },
+    'keys that are none': { status: 200, body: '{"keys":[1,null]}' },
+    null: { status: 200, body: 'null' },
+  };
+  for (const [title, answer] of Object.entries(outages)) {
+    issuer.answer = answer;
+    advance(COOL_DOWN_MS);
+    const { requests } = issuer;
+    isProblem(t, await call(await unknown.sign()), 'token_invalid', title);
+    t.equal(issuer.requests, requests + 1, `${title}: the issuer was asked`);
+    const token = await key.sign({ jti: title });
+    t.equal((await call(token)).status, 200, `${title}: the known key is kept`);
+  }
+  await issuer.close();
+  advance(COOL_DOWN_MS);
+  isProblem(t, await call(await unknown.sign()), 'token_invalid', 'closed');
+  t.equal((await call(await key.sign({ jti: 'closed' }))).status, 200, 'closed');
+});
+
+test('as long as no keys were fetched the service is unavailable', async (t) => {
+  const advance = movableClock(t);
+  const key = await signingKey('ES256', 'key');
+  const issuer = await startIssuer(t);
+  const call = await startFor(t, issuer);
+  issuer.answer = { status: 500, body: 'secret of the issuer' };
+  for (const title of ['asked', 'not asked again at once']) {
+    const answer = await call(await key.sign());
+    isProblem(t, answer, 'unavailable', title);
+    t.equal(answer.headers['retry-after'], '1', title);
+    t.notMatch(answer.text, /127\.0\.0\.1|secret/);
+    t.equal(issuer.requests, 1, title);
+  }
+  issuer.publish(key);
+  advance(1_000);
+  t.equal((await call(await key.sign())).status, 200, 'as soon as the issuer answers');
+});
+
+test('a redirect of the issuer is not followed', async (t) => {
+  const key = await signingKey('ES256', 'key');
+  const elsewhere = await startIssuer(t, key);
+  const issuer = await startIssuer(t);
+  const call = await startFor(t, issuer);
+  issuer.answer = { status: 302, body: '', headers: { location: elsewhere.url.href } };
+  isProblem(t, await call(await key.sign()), 'unavailable');
+  t.equal(elsewhere.requests, 0);
+});

@@ -1,0 +1,130 @@
+/** A right that was taken away is gone: whatever was in flight when the answer came writes no more. */
+import { test } from 'tap';
+import { type Client, type Service, startService } from '../../helpers/app.js';
+import { pick } from '../../helpers/json.js';
+
+const ROUNDS = 15;
+const IN_FLIGHT = 8;
+
+/** Sends a request again and again from several callers at once, until told to stop. */
+function flood(send: () => Promise<unknown>): () => Promise<void> {
+  let isStopped = false;
+  const callers = Array.from({ length: IN_FLIGHT }, async () => {
+    while (!isStopped) await send();
+  });
+  return async () => {
+    isStopped = true;
+    await Promise.all(callers);
+  };
+}
+
+async function startTwo(t: Parameters<typeof startService>[0]): Promise<[Service, Service]> {
+  const first = await startService(t);
+  return [first, await startService(t, { databaseUrl: first.databaseUrl })];
+}
+
+async function foundNamespace(owner: Client, slug: string, member: string, role: string) {
+  await owner.post('/namespaces', { slug });
+  await owner.put(`/namespaces/${slug}/members/${member}`, { role });
+}
+
+const takings = {
+  removal: (owner: Client, path: string) => owner.delete(path),
+  demotion: (owner: Client, path: string) => owner.put(path, { role: 'viewer' }),
+};
+
+for (const [title, take] of Object.entries(takings)) {
+  test(`an owner cannot outlive a ${title} by requests in flight`, async (t) => {
+    const [first, second] = await startTwo(t);
+    const alice = await first.as('alice');
+    const bob = await second.as('bob');
+    for (let round = 0; round < ROUNDS; round += 1) {
+      const slug = `n${round}`;
+      await foundNamespace(alice, slug, 'bob', 'owner');
+      const path = `/namespaces/${slug}/members/bob`;
+      const stop = flood(() => bob.put(path, { role: 'owner' }));
+      const { status } = await take(alice, path);
+      await stop();
+      t.ok(status === 204 || status === 200, `the ${title} is answered`);
+      const rows = await first.db.$client`
+        select role from members m join namespaces n on n.id = m.namespace_id
+        where n.slug = ${slug} and subject = 'bob'`;
+      const expected = title === 'removal' ? [] : [{ role: 'viewer' }];
+      t.strictSame([...rows], expected, `round ${round}`);
+    }
+  });
+}
+
+/** Every write inside a namespace, `n` making its names differ. */
+const writes: Record<string, (editor: Client, slug: string, n: number) => Promise<unknown>> = {
+  create: (editor, slug, n) => editor.post(`/namespaces/${slug}/spaces`, { name: `Space ${n}` }),
+  'create with a key': (editor, slug, n) =>
+    editor.send({
+      method: 'POST',
+      path: `/namespaces/${slug}/spaces`,
+      body: { name: `Space ${n}` },
+      headers: { 'idempotency-key': `key-${n}` },
+    }),
+  batch: (editor, slug, n) =>
+    editor.post(`/namespaces/${slug}/spaces/batch`, { spaces: [{ name: `Space ${n}` }] }),
+  ensure: (editor, slug, n) => editor.put(`/namespaces/${slug}/projects/space-${n}`, { name: 'S' }),
+  update: (editor, slug, n) =>
+    editor.patch(`/namespaces/${slug}/projects/target`, { description: `Update ${n}` }),
+  merge: (editor, slug, n) =>
+    editor.mergePatch(`/namespaces/${slug}/projects/target`, { metadata: { n } }),
+};
+
+/** What ends the right to write; its answer is the moment after which nothing is written. */
+const endings: Record<string, (owner: Client, slug: string) => Promise<{ status: number }>> = {
+  'removal of the member': (owner, slug) => owner.delete(`/namespaces/${slug}/members/bob`),
+  'demotion of the member': (owner, slug) =>
+    owner.put(`/namespaces/${slug}/members/bob`, { role: 'viewer' }),
+  'deletion of the namespace': (owner, slug) => owner.delete(`/namespaces/${slug}`),
+};
+
+for (const [ending, end] of Object.entries(endings)) {
+  test(`nothing is written after the ${ending} is answered`, async (t) => {
+    const [first, second] = await startTwo(t);
+    const alice = await first.as('alice');
+    const bob = await second.as('bob');
+    let n = 0;
+    for (const [title, write] of Object.entries(writes)) {
+      for (let round = 0; round < 3; round += 1) {
+        const slug = `w${(n += 1)}`;
+        await foundNamespace(alice, slug, 'bob', 'editor');
+        await alice.post(`/namespaces/${slug}/spaces`, { name: 'Target' });
+        const stop = flood(() => write(bob, slug, (n += 1)));
+        const { status } = await end(alice, slug);
+        t.ok(status < 300, `${title}: the ${ending} is answered`);
+        const content = async () =>
+          JSON.stringify(
+            await first.db.$client`
+              select s.id, s.version from spaces s join namespaces n on n.id = s.namespace_id
+              where n.slug = ${slug} order by s.id`,
+          );
+        const before = await content();
+        await stop();
+        t.equal(await content(), before, `${title}: the spaces stay as they were`);
+      }
+    }
+  });
+}
+
+test('every member may leave, and the last owner stays', async (t) => {
+  const service = await startService(t);
+  const owner = await service.as('olga');
+  await owner.post('/namespaces', { slug: 'team' });
+  for (const role of ['viewer', 'editor', 'owner']) {
+    const path = `/namespaces/team/members/${role}`;
+    await owner.put(path, { role });
+    const member = await service.as(role);
+    t.equal((await member.delete(path)).status, 204, `a member with the role ${role} leaves`);
+    t.equal((await member.delete(path)).status, 404, 'and is a stranger then');
+  }
+  await owner.put('/namespaces/team/members/vic', { role: 'viewer' });
+  const viewer = await service.as('vic');
+  t.equal((await viewer.delete('/namespaces/team/members/olga')).status, 403, 'not for others');
+  const last = await owner.delete('/namespaces/team/members/olga');
+  t.equal(last.status, 409);
+  t.equal(pick(last.json, 'code'), 'last_owner');
+});

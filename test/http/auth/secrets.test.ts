@@ -1,0 +1,130 @@
+import { rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { sql } from 'drizzle-orm';
+import { type Test, test } from 'tap';
+import { connect } from '../../../src/db/client.js';
+import { signToken } from '../../../src/development/token.js';
+import { type Service, startService } from '../../helpers/app.js';
+import { createDatabase, openDatabase } from '../../helpers/database.js';
+import { memoryLogger } from '../../helpers/logger.js';
+
+const OLD = 'the first secret, of more than thirty-two bytes';
+const NEW = 'the next secret, of more than thirty-two bytes';
+
+/** A service whose secrets are in a file. */
+async function startFiled(t: Test, ...secrets: string[]) {
+  const secretFile = join(t.testdir(), 'secrets');
+  const write = async (text: string) => {
+    // As secrets are mounted: the whole file is replaced at once.
+    await writeFile(`${secretFile}.next`, text);
+    await rename(`${secretFile}.next`, secretFile);
+  };
+  await write(secrets.join('\n'));
+  const { logger, text } = memoryLogger();
+  const token = { key: secrets[0] ?? '', secretFile, issuer: null, audience: null };
+  const service = await startService(t, { token, logger });
+  await service.app.listen({ port: 0, host: '127.0.0.1' });
+  return { service, write, log: text, secretFile };
+}
+
+/** Asks over the network, so that the process has time to look at its files. */
+async function ask(service: Service, secret: string): Promise<number> {
+  const token = await signToken(secret, { subject: 'alice', expiresIn: '1 hour' });
+  const headers = { authorization: `Bearer ${token}` };
+  return (await fetch(`${service.app.listeningOrigin}/namespaces`, { headers })).status;
+}
+
+async function until(condition: () => Promise<boolean>): Promise<void> {
+  while (!(await condition()));
+}
+
+test('tokens of every secret in the file are let in, and of no other', async (t) => {
+  const { service } = await startFiled(t, NEW, OLD);
+  t.equal(await ask(service, NEW), 200);
+  t.equal(await ask(service, OLD), 200);
+  t.equal(await ask(service, `${OLD} of another`), 401);
+  for (const token of ['', '.', 'a.b', 'a.b.c', '..']) {
+    const headers = { authorization: `Bearer ${token}` };
+    const path = '/namespaces';
+    t.equal((await service.send({ method: 'GET', path, headers })).status, 401, token);
+  }
+});
+
+test('a secret is replaced without a restart, and tokens of the old one are forgotten', async (t) => {
+  const { service, write, log } = await startFiled(t, OLD);
+  const token = await signToken(OLD, { subject: 'alice', expiresIn: '1 hour' });
+  const headers = { authorization: `Bearer ${token}` };
+  const remembered = async () =>
+    (await service.send({ method: 'GET', path: '/namespaces', headers })).status;
+  t.equal(await remembered(), 200);
+  t.equal(await ask(service, NEW), 401);
+
+  await write(`${NEW}\n${OLD}\n`);
+  await until(async () => (await ask(service, NEW)) === 200);
+  t.equal(await remembered(), 200, 'both, meanwhile');
+
+  await write(`${NEW}\n`);
+  await until(async () => (await ask(service, OLD)) === 401);
+  t.equal(await remembered(), 401);
+  t.equal(await ask(service, NEW), 200);
+  t.match(log(), /The secrets of tokens have changed/);
+  t.notMatch(log(), /thirty-two/, 'no secret is logged');
+});
+
+test('a file that turns bad changes nothing', async (t) => {
+  const { service, write, log, secretFile } = await startFiled(t, OLD);
+  const complaints = () => log().split('its last secrets stay').length - 1;
+  await write('too short');
+  await until(async () => (await ask(service, OLD)) !== 200 || complaints() > 0);
+  t.equal(await ask(service, OLD), 200);
+  await rm(secretFile);
+  await until(async () => (await ask(service, OLD)) !== 200 || complaints() > 1);
+  t.equal(await ask(service, OLD), 200);
+  t.notMatch(log(), 'too short');
+  await write(NEW);
+  await until(async () => (await ask(service, NEW)) === 200);
+  t.equal(await ask(service, OLD), 401);
+});
+
+test('new connections take the password that the file of the database has then', async (t) => {
+  const url = await createDatabase(t, { direct: true });
+  const owner = openDatabase(t, url);
+  const role = `rotating_${new URL(url).pathname.slice(1)}`;
+  const setPassword = (verb: string, password: string) =>
+    owner.execute(sql.raw(`${verb} role ${role} login superuser password '${password}'`));
+  await setPassword('create', 'one');
+  t.teardown(() => owner.execute(sql.raw(`drop role ${role}`)));
+  const withPassword = (password: string) => {
+    const changed = new URL(url);
+    changed.username = role;
+    changed.password = encodeURIComponent(password);
+    return changed.href;
+  };
+  const urlFile = join(t.testdir(), 'url');
+  await writeFile(urlFile, `${withPassword('one')}\n`);
+  const db = connect({
+    url: withPassword('one'),
+    urlFile,
+    poolMax: 1,
+    statementTimeoutMs: 5_000,
+    prepare: true,
+  });
+  t.teardown(() => db.$client.end({ timeout: 1 }));
+  const service = await startService(t, { db, databaseUrl: url });
+  const caller = await service.as('alice');
+  const ready = async () => (await caller.get('/namespaces')).status;
+  const dropConnections = () =>
+    owner.execute(
+      sql.raw(`select pg_terminate_backend(pid) from pg_stat_activity
+      where usename = '${role}'`),
+    );
+  t.equal(await ready(), 200);
+
+  await setPassword('alter', '%two/');
+  await dropConnections();
+  await rm(urlFile);
+  await until(async () => (await ready()) === 503);
+  await writeFile(urlFile, withPassword('%two/'));
+  await until(async () => (await ready()) === 200);
+  t.equal(await ready(), 200);
+});

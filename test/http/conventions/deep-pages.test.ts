@@ -1,0 +1,56 @@
+import { test } from 'tap';
+import { startService } from '../../helpers/app.js';
+import { pick } from '../../helpers/json.js';
+import { isProblem } from '../../helpers/problem.js';
+
+const SIZE = 10_400;
+
+test('a numbered page of a list that is passed over row by row is not far inside', async (t) => {
+  const { as, db } = await startService(t);
+  const alice = await as('alice');
+  await alice.post('/namespaces', { slug: 'large' });
+  await db.$client.unsafe(`
+    insert into spaces (namespace_id, id, name, slug, tags)
+    select id, space_id, 'Space ' || i, 'space-' || i, '[]'
+    from (select id, i, gen_random_uuid() as space_id from namespaces, generate_series(1, ${SIZE}) i) as made;
+    insert into space_counters (namespace_id, slot, active)
+    select namespace_id, 0, count(*) from spaces group by 1;
+    insert into members (namespace_id, subject, role)
+    select id, 'm' || i, 'viewer' from namespaces, generate_series(2, ${SIZE}) i;
+    update namespaces set members = ${SIZE};
+    insert into namespaces (id, slug)
+    select gen_random_uuid(), 'other-' || i from generate_series(2, ${SIZE}) i;
+    insert into members (namespace_id, subject, role)
+    select id, 'alice', 'viewer' from namespaces where slug <> 'large';
+    update subject_counters set memberships = ${SIZE} where subject = 'alice'`);
+
+  const spaces = '/namespaces/large/spaces';
+  const bounded = [
+    ...['name', '-name', 'slug', 'updatedAt', '-updatedAt'].map((sort) => `${spaces}?sort=${sort}`),
+    '/namespaces/large/members?a=',
+    '/namespaces?a=',
+  ].map((path) => path.replace('?a=', '?'));
+  for (const path of bounded) {
+    const page = async (number: number, size = 200) =>
+      alice.get(`${path}&page=${number}&pageSize=${size}`.replace('?&', '?'));
+    const last = await page(51);
+    t.equal(last.status, 200, `${path}: 10,000 come before it`);
+    t.match(last.json, { total: SIZE, totalPages: 52 });
+    t.notMatch(last.headers.link, /rel="last"/, `${path}: the last one is not answered`);
+    t.match((await page(1, 100)).headers.link, /rel="next"/);
+    const refused = await page(52);
+    isProblem(t, refused, 'validation_failed', path);
+    t.match(pick(refused.json, 'errors'), [{ path: '/page', code: 'too_deep' }]);
+    const past = await page(53);
+    t.equal(past.status, 200, `${path}: past the end`);
+    t.match(past.json, { total: SIZE, totalPages: 52 });
+    t.match(past.text, /\[\]/);
+    t.notMatch(past.headers.link, /rel="last"/, `${path}: nor does one past the end lead there`);
+    const walked = await alice.get(`${path}&cursor=start&pageSize=200`.replace('?&', '?'));
+    t.equal(walked.status, 200, `${path}: by cursor`);
+  }
+  for (const path of [`${spaces}?`, `${spaces}?sort=-createdAt&`, `${spaces}?tag=none&`]) {
+    const answer = await alice.get(`${path}page=52&pageSize=200`);
+    t.equal(answer.status, 200, `${path}: from the nearer end, or gathered`);
+  }
+});

@@ -1,0 +1,112 @@
+/** The database goes back in time, or commits in another order than writes began: no list is stale. */
+import postgres from 'postgres';
+import { test } from 'tap';
+import { startService } from '../../helpers/app.js';
+import { createDatabase, testServer } from '../../helpers/database.js';
+import { pick } from '../../helpers/json.js';
+
+const lists = ['/namespaces', '/namespaces/team/members', '/namespaces/team/spaces'];
+
+test('a primary that lacks the last writes, and then has as many others, is answered as it is', async (t) => {
+  const databaseUrl = await createDatabase(t, { direct: true });
+  const service = await startService(t, { databaseUrl });
+  const truth = await startService(t, { databaseUrl, pageCacheBytes: 0 });
+  const alice = await service.as('alice');
+  const direct = await truth.as('alice');
+  await alice.post('/namespaces', { slug: 'team' });
+  await alice.post('/namespaces/team/spaces', { name: 'First' });
+
+  const admin = postgres(testServer().url, { max: 1, onnotice: () => undefined });
+  t.teardown(() => admin.end());
+  const name = new URL(databaseUrl).pathname.slice(1);
+  const copy = `${name}_copy`;
+  const disconnect = () => admin`
+    select pg_terminate_backend(pid) from pg_stat_activity where datname = ${name}`;
+  t.teardown(() => admin`drop database if exists ${admin(copy)} with (force)`);
+  // The standby, before the writes that are lost.
+  await disconnect();
+  await admin`create database ${admin(copy)} template ${admin(name)}`;
+
+  const write = async (text: string) => {
+    await alice.patch('/namespaces/team', { name: text });
+    await alice.patch('/namespaces/team/projects/first', { description: text });
+    await alice.put('/namespaces/team/members/bob', { role: text === 'lost' ? 'owner' : 'viewer' });
+  };
+  const read = async () => Promise.all(lists.map((path) => alice.get(path)));
+  await write('lost');
+  const lost = await read();
+  t.ok(lost.every(({ status }) => status === 200));
+
+  await admin`alter database ${admin(name)} rename to ${admin(`${name}_old`)}`.catch(async () => {
+    await disconnect();
+    await admin`alter database ${admin(name)} rename to ${admin(`${name}_old`)}`;
+  });
+  t.teardown(() => admin`drop database if exists ${admin(`${name}_old`)} with (force)`);
+  await admin`alter database ${admin(copy)} rename to ${admin(name)}`;
+  for (const stage of ['without the writes', 'with others in their place']) {
+    if (stage !== 'without the writes') await write('kept');
+    const expected = await Promise.all(lists.map((path) => direct.get(path)));
+    const answers = await read();
+    t.strictSame(
+      answers.map(({ status, text }) => ({ status, text })),
+      expected.map(({ status, text }) => ({ status, text })),
+      stage,
+    );
+    for (const [index, path] of lists.entries()) {
+      const headers = { 'if-none-match': String(lost[index]?.headers['etag']) };
+      const { status } = await alice.send({ method: 'GET', path, headers });
+      t.equal(status, 200, `${path}, ${stage}: the tag of the lost list is no longer good`);
+    }
+  }
+});
+
+test('of two writes the one that began first and commits last is in the list after its answer', async (t) => {
+  const service = await startService(t);
+  const { db } = service;
+  const other = await startService(t, { databaseUrl: service.databaseUrl });
+  const alice = await service.as('alice');
+  const reader = await other.as('alice');
+  await alice.post('/namespaces', { slug: 'team' });
+  for (const name of ['Slow', 'Fast']) await alice.post('/namespaces/team/spaces', { name });
+  // The commit of a write of "Slow" waits for a lock that this test holds.
+  await db.execute(`
+    create function wait_at_commit() returns trigger language plpgsql as
+      $$ begin perform pg_advisory_xact_lock(42); return null; end $$`);
+  await db.execute(`
+    create constraint trigger wait_at_commit after update on spaces deferrable initially deferred
+    for each row when (new.slug = 'slow') execute function wait_at_commit()`);
+  const holder = postgres(service.databaseUrl, { max: 1, onnotice: () => undefined });
+  t.teardown(() => holder.end());
+  const read = async () => {
+    const answers = await Promise.all(
+      [alice, reader].map((one) => one.get('/namespaces/team/spaces')),
+    );
+    return answers.map(({ json }) => {
+      const spaces = pick(json, 'spaces');
+      return Array.isArray(spaces)
+        ? spaces.map((space: unknown) => pick(space, 'description'))
+        : [];
+    });
+  };
+  for (let round = 1; round <= 5; round += 1) {
+    const before = (await read())[0]?.[0];
+    await holder`select pg_advisory_lock(42)`;
+    const slow = alice.patch('/namespaces/team/projects/slow', { description: `slow ${round}` });
+    const isWaiting = async () => {
+      const [row] = await holder`
+        select count(*)::int as waiting from pg_locks where locktype = 'advisory' and not granted`;
+      return row?.['waiting'] === 1;
+    };
+    const deadline = Date.now() + 10_000;
+    while (!(await isWaiting())) {
+      if (Date.now() > deadline) throw new Error('The slow write does not wait for its commit');
+    }
+    const fast = { description: `fast ${round}` };
+    t.equal((await alice.patch('/namespaces/team/projects/fast', fast)).status, 200);
+    t.strictSame(await read(), Array(2).fill([before, `fast ${round}`]), 'the fast one is there');
+    await holder`select pg_advisory_unlock(42)`;
+    t.equal((await slow).status, 200);
+    const both = [`slow ${round}`, `fast ${round}`];
+    t.strictSame(await read(), Array(2).fill(both), 'and then the slow one');
+  }
+});

@@ -1,0 +1,161 @@
+/**
+ * Two processes keep finished pages of the same lists. Whatever one of them writes, both answer the lists as
+ * the database has them, which a third process shows that keeps nothing.
+ */
+import { test } from 'tap';
+import { type Answer, type Client, type Service, startService } from '../../helpers/app.js';
+import { createDatabase } from '../../helpers/database.js';
+import { furnish, MEMBER, type Operation, operations, people } from '../../helpers/operations.js';
+
+/** Lists of every kind: each resource, filters, orders, states and pages. */
+const listsOf = (namespace: string): string[] => {
+  const spaces = `/namespaces/${namespace}/spaces`;
+  return [
+    '/namespaces',
+    '/namespaces?pageSize=1&page=2',
+    `/namespaces/${namespace}/members`,
+    `/namespaces/${namespace}/members?pageSize=2&page=2`,
+    spaces,
+    `${spaces}?pageSize=1&page=2`,
+    `${spaces}?sort=-updatedAt`,
+    `${spaces}?sort=name&pageSize=1`,
+    `${spaces}?state=all`,
+    `${spaces}?state=deleted`,
+    `${spaces}?q=updated`,
+    `${spaces}?q=new&tag=none`,
+    `${spaces}?slug=lab&slug=new`,
+    `${spaces}?metadata=${encodeURIComponent('{"team":"a"}')}`,
+    `${spaces}?updatedAfter=2020-01-01T00:00:00Z`,
+  ];
+};
+
+const shown = ({ status, text }: Answer) => ({ status, text });
+
+/** Starts three processes on one database: two that keep pages, and one that keeps none. */
+async function startThree(t: Parameters<typeof startService>[0]) {
+  const databaseUrl = await createDatabase(t);
+  return {
+    processes: [
+      await startService(t, { databaseUrl }),
+      await startService(t, { databaseUrl }),
+    ] as const,
+    truth: await startService(t, { databaseUrl, pageCacheBytes: 0 }),
+  };
+}
+
+const writes = operations.filter(({ request }) => request('any').method !== 'GET');
+
+test('after every write, each process answers every list as the database has it', async (t) => {
+  const { processes, truth } = await startThree(t);
+  const [reader, writer] = processes;
+  for (const [index, operation] of writes.entries()) {
+    for (const subject of [people.owner, people.viewer]) {
+      await t.test(`${operation.title}, read by ${subject}`, (t) =>
+        answersAlike(t, `fresh-${index}-${subject}`, operation, subject),
+      );
+    }
+  }
+
+  async function answersAlike(
+    t: Parameters<typeof startService>[0],
+    namespace: string,
+    operation: Operation,
+    subject: string,
+  ): Promise<void> {
+    await furnish(truth, namespace);
+    const callers = await Promise.all(processes.map((one) => one.as(subject)));
+    const direct = await truth.as(subject);
+    const before = await askAll(callers, namespace);
+    t.strictSame(
+      (await askAll(callers, namespace)).map(shown),
+      before.map(shown),
+      'a page that is kept is answered as before',
+    );
+    const owner = await writer.as(people.owner);
+    t.equal((await owner.send(operation.request(namespace))).status, operation.status);
+
+    // Its slug may be another one now.
+    const after = await askAll(callers, namespace);
+    const expected = await askAll(
+      callers.map(() => direct),
+      namespace,
+    );
+    t.strictSame(after.map(shown), expected.map(shown), 'the lists are as the database has them');
+
+    const reread = await reader.as(subject);
+    for (const [place, path] of listsOf(namespace).entries()) {
+      const [old, now] = [before[place], after[place]];
+      const tag = String(old?.headers['etag']);
+      if (now?.status !== 200) continue;
+      const conditional = await reread.send({
+        method: 'GET',
+        path,
+        headers: { 'if-none-match': tag },
+      });
+      if (old?.text === now.text) {
+        t.match(String(conditional.status), /^(200|304)$/, `${path} may be 304`);
+      } else {
+        t.equal(conditional.status, 200, `${path} is not 304 for a tag of another body`);
+        t.equal(conditional.text, now.text, path);
+      }
+    }
+  }
+});
+
+/** The answers of the first caller to each list, and then those of the second. */
+async function askAll(callers: Client[], namespace: string): Promise<Answer[]> {
+  const answers = await Promise.all(
+    callers.map((caller) => Promise.all(listsOf(namespace).map((path) => caller.get(path)))),
+  );
+  return answers.flat();
+}
+
+test('a member whom another process removes gets 404 for a list that its process keeps', async (t) => {
+  const { processes } = await startThree(t);
+  const [reader, writer] = processes;
+  await furnish(reader, 'left');
+  const member = await reader.as(MEMBER);
+  const owner = await writer.as(people.owner);
+  const path = '/namespaces/left/spaces';
+  const kept = await member.get(path);
+  t.equal(kept.status, 200);
+  t.equal((await owner.delete(`/namespaces/left/members/${MEMBER}`)).status, 204);
+  const headers = { 'if-none-match': String(kept.headers['etag']) };
+  t.equal((await member.send({ method: 'GET', path, headers })).status, 404);
+  t.equal((await member.get(path)).status, 404);
+});
+
+test('numbered pages have a weak ETag and are 304 without a body while they are the same', async (t) => {
+  const service: Service = await startService(t);
+  await furnish(service, 'tagged');
+  const viewer = await service.as(people.viewer);
+  for (const path of listsOf('tagged')) {
+    const first = await viewer.get(path);
+    const tag = String(first.headers['etag']);
+    t.match(tag, /^W\/"[!#-~]+"$/, `${path}: a weak ETag`);
+    t.equal((await viewer.get(path)).headers['etag'], tag, `${path}: the same ETag again`);
+    for (const header of [tag, tag.slice(2), `"other", ${tag}`, '*']) {
+      const again = await viewer.send({
+        method: 'GET',
+        path,
+        headers: { 'if-none-match': header },
+      });
+      t.equal(again.status, 304, `${path}: 304 for ${header}`);
+      t.equal(again.text, '', `${path}: no body`);
+      t.equal(again.headers['etag'], tag, `${path}: the ETag`);
+      t.equal(again.headers['link'], first.headers['link'], `${path}: the same Link`);
+    }
+    const head = await viewer.send({ method: 'HEAD', path, headers: { 'if-none-match': tag } });
+    t.equal(head.status, 304, `${path}: HEAD`);
+    const other = await viewer.send({ method: 'GET', path, headers: { 'if-none-match': '"x"' } });
+    t.equal(other.status, 200, `${path}: 200 for another tag`);
+  }
+  const tags = await Promise.all(
+    ['?page=1', '?page=2', '?pageSize=1', '?state=all'].map(
+      async (query) => (await viewer.get(`/namespaces/tagged/spaces${query}`)).headers['etag'],
+    ),
+  );
+  t.equal(tags.filter((tag) => tag === undefined).length, 0);
+  const cursor = await viewer.get('/namespaces/tagged/spaces?cursor=');
+  t.equal(cursor.headers['etag'], undefined, 'a part of a walk has none');
+});

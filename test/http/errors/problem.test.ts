@@ -1,0 +1,246 @@
+import { sql } from 'drizzle-orm';
+import { test } from 'tap';
+import { problems } from '../../../src/errors.js';
+import { type Answer, startService } from '../../helpers/app.js';
+import { openDatabase } from '../../helpers/database.js';
+import { pick } from '../../helpers/json.js';
+import { memoryLogger } from '../../helpers/logger.js';
+import { furnish, operations, people } from '../../helpers/operations.js';
+import { isProblem } from '../../helpers/problem.js';
+
+test('every code is listed in the OpenAPI document', async (t) => {
+  const { send } = await startService(t);
+  const { text, json } = await send({ method: 'GET', path: '/openapi.json' });
+  for (const code of Object.keys(problems)) t.ok(text.includes(`\`${code}\``), code);
+  t.same(pick(json, 'components', 'schemas', 'ProblemCode', 'enum'), Object.keys(problems));
+});
+
+test('a request that no route answers is a problem, too', async (t) => {
+  const { send } = await startService(t);
+  for (const [method, path] of [
+    ['GET', '/nowhere?q=1'],
+    ['GET', '/nothing'],
+    ['PUT', '/namespace'],
+    ['DELETE', '/namespaces/acme/rooms'],
+  ] as const) {
+    const answer = await send({ method, path });
+    isProblem(t, answer, 'route_not_found', `${method} ${path}`);
+    t.equal(pick(answer.json, 'instance'), path.split('?')[0], 'without its query');
+  }
+});
+
+test('a path that cannot be decoded is a problem, with the id of its request', async (t) => {
+  const { send } = await startService(t);
+  for (const path of ['/%zz', '/namespaces/%E0%A4%A', '/namespaces/acme/spaces/%ff']) {
+    const answer = await send({ method: 'GET', path, headers: { 'x-request-id': 'mine' } });
+    isProblem(t, answer, 'malformed_request', path);
+    t.equal(answer.headers['x-request-id'], 'mine', path);
+  }
+});
+
+test('an unexpected failure is 500 and tells nothing; the log tells its id and no data', async (t) => {
+  const { logger, text } = memoryLogger();
+  const { as, db } = await startService(t, { logger });
+  const alice = await as('alice');
+  await alice.post('/namespaces', { slug: 'small' });
+  await db.execute(sql`alter table spaces drop column metadata`);
+
+  const answer = await alice.send({
+    method: 'POST',
+    path: '/namespaces/small/spaces',
+    body: { name: 'A name that is private' },
+    headers: { 'x-request-id': 'the-failing-one' },
+  });
+  t.equal(answer.status, 500);
+  t.match(answer.json, { code: 'internal_error', instance: '/namespaces/small/spaces' });
+  t.notMatch(answer.text, /select|insert|metadata|column|\.ts|\.js|at /i);
+
+  t.match(text(), /"reqId":"the-failing-one".*"sqlState":"42703"/);
+  t.notMatch(text(), /A name that is private/);
+  t.notMatch(text(), /eyJ/, 'no token');
+});
+
+test('no operation tells anything of an unexpected failure', async (t) => {
+  const { logger, text } = memoryLogger();
+  const service = await startService(t, { logger });
+  await furnish(service, 'acme');
+  const owner = await service.as(people.owner);
+  await service.db.execute(sql`alter table namespaces rename column slug to hidden`);
+  await service.db.execute(sql`alter table members rename column subject to hidden`);
+  for (const { title, request } of operations) {
+    const answer = await owner.send(request('acme'));
+    isProblem(t, answer, 'internal_error', title);
+    t.notMatch(answer.text, /select|insert|hidden|column|relation|\/src\/|node_modules/i, title);
+    const id = String(answer.headers['x-request-id']);
+    const line = text()
+      .split('\n')
+      .find((each) => each.includes(id) && each.includes('"err"'));
+    t.match(line, /"sqlState":"42703"/, `${title}: the log has the failure under the same id`);
+  }
+});
+
+test('while the database cannot be reached every operation is 503 with Retry-After', async (t) => {
+  const url = 'postgres://nobody@127.0.0.1:1/none';
+  const db = openDatabase(t, url, { poolMax: 1 });
+  const { as, send } = await startService(t, { db, databaseUrl: url });
+  const alice = await as('alice');
+  const calls = operations.map(
+    ({ request }) =>
+      () =>
+        alice.send(request('acme')),
+  );
+  for (const call of [...calls, () => send({ method: 'GET', path: '/readyz' })]) {
+    const answer = await call();
+    isProblem(t, answer, 'unavailable', String(pick(answer.json, 'instance')));
+    t.match(answer.headers['retry-after'], /^\d+$/);
+    t.notMatch(answer.text, /127\.0\.0\.1|ECONNREFUSED|nobody/);
+  }
+});
+
+test('connections that PostgreSQL ends are replaced', async (t) => {
+  const service = await startService(t);
+  const admin = openDatabase(t, service.databaseUrl, { poolMax: 1 });
+  const alice = await service.as('alice');
+  await alice.post('/namespaces', { slug: 'acme' });
+  await admin.execute(sql`select pg_terminate_backend(pid) from pg_stat_activity
+    where datname = current_database() and pid <> pg_backend_pid()`);
+  const statuses: number[] = [];
+  do statuses.push((await alice.get('/namespaces/acme')).status);
+  while (statuses.at(-1) !== 200 && statuses.length < 20);
+  t.equal(statuses.at(-1), 200);
+  t.notOk(statuses.includes(500), 'what meets an ended one is told to come again');
+});
+
+test('a statement that takes too long is 503', async (t) => {
+  const service = await startService(t);
+  const db = openDatabase(t, service.databaseUrl, { poolMax: 1, statementTimeoutMs: 200 });
+  const { as } = await startService(t, { db, databaseUrl: service.databaseUrl });
+  const alice = await as('alice');
+  await service.db.transaction(async (lock) => {
+    await lock.execute(sql`lock table namespaces in access exclusive mode`);
+    const answer = await alice.post('/namespaces', { slug: 'small' });
+    t.equal(answer.status, 503);
+    t.match(answer.json, { code: 'unavailable', detail: /took too long/ });
+  });
+});
+
+test('the id of a request is echoed when it is plain, and made otherwise', async (t) => {
+  const { send } = await startService(t);
+  const idFor = async (id?: string) => {
+    const headers = id === undefined ? {} : { 'x-request-id': id };
+    return (await send({ method: 'GET', path: '/livez', headers })).headers['x-request-id'];
+  };
+  for (const plain of ['trace-1.2:3', 'a', 'Root=1-67891233-abcdef0/x+y=', 'x'.repeat(128)]) {
+    t.equal(await idFor(plain), plain);
+  }
+  const hostile = [
+    '',
+    'two words',
+    'x'.repeat(129),
+    '<script>',
+    '"',
+    'a;b',
+    'a,b',
+    'a\tb',
+    'ü',
+    '{}',
+  ];
+  for (const id of [undefined, ...hostile])
+    t.match(await idFor(id), /^[0-9a-f-]{36}$/, id ?? 'none');
+  t.not(await idFor(), await idFor(), 'each request has its own');
+});
+
+test('a problem reads well in a terminal and says what to do next', async (t) => {
+  const service = await startService(t);
+  await furnish(service, 'acme');
+  const { send } = service;
+  const owner = await service.as(people.owner);
+  const viewer = await service.as(people.viewer);
+  const space = '/namespaces/acme/projects/lab';
+  const key = { 'idempotency-key': 'twice' };
+  await owner.send({ method: 'POST', path: '/namespaces', body: { slug: 'a' }, headers: key });
+  const answers: [answer: Answer, detail: string][] = [
+    [await send({ method: 'GET', path: '/nowhere' }), 'Check it against the operations at /docs.'],
+    [await send({ method: 'PUT', path: '/namespaces' }), 'Send one of: GET, HEAD, POST.'],
+    [
+      await send({ method: 'GET', path: '/namespaces' }),
+      'Send a token in the header Authorization: Bearer <token>.',
+    ],
+    [await owner.get('/namespaces/none'), 'GET /namespaces lists those it has.'],
+    [await owner.get(`${space}s`), 'List its spaces, or restore a deleted one.'],
+    [await owner.delete('/namespaces/acme/members/nobody'), 'List its members to see who is.'],
+    [
+      await viewer.delete(space),
+      'This needs the role "editor" in the namespace; yours is "viewer". Ask an owner.',
+    ],
+    [
+      await owner.delete(`/namespaces/acme/members/${people.owner}`),
+      'Make another member owner first.',
+    ],
+    [
+      await owner.post('/namespaces', '{'),
+      'Check its quotes, commas and braces; keys like __proto__ are not taken.',
+    ],
+    [await owner.post('/namespaces', Buffer.from([0xff])), 'Send JSON in UTF-8.'],
+    [await owner.post('/namespaces', 'x'.repeat(70_000)), 'Send a smaller one.'],
+    [await owner.mergePatch('/namespaces', {}), 'Send one of: GET, HEAD, POST.'],
+    [await owner.post('/namespaces', { slug: 'acme' }), 'Send another.'],
+    [
+      await owner.post('/namespaces', { slug: 'A b' }),
+      'In the body: /slug must be of a-z, 0-9, dots, underscores and hyphens, and begin with a letter or a digit.',
+    ],
+    [
+      await owner.post('/namespaces', { slug: 'x', nome: 'x' }),
+      'In the body: /nome is not a known field: leave it out.',
+    ],
+    [
+      await owner.put('/namespaces/acme/members/bob', { role: 'boss' }),
+      'In the body: /role must be one of: viewer, editor, owner.',
+    ],
+    [
+      await owner.send({
+        method: 'PATCH',
+        path: space,
+        body: {},
+        headers: { 'if-match': 'abc-1' },
+      }),
+      'In the headers: /if-match must be *, or an ETag as it was answered, with its quotes.',
+    ],
+    [
+      await owner.send({ method: 'DELETE', path: space, headers: { 'if-match': '"abc-1"' } }),
+      'Get it and try again.',
+    ],
+    [
+      await owner.send({
+        method: 'POST',
+        path: '/namespaces',
+        body: { slug: 'c' },
+        headers: { 'idempotency-key': 'a b' },
+      }),
+      'must be of visible ASCII characters, a UUID for example',
+    ],
+    [
+      await owner.send({ method: 'POST', path: '/namespaces', body: { slug: 'b' }, headers: key }),
+      'Send a new key with a new request.',
+    ],
+    [
+      await owner.send({ method: 'GET', path: '/namespaces', headers: { accept: 'text/html' } }),
+      'Send Accept: application/json, or no Accept at all.',
+    ],
+    [
+      await owner.send({
+        method: 'POST',
+        path: '/namespaces',
+        body: 'a=b',
+        headers: { 'content-type': 'text/plain' },
+      }),
+      'Send the body as application/json; PATCH takes application/merge-patch+json too.',
+    ],
+  ];
+  for (const [{ text, json }, detail] of answers) {
+    const said = String(pick(json, 'detail'));
+    t.ok(said.includes(detail), said);
+    t.match(said, /^["A-Z].*\.$/, said);
+    t.equal(text, `${JSON.stringify(json, null, 2)}\n`);
+  }
+});

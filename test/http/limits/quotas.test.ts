@@ -1,0 +1,165 @@
+import { test } from 'tap';
+import { type Answer, startService } from '../../helpers/app.js';
+import { pick } from '../../helpers/json.js';
+import { isProblem } from '../../helpers/problem.js';
+
+const quotas = { namespacesPerSubject: 3, spacesPerNamespace: 3, membersPerNamespace: 3 };
+
+/** How many of some answers have each status. */
+function tally(answers: Answer[]): Record<number, number> {
+  const counts: Record<number, number> = {};
+  for (const { status } of answers) counts[status] = (counts[status] ?? 0) + 1;
+  return counts;
+}
+
+const many = <Value>(make: (index: number) => Value) =>
+  Array.from({ length: 12 }, (_, i) => make(i));
+
+test('a subject creates as many namespaces as it may, whoever else is in them', async (t) => {
+  const service = await startService(t, { quotas });
+  const [alice, bob] = [await service.as('alice'), await service.as('bob')];
+  const create = (slug: string) => alice.post('/namespaces', { slug });
+  t.same(tally(await Promise.all(many((i) => create(`n${i}`)))), { 201: 3, 403: 9 });
+  const refused = await create('one-more');
+  isProblem(t, refused, 'quota_exceeded');
+  t.match(refused.json, { detail: /3 active namespaces that one subject created/ });
+  isProblem(t, await bob.get('/namespaces/one-more'), 'namespace_not_found', 'nothing is left');
+  t.equal((await bob.post('/namespaces', { slug: 'one-more' })).status, 201, 'the slug is free');
+
+  const { json } = await alice.get('/namespaces');
+  t.equal(pick(json, 'total'), 3);
+  const slug = String(pick(json, 'namespaces', 0, 'slug'));
+  await alice.put(`/namespaces/${slug}/members/bob`, { role: 'owner' });
+  for (const own of ['b1', 'b2'])
+    t.equal((await bob.post('/namespaces', { slug: own })).status, 201);
+  isProblem(t, await bob.post('/namespaces', { slug: 'b3' }), 'quota_exceeded', 'own ones count');
+
+  t.equal((await bob.delete(`/namespaces/${slug}`)).status, 204);
+  t.equal((await create('instead')).status, 201, 'a deleted one leaves room for whoever made it');
+  isProblem(t, await alice.post(`/namespaces/${slug}/restore`), 'quota_exceeded', 'a restore');
+  await alice.delete('/namespaces/instead');
+  const restores = many(() => alice.post(`/namespaces/${slug}/restore`));
+  t.same(tally(await Promise.all(restores)), { 200: 12 }, 'restored once');
+  isProblem(t, await create('again'), 'quota_exceeded');
+});
+
+test('a namespace holds as many spaces as it may, however they come', async (t) => {
+  const service = await startService(t, { quotas });
+  const alice = await service.as('alice');
+  await alice.post('/namespaces', { slug: 'acme' });
+  const spaces = '/namespaces/acme/spaces';
+  const create = (name: string) => alice.post(spaces, { name });
+  const ensure = (slug: string) => alice.put(`${spaces}/${slug}`, { name: slug });
+  const batch = (...names: string[]) =>
+    alice.post(`${spaces}/batch`, { spaces: names.map((name) => ({ name })) });
+  const total = async () => pick((await alice.get(spaces)).json, 'total');
+
+  const ways = [
+    (i: number) => create(`a${i}`),
+    (i: number) => ensure(`b${i}`),
+    (i: number) => batch(`c${i}`),
+  ];
+  const answers = await Promise.all(ways.flatMap((way) => many(way)));
+  t.same(tally(answers), { 201: 3, 403: 33 });
+  t.equal(await total(), 3);
+  const refused = await create('one-more');
+  isProblem(t, refused, 'quota_exceeded');
+  t.match(refused.json, { detail: /3 active spaces in a namespace/ });
+
+  const [first, second] = ['0', '1'].map(
+    (i) => async () => pick((await alice.get(spaces)).json, 'spaces', i === '0' ? 0 : 1, 'slug'),
+  );
+  const gone = String(await first?.());
+  t.equal((await ensure(String(await second?.()))).status, 200, 'what is there is no more');
+  t.equal((await alice.patch(`${spaces}/${gone}`, { name: 'Other' })).status, 200);
+  await alice.delete(`${spaces}/${gone}`);
+  isProblem(t, await batch('x', 'y'), 'quota_exceeded', 'all or none');
+  t.equal(await total(), 2);
+  t.equal((await create('third')).status, 201);
+  isProblem(t, await alice.post(`${spaces}/${gone}/restore`), 'quota_exceeded');
+  await alice.delete(`${spaces}/third`);
+  t.equal((await alice.post(`${spaces}/${gone}/restore`)).status, 200);
+  isProblem(t, await create('fourth'), 'quota_exceeded');
+  t.equal(await total(), 3);
+});
+
+test('a quota counts what came before it was set', async (t) => {
+  const before = await startService(t);
+  const { databaseUrl } = before;
+  const alice = await before.as('alice');
+  await alice.post('/namespaces', { slug: 'acme' });
+  const spaces = '/namespaces/acme/spaces';
+  await Promise.all(many((i) => alice.post(spaces, { name: `a${i}` })));
+  await Promise.all(many((i) => alice.delete(`${spaces}/a${i}`)));
+  await Promise.all(many((i) => alice.post(spaces, { name: `b${i}` })));
+
+  const after = await (await startService(t, { databaseUrl, quotas })).as('alice');
+  isProblem(t, await after.post(spaces, { name: 'c' }), 'quota_exceeded', 'more than there may be');
+  for (let i = 0; i < 10; i += 1) await after.delete(`${spaces}/b${i}`);
+  t.same(tally(await Promise.all(many((i) => after.post(spaces, { name: `d${i}` })))), {
+    201: 1,
+    403: 11,
+  });
+  t.equal((await alice.post(spaces, { name: 'e' })).status, 201, 'without it nothing is bounded');
+});
+
+test('a namespace has as many members as it may', async (t) => {
+  const service = await startService(t, { quotas });
+  const alice = await service.as('alice');
+  await alice.post('/namespaces', { slug: 'acme' });
+  const members = '/namespaces/acme/members';
+  const put = (subject: string, role = 'viewer') => alice.put(`${members}/${subject}`, { role });
+  t.same(tally(await Promise.all(many((i) => put(`m${i}`)))), { 201: 2, 403: 10 });
+  const refused = await put('one-more');
+  isProblem(t, refused, 'quota_exceeded');
+  t.match(refused.json, { detail: /3 members in a namespace/ });
+  const { json } = await alice.get(members);
+  t.equal(pick(json, 'total'), 3);
+  const present = String(pick(json, 'members', 1, 'subject'));
+  t.equal((await put(present, 'editor')).status, 200, 'who is there is no more');
+  t.equal((await alice.delete(`${members}/${present}`)).status, 204);
+  t.equal((await put('another')).status, 201);
+});
+
+test('the totals of members and of own namespaces are those that a count would give', async (t) => {
+  const service = await startService(t);
+  const people = await Promise.all(['ann', 'ben', 'cat'].map((subject) => service.as(subject)));
+  const [ann, ben, cat] = people;
+  if (!ann || !ben || !cat) throw new Error('three people');
+  const slugs = ['x', 'y'];
+  for (const slug of slugs) {
+    await ann.post('/namespaces', { slug });
+    await ann.put(`/namespaces/${slug}/members/ben`, { role: 'owner' });
+  }
+  // Changes of members, deletions and restores of both namespaces, all at once, many times.
+  for (let round = 0; round < 15; round += 1) {
+    await Promise.all(
+      slugs.flatMap((slug) => {
+        const path = `/namespaces/${slug}`;
+        return [
+          ann.put(`${path}/members/cat`, { role: 'viewer' }),
+          ben.put(`${path}/members/m${round}`, { role: 'viewer' }),
+          cat.delete(`${path}/members/cat`),
+          ann.delete(path),
+          ben.post(`${path}/restore`),
+          ann.patch(path, { name: `Round ${round}` }),
+          ben.put(`${path}/members/dan`, { role: 'viewer' }),
+        ];
+      }),
+    );
+  }
+  for (const slug of slugs) await ann.post(`/namespaces/${slug}/restore`);
+  await ann.delete('/namespaces/y');
+  const wrong = await service.db.$client`
+    select subject from subject_counters c where memberships <> (
+      select count(*) from members m join namespaces n on n.id = m.namespace_id
+      where m.subject = c.subject and n.deleted_at is null)
+    or created <> (select count(*) from namespaces where created_by = c.subject and deleted_at is null)
+    union all
+    select slug from namespaces n where members <> (select count(*) from members where namespace_id = n.id)`;
+  t.same([...wrong], []);
+  for (const person of people) {
+    const { json } = await person.get('/namespaces');
+    t.match(pick(json, 'namespaces'), { length: pick(json, 'total') }, person.subject);
+  }
+});

@@ -1,0 +1,99 @@
+import { test } from 'tap';
+import { type Answer, startService } from '../../helpers/app.js';
+import { createDatabase } from '../../helpers/database.js';
+import { isProblem } from '../../helpers/problem.js';
+import { startRedis } from '../../helpers/redis.js';
+
+const MAX = 4;
+
+/** Redis is waited for a tenth of that; a loaded machine is slow. */
+const WAIT_MS = 1000;
+
+test('nothing is limited unless it is asked for', async (t) => {
+  const alice = await (await startService(t)).as('alice');
+  const { headers } = await alice.get('/namespaces');
+  t.equal(headers['ratelimit-limit'], undefined);
+});
+
+test('a subject that sends too much is told when to come again; others are served', async (t) => {
+  const service = await startService(t, { rateLimit: { max: 3, redisUrl: null } });
+  const alice = await service.as('alice');
+  const narrowed = await service.as('alice', 'namespaces:read');
+  const bob = await service.as('bob');
+  for (const left of [2, 1, 0]) {
+    const { status, headers } = await alice.get('/namespaces');
+    t.equal(status, 200);
+    t.match(headers, { 'ratelimit-limit': '3', 'ratelimit-remaining': String(left) });
+    t.match(String(headers['ratelimit-reset']), /^\d+$/);
+  }
+  for (const client of [alice, narrowed]) {
+    const refused = await client.get('/namespaces');
+    isProblem(t, refused, 'rate_limited', 'with each of its tokens');
+    t.match(String(refused.headers['retry-after']), /^[1-9]\d*$/);
+  }
+  t.equal((await bob.get('/namespaces')).status, 200);
+  t.equal((await service.send({ method: 'GET', path: '/readyz' })).status, 200);
+  t.equal((await service.send({ method: 'GET', path: '/namespaces' })).status, 401);
+});
+
+test('replicas that share a Redis count together; without it nothing is limited or waits', async (t) => {
+  const redis = await startRedis(t);
+  if (!redis) {
+    t.comment('NOT CHECKED: no redis-server is installed, so replicas did not count together.');
+    return;
+  }
+  const databaseUrl = await createDatabase(t);
+  const rateLimit = { max: MAX, redisUrl: redis.url };
+  const replicas = [
+    await startService(t, { databaseUrl, rateLimit }),
+    await startService(t, { databaseUrl, rateLimit }),
+  ];
+  const remaining = ({ headers }: Answer) => Number(headers['ratelimit-remaining']);
+  /** Resolves when both have their connection, which they make by themselves. */
+  const counting = async (subject: string) => {
+    for (const replica of replicas) {
+      const client = await replica.as(subject);
+      while (remaining(await client.get('/namespaces')) === MAX);
+    }
+  };
+  const countsTogether = async (subject: string) => {
+    const [one, two] = await Promise.all(replicas.map((replica) => replica.as(subject)));
+    for (let left = MAX - 1; left >= 0; left -= 1) {
+      const answer = await (left % 2 === 0 ? one : two)?.get('/namespaces');
+      t.match(answer, { status: 200, headers: { 'ratelimit-remaining': String(left) } });
+    }
+    for (const client of [one, two]) {
+      if (client) isProblem(t, await client.get('/namespaces'), 'rate_limited');
+    }
+  };
+  const isNotLimited = async (subject: string, why: string) => {
+    for (const replica of replicas) {
+      const client = await replica.as(subject);
+      for (let n = 0; n < 2 * MAX; n += 1) {
+        const begun = performance.now();
+        t.equal((await client.get('/namespaces')).status, 200, why);
+        t.ok(performance.now() - begun < WAIT_MS, `${why}: answered at once`);
+      }
+    }
+  };
+
+  await counting('first');
+  await countsTogether('alice');
+  await redis.signal('SIGSTOP');
+  await isNotLimited('alice', 'it hangs');
+  await redis.signal('SIGCONT');
+  await counting('second');
+  await countsTogether('bob');
+  await redis.signal('SIGKILL');
+  await isNotLimited('bob', 'it was killed');
+  await redis.start();
+  await counting('third');
+  await countsTogether('carol');
+});
+
+test('while Redis cannot be reached nothing is limited', async (t) => {
+  const rateLimit = { max: 1, redisUrl: 'redis://127.0.0.1:1' };
+  const service = await startService(t, { rateLimit });
+  const alice = await service.as('alice');
+  for (let n = 0; n < 3; n += 1) t.equal((await alice.get('/namespaces')).status, 200);
+});

@@ -1,0 +1,146 @@
+import t, { test } from 'tap';
+import type { Answer } from '../../helpers/app.js';
+import { startService } from '../../helpers/app.js';
+import { pick } from '../../helpers/json.js';
+import { isProblem } from '../../helpers/problem.js';
+
+const service = await startService(t);
+const [alice, bob] = [await service.as('alice'), await service.as('bob')];
+const admin = await service.as('trusted-service', 'admin');
+const sql = service.db.$client;
+
+let count = 0;
+const newSlug = () => `held-${++count}`;
+
+/** How a namespace gives up its slug. */
+const ways: Record<string, (slug: string) => Promise<Answer>> = {
+  rename: (slug) => alice.patch(`/namespaces/${slug}`, { slug: `${slug}-now` }),
+  deletion: (slug) => alice.delete(`/namespaces/${slug}`),
+};
+
+/** A slug that alice's namespace gave up. */
+async function giveUp(way: (slug: string) => Promise<Answer>): Promise<string> {
+  const slug = newSlug();
+  t.equal((await alice.post('/namespaces', { slug })).status, 201);
+  t.ok((await way(slug)).status < 300);
+  return slug;
+}
+
+/** How a caller takes a slug: by a new namespace, by a rename, by a restore under it. */
+const takes: Record<string, (caller: typeof bob, slug: string) => Promise<Answer>> = {
+  create: (caller, slug) => caller.post('/namespaces', { slug }),
+  'create with a key': (caller, slug) =>
+    caller.send({
+      method: 'POST',
+      path: '/namespaces',
+      body: { slug },
+      headers: { 'idempotency-key': slug },
+    }),
+  rename: async (caller, slug) => {
+    const own = newSlug();
+    await caller.post('/namespaces', { slug: own });
+    return caller.patch(`/namespaces/${own}`, { slug });
+  },
+  restore: async (caller, slug) => {
+    const own = newSlug();
+    await caller.post('/namespaces', { slug: own });
+    await caller.delete(`/namespaces/${own}`);
+    return caller.post(`/namespaces/${own}/restore`, { slug });
+  },
+};
+
+test('a slug that was given up is held back for its last owners, however it is taken', async (t) => {
+  for (const [way, leave] of Object.entries(ways)) {
+    for (const [title, take] of Object.entries(takes)) {
+      const slug = await giveUp(leave);
+      isProblem(t, await take(bob, slug), 'slug_conflict', `${way}, ${title} by another`);
+      const own = await take(alice, slug);
+      t.ok(own.status < 300, `${way}, ${title} by the owner: ${own.text}`);
+      t.equal(pick((await alice.get(`/namespaces/${slug}`)).json, 'slug'), slug);
+    }
+  }
+});
+
+test('the owners are those that the namespace had last, and trusted services', async (t) => {
+  for (const leave of Object.values(ways)) {
+    const slug = newSlug();
+    await alice.post('/namespaces', { slug });
+    await alice.put(`/namespaces/${slug}/members/bob`, { role: 'editor' });
+    await leave(slug);
+    isProblem(t, await bob.post('/namespaces', { slug }), 'slug_conflict', 'an editor');
+    t.equal((await admin.post('/namespaces', { slug })).status, 201, 'a trusted service');
+    const other = newSlug();
+    await alice.post('/namespaces', { slug: other });
+    await alice.put(`/namespaces/${other}/members/bob`, { role: 'owner' });
+    await leave(other);
+    t.equal((await bob.post('/namespaces', { slug: other })).status, 201, 'a second owner');
+  }
+});
+
+test('after the time of the hold a slug is free for all', async (t) => {
+  for (const leave of Object.values(ways)) {
+    const slug = await giveUp(leave);
+    const age = (hours: number) =>
+      sql`update namespace_slugs set freed_at = now() - make_interval(hours => ${hours}) where slug = ${slug}`;
+    await age(30 * 24 - 1);
+    isProblem(t, await bob.post('/namespaces', { slug }), 'slug_conflict', 'an hour before');
+    await age(30 * 24);
+    t.equal((await bob.post('/namespaces', { slug })).status, 201);
+    isProblem(t, await alice.post('/namespaces', { slug }), 'slug_conflict', 'it is taken');
+  }
+});
+
+test('who asks in the moment in which a slug is given up is one of the others', async (t) => {
+  for (let round = 0; round < 30; round += 1) {
+    for (const leave of Object.values(ways)) {
+      const slug = newSlug();
+      await alice.post('/namespaces', { slug });
+      const [left, ...taken] = await Promise.all([
+        leave(slug),
+        ...Array.from({ length: 4 }, () => bob.post('/namespaces', { slug })),
+      ]);
+      t.ok(left.status < 300);
+      t.same(
+        taken.map(({ status }) => status),
+        [409, 409, 409, 409],
+      );
+    }
+  }
+});
+
+test('of those who may take a slug at once one does', async (t) => {
+  const slug = await giveUp((one) => alice.delete(`/namespaces/${one}`));
+  const answers = await Promise.all(
+    Array.from({ length: 8 }, () => alice.post('/namespaces', { slug })),
+  );
+  t.same(answers.map(({ status }) => status).sort(), [201, ...Array<number>(7).fill(409)]);
+  const rows = await sql`select freed_at from namespace_slugs where slug = ${slug}`;
+  t.same([...rows], [{ freed_at: null }]);
+});
+
+test('a write that is refused takes no slug and frees none', async (t) => {
+  const slug = newSlug();
+  const created = await alice.post('/namespaces', { slug });
+  await alice.put(`/namespaces/${slug}/members/bob`, { role: 'editor' });
+  const wanted = newSlug();
+  const path = `/namespaces/${slug}`;
+  const refused = [
+    await alice.send({
+      method: 'PATCH',
+      path,
+      body: { slug: wanted },
+      headers: { 'if-match': '"x"' },
+    }),
+    await bob.patch(path, { slug: wanted }),
+    await alice.send({ method: 'DELETE', path, headers: { 'if-match': '"x"' } }),
+    await bob.delete(path),
+  ];
+  t.same(
+    refused.map(({ status }) => status),
+    [412, 403, 412, 403],
+  );
+  const rows = await sql`
+    select slug, freed_at from namespace_slugs where held_by = ${String(pick(created.json, 'id'))}`;
+  t.same([...rows], [{ slug, freed_at: null }]);
+  t.equal((await bob.post('/namespaces', { slug: wanted })).status, 201);
+});

@@ -1,0 +1,39 @@
+import { pino } from 'pino';
+import { SignJWT } from 'jose';
+import { test } from 'tap';
+import { SECRET, startService } from '../../helpers/app.js';
+import { operations, furnish } from '../../helpers/operations.js';
+
+/** A caller who names somebody else in every claim that is not verified. */
+const disguised = (claims: Record<string, unknown>) =>
+  new SignJWT({ sub: 'mallory', subject: 'alice', user: 'alice', name: 'alice', ...claims })
+    .setProtectedHeader({ alg: 'HS256' })
+    .sign(Buffer.from(SECRET));
+
+test('the log and the audit name the verified subject, whatever is refused', async (t) => {
+  const lines: Record<string, unknown>[] = [];
+  const logger = pino(
+    { level: 'info' },
+    { write: (line: string) => lines.push(JSON.parse(line) as Record<string, unknown>) },
+  );
+  const service = await startService(t, { logger });
+  await furnish(service, 'team');
+  const exp = Math.floor(Date.now() / 1000) + 3600;
+  const tokens: [string, string | undefined, string][] = [
+    ['a stranger', 'mallory', await disguised({ exp })],
+    ['a token without the scope', 'mallory', await disguised({ exp, scope: 'none' })],
+    ['an expired token', undefined, await disguised({ exp: 1 })],
+    ['a token with a bad subject', undefined, await disguised({ exp, sub: '' })],
+    ['no token', undefined, ''],
+  ];
+  for (const { title, request } of operations) {
+    const { method, path, body, headers } = request('team');
+    for (const [caller, author, token] of tokens) {
+      lines.length = 0;
+      const authorization = token === '' ? {} : { authorization: `Bearer ${token}` };
+      await service.send({ method, path, body, headers: { ...headers, ...authorization } });
+      const named = lines.map((line) => line['by'] ?? line['subject']);
+      t.strictSame([...new Set(named)], [author], `${title}, ${caller}`);
+    }
+  }
+});

@@ -1,0 +1,91 @@
+import { pino } from 'pino';
+import { test } from 'tap';
+import { startService } from '../../helpers/app.js';
+import { memoryLogger } from '../../helpers/logger.js';
+import { furnish, operations, people } from '../../helpers/operations.js';
+
+const isAudit = (line: unknown) => typeof line === 'object' && line !== null && 'audit' in line;
+
+test('every write makes an audit line of who did what to what, no read does', async (t) => {
+  const { logger, lines } = memoryLogger();
+  const service = await startService(t, { logger });
+  const owner = await service.as(people.owner);
+  for (const [index, { title, id, scope, status, request }] of operations.entries()) {
+    const namespace = `team-${index}`;
+    await furnish(service, namespace);
+    const before = lines().length;
+    const headers = { 'x-request-id': `mine-${index}` };
+    await owner.send({ ...request(namespace), headers: { ...request('').headers, ...headers } });
+    const audit = lines().slice(before).filter(isAudit);
+    if (scope.endsWith(':read')) {
+      t.same(audit, [], title);
+    } else {
+      const line = { level: 30, audit: true, reqId: `mine-${index}`, by: people.owner };
+      t.match(audit, [{ ...line, operation: id, status, outcome: 'ok' }], title);
+      if (id !== 'createNamespace') t.match(audit, [{ namespace }], title);
+    }
+  }
+});
+
+test('an audit line names the space, the member, and what was made', async (t) => {
+  const { logger, lines } = memoryLogger();
+  const service = await startService(t, { logger });
+  await furnish(service, 'acme');
+  const owner = await service.as(people.owner);
+  const before = lines().length;
+  await owner.post('/namespaces', { slug: 'new' });
+  await owner.post('/namespaces/acme/spaces', { name: 'Arm' });
+  await owner.patch('/namespaces/acme/projects/arm', { slug: 'hand' });
+  await owner.put('/namespaces/acme/members/bob', { role: 'viewer' });
+  const path = '/namespaces/acme/spaces';
+  const keyed = { headers: { 'idempotency-key': 'one' }, body: { name: 'Leg' } };
+  for (let time = 1; time <= 2; time += 1) await owner.send({ method: 'POST', path, ...keyed });
+  await owner.post(`${path}/batch`, { spaces: [{ name: 'Head' }, { name: 'Foot' }] });
+  t.match(lines().slice(before).filter(isAudit), [
+    { operation: 'createNamespace', created: '/namespaces/new' },
+    { operation: 'createSpace', namespace: 'acme', created: '/namespaces/acme/projects/arm' },
+    { operation: 'updateSpace', namespace: 'acme', space: 'arm' },
+    { operation: 'putMember', namespace: 'acme', member: 'bob' },
+    { operation: 'createSpace', outcome: 'ok', replayed: undefined },
+    { operation: 'createSpace', outcome: 'ok', replayed: 'true' },
+    {
+      operation: 'createSpaces',
+      namespace: 'acme',
+      created: ['/namespaces/acme/projects/head', '/namespaces/acme/projects/foot'],
+    },
+  ]);
+});
+
+test('a refused write is audited with the reason', async (t) => {
+  const { logger, lines } = memoryLogger();
+  const service = await startService(t, { logger });
+  await furnish(service, 'acme');
+  const viewer = await service.as(people.viewer);
+  const reader = await service.as(people.owner, 'spaces:read');
+  const stranger = await service.as('mallory');
+  const before = lines().length;
+  const path = '/namespaces/acme/spaces';
+  await viewer.post(path, { name: 'Arm' });
+  await reader.post(path, { name: 'Arm' });
+  await stranger.post(path, { name: 'Arm' });
+  await service.send({ method: 'POST', path, body: { name: 'Arm' } });
+  await viewer.post(path, { name: 1 });
+  t.match(lines().slice(before).filter(isAudit), [
+    { by: people.viewer, status: 403, outcome: 'insufficient_role' },
+    { status: 403, outcome: 'insufficient_scope' },
+    { by: 'mallory', status: 404, outcome: 'namespace_not_found' },
+    { by: undefined, status: 401, outcome: 'token_missing' },
+    { by: people.viewer, status: 400, outcome: 'validation_failed' },
+  ]);
+});
+
+test('the audit is kept at any log level', async (t) => {
+  const { logger, lines } = memoryLogger();
+  logger.level = pino.levels.labels[60] ?? '';
+  const service = await startService(t, { logger });
+  const alice = await service.as('alice');
+  await alice.post('/namespaces', { slug: 'acme' });
+  await alice.get('/namespaces/acme');
+  t.match(lines(), [{ audit: true, operation: 'createNamespace' }]);
+  t.equal(lines().length, 1);
+});

@@ -1,0 +1,22 @@
+import { test } from 'tap';
+import { createDatabase } from '../../helpers/database.js';
+import { startService } from '../../helpers/app.js';
+
+test('a migrated, reachable database makes the service ready', async (t) => {
+  const service = await startService(t);
+  const answer = await service.send({ method: 'GET', path: '/readyz' });
+  t.equal(answer.status, 200);
+  t.same(answer.json, { status: 'ok' });
+});
+
+test('a database without the migrations does not', async (t) => {
+  const databaseUrl = await createDatabase(t, { empty: true });
+  const service = await startService(t, { databaseUrl });
+  const answer = await service.send({ method: 'GET', path: '/readyz' });
+  t.equal(answer.status, 503);
+  t.match(answer.json, { code: 'unavailable', detail: /migrations/ });
+  t.ok(answer.headers['retry-after']);
+
+  const live = await service.send({ method: 'GET', path: '/livez' });
+  t.equal(live.status, 200, 'while the process is alive');
+});

@@ -1,0 +1,103 @@
+import { brotliDecompressSync, gunzipSync } from 'node:zlib';
+import { type Test, test } from 'tap';
+import { signToken } from '../../../src/development/token.js';
+import { SECRET, startService } from '../../helpers/app.js';
+import { furnish, people } from '../../helpers/operations.js';
+
+const LIST = '/namespaces/acme/spaces';
+
+/** The service with a namespace whose list is large, and a reader of the bytes it answers. */
+async function startLarge(t: Test, compression?: boolean) {
+  const service = await startService(t, {
+    ...(compression !== undefined && { compression }),
+    corsOrigins: ['https://app.example'],
+  });
+  await furnish(service, 'acme');
+  const owner = await service.as(people.owner);
+  const large = { name: 'Large', description: 'ü'.repeat(2000) };
+  await owner.post(LIST, large);
+  const token = await signToken(SECRET, { subject: people.owner, expiresIn: '1 hour' });
+  const get = (url: string, encoding?: string) =>
+    service.app.inject({
+      url,
+      headers: {
+        authorization: `Bearer ${token}`,
+        ...(encoding !== undefined && { 'accept-encoding': encoding }),
+      },
+    });
+  return { owner, get, plain: (await get(LIST)).body };
+}
+
+test('nothing is compressed unless it is configured', async (t) => {
+  const { get } = await startLarge(t);
+  const { headers } = await get(LIST, 'gzip, br');
+  t.notOk('content-encoding' in headers);
+  t.equal(headers.vary, 'origin', 'and the answer depends on no Accept-Encoding');
+});
+
+test('a large answer is compressed as its caller prefers', async (t) => {
+  const { get, plain } = await startLarge(t, true);
+  for (const [accepted, coding] of [
+    ['gzip, deflate, br', 'br'],
+    ['gzip', 'gzip'],
+    ['GZIP', 'gzip'],
+    ['*', 'br'],
+    ['br;q=0.5, gzip', 'gzip'],
+    ['br;q=0, *', 'gzip'],
+    ['identity;q=0.5, gzip;q=0.1, br;q=0.2', undefined],
+    ['identity', undefined],
+    ['deflate', undefined],
+    ['gzip;q=0', undefined],
+    ['*;q=0', undefined],
+    ['', undefined],
+    [undefined, undefined],
+  ] as const) {
+    const { headers, rawPayload } = await get(LIST, accepted);
+    const title = accepted ?? 'none';
+    t.equal(headers['content-encoding'], coding, title);
+    t.equal(headers.vary, 'origin, accept-encoding', title);
+    t.equal(Number(headers['content-length']), rawPayload.length, title);
+    const read = { br: brotliDecompressSync, gzip: gunzipSync, none: (body: Buffer) => body };
+    t.equal(read[coding ?? 'none'](rawPayload).toString(), plain, title);
+    if (coding) t.ok(rawPayload.length < plain.length / 4, title);
+  }
+});
+
+test('what is small or has no body stays as it is', async (t) => {
+  const { owner, get } = await startLarge(t, true);
+  const etag = String((await get(`${LIST}/lab`)).headers['etag']);
+  const headers = { 'accept-encoding': 'br' };
+  const answers = {
+    small: await get('/namespaces', 'br'),
+    problem: await get('/namespaces/none', 'br'),
+    304: await owner.send({
+      method: 'GET',
+      path: `${LIST}/lab`,
+      headers: { ...headers, 'if-none-match': etag },
+    }),
+    204: await owner.send({ method: 'DELETE', path: `${LIST}/lab`, headers }),
+  };
+  for (const [title, answer] of Object.entries(answers)) {
+    t.notOk('content-encoding' in answer.headers, title);
+    t.equal(answer.headers['vary'], 'origin', title);
+  }
+});
+
+test('a large problem is compressed, too', async (t) => {
+  const { get } = await startLarge(t, true);
+  const unknown = Array.from({ length: 20 }, (_, index) => `k${index}=0`).join('&');
+  const { statusCode, headers, rawPayload } = await get(`${LIST}?${unknown}`, 'gzip');
+  t.equal(statusCode, 400);
+  t.equal(headers['content-encoding'], 'gzip');
+  t.match(JSON.parse(gunzipSync(rawPayload).toString()), { code: 'validation_failed' });
+});
+
+test('an answer with a strong ETag stays as it is, because the tag names its bytes', async (t) => {
+  const { get } = await startLarge(t, true);
+  const { headers, body } = await get(`${LIST}/large`, 'gzip, br');
+  t.match(headers['etag'], /^"/);
+  t.ok(Buffer.byteLength(body) > 4000);
+  t.notOk('content-encoding' in headers);
+  const document = (await get('/openapi.json', 'gzip, br')).headers;
+  t.match(document, { etag: /^W\/"/, 'content-encoding': 'br' }, 'a weak one does not');
+});

@@ -1,0 +1,221 @@
+import type { Socket } from 'node:net';
+import { test, type Test } from 'tap';
+import { problems } from '../../../src/errors.js';
+import { listen } from '../../helpers/listen.js';
+import type { RawAnswer } from '../../helpers/raw.js';
+
+function isRawProblem(
+  t: Test,
+  answer: RawAnswer | undefined,
+  code: keyof typeof problems,
+  title: string,
+) {
+  t.equal(answer?.status, problems[code].status, title);
+  t.match(answer?.headers['content-type'], /^application\/problem\+json/, title);
+  t.match(JSON.parse(answer?.body ?? 'null'), { code, status: problems[code].status }, title);
+  t.ok(answer?.headers['x-request-id'], title);
+}
+
+const request = (...lines: string[]) => [...lines, '', ''].join('\r\n');
+const last = ['Host: test', 'Connection: close'];
+
+test('what is not HTTP, or could be read in two ways, is a problem and closes the connection', async (t) => {
+  const { exchange, isWell, log, authorization } = await listen(t);
+  const post = ['POST /namespaces HTTP/1.1', authorization, 'Content-Type: application/json'];
+  const malformed = {
+    'no HTTP at all': '\x16\x03\x01\x00\xa5\x01\x00\x00\xa1\x03\x03 hello\r\n\r\n',
+    'a method that is none': request('HACK / HTTP/1.1', ...last),
+    'a version that is none': request('GET / HTTP/9.9', ...last),
+    'the preface of HTTP/2': 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n',
+    'a header without a name': request('GET /livez HTTP/1.1', ': nothing', ...last),
+    'a space before the colon': request('GET /livez HTTP/1.1', 'X : y', ...last),
+    'a NUL in a header': request('GET /livez HTTP/1.1', 'X: a\0b', ...last),
+    'a lone line feed': 'GET /livez HTTP/1.1\nHost: test\nX: y\n z\n\n',
+    'a folded header': request('GET /livez HTTP/1.1', 'X: y', ' z', ...last),
+    'two Content-Lengths': request(...post, 'Content-Length: 2', 'Content-Length: 3', ...last),
+    'a list of Content-Lengths': request(...post, 'Content-Length: 2, 2', ...last),
+    'a negative Content-Length': request(...post, 'Content-Length: -1', ...last),
+    'Content-Length and chunks': request(
+      ...post,
+      'Content-Length: 6',
+      'Transfer-Encoding: chunked',
+      ...last,
+    ),
+    'chunks that are not last': request(...post, 'Transfer-Encoding: chunked, gzip', ...last),
+    'a chunk of no length': `${request(...post, 'Transfer-Encoding: chunked', ...last)}zz\r\n{}\r\n0\r\n\r\n`,
+    'no Host': request('GET /livez HTTP/1.1', 'Connection: close'),
+    'two Hosts': request('GET /livez HTTP/1.1', 'Host: other', ...last),
+  };
+  for (const [title, bytes] of Object.entries(malformed)) {
+    const answers = await exchange(bytes);
+    t.equal(answers.length, 1, title);
+    isRawProblem(t, answers[0], 'malformed_request', title);
+  }
+  t.ok(await isWell());
+  t.notMatch(log(), /"level":[56]0/, 'none of it is a failure of ours');
+});
+
+test('headers that are too large are a problem', async (t) => {
+  const { exchange, isWell } = await listen(t);
+  const long = 'x'.repeat(20_000);
+  for (const lines of [
+    [`X: ${long}`],
+    Array.from({ length: 1900 }, (_, n) => `X-${n}: 0123456789`),
+  ]) {
+    const [answer] = await exchange(request('GET /livez HTTP/1.1', ...lines, ...last));
+    isRawProblem(t, answer, 'headers_too_large', `${lines.length} headers`);
+  }
+  const [answer] = await exchange(request(`GET /${long} HTTP/1.1`, ...last));
+  isRawProblem(t, answer, 'headers_too_large', 'a URL');
+  t.ok(await isWell());
+});
+
+test('of several tokens, or several content types, none is believed', async (t) => {
+  const { exchange, authorization } = await listen(t);
+  const [tokens] = await exchange(
+    request('GET /namespaces HTTP/1.1', authorization, authorization, ...last),
+  );
+  isRawProblem(t, tokens, 'token_invalid', 'two Authorizations');
+  const [types] = await exchange(
+    `${request(
+      'POST /namespaces HTTP/1.1',
+      authorization,
+      'Content-Type: application/json',
+      'Content-Type: text/plain',
+      'Content-Length: 2',
+      ...last,
+    )}{}`,
+  );
+  isRawProblem(t, types, 'unsupported_media_type', 'two Content-Types');
+});
+
+test('bodies that are made to hurt are refused', async (t) => {
+  const { exchange, isWell, log, authorization } = await listen(t);
+  const post = (body: string) =>
+    exchange(
+      `${request(
+        'POST /namespaces/acme/spaces HTTP/1.1',
+        authorization,
+        'Content-Type: application/json',
+        `Content-Length: ${Buffer.byteLength(body)}`,
+        ...last,
+      )}${body}`,
+    );
+  const keys = (count: number) =>
+    `{${Array.from({ length: count }, (_, n) => `"${n.toString(36)}":1`).join(',')}}`;
+  const nested = (depth: number) => '['.repeat(depth) + ']'.repeat(depth);
+  const refused = {
+    'a million keys': [keys(1e6), 'body_too_large'],
+    'as many keys as fit': [keys(6000), 'validation_failed'],
+    'as many keys of metadata as fit': [
+      `{"name":"x","metadata":${keys(6000)}}`,
+      'validation_failed',
+    ],
+    'deep nesting': [`{"name":"x","metadata":{"a":${nested(30_000)}}}`, 'validation_failed'],
+    'nothing but nesting': [nested(32_000), 'validation_failed'],
+    'nesting without an end': ['['.repeat(65_000), 'malformed_body'],
+    __proto__: ['{"name":"x","__proto__":{"admin":true}}', 'malformed_body'],
+    constructor: ['{"name":"x","constructor":{"prototype":{"admin":true}}}', 'malformed_body'],
+    '__proto__ in metadata': ['{"name":"x","metadata":{"__proto__":{}}}', 'malformed_body'],
+    '__proto__, escaped': ['{"name":"x","\\u005f_proto__":{}}', 'malformed_body'],
+    'a huge number': [`{"name":${'9'.repeat(60_000)}}`, 'validation_failed'],
+  } as const;
+  for (const [title, [body, code]] of Object.entries({ ...refused })) {
+    const answers = await post(body);
+    // One that is not read to its end may be closed before the answer got through.
+    if (code !== 'body_too_large' || answers.length > 0) isRawProblem(t, answers[0], code, title);
+  }
+  t.equal(Reflect.get({}, 'admin'), undefined);
+  t.ok(await isWell());
+  t.notMatch(log(), /"level":[56]0/, 'none of it is a failure of ours');
+});
+
+test('requests that come together are answered in their order, up to what is not one', async (t) => {
+  const { exchange, isWell } = await listen(t);
+  const get = request('GET /livez HTTP/1.1', 'Host: test');
+  const answers = await exchange(get + get + request('GET /nowhere HTTP/1.1', ...last));
+  t.same(
+    answers.map(({ status }) => status),
+    [200, 200, 404],
+  );
+  const broken = await exchange(`${get}${'\0garbage'.repeat(1000)}`);
+  t.same(broken.at(-1)?.status, 400);
+  t.ok(await isWell());
+});
+
+test('what a smuggler hides in a body is not taken for a request', async (t) => {
+  const { exchange, authorization } = await listen(t);
+  const hidden = request('DELETE /namespaces/acme HTTP/1.1', authorization, ...last);
+  const answers = await exchange(
+    `${request(
+      'POST /namespaces HTTP/1.1',
+      authorization,
+      'Content-Type: application/json',
+      `Content-Length: ${hidden.length}`,
+      ...last,
+    )}${hidden}`,
+  );
+  t.equal(answers.length, 1);
+  isRawProblem(t, answers[0], 'malformed_body', 'the body');
+});
+
+test('who is too slow with a request is told so, and the connection is closed', async (t) => {
+  const { open, isWell, log, authorization } = await listen(t, {
+    connections: { headersTimeout: 200, requestTimeout: 400, checkInterval: 50 },
+  });
+  const slow = {
+    'headers without an end': 'GET /livez HTTP/1.1\r\nHost: test\r\nX: y',
+    'a body without an end': `${request(
+      'POST /namespaces HTTP/1.1',
+      'Host: test',
+      authorization,
+      'Content-Type: application/json',
+      'Content-Length: 100',
+    )}{"slug":`,
+  };
+  for (const [title, bytes] of Object.entries(slow)) {
+    const connection = await open();
+    connection.write(bytes);
+    const answers = await connection.closed;
+    t.equal(answers.length, 1, title);
+    isRawProblem(t, answers[0], 'request_timeout', title);
+  }
+  t.ok(await isWell());
+  t.notMatch(log(), /"level":[56]0/, 'none of it is a failure of ours');
+});
+
+test('drops of a slow request do not keep it alive', async (t) => {
+  const { open } = await listen(t, {
+    connections: { headersTimeout: 200, requestTimeout: 400, checkInterval: 50 },
+  });
+  const { socket, write, closed } = await open();
+  write('GET /livez HTTP/1.1\r\nHost: test\r\n');
+  const drops = setInterval(() => {
+    if (socket.writable) write('X: y\r\n');
+  }, 20);
+  const [answer] = await closed;
+  clearInterval(drops);
+  isRawProblem(t, answer, 'request_timeout', 'a header every 20 ms');
+});
+
+test('who does not read the answers is cut off', async (t) => {
+  const { service, open, isWell } = await listen(t, { connections: { idleTimeout: 300 } });
+  const served = new Promise<Socket>((resolve) => service.app.server.once('connection', resolve));
+  const { socket, write } = await open();
+  const cutOff = served.then((its) => new Promise((resolve) => its.once('close', resolve)));
+  socket.pause();
+  write(request('GET /openapi.json HTTP/1.1', 'Host: test').repeat(500));
+  await cutOff;
+  t.ok(await isWell());
+});
+
+test('connections beyond the limit are closed', async (t) => {
+  const { open } = await listen(t, { connections: { maxConnections: 2 } });
+  const first = await open();
+  await open();
+  const third = await open();
+  t.same(await third.closed, []);
+  first.write(request('GET /livez HTTP/1.1', ...last));
+  const [answer] = await first.closed;
+  t.equal(answer?.status, 200, 'the others are served');
+});

@@ -1,0 +1,58 @@
+import { test } from 'tap';
+import { startService } from '../../helpers/app.js';
+import { furnish, operations, people } from '../../helpers/operations.js';
+
+const expected = {
+  'cache-control': 'private, no-cache',
+  'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
+  'referrer-policy': 'no-referrer',
+  'x-content-type-options': 'nosniff',
+};
+
+test('every answer has the security headers and no banner', async (t) => {
+  const service = await startService(t);
+  const owner = await service.as(people.owner);
+  const answers = {
+    'no token': await service.send({ method: 'GET', path: '/namespaces' }),
+    'no route': await service.send({ method: 'GET', path: '/nowhere' }),
+    'no URL': await service.send({ method: 'GET', path: '/namespaces/%zz' }),
+    'not JSON': await owner.post('/namespaces', '{'),
+    health: await service.send({ method: 'GET', path: '/livez' }),
+    'no method': await service.send({ method: 'PUT', path: '/namespaces' }),
+    options: await service.send({ method: 'OPTIONS', path: '/namespaces' }),
+  };
+  for (const [index, { title, request }] of operations.entries()) {
+    await furnish(service, `team-${index}`);
+    Object.assign(answers, { [title]: await owner.send(request(`team-${index}`)) });
+  }
+  for (const [title, { headers }] of Object.entries(answers)) {
+    t.match(headers, expected, title);
+    for (const banner of ['server', 'x-powered-by', 'via']) t.notOk(banner in headers, title);
+  }
+});
+
+test('what is the same for everybody may be kept, and is asked for again by its ETag', async (t) => {
+  const service = await startService(t);
+  for (const path of [
+    '/openapi.json',
+    '/openapi-3.0.json',
+    '/openapi.yaml',
+    '/docs/static/swagger-ui.css',
+  ]) {
+    const first = await service.send({ method: 'GET', path });
+    t.match(first.headers, { 'cache-control': 'public, no-cache' }, path);
+    const etag = String(first.headers['etag']);
+    const headers = { 'if-none-match': etag };
+    const again = await service.send({ method: 'GET', path, headers });
+    t.match(again, { status: 304, text: '', headers: { etag } }, path);
+    const other = { 'if-none-match': 'W/"other"' };
+    t.equal((await service.send({ method: 'GET', path, headers: other })).status, 200, path);
+  }
+});
+
+test('Swagger UI keeps a policy under which it works, and the other headers', async (t) => {
+  const service = await startService(t);
+  const { headers } = await service.send({ method: 'GET', path: '/docs/' });
+  t.match(headers['content-security-policy'], /default-src 'self'/);
+  t.equal(headers['x-content-type-options'], 'nosniff');
+});

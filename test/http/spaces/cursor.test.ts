@@ -1,0 +1,96 @@
+import t, { test } from 'tap';
+import { type Query, slugsOf, walk, walkOn } from '../../helpers/lists.js';
+import { startService } from '../../helpers/app.js';
+import { INVALID, refuses, startSpaces } from '../../helpers/spaces.js';
+
+const { service, owner, makeNamespace } = await startSpaces(t);
+
+test('`start` begins a walk, as the empty cursor does', async (t) => {
+  const { spaces, create } = await makeNamespace();
+  for (const name of ['a', 'b', 'c']) await create({ name });
+  const [named, empty] = [
+    await owner.get(`${spaces}?pageSize=2&cursor=start`),
+    await owner.get(`${spaces}?pageSize=2&cursor=`),
+  ];
+  t.equal(named.status, 200);
+  t.same(named.json, empty.json);
+  const begun = await walkOn(owner, spaces, { pageSize: '2' }, 'start');
+  const rest = await walkOn(owner, spaces, { pageSize: '2' }, begun.nextCursor ?? '');
+  t.same([...slugsOf(begun), ...slugsOf(rest)], ['a', 'b', 'c']);
+});
+
+test('a cursor is good for its own list and as it was made', async (t) => {
+  const { spaces, projects, create } = await makeNamespace();
+  const other = await makeNamespace();
+  for (const name of ['a', 'b', 'c']) {
+    await create({ name, tags: ['x'] });
+    await other.create({ name, tags: ['x'] });
+  }
+  const begin = async (path: string, query: Query = {}) => {
+    const { nextCursor } = await walkOn(owner, path, { pageSize: '1', ...query }, '');
+    if (nextCursor === null) throw new Error('The list has only one part');
+    return nextCursor;
+  };
+  const plain = await begin(spaces);
+  const sorted = await begin(spaces, { sort: '-name' });
+  const tagged = await begin(spaces, { tag: 'x' });
+  const refused = [
+    `${other.spaces}?cursor=${plain}`,
+    `${spaces}?cursor=${sorted}`,
+    `${spaces}?cursor=${sorted}&sort=name`,
+    `${spaces}?cursor=${plain}&state=all`,
+    `${spaces}?cursor=${tagged}&tag=y`,
+    `${spaces}?cursor=${tagged}`,
+    `${spaces}?cursor=${plain.slice(0, -2)}`,
+    `${spaces}?cursor=${plain}AAAA`,
+    `${spaces}?cursor=${plain.startsWith('A') ? 'B' : 'A'}${plain.slice(1)}`,
+    `${spaces}?cursor=AAAA`,
+  ];
+  for (const path of refused) refuses(t, await owner.get(path), INVALID, path, ['/cursor']);
+
+  t.same(slugsOf(await walkOn(owner, spaces, { sort: '-name' }, sorted)), ['b', 'a']);
+  t.same(slugsOf(await walkOn(owner, projects, { pageSize: '1' }, plain)), ['b'], 'either noun');
+
+  const theirs = await begin(other.spaces);
+  await owner.patch(other.path, { slug: `${other.slug}-new` });
+  t.same(
+    slugsOf(await walkOn(owner, `/namespaces/${other.slug}-new/spaces`, {}, theirs)),
+    ['b', 'c'],
+    'a walk outlives a new slug of its namespace',
+  );
+});
+
+test('a cursor of one process is good for another', async (t) => {
+  const { spaces, create } = await makeNamespace();
+  for (const name of ['a', 'b']) await create({ name });
+  const { nextCursor } = await walkOn(owner, spaces, { pageSize: '1' }, '');
+  const replica = await startService(t, { databaseUrl: service.databaseUrl });
+  const there = await replica.as('owner');
+  t.same(slugsOf(await walkOn(there, spaces, { pageSize: '1' }, nextCursor ?? '')), ['b']);
+});
+
+test('a walk neither skips nor repeats what is there throughout, while others come and go', async (t) => {
+  for (const sort of ['createdAt', '-createdAt', 'name', '-name', 'slug', '-slug', 'updatedAt']) {
+    const { spaces, create } = await makeNamespace();
+    const staying = Array.from({ length: 12 }, (_, index) => `s${(index * 7) % 12}-stays`);
+    for (const slug of staying) {
+      await create({ name: slug.toUpperCase(), slug, tags: ['stays'] });
+      await create({ name: `going ${slug}`, slug: `${slug}-goes` });
+    }
+    let round = 0;
+    const parts = await walk(owner, spaces, { sort, pageSize: '2' }, async () => {
+      await owner.delete(`${spaces}/${staying[round % staying.length] ?? ''}-goes`);
+      await create({ name: `S${round} comes`, slug: `s${round}-comes` });
+      round += 1;
+    });
+    const seen = parts.flatMap(slugsOf).filter((slug) => slug.endsWith('stays'));
+    t.same([...seen].sort(), [...staying].sort(), `${sort}: each once`);
+    t.same(
+      parts.map(({ page, total }) => [page, total]),
+      parts.map((_, index) => [index + 1, 24]),
+      'the total is that of the beginning',
+    );
+    const tagged = await walk(owner, spaces, { sort, tag: 'stays', pageSize: '5' });
+    t.same(tagged.flatMap(slugsOf), seen, `${sort}: filtered, in the same order`);
+  }
+});

@@ -1,0 +1,202 @@
+import t, { test } from 'tap';
+import type { Answer } from '../../helpers/app.js';
+import { openDatabase } from '../../helpers/database.js';
+import { isProblem } from '../../helpers/problem.js';
+import { INVALID, NO_NAMESPACE, read, refuses, Space, startSpaces } from '../../helpers/spaces.js';
+
+const PARALLEL = 50;
+
+const { service, owner, makeNamespace } = await startSpaces(t);
+
+const ensure = (path: string, headers: Record<string, string>, body: unknown = { name: 'Lab' }) =>
+  owner.send({ method: 'PUT', path, body, headers });
+
+const statusesOf = (answers: Answer[]) => answers.map(({ status }) => status).sort();
+
+test('a space that is not there is created, by either noun', async (t) => {
+  const { spaces, projects, list, details } = await makeNamespace();
+  for (const [index, path] of [spaces, projects].entries()) {
+    const slug = `lab-${index}`;
+    const body = { name: ' Lab ', description: 'Ä', tags: ['a'], metadata: { a: [1, null] } };
+    const answer = await owner.put(`${path}/${slug}`, body);
+    t.equal(answer.status, 201);
+    t.equal(answer.headers.location, `${projects}/${slug}`);
+    const space = read(answer, Space);
+    t.same(space, { ...body, id: space.id, name: 'Lab', slug });
+    t.equal(answer.headers.etag, `"${space.id}-1"`);
+    t.match(await details(slug), { ...space, version: 1 });
+  }
+  t.equal((await list()).total, 2);
+});
+
+test('a name is enough, and does not become the slug', async (t) => {
+  const { spaces } = await makeNamespace();
+  for (const [slug, fields] of [
+    ['a', {}],
+    ['b', { description: null, tags: null, metadata: null }],
+  ] as const) {
+    const answer = await owner.put(`${spaces}/${slug}`, { name: 'Robotics Lab', ...fields });
+    const { id } = read(answer, Space);
+    t.equal(
+      answer.text,
+      JSON.stringify({
+        id,
+        name: 'Robotics Lab',
+        slug,
+        description: null,
+        tags: [],
+        metadata: null,
+      }),
+    );
+  }
+});
+
+test('a space that is there is answered as it is, and stays so', async (t) => {
+  const { spaces, create, details, list } = await makeNamespace();
+  const made = await create({ name: 'Lab', description: 'First', tags: ['a'], metadata: { a: 1 } });
+  const before = await details('lab');
+  const answer = await owner.put(`${spaces}/lab`, { name: 'Other', tags: ['b'] });
+  t.equal(answer.status, 200);
+  t.same(read(answer, Space), made);
+  t.equal(answer.headers.etag, `"${made.id}-1"`);
+  t.equal(answer.headers.location, undefined);
+  t.same(await details('lab'), before, 'not a version more');
+  t.equal((await list()).total, 1);
+});
+
+test('a deleted space does not count as one that is there', async (t) => {
+  const { spaces, create, list } = await makeNamespace();
+  const deleted = await create({ name: 'Lab' });
+  await owner.delete(`${spaces}/lab`);
+  const answer = await owner.put(`${spaces}/lab`, { name: 'Lab' });
+  t.equal(answer.status, 201);
+  t.not(read(answer, Space).id, deleted.id);
+  t.equal((await list()).total, 1);
+});
+
+test('of parallel requests one creates the space, and all are answered the same one', async (t) => {
+  const { spaces, list, details } = await makeNamespace();
+  const answers = await Promise.all(
+    Array.from({ length: PARALLEL }, (_, index) =>
+      owner.put(`${spaces}/lab`, { name: `By ${index}` }),
+    ),
+  );
+  t.same(statusesOf(answers), [...Array.from({ length: PARALLEL - 1 }, () => 200), 201]);
+  const { id, name } = await details('lab');
+  for (const answer of answers) t.match(read(answer, Space), { id, name });
+  t.equal((await list()).total, 1);
+});
+
+test('parallel requests to ensure, create and delete end in agreement with the counter', async (t) => {
+  const { spaces, list } = await makeNamespace();
+  const rounds = Array.from({ length: 20 }, () => [
+    owner.put(`${spaces}/lab`, { name: 'Lab' }),
+    owner.post(spaces, { name: 'Lab' }),
+    owner.delete(`${spaces}/lab`),
+  ]);
+  for (const { status } of await Promise.all(rounds.flat())) {
+    t.ok([200, 201, 204, 404, 409].includes(status), String(status));
+  }
+  const { spaces: items, total } = await list();
+  t.equal(items.length, total);
+});
+
+test('If-None-Match: * creates only', async (t) => {
+  const { spaces, list } = await makeNamespace();
+  const headers = { 'if-none-match': '*' };
+  t.equal((await ensure(`${spaces}/lab`, headers)).status, 201);
+  const answer = await ensure(`${spaces}/lab`, headers);
+  isProblem(t, answer, 'precondition_failed');
+  t.equal(answer.headers.etag, undefined);
+  t.equal((await list()).total, 1);
+
+  const answers = await Promise.all(
+    Array.from({ length: PARALLEL }, () => ensure(`${spaces}/new`, headers)),
+  );
+  t.same(statusesOf(answers), [201, ...Array.from({ length: PARALLEL - 1 }, () => 412)]);
+});
+
+test('If-None-Match with tags refuses the space that has one of them', async (t) => {
+  const { spaces } = await makeNamespace();
+  const tag = String((await ensure(`${spaces}/lab`, { 'if-none-match': '"x"' })).headers.etag);
+  for (const header of [tag, `W/${tag}`, `"x", ${tag}`]) {
+    const answer = await ensure(`${spaces}/lab`, { 'if-none-match': header });
+    isProblem(t, answer, 'precondition_failed', header);
+  }
+  t.equal((await ensure(`${spaces}/lab`, { 'if-none-match': '"x", "y"' })).status, 200);
+  for (const header of ['', 'x', '*, "a"']) {
+    const answer = await ensure(`${spaces}/lab`, { 'if-none-match': header });
+    refuses(t, answer, INVALID, header, ['/if-none-match']);
+  }
+});
+
+test('a slug that none can be is 400 and named: it would be the slug of the new space', async (t) => {
+  const { spaces, list } = await makeNamespace();
+  for (const slug of ['Lab', '-lab', 'a%20b', 'a%00', '%C3%A4', 'a%2Fb', 'a'.repeat(65)]) {
+    const answer = await owner.put(`${spaces}/${slug}`, { name: 'Lab' });
+    refuses(t, answer, INVALID, slug, ['/projectSlug']);
+  }
+  t.equal((await list()).total, 0);
+  t.equal((await owner.put(`${spaces}/${'a'.repeat(64)}`, { name: 'Lab' })).status, 201);
+});
+
+test('a body is needed, as for a create but without a slug', async (t) => {
+  const { spaces } = await makeNamespace();
+  const rows: [unknown, string][] = [
+    [{}, '/name'],
+    [{ name: '' }, '/name'],
+    [{ name: 'Lab', slug: 'lab' }, '/slug'],
+    [{ name: 'Lab', slug: null }, '/slug'],
+    [{ name: 'Lab', tags: [1] }, '/tags/0'],
+    [{ name: 'Lab', unknown: 1 }, '/unknown'],
+  ];
+  for (const [body, path] of rows) {
+    const answer = await owner.put(`${spaces}/lab`, body);
+    refuses(t, answer, INVALID, JSON.stringify(body), [path]);
+  }
+  refuses(t, await owner.put(`${spaces}/lab`, []), INVALID, 'an array', ['']);
+});
+
+test('a namespace that is none comes before the precondition, and a role too', async (t) => {
+  const { path, spaces, create } = await makeNamespace();
+  await create({ name: 'Lab' });
+  await owner.put(`${path}/members/vic`, { role: 'viewer' });
+  const headers = { 'if-none-match': '*' };
+  const request = {
+    method: 'PUT' as const,
+    path: `${spaces}/lab`,
+    body: { name: 'Lab' },
+    headers,
+  };
+  refuses(t, await (await service.as('stranger')).send(request), NO_NAMESPACE, 'a stranger');
+  isProblem(t, await (await service.as('vic')).send(request), 'insufficient_role');
+  refuses(t, await ensure('/namespaces/none/spaces/lab', headers), NO_NAMESPACE, 'none');
+});
+
+test('a request whose connection dies is run again by the service, and is still the one to create', async (t) => {
+  const { slug, spaces, list } = await makeNamespace();
+  // A pool of its own: the service's is replaced when it loses a connection.
+  const sql = openDatabase(t, service.databaseUrl).$client;
+  const waiting = async (before = 0) => {
+    for (;;) {
+      const [row] = await sql<{ pid: number }[]>`
+        select pid from pg_stat_activity
+        where datname = current_database() and wait_event_type = 'Lock' and pid <> ${before}`;
+      if (row) return row.pid;
+    }
+  };
+  let sent: Promise<Answer> | undefined;
+  const held = sql.begin(async (holder) => {
+    await holder`
+      insert into spaces (namespace_id, id, name, slug, tags)
+      select id, gen_random_uuid(), 'Held', 'lab', '[]' from namespaces where slug = ${slug}`;
+    sent = owner.put(`${spaces}/lab`, { name: 'Lab' });
+    const first = await waiting();
+    await sql`select pg_terminate_backend(${first})`;
+    await waiting(first);
+    throw new Error('rolled back');
+  });
+  await t.rejects(held, { message: 'rolled back' });
+  t.equal((await sent)?.status, 201);
+  t.equal((await list()).total, 1);
+});

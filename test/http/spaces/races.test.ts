@@ -1,0 +1,120 @@
+import type { TransactionSql } from 'postgres';
+import t, { test } from 'tap';
+import type { Answer } from '../../helpers/app.js';
+import { read, Space, SpaceDetails, SpaceList, startSpaces } from '../../helpers/spaces.js';
+
+const { service, owner, makeNamespace } = await startSpaces(t);
+const sql = service.db.$client;
+
+/**
+ * Makes requests meet for certain: sends them while a transaction holds what they need, and ends it
+ * when all of them wait for it.
+ *
+ * @param hold takes the lock, and `release` what else is written before it is given up
+ */
+async function meet(
+  send: (() => Promise<Answer>)[],
+  hold: (transaction: TransactionSql) => Promise<unknown>,
+  release?: (transaction: TransactionSql) => Promise<unknown>,
+): Promise<Answer[]> {
+  let answers: Promise<Answer>[] = [];
+  await sql.begin(async (transaction) => {
+    await hold(transaction);
+    answers = send.map((request) => request());
+    for (let waiting = 0; waiting < send.length;) {
+      const [row] = await sql<{ waiting: number }[]>`
+        select count(*)::int as waiting from pg_stat_activity
+        where datname = current_database() and wait_event_type = 'Lock'`;
+      waiting = row?.waiting ?? 0;
+    }
+    await release?.(transaction);
+  });
+  return Promise.all(answers);
+}
+
+test('parallel merges of different keys lose none', async (t) => {
+  const { spaces, create, details } = await makeNamespace();
+  await create({ name: 'Lab', metadata: { first: true } });
+  const keys = Array.from({ length: 20 }, (_, index) => `k${index}`);
+  const answers = await Promise.all(
+    keys.map((key) => owner.mergePatch(`${spaces}/lab`, { metadata: { [key]: key } })),
+  );
+  for (const { status } of answers) t.equal(status, 200);
+  const { metadata, version } = await details('lab');
+  t.same(metadata, { first: true, ...Object.fromEntries(keys.map((key) => [key, key])) });
+  t.equal(version, 21, 'each was one write');
+});
+
+test('a merge never lands in another space that has taken the slug meanwhile', async (t) => {
+  const { spaces, create } = await makeNamespace();
+  const one = await create({ name: 'One', slug: 'contested', metadata: { of: 'one' } });
+  const two = await create({ name: 'Two', slug: 'two', metadata: { of: 'two' } });
+  // Between reading what is stored and writing what is merged, the slug goes over; the versions of
+  // the two spaces are the same.
+  const [answer] = await meet(
+    [() => owner.mergePatch(`${spaces}/contested`, { metadata: { merged: true } })],
+    (transaction) => transaction`lock table spaces in exclusive mode`,
+    async (transaction) => {
+      await transaction`update spaces set slug = 'elsewhere' where id = ${one.id}`;
+      await transaction`update spaces set slug = 'contested' where id = ${two.id}`;
+    },
+  );
+  if (!answer) throw new Error('One request has one answer');
+  const { id, metadata } = read(answer, Space);
+  t.equal(id, two.id);
+  t.same(metadata, { of: 'two', merged: true });
+  t.same(read(await owner.get(`${spaces}/elsewhere`), SpaceDetails).metadata, { of: 'one' });
+});
+
+test('of parallel restores every one is 200, and one is counted', async (t) => {
+  const { spaces, create, details, list } = await makeNamespace();
+  const { id } = await create({ name: 'Phoenix' });
+  await owner.delete(`${spaces}/phoenix`);
+  const answers = await meet(
+    Array.from({ length: 5 }, () => () => owner.post(`${spaces}/phoenix/restore`)),
+    (transaction) => transaction`select from spaces where id = ${id} for update`,
+  );
+  t.same(
+    answers.map(({ status }) => status),
+    [200, 200, 200, 200, 200],
+  );
+  t.equal((await details('phoenix')).version, 3, 'one write');
+  t.equal((await list()).total, 1);
+});
+
+test('of parallel restores and creates of one slug, one kind succeeds', async (t) => {
+  for (let round = 0; round < 5; round += 1) {
+    const { spaces, create, list } = await makeNamespace();
+    const restore = () => owner.post(`${spaces}/phoenix/restore`);
+    const createAnother = () => owner.post(spaces, { name: 'Phoenix' });
+    await create({ name: 'Phoenix' });
+    await owner.delete(`${spaces}/phoenix`);
+    const answers = await meet(
+      [restore, createAnother, restore, createAnother],
+      (transaction) => transaction`lock table spaces in share mode`,
+    );
+    const statuses = answers.map(({ status }) => status).toSorted();
+    t.match(statuses.join(), /^(200,200,409,409|201,409,409,409)$/);
+    t.equal((await list()).total, 1);
+  }
+});
+
+test('a list read amid writes agrees with its own total', async (t) => {
+  const { spaces } = await makeNamespace();
+  const writes = Array.from({ length: 60 }, (_, index) => async () => {
+    const path = `${spaces}/s${index}`;
+    await owner.post(spaces, { name: `s${index}` });
+    if (index % 2 === 0) await owner.delete(path);
+    if (index % 4 === 0) await owner.post(`${path}/restore`);
+  });
+  const reads = Array.from({ length: 60 }, () => () => owner.get(`${spaces}?pageSize=200`));
+  const [lists] = await Promise.all([
+    Promise.all(reads.map((one) => one())),
+    Promise.all(writes.map((one) => one())),
+  ]);
+  for (const answer of lists) {
+    const { spaces: items, total } = read(answer, SpaceList);
+    t.equal(items.length, total);
+  }
+  t.equal(read(await owner.get(spaces), SpaceList).total, 45);
+});

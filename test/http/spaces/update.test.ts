@@ -1,0 +1,233 @@
+import { isDeepStrictEqual } from 'node:util';
+import t, { test } from 'tap';
+import {
+  CONFLICT,
+  INVALID,
+  NO_NAMESPACE,
+  NO_SPACE,
+  read,
+  refuses,
+  Space,
+  startSpaces,
+} from '../../helpers/spaces.js';
+
+const { service, owner, makeNamespace } = await startSpaces(t);
+
+const updates = {
+  'application/json': (path: string, body: object) => owner.patch(path, body),
+  'application/merge-patch+json': (path: string, body: object) => owner.mergePatch(path, body),
+};
+
+const full = {
+  name: 'Robotics Lab',
+  slug: 'robotics-lab',
+  description: 'Main robotics project',
+  tags: ['robotics'],
+  metadata: { team: 'lab-a', size: { desks: 4 } },
+};
+
+test("an update answers the seed's example, under both nouns", async (t) => {
+  const { spaces, projects, create } = await makeNamespace();
+  for (const path of [projects, spaces]) {
+    const { id } = await create({ name: 'Robotics Lab', tags: ['robotics'] });
+    const answer = await owner.patch(`${path}/robotics-lab`, {
+      description: 'Updated description',
+      tags: ['robotics', 'production'],
+      metadata: { team: 'lab-a' },
+    });
+    t.equal(answer.status, 200, path);
+    t.match(answer.headers['content-type'], /^application\/json\b/);
+    t.equal(
+      answer.text,
+      JSON.stringify({
+        id,
+        name: 'Robotics Lab',
+        slug: 'robotics-lab',
+        description: 'Updated description',
+        tags: ['robotics', 'production'],
+        metadata: { team: 'lab-a' },
+      }),
+      'every key, in this order, and no other',
+    );
+    await owner.delete(`${path}/robotics-lab`);
+  }
+});
+
+test('only the given fields change, under either media type', async (t) => {
+  const { spaces, create, details, list } = await makeNamespace();
+  const rows: [sent: object, changed: object][] = [
+    [{ name: '  Lab  ' }, { name: 'Lab' }],
+    [{ slug: 'lab' }, { slug: 'lab' }],
+    [{ description: 'Updated' }, { description: 'Updated' }],
+    [{ description: '' }, { description: '' }],
+    [{ description: null }, { description: null }],
+    [{ tags: ['b', 'a'] }, { tags: ['b', 'a'] }],
+    [{ tags: [] }, { tags: [] }],
+    [{ tags: null }, { tags: [] }],
+    [{ metadata: null }, { metadata: null }],
+    [
+      { name: 'N', slug: 's', description: 'd', tags: [] },
+      { name: 'N', slug: 's', description: 'd', tags: [] },
+    ],
+  ];
+  for (const [sent, changed] of rows) {
+    for (const [type, update] of Object.entries(updates)) {
+      const title = `${JSON.stringify(sent)} as ${type}`;
+      const { id } = await create(full);
+      const answer = await update(`${spaces}/${full.slug}`, sent);
+      const space = read(answer, Space);
+      t.equal(answer.status, 200, title);
+      t.ok(isDeepStrictEqual(space, { id, ...full, ...changed }), `${title}: ${answer.text}`);
+
+      const { metadata, ...item } = space;
+      t.match(await details(space.slug), { ...item, metadata, version: 2 });
+      t.same((await list()).spaces, [item], 'the list shows it too');
+      await owner.delete(`${spaces}/${space.slug}`);
+    }
+  }
+});
+
+test('an empty update changes nothing, neither updatedAt nor version', async (t) => {
+  const { spaces, projects, create } = await makeNamespace();
+  const { id } = await create(full);
+  const before = await owner.get(`${spaces}/${full.slug}`);
+  const answers = [
+    await owner.patch(`${spaces}/${full.slug}`, {}),
+    await owner.mergePatch(`${projects}/${full.slug}`, {}),
+  ];
+  for (const answer of answers) {
+    t.equal(answer.status, 200);
+    t.ok(isDeepStrictEqual(read(answer, Space), { id, ...full }));
+  }
+  t.equal((await owner.get(`${spaces}/${full.slug}`)).text, before.text);
+});
+
+test('every write counts as one version, sets updatedAt and leaves createdAt alone', async (t) => {
+  const { spaces, create, details } = await makeNamespace();
+  const { id } = await create(full);
+  const { createdAt, updatedAt, version } = await details(full.slug);
+  t.equal(version, 1);
+  t.equal(updatedAt, createdAt);
+
+  for (const [index, update] of Object.values(updates).entries()) {
+    const longAgo = '2000-01-01T00:00:00.000Z';
+    await service.db.$client`update spaces set updated_at = ${longAgo} where id = ${id}`;
+    await update(`${spaces}/${full.slug}`, { metadata: { a: index } });
+    const after = await details(full.slug);
+    t.equal(after.version, 2 + index);
+    t.equal(after.createdAt, createdAt);
+    t.not(after.updatedAt, longAgo);
+  }
+});
+
+test('a new name leaves the slug alone', async (t) => {
+  const { spaces, create } = await makeNamespace();
+  await create(full);
+  const answer = await owner.patch(`${spaces}/${full.slug}`, { name: 'Bakery' });
+  t.match(answer.json, { name: 'Bakery', slug: full.slug });
+});
+
+test('a new slug is stored as given, and the old one is free at once', async (t) => {
+  const { spaces, projects, create, details } = await makeNamespace();
+  const { id } = await create(full);
+  await owner.patch(`${spaces}/${full.slug}`, { slug: 'a.b_c-' });
+  t.equal((await details('a.b_c-')).id, id);
+  const { status, headers } = await owner.get(`${projects}/${full.slug}`);
+  t.same([status, headers.location], [308, `${projects}/a.b_c-`], 'the old one');
+  t.not((await create(full)).id, id);
+});
+
+test("a space's own slug again is 200", async (t) => {
+  const { spaces, create } = await makeNamespace();
+  const { id } = await create(full);
+  const answer = await owner.patch(`${spaces}/${full.slug}`, { slug: full.slug });
+  t.equal(answer.status, 200);
+  t.ok(isDeepStrictEqual(answer.json, { id, ...full }));
+});
+
+test('a slug that another space has is 409, and nothing of the update is done', async (t) => {
+  const { spaces, projects, create, details } = await makeNamespace();
+  await create(full);
+  await create({ name: 'Taken' });
+  const before = await details(full.slug);
+  const body = { slug: 'taken', description: 'Updated', metadata: { b: 2 } };
+  for (const path of [`${spaces}/${full.slug}`, `${projects}/${full.slug}`]) {
+    const answer = await owner.patch(path, body);
+    refuses(t, answer, CONFLICT, path);
+    t.match(answer.json, { instance: path, detail: /"taken"/ });
+    refuses(t, await owner.mergePatch(path, body), CONFLICT, `${path}, merged`);
+  }
+  t.same(await details(full.slug), before);
+});
+
+test('a space can take the slug of a deleted one', async (t) => {
+  const { spaces, create } = await makeNamespace();
+  const gone = await create({ name: 'Gone' });
+  await owner.delete(`${spaces}/gone`);
+  const { id } = await create(full);
+  const answer = await owner.patch(`${spaces}/${full.slug}`, { slug: 'gone' });
+  t.match(answer.json, { id, slug: 'gone' });
+  t.not(gone.id, id);
+});
+
+test('the same slug in another namespace is no conflict', async (t) => {
+  const [one, two] = await Promise.all([makeNamespace(), makeNamespace()]);
+  await one.create({ name: 'Here' });
+  await two.create({ name: 'There' });
+  t.equal((await owner.patch(`${one.spaces}/here`, { slug: 'there' })).status, 200);
+  t.equal((await two.list()).spaces[0]?.name, 'There', 'the other one is untouched');
+});
+
+test('name and slug cannot be null', async (t) => {
+  const { spaces, create, details } = await makeNamespace();
+  await create(full);
+  const before = await details(full.slug);
+  for (const field of ['name', 'slug']) {
+    for (const update of Object.values(updates)) {
+      const answer = await update(`${spaces}/${full.slug}`, { [field]: null, description: 'no' });
+      refuses(t, answer, INVALID, field, [`/${field}`]);
+    }
+  }
+  t.same(await details(full.slug), before, 'nothing of it is done');
+});
+
+test('a space or a namespace that is deleted, foreign or was never there is 404', async (t) => {
+  const deleted = await makeNamespace();
+  await deleted.create(full);
+  await owner.delete(deleted.path);
+  const other = await makeNamespace();
+  const { slug, spaces, create } = await makeNamespace();
+  await create(full);
+  await create({ name: 'Gone' });
+  await owner.delete(`${spaces}/gone`);
+  const stranger = await service.as('stranger');
+
+  const rows = [
+    { title: 'never there', namespace: slug, space: 'nowhere', refusal: NO_SPACE },
+    { title: 'deleted', namespace: slug, space: 'gone', refusal: NO_SPACE },
+    { title: 'elsewhere', namespace: other.slug, space: full.slug, refusal: NO_SPACE },
+    {
+      title: 'deleted namespace',
+      namespace: deleted.slug,
+      space: full.slug,
+      refusal: NO_NAMESPACE,
+    },
+    { title: 'no namespace', namespace: 'nowhere', space: full.slug, refusal: NO_NAMESPACE },
+    {
+      title: 'foreign',
+      namespace: slug,
+      space: full.slug,
+      caller: stranger,
+      refusal: NO_NAMESPACE,
+    },
+  ];
+  for (const { title, namespace, space, caller = owner, refusal } of rows) {
+    for (const noun of ['spaces', 'projects']) {
+      const path = `/namespaces/${namespace}/${noun}/${space}`;
+      for (const body of [{}, { description: 'x' }, { metadata: { a: 1 } }]) {
+        refuses(t, await caller.patch(path, body), refusal, `${title}, ${noun}`);
+        refuses(t, await caller.mergePatch(path, body), refusal, `${title}, ${noun}, merged`);
+      }
+    }
+  }
+});
