@@ -1,16 +1,28 @@
-import { maxHeaderSize } from 'node:http';
 import fastify, {
   type FastifyBaseLogger,
   type FastifyInstance,
   type FastifyPluginAsync,
 } from 'fastify';
+import { maxHeaderSize } from 'node:http';
 import type { Registry } from 'prom-client';
 import type { RateLimitConfig, TokenConfig } from './config/load.js';
 import type { Database } from './db/client.js';
 import { ServiceError } from './errors.js';
-import { admissionPlugin } from './http/limits/load-shedding.js';
 import { authPlugin } from './http/auth/plugin.js';
-import { BODY_LIMIT, bodyPlugin } from './http/server/json-body.js';
+import { contentsPlugin } from './http/contents/plugin.js';
+import { negotiationPlugin } from './http/conventions/accept.js';
+import { Restore } from './http/conventions/schemas.js';
+import { problemPlugin, sendProblem } from './http/errors/problem.js';
+import { admissionPlugin } from './http/limits/load-shedding.js';
+import { rateLimitPlugin } from './http/limits/rate-limit.js';
+import { membersPlugin } from './http/members/plugin.js';
+import { namespacesPlugin } from './http/namespaces/plugin.js';
+import { auditPlugin, RequestLog } from './http/observability/access-log.js';
+import { healthPlugin } from './http/observability/health.js';
+import { metricsPlugin, type MetricsSource, serveMetrics } from './http/observability/metrics.js';
+import { REQUEST_ID, requestId, requestIdPlugin } from './http/observability/request-id.js';
+import { openapiPlugin } from './http/openapi/document.js';
+import { homePlugin } from './http/openapi/home.js';
 import { serializerFactory, validatorFactory } from './http/server/compilers.js';
 import { compressionPlugin } from './http/server/compression.js';
 import {
@@ -19,41 +31,24 @@ import {
   connectionOptions,
   connectionsPlugin,
 } from './http/server/connections.js';
-import { contentsPlugin } from './http/contents/plugin.js';
 import { corsPlugin } from './http/server/cors.js';
 import { drainPlugin } from './http/server/graceful-shutdown.js';
-import { healthPlugin } from './http/observability/health.js';
-import { homePlugin } from './http/openapi/home.js';
-import { metricsPlugin, type MetricsSource, serveMetrics } from './http/observability/metrics.js';
-import { membersPlugin } from './http/members/plugin.js';
+import { BODY_LIMIT, bodyPlugin } from './http/server/json-body.js';
 import { methodsPlugin } from './http/server/not-found.js';
-import { namespacesPlugin } from './http/namespaces/plugin.js';
-import { negotiationPlugin } from './http/conventions/accept.js';
-import { openapiPlugin } from './http/openapi/document.js';
-import { problemPlugin, sendProblem } from './http/errors/problem.js';
 import { publicUrlPlugin } from './http/server/public-url.js';
-import { rateLimitPlugin } from './http/limits/rate-limit.js';
-import {
-  auditPlugin,
-  REQUEST_ID,
-  requestId,
-  requestIdPlugin,
-  RequestLog,
-} from './http/observability/access-log.js';
-import { rewriteTarget, requestTargetPlugin } from './http/server/request-target.js';
-import { Restore } from './http/conventions/schemas.js';
+import { requestTargetPlugin, rewriteTarget } from './http/server/request-target.js';
 import { securityHeaders, securityPlugin } from './http/server/security-headers.js';
-import { spacesPlugin } from './http/spaces/plugin.js';
 import { ajvOptions, readQuery, unformatted } from './http/server/validation.js';
-import { namespaceResolver } from './repositories/access/index.js';
+import { spacesPlugin } from './http/spaces/plugin.js';
+import { namespaceResolver } from './repositories/access/namespace-resolver.js';
 import { assetsRepository } from './repositories/assets/index.js';
 import { spaceResolver } from './repositories/contents/space-resolver.js';
-import { cursorKey } from './repositories/lists/cursor-key.js';
 import { episodesRepository } from './repositories/episodes/index.js';
 import { foldersRepository } from './repositories/folders/index.js';
+import { cursorKey } from './repositories/lists/cursor-key.js';
+import { PageCache } from './repositories/lists/page-cache.js';
 import { membersRepository } from './repositories/members/index.js';
 import { namespaceDefaults, namespacesRepository } from './repositories/namespaces/index.js';
-import { PageCache } from './repositories/lists/page-cache.js';
 import { noQuotas, type Quotas } from './repositories/quotas.js';
 import { spacesRepository } from './repositories/spaces/index.js';
 

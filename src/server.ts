@@ -1,25 +1,27 @@
+import closeWithGrace from 'close-with-grace';
 import cluster from 'node:cluster';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
-import closeWithGrace from 'close-with-grace';
 import { type Logger, pino } from 'pino';
 import postgres from 'postgres';
 import { buildApp, buildMetricsApp } from './app.js';
 import { type Config, ConfigError, loadConfig, type TokenConfig } from './config/load.js';
 import { connect } from './db/client.js';
-import { EmbeddedPostgresError, startEmbeddedPostgres } from './development/postgres/index.js';
 import { DatabaseNotReadyError, expectDefaults, expectMigrated, migrate } from './db/migrate.js';
-import { createDemo, dataDirectory, developmentSecret, introduction } from './development/demo.js';
+import { dataDirectory, developmentSecret } from './development/data.js';
+import { createDemo } from './development/demo.js';
+import { introduction } from './development/introduction.js';
+import { EmbeddedPostgresError, startEmbeddedPostgres } from './development/postgres/index.js';
+import { serializeError } from './http/observability/log-fields.js';
 import { type MetricsSource, processMetrics } from './http/observability/metrics.js';
-import { serializeError } from './http/observability/access-log.js';
-import { listen } from './http/server/listen.js';
 import { startTracing } from './http/observability/tracing.js';
 import {
   answerPrimary,
   metricsOfWorkers,
   reportToPrimary,
 } from './http/observability/worker-metrics.js';
+import { listen } from './http/server/listen.js';
 import { leave, startWorkers } from './workers.js';
 
 /** How long requests that were accepted may take once the process has been told to stop. */

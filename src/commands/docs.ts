@@ -1,6 +1,6 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
-import { Environment } from '../config/load.js';
+import { Environment } from '../config/schema.js';
 import { problems } from '../errors.js';
 import { fillTable } from './tables.js';
 

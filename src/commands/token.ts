@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
 import { loadConfig } from '../config/load.js';
-import { developmentSecret } from '../development/demo.js';
+import { developmentSecret } from '../development/data.js';
 import { signToken } from '../development/token.js';
 
 const { values } = parseArgs({

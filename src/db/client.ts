@@ -1,13 +1,14 @@
-import { setTimeout } from 'node:timers/promises';
 import { drizzle } from 'drizzle-orm/postgres-js';
+import { setTimeout } from 'node:timers/promises';
 import postgres from 'postgres';
-import { readDatabaseUrl } from '../config/load.js';
 import {
   type ConnectionString,
   parseConnectionString,
   type Target,
 } from '../config/connection-string.js';
-import { openPool, openSocket } from './pool.js';
+import { readDatabaseUrl } from '../config/files.js';
+import { openPool } from './pool/index.js';
+import { openSocket } from './pool/socket.js';
 
 export interface DatabaseOptions {
   /** `postgres://user:password@host:port/database`; of several hosts the primary is used */

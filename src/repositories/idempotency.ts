@@ -4,7 +4,7 @@ import type { Database } from '../db/client.js';
 import { keyInUse } from '../db/errors.js';
 import { idempotencyKeys } from '../db/schema/idempotency-keys.js';
 import { problems, ServiceError } from '../errors.js';
-import { param, repeat, type Statement, type Values } from './access/index.js';
+import { param, repeat, type Statement, type Values } from './access/statement.js';
 
 /** By what a request that may be repeated is known again, within its subject and operation. */
 export interface IdempotencyKey {

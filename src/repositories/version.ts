@@ -1,7 +1,8 @@
 import { type SQL, sql, type SQLWrapper } from 'drizzle-orm';
 import type { JsonObject } from '../db/schema/columns.js';
 import { ServiceError } from '../errors.js';
-import { includesRole, type Outcome, param, type Role } from './access/index.js';
+import { includesRole, type Outcome, type Role } from './access/principal.js';
+import { param } from './access/statement.js';
 
 interface Versioned {
   id: string;

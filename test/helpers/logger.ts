@@ -1,6 +1,6 @@
 import { Writable } from 'node:stream';
 import { type Logger, pino } from 'pino';
-import { serializeError } from '../../src/http/observability/access-log.js';
+import { serializeError } from '../../src/http/observability/log-fields.js';
 
 /** A logger of everything, as the server has it, and what it has written. */
 export function memoryLogger(): { logger: Logger; text: () => string; lines: () => unknown[] } {

@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm';
-import type { Scope } from '../../src/http/auth/plugin.js';
-import type { Role } from '../../src/repositories/access/index.js';
+import type { Scope } from '../../src/http/auth/scopes.js';
+import type { Role } from '../../src/repositories/access/principal.js';
 import type { Send, Service } from './app.js';
 
 /** A request that every operation can be tried with, on a namespace made by `furnish`. */

@@ -1,6 +1,6 @@
 /** What the service does, in memory and for one caller at a time: what its answers are held against. */
 import type { ProblemCode } from '../../src/errors.js';
-import type { Role } from '../../src/repositories/access/index.js';
+import type { Role } from '../../src/repositories/access/principal.js';
 
 /** One request; each operation makes use of what it needs. */
 export interface Command {

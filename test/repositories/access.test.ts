@@ -1,5 +1,5 @@
 import { test } from 'tap';
-import { namespaceResolver } from '../../src/repositories/access/index.js';
+import { namespaceResolver } from '../../src/repositories/access/namespace-resolver.js';
 import { startCounted } from '../helpers/proxy.js';
 
 test('no more slugs are remembered than the bound, and the last used are kept', async (t) => {

@@ -1,8 +1,8 @@
 import { sql } from 'drizzle-orm';
 import { test } from 'tap';
-import { namespaceResolver } from '../../src/repositories/access/index.js';
-import { selectSpaces } from '../../src/repositories/spaces/list.js';
+import { namespaceResolver } from '../../src/repositories/access/namespace-resolver.js';
 import { spacesRepository } from '../../src/repositories/spaces/index.js';
+import { selectSpaces } from '../../src/repositories/spaces/list.js';
 import { startService } from '../helpers/app.js';
 
 /** Enough to be far inside from both ends; see `SHALLOW` in the repository. */

@@ -1,14 +1,14 @@
-import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Static } from '@sinclair/typebox';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { contentLists } from '../../repositories/contents/lists.js';
-import { isBounded, type Selection } from '../../repositories/lists/index.js';
 import { SKIPPED_MAX } from '../../repositories/lists/numbered-pages.js';
+import { isBounded, type Selection } from '../../repositories/lists/selection.js';
+import { walker } from '../conventions/cursor-page.js';
 import type { Place } from '../conventions/cursor.js';
 import { sendPage } from '../conventions/list-page.js';
 import { listKey } from '../conventions/list-query.js';
 import { paging } from '../conventions/schemas.js';
 import type { SpaceParams } from '../spaces/schema.js';
-import { walker } from '../conventions/cursor-page.js';
 import { JSON_TYPE } from './item.js';
 import { callerOf, inSpace } from './space.js';
 

@@ -1,11 +1,12 @@
-import { type Static, type TProperties, Type } from '@sinclair/typebox';
 import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox';
+import { type Static, type TProperties, Type } from '@sinclair/typebox';
 import type { FastifyRequest } from 'fastify';
 import { NIL } from 'uuid';
 import { ServiceError } from '../../errors.js';
-import { renamed, type Role } from '../../repositories/access/index.js';
+import { renamed } from '../../repositories/access/namespace-resolver.js';
+import { type Role } from '../../repositories/access/principal.js';
 import type { ContentCaller, ContentOutcome } from '../../repositories/contents/operations.js';
-import { permitted } from '../auth/plugin.js';
+import { permitted } from '../auth/require-role.js';
 import { SpaceParams } from '../spaces/schema.js';
 
 /** A Fastify instance whose schemas give the types of its requests. */

@@ -1,10 +1,12 @@
 import { type TProperties, Type } from '@sinclair/typebox';
 import type { FastifyRequest } from 'fastify';
 import type { JsonObject } from '../../db/schema/columns.js';
-import { type CommonFilters, type State, states } from '../../repositories/lists/index.js';
+import { type CommonFilters } from '../../repositories/lists/filters.js';
 import { SKIPPED_MAX } from '../../repositories/lists/numbered-pages.js';
-import { findUnsafeNumber } from '../server/json-numbers.js';
+import { type State, states } from '../../repositories/lists/selection.js';
 import { invalid } from '../errors/problem.js';
+import { findUnsafeNumber } from '../server/json-numbers.js';
+import { jsonProblem } from '../server/keywords.js';
 import {
   cursorProperty,
   NAME_MAX_LENGTH,
@@ -15,7 +17,6 @@ import {
   TAGS_MAX,
   Text,
 } from './schemas.js';
-import { jsonProblem } from '../server/keywords.js';
 
 /** PostgreSQL compares nested arrays with each of those that are stored, and cannot be interrupted meanwhile. */
 const FILTER_LIMITS = { maxBytes: 1024, maxDepth: 16, maxNodes: 50, flatArrays: true };

@@ -1,7 +1,7 @@
 import { Type } from '@sinclair/typebox';
 import type { FastifyRequest } from 'fastify';
 import type { ProblemCode, ServiceError } from '../../errors.js';
-import { parameter } from '../observability/access-log.js';
+import { parameter } from '../observability/log-fields.js';
 
 /** The answer to a read by a slug that was given up for another. It has no body. */
 export const Moved = {

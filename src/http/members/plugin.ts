@@ -1,13 +1,12 @@
-import { type Static, Type } from '@sinclair/typebox';
 import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox';
+import { type Static, Type } from '@sinclair/typebox';
 import { ServiceError } from '../../errors.js';
 import type { MemberRow, MembersRepository } from '../../repositories/members/index.js';
-import { isSubject, permitted } from '../auth/plugin.js';
-import { NotModified, ReadConditions } from '../conventions/etag.js';
-import type { Place } from '../conventions/cursor.js';
-import { Moved } from '../errors/redirect.js';
+import { permitted } from '../auth/require-role.js';
+import { isSubject } from '../auth/verify.js';
 import { walker } from '../conventions/cursor-page.js';
-import { invalid } from '../errors/problem.js';
+import type { Place } from '../conventions/cursor.js';
+import { NotModified, ReadConditions } from '../conventions/etag.js';
 import { pageOf, renderPage, sendPage } from '../conventions/list-page.js';
 import {
   NamespaceParams,
@@ -16,6 +15,8 @@ import {
   ref,
   SUBJECT_MAX_LENGTH,
 } from '../conventions/schemas.js';
+import { invalid } from '../errors/problem.js';
+import { Moved } from '../errors/redirect.js';
 import { Member, MemberList, MemberParams, MemberPut } from './schema.js';
 
 const collection = '/namespaces/:slug/members';

@@ -1,36 +1,36 @@
-import { type Static, Type } from '@sinclair/typebox';
 import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox';
+import { type Static, Type } from '@sinclair/typebox';
 import type { FastifyReply } from 'fastify';
 import { ServiceError } from '../../errors.js';
 import type {
   CountedNamespace,
   NamespacesRepository,
 } from '../../repositories/namespaces/index.js';
-import { permitted } from '../auth/plugin.js';
-import { metadataMerge, PATCH_TYPES } from '../server/json-body.js';
-import type { Place } from '../conventions/cursor.js';
+import { permitted } from '../auth/require-role.js';
 import { walker } from '../conventions/cursor-page.js';
+import type { Place } from '../conventions/cursor.js';
 import {
   etagOf,
   expectedNamespaceVersions,
-  ReadConditions,
-  WriteConditions,
   isNotModified,
   namespaceEtag,
   NotModified,
+  ReadConditions,
   tagged,
+  WriteConditions,
 } from '../conventions/etag.js';
 import {
   created,
-  idempotencyKey,
   IdempotencyHeader,
+  idempotencyKey,
   markReplayed,
   repeatable,
   RestoreHeaders,
 } from '../conventions/idempotency-key.js';
 import { pageOf, renderPage, sendPage } from '../conventions/list-page.js';
-import { Moved } from '../errors/redirect.js';
 import { NamespaceParams, PageQuery, paging, ref, Restore } from '../conventions/schemas.js';
+import { Moved } from '../errors/redirect.js';
+import { metadataMerge, PATCH_TYPES } from '../server/json-body.js';
 import {
   Namespace,
   NamespaceCreate,

@@ -1,5 +1,3 @@
-import { randomUUID } from 'node:crypto';
-import type { IncomingMessage } from 'node:http';
 import {
   type FastifyReply,
   type FastifyRequest,
@@ -7,49 +5,13 @@ import {
   type onSendHookHandler,
 } from 'fastify';
 import fp from 'fastify-plugin';
-import postgres from 'postgres';
-import { quotesCaller } from '../../db/errors.js';
-
-import { SUBJECT_MAX_LENGTH } from '../conventions/schemas.js';
+import { pathOf, shownParameter, subjectOf } from './log-fields.js';
 
 declare module 'fastify' {
   interface FastifyReply {
     /** the paths of what was made, where it is more than `Location` can say; for the audit */
     created: readonly string[] | null;
   }
-}
-
-export const REQUEST_ID = 'x-request-id';
-const acceptedRequestId = /^[\w.:/+=-]{1,128}$/;
-
-/** @returns the caller's id for the request where it is a plain one, otherwise a new one */
-export function requestId({ headers }: Pick<IncomingMessage, 'headers'>): string {
-  const given = headers[REQUEST_ID];
-  return typeof given === 'string' && acceptedRequestId.test(given) ? given : randomUUID();
-}
-
-/** What the log may hold of an error: PostgreSQL's `detail` and `where` quote the caller's data. */
-export function serializeError(error: Error): Record<string, unknown> {
-  const { cause } = error;
-  const message = shorten(quotesCaller(error) ? 'A statement failed' : error.message);
-  const frames = /\n {4}at .*$/s.exec(error.stack ?? '')?.[0] ?? '';
-  return {
-    type: error.name,
-    message,
-    stack: `${error.name}: ${message}${frames}`,
-    ...(error instanceof postgres.PostgresError && {
-      sqlState: error.code,
-      constraint: error.constraint_name,
-    }),
-    ...(cause instanceof Error && { cause: serializeError(cause) }),
-  };
-}
-
-/** The longest text that a line of the log holds of a request. */
-const SHOWN_MAX = 1000;
-
-function shorten(text: string): string {
-  return text.length > SHOWN_MAX ? `${text.slice(0, SHOWN_MAX)}…` : text;
 }
 
 /** Writes one line for each request, when it has been answered. */
@@ -80,52 +42,6 @@ export class RequestLog extends LogController {
     );
   }
 }
-
-function pathOf({ url }: FastifyRequest): string {
-  return shorten(url.split('?', 1).join(''));
-}
-
-/** @returns a parameter of the path; routes have some, or none */
-export function parameter({ params }: FastifyRequest, name: string): unknown {
-  return typeof params === 'object' && params !== null ? Reflect.get(params, name) : undefined;
-}
-
-/** Nothing that exists is called by so many characters. */
-function shownParameter(request: FastifyRequest, name: string): string | undefined {
-  const value = parameter(request, name);
-  return typeof value === 'string' ? value.slice(0, SUBJECT_MAX_LENGTH) : undefined;
-}
-
-/** Requests that needed no token, or had none that was valid, have no user. */
-function subjectOf({ user }: { user?: { subject: string } | null }): string | undefined {
-  return user?.subject;
-}
-
-/** Gives every answer the id of its request, and every request whose caller went away its line. */
-export const requestIdPlugin = fp(
-  (app, _options, done) => {
-    app.addHook('onRequest', (request, reply, next) => {
-      void reply.header(REQUEST_ID, request.id);
-      next();
-    });
-    app.addHook('onRequestAbort', (request, next) => {
-      request.log.info(
-        {
-          method: request.method,
-          path: pathOf(request),
-          route: request.routeOptions.url,
-          outcome: 'aborted',
-          subject: subjectOf(request),
-          namespace: shownParameter(request, 'slug'),
-        },
-        'not answered',
-      );
-      next();
-    });
-    done();
-  },
-  { name: 'request-id' },
-);
 
 const READS = new Set(['GET', 'HEAD', 'OPTIONS']);
 

@@ -1,3 +1,5 @@
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import fp from 'fastify-plugin';
 import {
   type IncomingMessage,
   type ServerOptions,
@@ -5,11 +7,9 @@ import {
   STATUS_CODES,
 } from 'node:http';
 import type { Socket } from 'node:net';
-import type { FastifyReply, FastifyRequest } from 'fastify';
-import fp from 'fastify-plugin';
 import { problems, ServiceError } from '../../errors.js';
 import { PROBLEM_TYPE, problemBody } from '../errors/problem.js';
-import { REQUEST_ID, requestId } from '../observability/access-log.js';
+import { REQUEST_ID, requestId } from '../observability/request-id.js';
 import { securityHeaders } from './security-headers.js';
 
 /** The limits of connections; all in milliseconds but the last two. */

@@ -1,11 +1,11 @@
-import type { Static } from '@sinclair/typebox';
 import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox';
+import type { Static } from '@sinclair/typebox';
 import type { ProblemCode } from '../../errors.js';
-import type { SpacesRepository } from '../../repositories/spaces/index.js';
 import type { NewSpace } from '../../repositories/spaces/columns.js';
+import type { SpacesRepository } from '../../repositories/spaces/index.js';
 import { expectVersion, preconditionFailed } from '../../repositories/version.js';
 import { deriveSlug, isSlug, SLUG_PATTERN } from '../../slug.js';
-import { permitted } from '../auth/plugin.js';
+import { permitted } from '../auth/require-role.js';
 import {
   EnsureHeaders,
   etagOf,
@@ -16,14 +16,14 @@ import {
 } from '../conventions/etag.js';
 import {
   created,
-  idempotencyKey,
   IdempotencyHeader,
+  idempotencyKey,
   locationHeader,
   markReplayed,
   replayedHeader,
 } from '../conventions/idempotency-key.js';
-import { invalid } from '../errors/problem.js';
 import { NamespaceParams, ref } from '../conventions/schemas.js';
+import { invalid } from '../errors/problem.js';
 import {
   Space,
   SpaceBatch,

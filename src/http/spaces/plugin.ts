@@ -1,24 +1,25 @@
-import { type Static, Type } from '@sinclair/typebox';
 import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox';
-import { type Principal, renamed } from '../../repositories/access/index.js';
+import { type Static, Type } from '@sinclair/typebox';
+import { renamed } from '../../repositories/access/namespace-resolver.js';
+import { type Principal } from '../../repositories/access/principal.js';
 import { SKIPPED_MAX } from '../../repositories/lists/numbered-pages.js';
-import { isBounded } from '../../repositories/lists/index.js';
-import type { SpacePage } from '../../repositories/spaces/list.js';
+import { isBounded } from '../../repositories/lists/selection.js';
 import type { SpacesRepository } from '../../repositories/spaces/index.js';
-import { permitted } from '../auth/plugin.js';
-import { metadataMerge, PATCH_TYPES } from '../server/json-body.js';
+import type { SpacePage } from '../../repositories/spaces/list.js';
+import { permitted } from '../auth/require-role.js';
 import { spaceNotFound } from '../contents/space.js';
+import { walker } from '../conventions/cursor-page.js';
+import type { Place } from '../conventions/cursor.js';
 import {
   etagOf,
-  spaceEtag,
   expectedSpaceVersions,
-  ReadConditions,
-  WriteConditions,
   isNotModified,
   NotModified,
+  ReadConditions,
+  spaceEtag,
   tagged,
+  WriteConditions,
 } from '../conventions/etag.js';
-import type { Place } from '../conventions/cursor.js';
 import {
   idempotencyKey,
   markReplayed,
@@ -27,16 +28,16 @@ import {
 } from '../conventions/idempotency-key.js';
 import { pageOf, sendPage } from '../conventions/list-page.js';
 import { isSearch, listKey } from '../conventions/list-query.js';
-import { Moved } from '../errors/redirect.js';
 import { NamespaceParams, paging, ref, Restore } from '../conventions/schemas.js';
-import { walker } from '../conventions/cursor-page.js';
+import { Moved } from '../errors/redirect.js';
+import { metadataMerge, PATCH_TYPES } from '../server/json-body.js';
 import { addCreation, addEnsuring, creationSchemas } from './creation.js';
 import {
   Space,
+  SpaceContents,
   SpaceDetails,
   SpaceList,
   SpaceListItem,
-  SpaceContents,
   SpaceNamespace,
   SpaceParams,
   SpaceUpdate,

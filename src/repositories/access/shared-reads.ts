@@ -1,4 +1,4 @@
-import type { Statement } from './index.js';
+import type { Statement } from './statement.js';
 
 /**
  * Makes of a statement that only reads one that is sent once for all callers who ask for the same before

@@ -8,7 +8,9 @@ import { episodes } from '../../db/schema/episodes.js';
 import { folders, pathDigest } from '../../db/schema/folders.js';
 import { timeOfId } from '../../db/schema/spaces.js';
 import { ServiceError } from '../../errors.js';
-import { includesRole, param } from '../access/index.js';
+import { lastSegment, parentPath, ROOT } from '../../path.js';
+import { includesRole } from '../access/principal.js';
+import { param } from '../access/statement.js';
 import { inSpace } from '../contents/access.js';
 import { countContents, countRows } from '../contents/counters.js';
 import type { Written } from '../contents/item.js';
@@ -19,7 +21,6 @@ import {
   type ContentOutcome,
   withItem,
 } from '../contents/operations.js';
-import { lastSegment, parentPath, ROOT } from '../../path.js';
 import { ensureFolders, hasPath } from '../folders/tree.js';
 import type { IdempotencyKey } from '../idempotency.js';
 import { jsonParam } from '../spaces/columns.js';

@@ -2,7 +2,7 @@ import { type SQL, sql } from 'drizzle-orm';
 import { assets } from '../../db/schema/assets.js';
 import type { JsonObject } from '../../db/schema/columns.js';
 import { episodes } from '../../db/schema/episodes.js';
-import { param } from '../access/index.js';
+import { param } from '../access/statement.js';
 import { inSpace } from '../contents/access.js';
 import { jsonObjectText, jsonString, jsonValue, tagOf, versionMembers } from '../contents/item.js';
 import { folderPath } from '../folders/tree.js';

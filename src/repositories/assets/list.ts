@@ -3,19 +3,15 @@ import { assets, fileNameOrder, indexedKind, searchedAsset } from '../../db/sche
 import { episodes, searchedSpace } from '../../db/schema/episodes.js';
 import { folders, pathPrefix } from '../../db/schema/folders.js';
 import { lastSegment, parentPath, ROOT } from '../../path.js';
-import { param } from '../access/index.js';
+import { param } from '../access/statement.js';
 import { inSpace } from '../contents/access.js';
 import { contentTotal } from '../contents/counters.js';
 import { contentLists, usualOrders } from '../contents/lists.js';
 import type { ContentContext } from '../contents/operations.js';
 import { hasPath, isBelow } from '../folders/tree.js';
-import {
-  type CommonFilters,
-  commonConditions,
-  datedItem,
-  type Selection,
-  type State,
-} from '../lists/index.js';
+import { commonConditions, type CommonFilters } from '../lists/filters.js';
+import { datedItem } from '../lists/item-json.js';
+import { type Selection, type State } from '../lists/selection.js';
 import { assetItem } from './item.js';
 
 export const assetSortFields = ['createdAt', 'updatedAt', 'name'] as const;

@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm';
 import { assets } from '../../db/schema/assets.js';
 import { lastSegment, parentPath } from '../../path.js';
-import { param } from '../access/index.js';
+import { param } from '../access/statement.js';
 import { countContents, countRows } from '../contents/counters.js';
 import { hasTag } from '../contents/item.js';
 import { type MergeMetadata, writeFields } from '../contents/merge.js';

@@ -1,14 +1,9 @@
 import { and, eq, isNull, type SQL, sql } from 'drizzle-orm';
 import type { Database } from '../../db/client.js';
 import { spaces } from '../../db/schema/spaces.js';
-import {
-  accessAllows,
-  accessTo,
-  byIdAndSlug,
-  lockedAccess,
-  param,
-  type Role,
-} from '../access/index.js';
+import { accessAllows, accessTo, byIdAndSlug, lockedAccess } from '../access/guard.js';
+import { type Role } from '../access/principal.js';
+import { param } from '../access/statement.js';
 
 /** The condition of the space that the resolver found. */
 const isSpace = and(

@@ -1,7 +1,7 @@
 import { and, eq, type SQL, sql } from 'drizzle-orm';
 import type { Database } from '../../db/client.js';
 import { contentCounters, type contentKind } from '../../db/schema/content-counters.js';
-import { param } from '../access/index.js';
+import { param } from '../access/statement.js';
 import { COUNTER_SLOTS } from '../spaces/counters.js';
 import { inSpace } from './access.js';
 

@@ -1,6 +1,6 @@
 import { type SQL, sql, type SQLWrapper } from 'drizzle-orm';
-import { param } from '../access/index.js';
-import { timeText } from '../lists/index.js';
+import { param } from '../access/statement.js';
+import { timeText } from '../lists/item-json.js';
 
 /** A folder, an episode or an asset, as a statement answers it. */
 export interface ContentItem {

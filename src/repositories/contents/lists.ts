@@ -1,23 +1,18 @@
 import { type SQL, sql } from 'drizzle-orm';
-import type { Page } from '../access/index.js';
-import {
-  isSearch,
-  listsOf,
-  type ListedTable,
-  type ListPart,
-  type Selection,
-  timeText,
-  type Walk,
-} from '../lists/index.js';
+import { type ListPart, listsOf, type Walk } from '../lists/index.js';
+import { timeText } from '../lists/item-json.js';
+import { type ListedTable } from '../lists/listed-table.js';
+import type { Page } from '../lists/numbered-pages.js';
 import { SKIPPED_MAX } from '../lists/numbered-pages.js';
 import type { CachedPage } from '../lists/page-cache.js';
+import { isSearch, type Selection } from '../lists/selection.js';
+import { readingSpace } from './access.js';
 import {
   type ContentCaller,
   type ContentContext,
   type ContentOutcome,
   outcomeOf,
 } from './operations.js';
-import { readingSpace } from './access.js';
 import type { InSpace } from './space-resolver.js';
 
 /** A table of a space's contents, for `contentLists`. */

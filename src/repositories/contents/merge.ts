@@ -2,7 +2,7 @@ import { Type } from '@sinclair/typebox';
 import { Value } from '@sinclair/typebox/value';
 import type { JsonObject } from '../../db/schema/columns.js';
 import { ServiceError } from '../../errors.js';
-import { includesRole } from '../access/index.js';
+import { includesRole } from '../access/principal.js';
 import { type Expected, expectTag } from '../version.js';
 import type { ContentItem } from './item.js';
 import type { ContentOutcome } from './operations.js';

@@ -1,17 +1,11 @@
 import { type SQL, sql, type WithSubquery } from 'drizzle-orm';
 import type { Database } from '../../db/client.js';
-import {
-  includesRole,
-  type Principal,
-  repeat,
-  run,
-  type Statement,
-  type Values,
-} from '../access/index.js';
+import { includesRole, type Principal } from '../access/principal.js';
+import { shared } from '../access/shared-reads.js';
+import { repeat, run, type Statement, type Values } from '../access/statement.js';
 import { type IdempotencyKey, onceByKey, runOnce } from '../idempotency.js';
 import type { PageCache } from '../lists/page-cache.js';
-import { shared } from '../access/shared-reads.js';
-import { type SpaceAccess, readingSpace, writingSpace } from './access.js';
+import { readingSpace, type SpaceAccess, writingSpace } from './access.js';
 import type { ContentItem, Written } from './item.js';
 import type { InSpace, ResolveSpace, SpacePath, SpaceScope } from './space-resolver.js';
 

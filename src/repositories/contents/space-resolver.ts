@@ -5,18 +5,15 @@ import { formerSpaceSlugs } from '../../db/schema/former-slugs.js';
 import { namespaces } from '../../db/schema/namespaces.js';
 import { spaces } from '../../db/schema/spaces.js';
 import { isSlug } from '../../slug.js';
+import { accessBySlug } from '../access/guard.js';
 import {
-  accessBySlug,
   type NamespaceScope,
-  param,
-  type Principal,
-  principalParams,
   renamed,
-  repeat,
   type ResolveNamespace,
-  type Role,
-} from '../access/index.js';
+} from '../access/namespace-resolver.js';
+import { type Principal, principalParams, type Role } from '../access/principal.js';
 import { shared } from '../access/shared-reads.js';
+import { param, repeat } from '../access/statement.js';
 import type { SpaceAccess } from './access.js';
 
 /** How many spaces are remembered; some 300 bytes each. */

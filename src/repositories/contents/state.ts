@@ -1,5 +1,5 @@
 import { ServiceError } from '../../errors.js';
-import { includesRole } from '../access/index.js';
+import { includesRole } from '../access/principal.js';
 import { type Expected, expectTag } from '../version.js';
 import type { ContentItem } from './item.js';
 import type { AnswerRow, ContentOutcome, ItemState } from './operations.js';

@@ -1,7 +1,7 @@
 import { type SQL, sql } from 'drizzle-orm';
 import type { JsonObject } from '../../db/schema/columns.js';
 import { episodes, type episodeStatus } from '../../db/schema/episodes.js';
-import { param } from '../access/index.js';
+import { param } from '../access/statement.js';
 import { inSpace } from '../contents/access.js';
 import { jsonObjectText, jsonString, jsonValue, tagOf, versionMembers } from '../contents/item.js';
 import { folderPath } from '../folders/tree.js';

@@ -6,19 +6,15 @@ import {
   searchedSpace,
 } from '../../db/schema/episodes.js';
 import { nameOrder } from '../../db/schema/spaces.js';
-import { param } from '../access/index.js';
+import { param } from '../access/statement.js';
 import { inSpace } from '../contents/access.js';
 import { contentTotal } from '../contents/counters.js';
 import { contentLists, usualOrders } from '../contents/lists.js';
 import type { ContentContext } from '../contents/operations.js';
 import { foldersWithin } from '../folders/tree.js';
-import {
-  type CommonFilters,
-  commonConditions,
-  datedItem,
-  type Selection,
-  type State,
-} from '../lists/index.js';
+import { commonConditions, type CommonFilters } from '../lists/filters.js';
+import { datedItem } from '../lists/item-json.js';
+import { type Selection, type State } from '../lists/selection.js';
 import { episodeItem, type EpisodeStatus } from './item.js';
 
 export const episodeSortFields = ['createdAt', 'updatedAt', 'name'] as const;

@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm';
 import { assets } from '../../db/schema/assets.js';
 import { episodes } from '../../db/schema/episodes.js';
-import { includesRole } from '../access/index.js';
+import { includesRole } from '../access/principal.js';
 import { inSpace } from '../contents/access.js';
 import { countContents, countRows } from '../contents/counters.js';
 import { hasTag, type Written } from '../contents/item.js';

@@ -1,11 +1,11 @@
 import { sql } from 'drizzle-orm';
 import { episodes } from '../../db/schema/episodes.js';
-import { param } from '../access/index.js';
+import { param } from '../access/statement.js';
 import { countContents, countRows } from '../contents/counters.js';
 import { hasTag } from '../contents/item.js';
+import { type MergeMetadata, writeFields } from '../contents/merge.js';
 import type { ContentCaller, ContentContext, ContentOperations } from '../contents/operations.js';
 import { active, writeOrExplain } from '../contents/state.js';
-import { type MergeMetadata, writeFields } from '../contents/merge.js';
 import { ensureFolders } from '../folders/tree.js';
 import { jsonParam } from '../spaces/columns.js';
 import { type Expected, versionParams } from '../version.js';

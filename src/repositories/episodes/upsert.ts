@@ -3,7 +3,8 @@ import { v7 as uuidv7 } from 'uuid';
 import { episodes } from '../../db/schema/episodes.js';
 import { timeOfId } from '../../db/schema/spaces.js';
 import { ServiceError } from '../../errors.js';
-import { includesRole, param } from '../access/index.js';
+import { includesRole } from '../access/principal.js';
+import { param } from '../access/statement.js';
 import { countContents, countRows } from '../contents/counters.js';
 import { hasTag, type Written } from '../contents/item.js';
 import type {

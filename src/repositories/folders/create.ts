@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm';
 import type { JsonObject } from '../../db/schema/columns.js';
 import { folders } from '../../db/schema/folders.js';
-import { param } from '../access/index.js';
+import { param } from '../access/statement.js';
 import { countContents, countRows } from '../contents/counters.js';
 import {
   type ContentCaller,

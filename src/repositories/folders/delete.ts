@@ -3,7 +3,7 @@ import { folderNotEmpty } from '../../db/errors.js';
 import { assets } from '../../db/schema/assets.js';
 import { episodes } from '../../db/schema/episodes.js';
 import { folders } from '../../db/schema/folders.js';
-import { includesRole } from '../access/index.js';
+import { includesRole } from '../access/principal.js';
 import { inSpace } from '../contents/access.js';
 import { countContents, countRows } from '../contents/counters.js';
 import { hasTag } from '../contents/item.js';

@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm';
 import { folders } from '../../db/schema/folders.js';
-import { param } from '../access/index.js';
+import { param } from '../access/statement.js';
 import { inSpace } from '../contents/access.js';
 import { jsonObjectText, jsonString, jsonValue, versionMembers } from '../contents/item.js';
 

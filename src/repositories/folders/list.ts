@@ -1,13 +1,14 @@
 import { and, type SQL, sql } from 'drizzle-orm';
 import { folders, pathPrefix, siblingPrefix } from '../../db/schema/folders.js';
 import { ROOT } from '../../path.js';
-import type { Page } from '../access/index.js';
-import { param } from '../access/index.js';
+import { param } from '../access/statement.js';
 import { inSpace } from '../contents/access.js';
 import { contentTotal } from '../contents/counters.js';
 import { contentLists } from '../contents/lists.js';
 import type { ContentCaller, ContentContext } from '../contents/operations.js';
-import { type Selection, type Walk } from '../lists/index.js';
+import { type Walk } from '../lists/index.js';
+import type { Page } from '../lists/numbered-pages.js';
+import { type Selection } from '../lists/selection.js';
 import { folderItem } from './item.js';
 import { isBelow, isChildOf } from './tree.js';
 

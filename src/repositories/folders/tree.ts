@@ -2,7 +2,7 @@ import { type SQL, sql, type SQLWrapper } from 'drizzle-orm';
 import type { Database } from '../../db/client.js';
 import { folders, folderTrees, parentOf, pathDigest, pathPrefix } from '../../db/schema/folders.js';
 import { ROOT } from '../../path.js';
-import { param } from '../access/index.js';
+import { param } from '../access/statement.js';
 import { inSpace } from '../contents/access.js';
 
 /** The condition that a folder has a path. */

@@ -1,10 +1,11 @@
 import { sql } from 'drizzle-orm';
+import { pathTaken } from '../../db/errors.js';
 import type { JsonObject } from '../../db/schema/columns.js';
 import { episodes } from '../../db/schema/episodes.js';
 import { folders } from '../../db/schema/folders.js';
-import { pathTaken } from '../../db/errors.js';
 import { ServiceError } from '../../errors.js';
-import { includesRole, param } from '../access/index.js';
+import { includesRole } from '../access/principal.js';
+import { param } from '../access/statement.js';
 import { inSpace } from '../contents/access.js';
 import { countContents, countRows } from '../contents/counters.js';
 import { type ContentItem, hasTag } from '../contents/item.js';

@@ -1,8 +1,8 @@
-import { randomBytes } from 'node:crypto';
-import { param, repeat } from '../access/index.js';
 import { sql } from 'drizzle-orm';
+import { randomBytes } from 'node:crypto';
 import type { Database } from '../../db/client.js';
 import { cursorKeys } from '../../db/schema/cursor-keys.js';
+import { param, repeat } from '../access/statement.js';
 
 const KEY_BYTES = 32;
 

@@ -1,103 +1,13 @@
-import {
-  and,
-  asc,
-  desc,
-  gte,
-  isNotNull,
-  isNull,
-  lte,
-  type SQL,
-  sql,
-  type SQLWrapper,
-  type WithSubquery,
-} from 'drizzle-orm';
-import type { PgColumn, PgTable } from 'drizzle-orm/pg-core';
+import { and, asc, desc, gte, isNotNull, isNull, lte, type SQL, sql } from 'drizzle-orm';
 import type { Database } from '../../db/client.js';
-import type { JsonObject } from '../../db/schema/columns.js';
-import {
-  type Page,
-  param,
-  repeat,
-  type Role,
-  type Statement,
-  unprepared,
-} from '../access/index.js';
-import { expectReadable, readable } from './numbered-pages.js';
-import type { CachedPage, Lookup, PageCache } from './page-cache.js';
+import { type Role } from '../access/principal.js';
 import { shared } from '../access/shared-reads.js';
-import type { spaceTotal } from '../spaces/counters.js';
+import { param, repeat, type Statement, unprepared } from '../access/statement.js';
 import type { Position } from './cursor-page.js';
-
-export const states = ['active', 'deleted', 'all'] as const;
-
-export type State = (typeof states)[number];
-
-/** One condition of a list's filters. */
-export interface Condition {
-  /** of its parameter */
-  name: string;
-  sql: SQL;
-  /** the index that finds the rows by it, null where none does */
-  by: string | null;
-}
-
-/** The conditions of a list, and the values of their parameters. */
-export interface Conditions {
-  conditions: Condition[];
-  values: Record<string, unknown>;
-}
-
-/** The filters and the order of one list. */
-export interface Selection<Sort extends string> extends Conditions {
-  state: State;
-  sort: Sort;
-  descending: boolean;
-}
-
-/** An order of a list, which an index has; ids make it total. */
-interface Order {
-  key: SQL;
-  type: SQL;
-  /** writes a key as the text of a cursor */
-  text: (key: SQL) => SQL;
-}
-
-/** A table that is listed. */
-export interface ListedTable<Sort extends string> {
-  /** begins the names of its statements */
-  name: string;
-  table: PgTable & { id: PgColumn };
-  /** null where nothing of it is kept once it is deleted */
-  deletedAt: PgColumn | null;
-  /** the condition that a row is in the container that is listed */
-  inContainer: SQL | undefined;
-  /** the common table expressions that hold the caller's access; the last is named `access` */
-  access: WithSubquery[];
-  /** null where the list is not inside a space, or there is none */
-  spaceId: SQL<string | null>;
-  /** the condition that the caller may read the container */
-  mayRead: SQL;
-  /** the common table expression with the total and the revision of the active rows */
-  counted: ReturnType<typeof spaceTotal>;
-  /** the condition that the inverted index `search` begins with */
-  inSearch: SQL;
-  /** the indexes by which rows of a filter are found, from that which leads to the fewest on */
-  paths: readonly string[];
-  orders: Record<Sort, Order>;
-  /** an item as JSON text */
-  item: Record<State, SQL>;
-}
-
-/** The row of a list's statement. */
-export interface ListRow {
-  access: { role: Role | null; spaceId: string | null };
-  items: string | null;
-  total: number;
-  revision: string;
-  more?: boolean | null;
-  key?: string | null;
-  id?: string | null;
-}
+import { type ListedTable, type ListRow } from './listed-table.js';
+import { expectReadable, type Page, readable } from './numbered-pages.js';
+import type { CachedPage, Lookup, PageCache } from './page-cache.js';
+import { type Condition, isBounded, isSearch, type Selection, type State } from './selection.js';
 
 type ReadRow = ListRow & { lookup: Lookup };
 
@@ -122,24 +32,6 @@ export interface Walk {
   after: Position | null;
 }
 
-const TIME_FORMAT = sql.raw(`'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'`);
-/** @returns a time as RFC 3339 text, as JavaScript writes it */
-export const timeText = (column: SQLWrapper) =>
-  sql`to_char(${column} at time zone 'UTC', ${TIME_FORMAT})`;
-
-/** @returns an item with the time of its deletion, for lists that show deleted ones; `item` is a JSON object */
-export const datedItem = (item: SQL): SQL => sql`left(${item}, -1) || ',"deletedAt":'
-  || coalesce(to_json(${timeText(sql`deleted_at`)})::text, 'null') || '}'`;
-
-/** @returns the least UUIDv7 of a millisecond (RFC 9562 §5.7) */
-function firstIdOf(time: Date): string {
-  const hex = time.getTime().toString(16).padStart(12, '0');
-  return `${hex.slice(0, 8)}-${hex.slice(8)}-0000-0000-000000000000`;
-}
-
-/** Below it an inverted index of trigrams has nothing to look up. */
-const SEARCHABLE = /[\p{L}\p{N}]{3}/u;
-
 /** Up to this offset, skipping rows costs less than finding where to begin. */
 const SHALLOW = 1_000;
 
@@ -154,78 +46,6 @@ const MANY = 5_000;
  * the plans of all of them. What is not prepared takes a round trip more.
  */
 const PREPARED_MAX = 100;
-
-/** Filters that every list has; null and an empty list ask for nothing. */
-export interface CommonFilters {
-  /** a part of the searched text, in any case */
-  text: string | null;
-  /** all of them */
-  tags: string[];
-  /** is contained in the metadata */
-  metadata: JsonObject | null;
-  /** at that time or later */
-  createdAfter: Date | null;
-  /** before that time */
-  createdBefore: Date | null;
-  /** at that time or later */
-  updatedAfter: Date | null;
-}
-
-/**
- * Collects the conditions of a list, beginning with those that every list has.
- *
- * @param searchedText the text that the inverted index knows
- * @returns the conditions, their values, and a function that adds one
- */
-export function commonConditions(
-  { text, tags, metadata, createdAfter, createdBefore, updatedAfter }: CommonFilters,
-  searchedText: SQL,
-) {
-  const conditions: Condition[] = [];
-  const values: Record<string, unknown> = {};
-  const add = (name: string, value: unknown, by: string | null, condition: SQL) => {
-    values[name] = value;
-    conditions.push({ name, sql: condition, by });
-  };
-  if (text !== null) {
-    const pattern = `%${text.replace(/[\\%_]/g, '\\$&')}%`;
-    const by = SEARCHABLE.test(text) ? 'search' : null;
-    add('text', pattern, by, sql`${searchedText} ilike ${param('text')}`);
-  }
-  if (tags.length > 0) {
-    add('tags', JSON.stringify(tags), 'search', sql`tags @> ${param('tags')}::jsonb`);
-  }
-  if (metadata !== null) {
-    const value = JSON.stringify(metadata);
-    add('metadata', value, 'search', sql`metadata @> ${param('metadata')}::jsonb`);
-  }
-  if (createdAfter !== null) {
-    add(
-      'createdAfter',
-      firstIdOf(createdAfter),
-      'createdAt',
-      sql`id >= ${param('createdAfter')}::uuid`,
-    );
-  }
-  if (createdBefore !== null) {
-    add(
-      'createdBefore',
-      firstIdOf(createdBefore),
-      'createdAt',
-      sql`id < ${param('createdBefore')}::uuid`,
-    );
-  }
-  if (updatedAfter !== null) {
-    const first = updatedAfter.toISOString();
-    add(
-      'updatedAfter',
-      first,
-      'updatedAt',
-      sql`updated_at >= ${param('updatedAfter')}::timestamptz`,
-    );
-  }
-  return { conditions, values, add };
-}
 
 /** The condition that the caller does not hold the list at its present revision. */
 const isChanged = sql`(select revision from total) is distinct from ${param('known')}`;
@@ -488,17 +308,4 @@ export function listsOf<Sort extends string>(
       return { result, part: { items: items ?? '', total, next } };
     },
   };
-}
-
-/** @returns whether what fits has to be found and counted, which may take long */
-export function isSearch({
-  state,
-  conditions,
-}: Pick<Selection<string>, 'state' | 'conditions'>): boolean {
-  return state !== 'active' || conditions.length > 0;
-}
-
-/** @returns whether its numbered pages end after `SKIPPED_MAX` items: it is neither searched nor in the order of creation */
-export function isBounded(selection: Selection<string>): boolean {
-  return selection.sort !== 'createdAt' && !isSearch(selection);
 }

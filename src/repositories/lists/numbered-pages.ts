@@ -1,5 +1,4 @@
 import { ServiceError } from '../../errors.js';
-import type { Page } from '../access/index.js';
 
 /** How many items come before a numbered page, at most, where PostgreSQL passes over each of them. */
 export const SKIPPED_MAX = 10_000;
@@ -21,4 +20,10 @@ export function expectReadable({ offset }: Page, total: number): void {
     'The page is too far inside the list. Begin a walk with cursor=start.',
     { violations: [{ path: '/page', code: 'too_deep', message }] },
   );
+}
+
+/** A part of a list: how many come before it, and how many it holds at most. */
+export interface Page {
+  offset: number;
+  limit: number;
 }

@@ -1,28 +1,19 @@
-import { and, asc, eq, isNotNull, or, type SQL, type SQLWrapper, sql } from 'drizzle-orm';
+import { and, asc, eq, isNotNull, or, type SQL, sql, type SQLWrapper } from 'drizzle-orm';
 import type { Database } from '../../db/client.js';
-import { ServiceError } from '../../errors.js';
 import { members } from '../../db/schema/members.js';
 import { namespaces } from '../../db/schema/namespaces.js';
-import {
-  accessTo,
-  byIdAndSlug,
-  includesRole,
-  type Outcome,
-  type Page,
-  param,
-  type Principal,
-  repeatAll,
-  type ResolveNamespace,
-  type Role,
-  run,
-} from '../access/index.js';
-import { newRevision } from '../namespaces/index.js';
-import { expectReadable, readable } from '../lists/numbered-pages.js';
+import { ServiceError } from '../../errors.js';
+import { accessTo, byIdAndSlug } from '../access/guard.js';
+import { type ResolveNamespace } from '../access/namespace-resolver.js';
+import { includesRole, type Outcome, type Principal, type Role } from '../access/principal.js';
+import { shared } from '../access/shared-reads.js';
+import { param, repeatAll, run } from '../access/statement.js';
+import { type Part, partOf, type Position } from '../lists/cursor-page.js';
+import { expectReadable, type Page, readable } from '../lists/numbered-pages.js';
 import { type CachedPage, PageCache } from '../lists/page-cache.js';
+import { newRevision } from '../namespaces/index.js';
 import { countForSubjects } from '../namespaces/subject-counters.js';
 import { noQuotas } from '../quotas.js';
-import { type Part, partOf, type Position } from '../lists/cursor-page.js';
-import { shared } from '../access/shared-reads.js';
 
 const memberColumns = {
   subject: members.subject,

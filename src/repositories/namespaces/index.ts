@@ -7,23 +7,17 @@ import { namespaces } from '../../db/schema/namespaces.js';
 import { subjectCounters } from '../../db/schema/subject-counters.js';
 import { ServiceError } from '../../errors.js';
 import { isSlug } from '../../slug.js';
+import { accessAllows, accessTo, byIdAndSlug, lockedAccess } from '../access/guard.js';
+import { type ResolveNamespace } from '../access/namespace-resolver.js';
 import {
-  accessAllows,
-  accessTo,
-  byIdAndSlug,
   includesRole,
-  lockedAccess,
   type Outcome,
-  type Page,
-  param,
   type Principal,
   principalParams,
-  repeat,
-  repeatAll,
-  type ResolveNamespace,
   type Role,
-  run,
-} from '../access/index.js';
+} from '../access/principal.js';
+import { shared } from '../access/shared-reads.js';
+import { param, repeat, repeatAll, run } from '../access/statement.js';
 import {
   type Answered,
   type IdempotencyKey,
@@ -32,13 +26,10 @@ import {
   runOnce,
   usedNamespaces,
 } from '../idempotency.js';
-import { claimSlug, freeSlug } from './slugs.js';
-import { expectReadable, readable } from '../lists/numbered-pages.js';
+import { type Part, partOf, type Position } from '../lists/cursor-page.js';
+import { expectReadable, type Page, readable } from '../lists/numbered-pages.js';
 import { type CachedPage, PageCache } from '../lists/page-cache.js';
 import { noQuotas, type Quotas } from '../quotas.js';
-import { countForMembers, countForSubjects } from './subject-counters.js';
-import { type Part, partOf, type Position } from '../lists/cursor-page.js';
-import { shared } from '../access/shared-reads.js';
 import { spaceTotal } from '../spaces/counters.js';
 import {
   type Expected,
@@ -50,6 +41,8 @@ import {
   update,
   versionParams,
 } from '../version.js';
+import { claimSlug, freeSlug } from './slugs.js';
+import { countForMembers, countForSubjects } from './subject-counters.js';
 
 const namespaceColumns = {
   id: namespaces.id,

@@ -2,7 +2,7 @@ import { type SQL, sql } from 'drizzle-orm';
 import type { Database } from '../../db/client.js';
 import { members } from '../../db/schema/members.js';
 import { namespaceSlugs } from '../../db/schema/namespace-slugs.js';
-import { param } from '../access/index.js';
+import { param } from '../access/statement.js';
 
 /**
  * The common table expressions by which a namespace takes a slug. One that is free is taken by whoever comes; one that

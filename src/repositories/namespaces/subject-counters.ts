@@ -2,7 +2,7 @@ import { type SQL, sql } from 'drizzle-orm';
 import type { Database } from '../../db/client.js';
 import { members } from '../../db/schema/members.js';
 import { subjectCounters } from '../../db/schema/subject-counters.js';
-import { param } from '../access/index.js';
+import { param } from '../access/statement.js';
 
 /**
  * Counts what subjects have come to have, or have no more. In the order of the subjects, so that of two statements

@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm';
 import type { JsonObject } from '../../db/schema/columns.js';
 import { spaces } from '../../db/schema/spaces.js';
-import { param } from '../access/index.js';
+import { param } from '../access/statement.js';
 import type { Answered } from '../idempotency.js';
 
 /** What a space is made of by who creates it. */

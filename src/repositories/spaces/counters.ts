@@ -1,7 +1,7 @@
 import { eq, sql } from 'drizzle-orm';
 import type { Database } from '../../db/client.js';
 import { spaceCounters } from '../../db/schema/space-counters.js';
-import { param } from '../access/index.js';
+import { param } from '../access/statement.js';
 
 /** Enough rows that connections seldom wait for one another, few enough to add up on every list. */
 export const COUNTER_SLOTS = 16;

@@ -4,20 +4,11 @@ import { v7 as uuidv7 } from 'uuid';
 import type { Database } from '../../db/client.js';
 import { spaces, timeOfId } from '../../db/schema/spaces.js';
 import { ServiceError, type Violation } from '../../errors.js';
-import {
-  accessAllows,
-  accessTo,
-  byIdAndSlug,
-  includesRole,
-  lockedAccess,
-  type Outcome,
-  param,
-  type Principal,
-  repeat,
-  type ResolveNamespace,
-  type Role,
-  run,
-} from '../access/index.js';
+import { accessAllows, accessTo, byIdAndSlug, lockedAccess } from '../access/guard.js';
+import { type ResolveNamespace } from '../access/namespace-resolver.js';
+import { includesRole, type Outcome, type Principal, type Role } from '../access/principal.js';
+import { param, repeat, run } from '../access/statement.js';
+import { type Contents, contentsOf } from '../contents/counters.js';
 import {
   type Answered,
   type IdempotencyKey,
@@ -25,8 +16,6 @@ import {
   recordOf,
   runOnce,
 } from '../idempotency.js';
-import { type Contents, contentsOf } from '../contents/counters.js';
-import { countSpaces } from './counters.js';
 import {
   answered,
   jsonParam,
@@ -35,6 +24,7 @@ import {
   spaceColumns,
   type SpaceRow,
 } from './columns.js';
+import { countSpaces } from './counters.js';
 
 /** A space as it was sent. */
 export type CreatedSpace = Pick<SpaceRow, keyof typeof sentColumns>;

@@ -3,15 +3,11 @@ import type { Database } from '../../db/client.js';
 import { formerSpaceSlugs } from '../../db/schema/former-slugs.js';
 import { spaces } from '../../db/schema/spaces.js';
 import { isSlug } from '../../slug.js';
-import {
-  accessTo,
-  byIdAndSlug,
-  param,
-  type Principal,
-  repeat,
-  type ResolveNamespace,
-} from '../access/index.js';
+import { accessTo, byIdAndSlug } from '../access/guard.js';
+import { type ResolveNamespace } from '../access/namespace-resolver.js';
+import { type Principal } from '../access/principal.js';
 import { shared } from '../access/shared-reads.js';
+import { param, repeat } from '../access/statement.js';
 
 const isFormerSpaceSlug = and(
   eq(formerSpaceSlugs.namespaceId, param('namespaceId')),

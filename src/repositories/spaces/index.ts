@@ -3,21 +3,12 @@ import type { Database } from '../../db/client.js';
 import type { JsonObject } from '../../db/schema/columns.js';
 import { slugOrder, spaces } from '../../db/schema/spaces.js';
 import { isSlug } from '../../slug.js';
-import {
-  accessAllows,
-  accessTo,
-  byIdAndSlug,
-  includesRole,
-  lockedAccess,
-  type Outcome,
-  param,
-  type Principal,
-  repeat,
-  type ResolveNamespace,
-  type Role,
-  run,
-} from '../access/index.js';
-import { dropSpaceSlug, formerSlugs, keepSpaceSlug } from './former-slugs.js';
+import { accessAllows, accessTo, byIdAndSlug, lockedAccess } from '../access/guard.js';
+import { type ResolveNamespace } from '../access/namespace-resolver.js';
+import { includesRole, type Outcome, type Principal, type Role } from '../access/principal.js';
+import { shared } from '../access/shared-reads.js';
+import { param, repeat, run } from '../access/statement.js';
+import { type Contents, contentsOf } from '../contents/counters.js';
 import {
   type Answered,
   type IdempotencyKey,
@@ -25,16 +16,10 @@ import {
   recordOf,
   runOnce,
 } from '../idempotency.js';
-import { type Contents, contentsOf } from '../contents/counters.js';
-import { countSpaces } from './counters.js';
-import { shared } from '../access/shared-reads.js';
 import { SKIPPED_MAX } from '../lists/numbered-pages.js';
 import { PageCache } from '../lists/page-cache.js';
+import { isSearch } from '../lists/selection.js';
 import { noQuotas } from '../quotas.js';
-import { spaceCreation } from './create.js';
-import { isSearch } from '../lists/index.js';
-import { spaceLists, type SpaceLists, type SpaceSelection } from './list.js';
-import { answered, jsonParam, type NewSpace, spaceColumns, type SpaceRow } from './columns.js';
 import {
   type Expected,
   expectVersion,
@@ -46,6 +31,11 @@ import {
   update,
   versionParams,
 } from '../version.js';
+import { answered, jsonParam, type NewSpace, spaceColumns, type SpaceRow } from './columns.js';
+import { countSpaces } from './counters.js';
+import { spaceCreation } from './create.js';
+import { dropSpaceSlug, formerSlugs, keepSpaceSlug } from './former-slugs.js';
+import { spaceLists, type SpaceLists, type SpaceSelection } from './list.js';
 
 /** A space, and what it contains. */
 export type FilledSpace = SpaceRow & { contents: Contents };

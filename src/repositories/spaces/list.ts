@@ -7,28 +7,16 @@ import {
   slugOrder,
   spaces,
 } from '../../db/schema/spaces.js';
-import {
-  accessAllows,
-  accessTo,
-  byIdAndSlug,
-  type Outcome,
-  type Page,
-  param,
-  type Principal,
-  type ResolveNamespace,
-} from '../access/index.js';
-import {
-  type CommonFilters,
-  commonConditions,
-  datedItem,
-  type ListPart,
-  listsOf,
-  type Selection,
-  type State,
-  timeText,
-  type Walk,
-} from '../lists/index.js';
+import { accessAllows, accessTo, byIdAndSlug } from '../access/guard.js';
+import { type ResolveNamespace } from '../access/namespace-resolver.js';
+import { type Outcome, type Principal } from '../access/principal.js';
+import { param } from '../access/statement.js';
+import { commonConditions, type CommonFilters } from '../lists/filters.js';
+import { type ListPart, listsOf, type Walk } from '../lists/index.js';
+import { datedItem, timeText } from '../lists/item-json.js';
+import { type Page } from '../lists/numbered-pages.js';
 import type { CachedPage, PageCache } from '../lists/page-cache.js';
+import { type Selection, type State } from '../lists/selection.js';
 import { spaceTotal } from './counters.js';
 
 export const sortFields = ['createdAt', 'updatedAt', 'name', 'slug'] as const;

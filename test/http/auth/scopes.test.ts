@@ -1,6 +1,6 @@
 import { SignJWT } from 'jose';
 import { test } from 'tap';
-import type { Scope } from '../../../src/http/auth/plugin.js';
+import type { Scope } from '../../../src/http/auth/scopes.js';
 import { type Answer, SECRET, type Send, type Service, startService } from '../../helpers/app.js';
 import { pick } from '../../helpers/json.js';
 import { isOpenApi } from '../../helpers/openapi.js';

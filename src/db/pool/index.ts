@@ -1,8 +1,10 @@
-import { connect, Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { setTimeout } from 'node:timers/promises';
 import postgres from 'postgres';
-import type { Target } from '../config/connection-string.js';
-import { isReadOnly } from './errors.js';
+import type { Target } from '../../config/connection-string.js';
+import { isReadOnly } from '../errors.js';
+import { type Backend, load, type Slot, type Statement, type Usage } from './slot.js';
+import { cancel, failure, openSocket } from './socket.js';
 
 /** Beside the time that PostgreSQL itself gives a statement: the way there and back. */
 const MARGIN_MS = 250;
@@ -15,17 +17,11 @@ const RECONNECT_MS = 100;
 /** How often a pool is replaced at most because PostgreSQL refuses to write. */
 const READ_ONLY_MS = 1000;
 
-/** How long PostgreSQL may take to accept a request to cancel; a host that does not is taken for lost. */
-const CANCEL_MS = 500;
-
 /** How often a backend that does not end is cancelled and looked for. */
 const LOOK_MS = 500;
 
 /** The age from which a connection is replaced when it is idle: between half of it and all of it. */
 const LIFETIME_MS = 60 * 60_000;
-
-/** https://www.postgresql.org/docs/current/protocol-message-formats.html, CancelRequest */
-const CANCEL_REQUEST_CODE = 80_877_102;
 
 type DriverOptions = postgres.Options<Record<string, never>>;
 
@@ -38,55 +34,6 @@ export interface PoolOptions {
   driver: DriverOptions;
   /** says where to connect; asked for each connection */
   findTarget: () => Promise<Target>;
-}
-
-/** How much of a pool is in use. */
-export interface Usage {
-  /** connections that are open or being made */
-  connections: number;
-  /** statements that wait for an answer, or for a connection */
-  statements: number;
-}
-
-interface Statement {
-  since: number;
-  /** what PostgreSQL calls the backend, once it is known */
-  backend: () => Backend | null;
-  giveUp: (reason: Error) => void;
-}
-
-interface Backend {
-  pid: number;
-  secret: number;
-}
-
-/** One connection, by a client of the driver that makes no other. */
-interface Slot {
-  sql: postgres.Sql;
-  socket: Socket | null;
-  target: Target | null;
-  /** those that are not answered, oldest first */
-  statements: Set<Statement>;
-  /** whether a transaction has it */
-  isReserved: boolean;
-  /** whether it was given up, and waits for its backend to end */
-  isStuck: boolean;
-  expiresAt: number;
-  /** when it has last heard from the server, and how much in all */
-  heardAt: number;
-  bytesRead: number;
-}
-
-/** A socket that says when it has closed, whatever listeners the driver takes away. */
-class ObservedSocket extends Socket {
-  onClosed: () => void = () => undefined;
-
-  override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
-    super._destroy(error, (failure) => {
-      done(failure);
-      this.onClosed();
-    });
-  }
 }
 
 /**
@@ -344,51 +291,5 @@ export function openPool({ max, statementTimeoutMs, driver, findTarget }: PoolOp
   return { sql, usage };
 }
 
-/** @returns a socket as postgres.js wants it: it names the server by it, and asks for its certificate */
-export function openSocket({ host, port, path }: Target) {
-  const socket = new ObservedSocket();
-  if (path === null) socket.connect({ host, port, noDelay: true });
-  else socket.connect(path);
-  // Without an error postgres.js would take a connection that is closed while it is being made
-  // for one to be made again at once, and its statement would wait for as long as that fails.
-  socket.once('end', () =>
-    socket.destroy(failure('CONNECTION_CLOSED', 'PostgreSQL has closed the connection')),
-  );
-  return Object.assign(socket, { host, port });
-}
-
 /** What postgres.js gives for a statement; its types leave `state` out. */
 type Query<Answer> = PromiseLike<Answer> & { state?: { pid: number; secret: number } | null };
-
-/** A transaction keeps its connection for long: what is not one goes elsewhere. */
-function load({ statements, isReserved }: Slot): number {
-  return statements.size + (isReserved ? 1000 : 0);
-}
-
-/** @returns whether the host has taken the request to cancel what a backend does */
-function cancel({ host, port, path }: Target, { pid, secret }: Backend) {
-  const request = Buffer.alloc(16);
-  [16, CANCEL_REQUEST_CODE, pid, secret].forEach((value, index) =>
-    request.writeUInt32BE(value, index * 4),
-  );
-  return new Promise<boolean>((resolve) => {
-    const socket = path === null ? connect({ host, port }) : connect(path);
-    socket.setTimeout(CANCEL_MS, () => socket.destroy(failure('ETIMEDOUT', 'No answer')));
-    // The server closes the connection when it has done it.
-    socket.once('end', () => {
-      resolve(true);
-    });
-    socket.once('error', () => {
-      resolve(false);
-    });
-    socket.once('close', () => {
-      resolve(false);
-    });
-    socket.write(request);
-    socket.resume();
-  });
-}
-
-function failure(code: string, message: string): Error {
-  return Object.assign(new Error(message), { code });
-}

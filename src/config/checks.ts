@@ -1,0 +1,104 @@
+import { type TSchema, TypeGuard } from '@sinclair/typebox';
+import { Value } from '@sinclair/typebox/value';
+import { ConnectionStringError, parseConnectionString } from './connection-string.js';
+import { isShort } from './files.js';
+import { MINIMUM_SECRET_BYTES } from './schema.js';
+
+function isUrl(schema: TSchema): boolean {
+  return TypeGuard.IsString(schema) && schema.pattern !== undefined;
+}
+
+export function isValid(schema: TSchema, setting: unknown): boolean {
+  if (!Value.Check(schema, setting)) return false;
+  // Connection strings are URLs of a kind of their own: see `inconsistencies`.
+  return !isUrl(schema) || String(setting).startsWith('postgres') || URL.canParse(String(setting));
+}
+
+/** Kubernetes sets such variables for a service that is called like one of ours. */
+export function serviceLink(text = ''): string {
+  return text.startsWith('tcp://')
+    ? ' It is an address that Kubernetes sets for a service of that name: set enableServiceLinks: false in the pod.'
+    : '';
+}
+
+/** What a setting has to be. Its value may be a secret, so that is not repeated. */
+export function expectation(schema: TSchema): string {
+  if (TypeGuard.IsUnion(schema)) return schema.anyOf.map(expectation).join(' or ');
+  if (TypeGuard.IsLiteral(schema)) return String(schema.const);
+  if (TypeGuard.IsInteger(schema)) {
+    return `a whole number from ${String(schema.minimum)} to ${String(schema.maximum)}`;
+  }
+  if (TypeGuard.IsBoolean(schema)) return 'true or false';
+  return isUrl(schema) ? 'a URL of the kind that docs/operations.md gives' : 'a text';
+}
+
+/** Whatever is not said to be something else must not start with a database and a token that it makes up. */
+export function isProduction(environment = 'development'): boolean {
+  return !['', 'development', 'test'].includes(environment);
+}
+
+/** What no single variable shows. */
+export function inconsistencies(env: NodeJS.ProcessEnv): string[] {
+  const { NODE_ENV, DATABASE_URL, JWT_SECRET, JWT_JWKS_URL } = env;
+  const { DATABASE_URL_FILE, JWT_SECRET_FILE } = env;
+  const production = isProduction(NODE_ENV);
+  const found: string[] = [];
+  const isMissing =
+    (!DATABASE_URL && !DATABASE_URL_FILE) || (!JWT_SECRET && !JWT_SECRET_FILE && !JWT_JWKS_URL);
+  if (production && NODE_ENV !== 'production' && isMissing) {
+    found.push('NODE_ENV is neither development nor test, and counts as production.');
+  }
+  if (production && !DATABASE_URL && !DATABASE_URL_FILE)
+    found.push('DATABASE_URL is required in production.');
+  if (production && !JWT_SECRET && !JWT_SECRET_FILE && !JWT_JWKS_URL) {
+    found.push('JWT_SECRET or JWT_JWKS_URL is required in production.');
+  }
+  const connectionProblem = DATABASE_URL ? problemOf(DATABASE_URL) : null;
+  if (connectionProblem !== null) found.push(`DATABASE_URL ${connectionProblem}.`);
+  if (JWT_SECRET && JWT_JWKS_URL) {
+    found.push('JWT_SECRET and JWT_JWKS_URL exclude each other: unset one.');
+  }
+  if (JWT_SECRET && isShort(JWT_SECRET)) {
+    found.push(`JWT_SECRET must have at least ${MINIMUM_SECRET_BYTES} bytes.`);
+  }
+  if (env['RATE_LIMIT_REDIS_URL'] && !env['RATE_LIMIT_MAX']) {
+    found.push('RATE_LIMIT_REDIS_URL needs RATE_LIMIT_MAX.');
+  }
+  if (!splitOrigins(env['CORS_ORIGINS']).every(isOrigin)) {
+    found.push(
+      'CORS_ORIGINS must be origins such as https://app.example.com, separated by commas, or *.',
+    );
+  }
+  if (Number(env['WORKERS'] ?? 1) > 1 && !env['METRICS_PORT']) {
+    found.push('WORKERS above 1 needs METRICS_PORT, where all of theirs are added up, or off.');
+  }
+  return found;
+}
+
+/** @returns what is wrong with a connection string of PostgreSQL, or null */
+function problemOf(url: string): string | null {
+  // Another URL is refused by its pattern.
+  if (!/^postgres(ql)?:/.test(url)) return null;
+  try {
+    parseConnectionString(url);
+    return null;
+  } catch (error) {
+    if (error instanceof ConnectionStringError) return error.message;
+    throw error;
+  }
+}
+
+export function splitOrigins(list = ''): string[] {
+  return list
+    .split(',')
+    .map((origin) => origin.trim())
+    .filter((origin) => origin !== '');
+}
+
+/** Browsers send it without a path, in lower case and without a default port: others never match. */
+function isOrigin(text: string): boolean {
+  return (
+    text === '*' ||
+    (/^https?:[^*]*$/.test(text) && URL.canParse(text) && new URL(text).origin === text)
+  );
+}

@@ -1,0 +1,49 @@
+import { type TokenConfig } from '../config/load.js';
+import { DEMO, developer } from './demo.js';
+import { signToken } from './token.js';
+
+/**
+ * What a newcomer needs to make the first calls.
+ *
+ * @param origin where the server listens, such as `http://127.0.0.1:3000`
+ * @param token how tokens are checked; without a shared secret no token can be made
+ * @param isOwn whether database and secret are those that the start made; else nobody is handed a token
+ * @returns several lines
+ */
+export async function introduction(
+  origin: string,
+  token: TokenConfig,
+  isOwn: boolean,
+): Promise<string> {
+  const where = `\n  API         ${origin}\n  Swagger UI  ${origin}/docs\n`;
+  if (token.key instanceof URL) {
+    return `${where}\n  Tokens come from the issuer whose keys are at ${token.key.href}\n`;
+  }
+  if (!isOwn) {
+    return `${where}\n  A token: npm run token -- --sub ${developer.subject}, with the same JWT_SECRET set\n`;
+  }
+  const jwt = await signToken(token.key, {
+    subject: developer.subject,
+    issuer: token.issuer,
+    audience: token.audience,
+    expiresIn: '1 day',
+  });
+  const json = `-H 'content-type: application/json'`;
+  return `${where}
+A token for "${developer.subject}", valid for a day. Paste it behind "Authorize" in Swagger UI:
+
+  ${jwt}
+
+In a shell: list, create and update:
+
+  export TOKEN=${jwt}
+
+  curl -H "authorization: Bearer $TOKEN" ${origin}/namespaces/${DEMO}/spaces
+
+  curl -H "authorization: Bearer $TOKEN" ${json} \\
+    -d '{"name": "Field Tests"}' ${origin}/namespaces/${DEMO}/spaces
+
+  curl -H "authorization: Bearer $TOKEN" ${json} -X PATCH \\
+    -d '{"description": "Updated description"}' ${origin}/namespaces/${DEMO}/projects/robotics-lab
+`;
+}

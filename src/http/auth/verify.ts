@@ -1,0 +1,64 @@
+import { type FastifyRequest } from 'fastify';
+import { decodeProtectedHeader } from 'jose';
+import { type Principal } from '../../repositories/access/principal.js';
+import { SUBJECT_MAX_LENGTH } from '../conventions/schemas.js';
+import { isText } from '../server/keywords.js';
+import { grantedByDefault, scopesOf } from './scopes.js';
+import { badClaim, tokenError } from './token-errors.js';
+
+/** Who a verified token speaks for, and what it is narrowed to. */
+export interface Caller extends Principal {
+  readonly scopes: ReadonlySet<string>;
+}
+
+/** How far the issuer's clock may be ahead, for `nbf` and `iat`; `exp` has no leeway. */
+export const LEEWAY_SECONDS = 5;
+
+/** The last second that a date can be, from 1970 on (ECMAScript §21.4.1.1). */
+const LAST_SECOND = 8.64e12;
+
+export type Claims = Record<string, unknown>;
+
+/** @returns whether a token names the algorithm by which only jose knows it */
+export function isEd25519(token: string): boolean {
+  try {
+    return decodeProtectedHeader(token).alg === 'Ed25519';
+  } catch {
+    return false;
+  }
+}
+
+/** @throws `ServiceError` `token_missing`, `token_invalid`, `token_expired` or `unavailable` */
+export async function verify(
+  request: FastifyRequest,
+  readClaims: (request: FastifyRequest) => Promise<Claims>,
+): Promise<{ caller: Caller; expires: number }> {
+  let claims: Claims;
+  try {
+    claims = await readClaims(request);
+  } catch (error) {
+    throw tokenError(error);
+  }
+  const { sub, exp, iat, scope, scp } = claims;
+  if (typeof sub !== 'string' || !isSubject(sub)) {
+    throw badClaim('sub', `must be a text of 1 to ${SUBJECT_MAX_LENGTH} characters`);
+  }
+  if (typeof exp !== 'number' || !(Math.abs(exp) <= LAST_SECOND)) {
+    throw badClaim('exp', 'must be a number of seconds that is a date');
+  }
+  if (typeof iat === 'number' && iat > Date.now() / 1000 + LEEWAY_SECONDS) {
+    throw badClaim('iat', 'must not be in the future');
+  }
+  const granted = [scope, scp].filter((claim) => claim !== undefined).map(scopesOf);
+  const [first = grantedByDefault, second = first] = granted;
+  const scopes = new Set<string>(first.filter((each) => second.includes(each)));
+  return {
+    caller: { subject: sub, admin: scopes.has('admin'), scopes },
+    expires: exp * 1000,
+  };
+}
+
+/** @returns whether a token's `sub`, and so a member, can be called so */
+export function isSubject(subject: string): boolean {
+  return subject.length >= 1 && subject.length <= SUBJECT_MAX_LENGTH && isText(subject);
+}

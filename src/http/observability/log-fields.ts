@@ -1,0 +1,48 @@
+import { type FastifyRequest } from 'fastify';
+import postgres from 'postgres';
+import { quotesCaller } from '../../db/errors.js';
+import { SUBJECT_MAX_LENGTH } from '../conventions/schemas.js';
+
+/** What the log may hold of an error: PostgreSQL's `detail` and `where` quote the caller's data. */
+export function serializeError(error: Error): Record<string, unknown> {
+  const { cause } = error;
+  const message = shorten(quotesCaller(error) ? 'A statement failed' : error.message);
+  const frames = /\n {4}at .*$/s.exec(error.stack ?? '')?.[0] ?? '';
+  return {
+    type: error.name,
+    message,
+    stack: `${error.name}: ${message}${frames}`,
+    ...(error instanceof postgres.PostgresError && {
+      sqlState: error.code,
+      constraint: error.constraint_name,
+    }),
+    ...(cause instanceof Error && { cause: serializeError(cause) }),
+  };
+}
+
+/** The longest text that a line of the log holds of a request. */
+const SHOWN_MAX = 1000;
+
+function shorten(text: string): string {
+  return text.length > SHOWN_MAX ? `${text.slice(0, SHOWN_MAX)}…` : text;
+}
+
+export function pathOf({ url }: FastifyRequest): string {
+  return shorten(url.split('?', 1).join(''));
+}
+
+/** @returns a parameter of the path; routes have some, or none */
+export function parameter({ params }: FastifyRequest, name: string): unknown {
+  return typeof params === 'object' && params !== null ? Reflect.get(params, name) : undefined;
+}
+
+/** Nothing that exists is called by so many characters. */
+export function shownParameter(request: FastifyRequest, name: string): string | undefined {
+  const value = parameter(request, name);
+  return typeof value === 'string' ? value.slice(0, SUBJECT_MAX_LENGTH) : undefined;
+}
+
+/** Requests that needed no token, or had none that was valid, have no user. */
+export function subjectOf({ user }: { user?: { subject: string } | null }): string | undefined {
+  return user?.subject;
+}

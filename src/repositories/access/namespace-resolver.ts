@@ -1,0 +1,104 @@
+import { eq, isNotNull } from 'drizzle-orm';
+import { LRUCache } from 'lru-cache';
+import { type Database } from '../../db/client.js';
+import { namespaces } from '../../db/schema/namespaces.js';
+import { ServiceError } from '../../errors.js';
+import { isSlug } from '../../slug.js';
+import { accessBySlug } from './guard.js';
+import { type Principal, principalParams, type Role } from './principal.js';
+import { shared } from './shared-reads.js';
+import { repeat } from './statement.js';
+
+/** How many slugs are remembered; some 200 bytes each. */
+const REMEMBERED_SLUGS = 50_000;
+
+/**
+ * Finds the namespace that a statement is about.
+ *
+ * A statement for one namespace must bind its id, never join to it: the planner expects the average
+ * namespace and fails the largest, and a distributed database cannot route it. So the id that a slug
+ * last led to is remembered, and the statement itself checks, by `byIdAndSlug`, that it still does:
+ * one round trip when the namespace is known, two when not, never a stale answer.
+ *
+ * @param remembered how many slugs at most
+ */
+export function namespaceResolver(db: Database, remembered = REMEMBERED_SLUGS) {
+  const ids = new LRUCache<string, string>({ max: remembered });
+
+  const access = accessBySlug(db);
+  const lookup = shared(
+    db
+      .with(access)
+      .select({ id: access.id, slug: namespaces.slug })
+      .from(access)
+      .innerJoin(namespaces, eq(namespaces.id, access.id))
+      .where(isNotNull(access.role))
+      .prepare('namespace_lookup'),
+  );
+
+  /**
+   * @param query runs the statement and answers its row; undefined when the id no longer carries
+   *   the slug
+   * @returns the caller's role, the namespace's id and the row, or null when there is no such
+   *   namespace for this caller
+   * @throws `ServiceError` `namespace_not_found` with the present slug, when it has another one now
+   */
+  async function resolve<Row extends { access: { role: Role | null } }>(
+    principal: Principal,
+    slug: string,
+    query: (scope: NamespaceScope) => Promise<Row | undefined>,
+  ): Promise<{ role: Role; namespaceId: string; row: Row } | null> {
+    if (!isSlug(slug)) return null;
+    const caller = { ...principalParams(principal), namespaceSlug: slug };
+
+    let namespaceId = ids.get(slug);
+    let row = namespaceId === undefined ? undefined : await query({ ...caller, namespaceId });
+    if (!row) {
+      const found = await repeat(lookup, caller);
+      if (found?.slug !== slug) {
+        ids.delete(slug);
+        if (found) throw renamed('namespace', found.slug);
+        return null;
+      }
+      namespaceId = found.id;
+      ids.set(slug, namespaceId);
+      row = await query({ ...caller, namespaceId });
+    }
+    const role = row?.access.role;
+    return row && role && namespaceId !== undefined ? { role, namespaceId, row } : null;
+  }
+
+  /**
+   * To be called when a namespace has given up its slug. It would be noticed, but at the cost of a
+   * statement, by which the next stranger could tell that there was one.
+   */
+  function forget(slug: string): void {
+    ids.delete(slug);
+  }
+
+  return Object.assign(resolve, {
+    forget,
+    /** @returns the id that a slug last led to */
+    recall: (slug: string) => ids.get(slug),
+    remember: (slug: string, namespaceId: string) => {
+      ids.set(slug, namespaceId);
+    },
+  });
+}
+
+export type ResolveNamespace = ReturnType<typeof namespaceResolver>;
+
+/** @returns the problem of a caller who asked by a slug that was given up for the present one */
+export function renamed(what: 'namespace' | 'space', presentSlug: string): ServiceError {
+  return new ServiceError(
+    `${what}_not_found`,
+    `The ${what} that had this slug has the slug "${presentSlug}" now. Send that.`,
+    { presentSlug },
+  );
+}
+
+/** The parameters by which a statement names its namespace and its caller. */
+export type NamespaceScope = ReturnType<typeof principalParams> & {
+  namespaceSlug: string;
+  namespaceId: string;
+};

@@ -1,0 +1,27 @@
+import { memberRole } from '../../db/schema/members.js';
+
+export type Role = (typeof memberRole.enumValues)[number];
+
+/** Who is asking. The first argument of everything that reads or writes a namespace. */
+export interface Principal {
+  /** the token's `sub` */
+  readonly subject: string;
+  /** a trusted service, which acts as owner of every namespace */
+  readonly admin: boolean;
+}
+
+/**
+ * What a namespace answers: null when there is none that this principal may know of, otherwise the
+ * caller's role in it and the value, null when it was not found or the role did not allow it.
+ */
+export type Outcome<Value> = { readonly role: Role; readonly value: Value | null } | null;
+
+/** @returns whether `role` includes what `needed` may do */
+export function includesRole(role: Role, needed: Role): boolean {
+  return memberRole.enumValues.indexOf(role) >= memberRole.enumValues.indexOf(needed);
+}
+
+/** The parameters by which a statement that carries `access` knows its caller. */
+export function principalParams({ subject, admin }: Principal) {
+  return { subject, adminRole: admin ? ('owner' as const) : null };
+}
