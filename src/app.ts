@@ -9,14 +9,11 @@ import type { RateLimitConfig, TokenConfig } from './config/load.js';
 import type { Database } from './db/client.js';
 import { ServiceError } from './errors.js';
 import { authPlugin } from './http/auth/plugin.js';
-import { contentsPlugin } from './http/contents/plugin.js';
 import { negotiationPlugin } from './http/conventions/accept.js';
-import { Restore } from './http/conventions/schemas.js';
+import { Restore, RestoreAsIs } from './http/conventions/schemas.js';
 import { problemPlugin, sendProblem } from './http/errors/problem.js';
 import { admissionPlugin } from './http/limits/load-shedding.js';
 import { rateLimitPlugin } from './http/limits/rate-limit.js';
-import { membersPlugin } from './http/members/plugin.js';
-import { namespacesPlugin } from './http/namespaces/plugin.js';
 import { auditPlugin, RequestLog } from './http/observability/access-log.js';
 import { healthPlugin } from './http/observability/health.js';
 import { metricsPlugin, type MetricsSource, serveMetrics } from './http/observability/metrics.js';
@@ -39,18 +36,10 @@ import { publicUrlPlugin } from './http/server/public-url.js';
 import { requestTargetPlugin, rewriteTarget } from './http/server/request-target.js';
 import { securityHeaders, securityPlugin } from './http/server/security-headers.js';
 import { ajvOptions, readQuery, unformatted } from './http/server/validation.js';
-import { spacesPlugin } from './http/spaces/plugin.js';
-import { namespaceResolver } from './repositories/access/namespace-resolver.js';
-import { assetsRepository } from './repositories/assets/index.js';
-import { spaceResolver } from './repositories/contents/space-resolver.js';
-import { episodesRepository } from './repositories/episodes/index.js';
-import { foldersRepository } from './repositories/folders/index.js';
-import { cursorKey } from './repositories/lists/cursor-key.js';
+import { repositoryContext, SLUG_HOLD_DAYS } from './repositories/context.js';
 import { PageCache } from './repositories/lists/page-cache.js';
-import { membersRepository } from './repositories/members/index.js';
-import { namespaceDefaults, namespacesRepository } from './repositories/namespaces/index.js';
+import { documentTags, type Resource, resources as usualResources } from './resources.js';
 import { noQuotas, type Quotas } from './repositories/quotas.js';
-import { spacesRepository } from './repositories/spaces/index.js';
 
 /** All that Node takes of a request's head: what cannot exist is the handlers' to say. */
 const MAX_PARAM_LENGTH = maxHeaderSize;
@@ -100,6 +89,8 @@ export interface AppOptions {
   corsOrigins?: readonly string[];
   /** instead of the usual ones */
   connections?: Partial<ConnectionLimits>;
+  /** instead of the usual ones */
+  resources?: readonly Resource[];
 }
 
 /**
@@ -115,13 +106,14 @@ export async function buildApp({
   tracing,
   queueMax = QUEUE_MAX,
   pageCacheBytes = PAGE_CACHE_BYTES,
-  slugHoldDays = namespaceDefaults.slugHoldDays,
+  slugHoldDays = SLUG_HOLD_DAYS,
   quotas = noQuotas,
   rateLimit = null,
   compression = false,
   publicUrl = null,
   corsOrigins = [],
   connections,
+  resources = usualResources,
 }: AppOptions): Promise<FastifyInstance> {
   const limits = { ...connectionLimits, ...connections };
   const app = fastify({
@@ -180,13 +172,12 @@ export async function buildApp({
   await app.register(drainPlugin);
   await app.register(methodsPlugin, { maxParamLength: MAX_PARAM_LENGTH });
   await app.register(bodyPlugin);
-  await app.register(openapiPlugin, { publicUrl });
+  await app.register(openapiPlugin, { publicUrl, tags: documentTags(resources) });
   await app.register(homePlugin);
   await app.register(healthPlugin, { db });
   if (metrics?.served) serveMetrics(app, metrics.registry);
 
-  const resolveNamespace = namespaceResolver(db);
-  const readCursorKey = cursorKey(db);
+  const context = repositoryContext(db, { searchDb, pages, quotas, slugHoldDays });
   await app.register(async (guarded) => {
     await guarded.register(auditPlugin);
     await guarded.register(admissionPlugin, {
@@ -199,26 +190,8 @@ export async function buildApp({
     await guarded.register(authPlugin, token);
     if (rateLimit) await guarded.register(rateLimitPlugin, rateLimit);
     await guarded.register(negotiationPlugin);
-    guarded.addSchema(Restore);
-    await guarded.register(namespacesPlugin, {
-      namespaces: namespacesRepository(db, resolveNamespace, pages, { slugHoldDays, quotas }),
-      cursorKey: readCursorKey,
-    });
-    await guarded.register(membersPlugin, {
-      members: membersRepository(db, resolveNamespace, pages, quotas.membersPerNamespace),
-      cursorKey: readCursorKey,
-    });
-    await guarded.register(spacesPlugin, {
-      spaces: spacesRepository(db, resolveNamespace, searchDb, pages, quotas.spacesPerNamespace),
-      cursorKey: readCursorKey,
-    });
-    const contents = { db, searchDb, resolveSpace: spaceResolver(db, resolveNamespace), pages };
-    await guarded.register(contentsPlugin, {
-      folders: foldersRepository(contents),
-      episodes: episodesRepository(contents),
-      assets: assetsRepository(contents),
-      cursorKey: readCursorKey,
-    });
+    for (const schema of [Restore, RestoreAsIs]) guarded.addSchema(schema);
+    for (const resource of resources) resource.register(guarded, context);
   });
 
   return app;

@@ -2,34 +2,14 @@ import { getTableName, type SQL, sql } from 'drizzle-orm';
 import type { PgTable } from 'drizzle-orm/pg-core';
 import { connect, type Database } from './client.js';
 import { isMigrated } from './migrate.js';
-import { assets } from './schema/assets.js';
-import { contentCounters } from './schema/content-counters.js';
-import { episodes } from './schema/episodes.js';
-import { folders, folderTrees } from './schema/folders.js';
-import { formerSpaceSlugs } from './schema/former-slugs.js';
-import { idempotencyKeys } from './schema/idempotency-keys.js';
-import { members } from './schema/members.js';
-import { namespaceSlugs } from './schema/namespace-slugs.js';
-import { namespaces } from './schema/namespaces.js';
-import { spaceCounters } from './schema/space-counters.js';
-import { spaces } from './schema/spaces.js';
-import { subjectCounters } from './schema/subject-counters.js';
 
-/** On every worker, because every statement reads them beside the tables of its namespace. */
-const referenceTables = [namespaces, members, namespaceSlugs, subjectCounters];
-
-/** Split by namespace; the rows that a namespace has in all of them are on one worker. */
-const distributedTables = [
-  spaces,
-  spaceCounters,
-  formerSpaceSlugs,
-  idempotencyKeys,
-  folders,
-  folderTrees,
-  episodes,
-  assets,
-  contentCounters,
-];
+/** The tables of a distributed database. */
+export interface DistributedTables {
+  /** on every worker, because every statement reads them beside the tables of its namespace */
+  reference: readonly PgTable[];
+  /** split by namespace; the rows that a namespace has in all of them are on one worker */
+  byNamespace: readonly PgTable[];
+}
 
 const DISTRIBUTION_COLUMN = 'namespace_id';
 
@@ -39,24 +19,26 @@ export class DistributeError extends Error {
 }
 
 /**
- * Turns a migrated database into a distributed one (Citus): `namespaces` and `members` into reference
- * tables, everything within a namespace into tables that are distributed, together, by
- * `namespace_id`. Tables that are distributed already stay as they are, so that it can be repeated.
+ * Turns a migrated database into a distributed one (Citus). Tables that are distributed already stay as they are, so that it can be repeated.
  *
  * @param url of the coordinator
+ * @param tables those of each kind; the second are distributed together, by `namespace_id`
  * @returns a line for each table: what became of it
  * @throws `DistributeError` where the extension or a migration is missing
  */
-export async function distribute(url: string): Promise<string[]> {
+export async function distribute(
+  url: string,
+  { reference, byNamespace }: DistributedTables,
+): Promise<string[]> {
   // Rows that are there are moved, which may take its time.
   const db = connect({ url, poolMax: 1, statementTimeoutMs: 0, prepare: false });
   try {
     await demand(db);
     return [
-      ...(await each(db, referenceTables, (table) => sql`create_reference_table(${table})`)),
+      ...(await each(db, reference, (table) => sql`create_reference_table(${table})`)),
       ...(await each(
         db,
-        distributedTables,
+        byNamespace,
         (table, first) => sql`create_distributed_table(${table}, ${DISTRIBUTION_COLUMN},
           colocate_with => ${table === first ? 'none' : first})`,
       )),
@@ -81,7 +63,7 @@ async function demand(db: Database): Promise<void> {
 /** @param call the function of Citus, given the table and the first of those it is one of */
 async function each(
   db: Database,
-  tables: PgTable[],
+  tables: readonly PgTable[],
   call: (table: string, first: string) => SQL,
 ): Promise<string[]> {
   const lines: string[] = [];

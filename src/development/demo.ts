@@ -1,3 +1,4 @@
+import { type RepositoryContext, repositoryContext } from '../repositories/context.js';
 import { sql } from 'drizzle-orm';
 import type { Database } from '../db/client.js';
 import {
@@ -6,13 +7,9 @@ import {
   FOLDER_EXAMPLE,
   FOLDER_ID_EXAMPLE,
 } from '../examples.js';
-import { namespaceResolver } from '../repositories/access/namespace-resolver.js';
 import { assetsRepository } from '../repositories/assets/index.js';
-import type { ContentContext } from '../repositories/contents/operations.js';
-import { spaceResolver } from '../repositories/contents/space-resolver.js';
 import { episodesRepository } from '../repositories/episodes/index.js';
 import { foldersRepository } from '../repositories/folders/index.js';
-import { PageCache } from '../repositories/lists/page-cache.js';
 import { namespacesRepository } from '../repositories/namespaces/index.js';
 import { spacesRepository } from '../repositories/spaces/index.js';
 
@@ -23,11 +20,11 @@ export const DEMO = 'demo';
 
 /** Gives an empty database something to look at: the namespace and the space of the API reference. */
 export async function createDemo(db: Database): Promise<void> {
-  const resolveNamespace = namespaceResolver(db);
-  const namespaces = namespacesRepository(db, resolveNamespace);
+  const context = repositoryContext(db);
   const [existing] = await db.execute('select from namespaces limit 1');
   if (existing) return;
-  await namespaces.create(developer, { slug: DEMO, name: 'Demo team', metadata: null }, null);
+  const namespace = { slug: DEMO, name: 'Demo team', metadata: null };
+  await namespacesRepository(context).create(developer, namespace, null);
   const space = {
     name: 'Robotics Lab',
     slug: 'robotics-lab',
@@ -35,17 +32,12 @@ export async function createDemo(db: Database): Promise<void> {
     tags: ['robotics'],
     metadata: null,
   };
-  await spacesRepository(db, resolveNamespace).create(developer, DEMO, space, null);
-  await createDemoContents({
-    db,
-    searchDb: db,
-    resolveSpace: spaceResolver(db, resolveNamespace),
-    pages: new PageCache(0),
-  });
+  await spacesRepository(context).create(developer, DEMO, space, null);
+  await createDemoContents(context);
 }
 
 /** A recording session, as the examples of the API document have it, their ids included. */
-async function createDemoContents(context: ContentContext): Promise<void> {
+async function createDemoContents(context: RepositoryContext): Promise<void> {
   const { db } = context;
   const caller = { principal: developer, path: { namespace: DEMO, space: 'robotics-lab' } };
   const folder = { path: EMPTY_FOLDER_EXAMPLE, metadata: null };

@@ -1,5 +1,4 @@
 import { type SQL, sql, type SQLWrapper } from 'drizzle-orm';
-import type { JsonObject } from '../db/schema/columns.js';
 import { ServiceError } from '../errors.js';
 import { includesRole, type Outcome, type Role } from './access/principal.js';
 import { param } from './access/statement.js';
@@ -85,61 +84,6 @@ export async function expectWritten<Value>(
   const isConditional = expected.oneOf !== null || expected.noneOf !== null;
   if (wasRefused && isConditional && (await find())?.value) throw preconditionFailed();
   return outcome;
-}
-
-/** One resource, as its repository reads and writes it. */
-interface Resource<Row, Changes> {
-  /** the least role that a write takes */
-  needed: Role;
-  read: () => Promise<Outcome<Row>>;
-  /** writes the given fields while the resource has one of the versions expected */
-  write: (changes: Changes, expected: Expected) => Promise<Outcome<Row>>;
-}
-
-/**
- * Writes the given fields and no others.
- *
- * @throws `ServiceError` `precondition_failed` when the resource has none of the versions expected
- */
-export async function update<Row extends Versioned, Changes extends object>(
-  { needed, read, write }: Resource<Row, Changes>,
-  changes: Changes,
-  expected: Expected,
-): Promise<Outcome<Row>> {
-  // Nothing to write must not count as a new version.
-  if (Object.keys(changes).length === 0) {
-    const current = await read();
-    if (current?.value && includesRole(current.role, needed)) {
-      expectVersion(current.value, expected);
-    }
-    return current;
-  }
-  return expectWritten(await write(changes, expected), needed, expected, read);
-}
-
-/**
- * As `update`, with metadata made from what is stored. When another caller writes the resource in
- * between, it is made anew, so neither loses the other's: every repetition is another's success.
- *
- * @param metadata given the stored metadata, the metadata to store
- */
-export async function merge<
-  Row extends Versioned & { metadata: JsonObject | null },
-  Changes extends object,
->(
-  { needed, read, write }: Resource<Row, Changes & { metadata: JsonObject | null }>,
-  changes: Changes,
-  metadata: (stored: JsonObject | null) => JsonObject | null,
-  expected: Expected,
-): Promise<Outcome<Row>> {
-  for (;;) {
-    const current = await read();
-    if (!current?.value || !includesRole(current.role, needed)) return current;
-    expectVersion(current.value, expected);
-    const merged = { ...changes, metadata: metadata(current.value.metadata) };
-    const outcome = await write(merged, { oneOf: [versionTag(current.value)], noneOf: null });
-    if (!outcome || outcome.value) return outcome;
-  }
 }
 
 /** @returns the problem of a write whose resource is not one of the versions expected */

@@ -1,13 +1,26 @@
-import { sql } from 'drizzle-orm';
+import { getTableName, sql } from 'drizzle-orm';
 import { test } from 'tap';
 import { DistributeError, distribute } from '../../src/db/distribute.js';
+import { distributedTables, resources } from '../../src/resources.js';
 import { createDatabase, openDatabase } from '../helpers/database.js';
 
 test('a database without Citus is told what it lacks, and stays as it is', async (t) => {
-  await t.rejects(distribute(await createDatabase(t)), {
+  await t.rejects(distribute(await createDatabase(t), distributedTables(resources)), {
     constructor: DistributeError,
     message: /has no Citus.*CREATE EXTENSION citus/,
   });
+});
+
+test('every table is of a resource, and so has a place in a distributed database', async (t) => {
+  const db = openDatabase(t, await createDatabase(t));
+  const tables = await db.execute<{ name: string }>(sql`
+    select table_name as name from information_schema.tables
+    where table_schema = 'public' and table_type = 'BASE TABLE' order by name`);
+  const { reference, byNamespace } = distributedTables(resources);
+  t.same(
+    tables.map(({ name }) => name),
+    [...reference, ...byNamespace].map(getTableName).sort(),
+  );
 });
 
 test('every key within a namespace begins with its id, and refers to its namespace at most', async (t) => {

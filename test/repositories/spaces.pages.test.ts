@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm';
 import { test } from 'tap';
-import { namespaceResolver } from '../../src/repositories/access/namespace-resolver.js';
+import { repositoryContext } from '../../src/repositories/context.js';
 import { spacesRepository } from '../../src/repositories/spaces/index.js';
 import { selectSpaces } from '../../src/repositories/spaces/list.js';
 import { startService } from '../helpers/app.js';
@@ -35,18 +35,16 @@ test('a page is the same part of the list however far inside it is', async (t) =
       select id from spaces where deleted_at is null order by id`)
   ).map(({ id }) => id);
 
-  const spaces = spacesRepository(db, namespaceResolver(db));
+  const spaces = spacesRepository(repositoryContext(db));
   const principal = { subject: 'alice', admin: false };
   const limit = 50;
   for (const descending of [false, true]) {
     const selection = selectSpaces(noFilters, { state: 'active', sort: 'createdAt', descending });
     const ordered = descending ? ids.toReversed() : ids;
     for (let offset = 0; offset < ids.length + 2 * limit; offset += 37) {
-      const page = await spaces
-        .listsFor(selection, offset)
-        .page(principal, 'large', selection, { offset, limit }, (items) =>
-          Buffer.from(`[${items}]`),
-        );
+      const page = await spaces.page(principal, 'large', selection, { offset, limit }, (items) =>
+        Buffer.from(`[${items}]`),
+      );
       const parsed: unknown = JSON.parse(String(page?.value?.body));
       const found = Array.isArray(parsed) ? parsed.map((item: { id: string }) => item.id) : null;
       t.same(found, ordered.slice(offset, offset + limit), `offset ${offset}`);

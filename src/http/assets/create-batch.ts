@@ -12,10 +12,10 @@ import { creationProblems } from './create.js';
 import { type AddAssetRoute, assetPath, found, newAsset } from './routes.js';
 import { AssetBatch, AssetBatchResult } from './schema.js';
 
-export const createAssets: AddAssetRoute = (app, { space, hide, assets }) => {
+export const createAssets: AddAssetRoute = (app, assets) => {
   const Result = Type.Unsafe<Static<typeof AssetBatchResult> | Buffer>(ref(AssetBatchResult));
   app.post(
-    `${space}/assets/batch`,
+    '/assets/batch',
     {
       config: { scope: 'spaces:write', role: 'editor', problems: creationProblems },
       schema: {
@@ -24,7 +24,6 @@ export const createAssets: AddAssetRoute = (app, { space, hide, assets }) => {
         description:
           'All of them or none. Where one cannot be made, `errors` names each by its place in the batch.',
         tags: ['assets'],
-        hide,
         params: ContentParams({}),
         headers: IdempotencyHeader,
         body: ref(AssetBatch),

@@ -19,9 +19,9 @@ export const creationProblems: ProblemCode[] = [
   'path_conflict',
 ];
 
-export const createAsset: AddAssetRoute = (app, { space, hide, assets }) => {
+export const createAsset: AddAssetRoute = (app, assets) => {
   app.post(
-    `${space}/assets`,
+    '/assets',
     {
       config: { scope: 'spaces:write', role: 'editor', problems: creationProblems },
       schema: {
@@ -29,7 +29,6 @@ export const createAsset: AddAssetRoute = (app, { space, hide, assets }) => {
         summary: 'Register an asset',
         description: 'In an episode, or in the space, where the folders on the way are made.',
         tags: ['assets'],
-        hide,
         params: ContentParams({}),
         headers: IdempotencyHeader,
         body: ref(AssetCreate),

@@ -4,9 +4,9 @@ import { callerOf, inSpace, possibleId } from '../contents/space.js';
 import { type AddAssetRoute, found } from './routes.js';
 import { AssetParams } from './schema.js';
 
-export const deleteAsset: AddAssetRoute = (app, { space, hide, assets }) => {
+export const deleteAsset: AddAssetRoute = (app, assets) => {
   app.delete(
-    `${space}/assets/:assetId`,
+    '/assets/:assetId',
     {
       config: {
         scope: 'spaces:write',
@@ -18,7 +18,6 @@ export const deleteAsset: AddAssetRoute = (app, { space, hide, assets }) => {
         summary: 'Delete an asset',
         description: 'It can be restored. Its path is free at once.',
         tags: ['assets'],
-        hide,
         params: AssetParams,
         headers: WriteConditions,
         response: { 204: tagged(Type.Null({ description: 'Deleted' })) },

@@ -6,9 +6,9 @@ import { ref } from '../conventions/schemas.js';
 import { type AddAssetRoute, found } from './routes.js';
 import { Asset, AssetParams } from './schema.js';
 
-export const getAsset: AddAssetRoute = (app, { space, hide, assets }) => {
+export const getAsset: AddAssetRoute = (app, assets) => {
   app.get(
-    `${space}/assets/:assetId`,
+    '/assets/:assetId',
     {
       config: {
         scope: 'spaces:read',
@@ -19,7 +19,6 @@ export const getAsset: AddAssetRoute = (app, { space, hide, assets }) => {
         operationId: 'getAsset',
         summary: 'Get an asset',
         tags: ['assets'],
-        hide,
         params: AssetParams,
         headers: ReadConditions,
         response: { 200: itemOf(ref(Asset)), 304: NotModified, 308: Moved },

@@ -1,15 +1,20 @@
+import type { AssetsRepository } from '../../repositories/assets/index.js';
+import type { ResourceRoutes } from '../resource.js';
+import { contentPrefixes } from '../spaces/nouns.js';
 import { createAssets } from './create-batch.js';
 import { createAsset } from './create.js';
 import { deleteAsset } from './delete.js';
 import { getAsset } from './get.js';
 import { listAssets } from './list.js';
 import { restoreAsset } from './restore.js';
-import type { AddAssetRoute } from './routes.js';
 import { updateAsset } from './update.js';
+import { assetSchemas } from './schema.js';
 
-/** Adds the operations on assets. */
-export const addAssets: AddAssetRoute = (app, routes) => {
-  for (const add of [
+/** The operations on assets. */
+export const assetRoutes: ResourceRoutes<AssetsRepository> = {
+  prefixes: contentPrefixes,
+  schemas: assetSchemas,
+  operations: [
     listAssets,
     createAsset,
     createAssets,
@@ -17,7 +22,5 @@ export const addAssets: AddAssetRoute = (app, routes) => {
     updateAsset,
     deleteAsset,
     restoreAsset,
-  ]) {
-    add(app, routes);
-  }
+  ],
 };

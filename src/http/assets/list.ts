@@ -1,7 +1,7 @@
 import { type Static, Type } from '@sinclair/typebox';
 import { assetSortFields, selectAssets } from '../../repositories/assets/list.js';
 import { NotModified, ReadConditions } from '../conventions/etag.js';
-import { contentListSender } from '../contents/list.js';
+import { sendContentList } from '../contents/list.js';
 import { ContentParams } from '../contents/space.js';
 import { FolderPath } from '../folders/path.js';
 import { pageOf } from '../conventions/list-page.js';
@@ -51,10 +51,9 @@ const selectionOf = selector((query: Static<typeof AssetQuery>) => {
   return selectAssets(filters, orderOf(query, assetSortFields));
 });
 
-export const listAssets: AddAssetRoute = (app, { space, hide, assets, cursorKey }) => {
-  const send = contentListSender(cursorKey);
+export const listAssets: AddAssetRoute = (app, assets) => {
   app.get(
-    `${space}/assets`,
+    '/assets',
     {
       config: {
         scope: 'spaces:read',
@@ -68,7 +67,6 @@ export const listAssets: AddAssetRoute = (app, { space, hide, assets, cursorKey 
         description:
           'Active assets, of the space itself and of its episodes, oldest first, unless asked otherwise. Filters are combined.',
         tags: ['assets'],
-        hide,
         params: ContentParams({}),
         querystring: AssetQuery,
         headers: ReadConditions,
@@ -77,7 +75,7 @@ export const listAssets: AddAssetRoute = (app, { space, hide, assets, cursorKey 
     },
     (request, reply) => {
       const selection = selectionOf(request.query);
-      return send(request, reply, { key: 'assets', lists: assets.lists, selection });
+      return sendContentList(request, reply, { key: 'assets', lists: assets.lists, selection });
     },
   );
 };

@@ -11,9 +11,9 @@ import { ref, RestoreAsIs } from '../conventions/schemas.js';
 import { type AddAssetRoute, found } from './routes.js';
 import { Asset, AssetParams } from './schema.js';
 
-export const restoreAsset: AddAssetRoute = (app, { space, hide, assets }) => {
+export const restoreAsset: AddAssetRoute = (app, assets) => {
   app.post(
-    `${space}/assets/:assetId/restore`,
+    '/assets/:assetId/restore',
     {
       config: {
         scope: 'spaces:write',
@@ -32,7 +32,6 @@ export const restoreAsset: AddAssetRoute = (app, { space, hide, assets }) => {
         description:
           'Brings it back where it was; its folder is made where that is gone. An asset that is not deleted stays as it is.',
         tags: ['assets'],
-        hide,
         params: AssetParams,
         headers: RestoreHeaders,
         body: ref(RestoreAsIs),

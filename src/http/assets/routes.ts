@@ -2,16 +2,11 @@ import type { Static } from '@sinclair/typebox';
 import { ServiceError } from '../../errors.js';
 import type { AssetsRepository } from '../../repositories/assets/index.js';
 import type { NewAsset } from '../../repositories/assets/item.js';
-import type { App, ContentRoutes } from '../contents/space.js';
+import type { AddRoute } from '../resource.js';
 import type { AssetCreate } from './schema.js';
 
-/** The repository and the paths of the operations on assets. */
-export interface AssetRoutes extends ContentRoutes {
-  assets: AssetsRepository;
-}
-
-/** Adds an operation. */
-export type AddAssetRoute = (app: App, routes: AssetRoutes) => void;
+/** Adds an operation on assets. */
+export type AddAssetRoute = AddRoute<AssetsRepository>;
 
 /** @throws `ServiceError` `asset_not_found` */
 export function found<Value>(value: Value | null): Value {

@@ -6,9 +6,9 @@ import { ref } from '../conventions/schemas.js';
 import { type AddAssetRoute, found } from './routes.js';
 import { Asset, AssetParams, AssetUpdate } from './schema.js';
 
-export const updateAsset: AddAssetRoute = (app, { space, hide, assets }) => {
+export const updateAsset: AddAssetRoute = (app, assets) => {
   app.patch(
-    `${space}/assets/:assetId`,
+    '/assets/:assetId',
     {
       config: {
         scope: 'spaces:write',
@@ -21,7 +21,6 @@ export const updateAsset: AddAssetRoute = (app, { space, hide, assets }) => {
         description:
           'Only provided fields are updated. `metadata` is replaced whole under `application/json` and merged (RFC 7396) under `application/merge-patch+json`.',
         tags: ['assets'],
-        hide,
         consumes: PATCH_TYPES,
         params: AssetParams,
         headers: WriteConditions,

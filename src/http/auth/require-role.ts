@@ -8,7 +8,7 @@ import { includesRole, type Outcome, type Role } from '../../repositories/access
  * @returns the value, null when it was not found
  * @throws `ServiceError` `namespace_not_found` for a stranger, `insufficient_role` for a member
  */
-export function permitted<Value>(outcome: Outcome<Value>, needed: Role): Value | null {
+export function requireRole<Value>(outcome: Outcome<Value>, needed: Role): Value | null {
   if (!outcome) {
     throw new ServiceError(
       'namespace_not_found',

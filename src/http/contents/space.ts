@@ -1,4 +1,3 @@
-import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox';
 import { type Static, type TProperties, Type } from '@sinclair/typebox';
 import type { FastifyRequest } from 'fastify';
 import { NIL } from 'uuid';
@@ -6,21 +5,8 @@ import { ServiceError } from '../../errors.js';
 import { renamed } from '../../repositories/access/namespace-resolver.js';
 import { type Role } from '../../repositories/access/principal.js';
 import type { ContentCaller, ContentOutcome } from '../../repositories/contents/operations.js';
-import { permitted } from '../auth/require-role.js';
+import { requireRole } from '../auth/require-role.js';
 import { SpaceParams } from '../spaces/schema.js';
-
-/** A Fastify instance whose schemas give the types of its requests. */
-export type App = Parameters<FastifyPluginCallbackTypebox>[0];
-
-/** How the routes of a space's contents are added, under one of the two nouns. */
-export interface ContentRoutes {
-  /** the path of the space */
-  space: string;
-  /** whether the document does not show them */
-  hide: boolean;
-  /** what cursors are sealed with */
-  cursorKey: () => Promise<Buffer>;
-}
 
 /** Declares the path of something in a space. */
 export function ContentParams<Properties extends TProperties>(properties: Properties) {
@@ -49,7 +35,7 @@ export function spacePath({ slug, projectSlug }: Static<typeof SpaceParams>): st
  *   `space_not_found` with the present slug, when it has another one now
  */
 export function inSpace<Value>(outcome: ContentOutcome<Value>, needed: Role): Value | null {
-  const value = permitted(outcome, needed);
+  const value = requireRole(outcome, needed);
   if (!outcome || outcome.isSpace) return value;
   if (outcome.presentSlug !== null) throw renamed('space', outcome.presentSlug);
   throw spaceNotFound();

@@ -1,49 +1,84 @@
-import { createHmac, timingSafeEqual } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { type Static, Type } from '@sinclair/typebox';
 import { Value } from '@sinclair/typebox/value';
 import { invalid } from '../errors/problem.js';
+import { isText } from '../server/keywords.js';
+import { INT32_MAX } from './schemas.js';
 
 /** @returns whether a walk begins: by `start`, or by the empty cursor, which some clients cannot send */
 export function isStart(cursor: string): boolean {
   return cursor === '' || cursor === 'start';
 }
 
-const SEAL_BYTES = 16;
-
-const Place = Type.Object({
+const CursorPosition = Type.Object({
   namespaceId: Type.String(),
-  /** which part of the walk it leads to, from 2 */
-  page: Type.Integer(),
-  total: Type.Integer(),
+  /** the part of the walk that it leads to, from 2 */
+  page: Type.Integer({ minimum: 2, maximum: INT32_MAX }),
+  total: Type.Integer({ minimum: 0, maximum: INT32_MAX }),
   key: Type.String(),
   id: Type.String(),
 });
 
-/** Where a walk through a list has come to. */
-export type Place = Static<typeof Place>;
+/** The position of a walk through a list. */
+export type CursorPosition = Static<typeof CursorPosition>;
 
-function sealOf(key: Buffer, place: Buffer, list: string): Buffer {
-  const seal = createHmac('sha256', key).update(place).update('\0').update(list).digest();
-  return seal.subarray(0, SEAL_BYTES);
+const Cursor = Type.Object({ list: Type.String(), ...CursorPosition.properties });
+
+/** The types that the values of a position have in PostgreSQL. */
+export type KeyType = 'text' | 'time' | 'uuid';
+
+const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
+/** Values are bound as parameters; PostgreSQL must be able to read them. */
+const isReadable: Record<KeyType, (value: string) => boolean> = {
+  text: isText,
+  time: (value) => {
+    const time = new Date(value);
+    // Without the years before 1 and after 9999.
+    return (
+      /^(?!0000)\d{4}-/.test(value) && !Number.isNaN(time.getTime()) && time.toISOString() === value
+    );
+  },
+  uuid: (value) => UUID.test(value),
+};
+
+/** One list and the order of its items. */
+export interface CursorList {
+  /** names the list, down to its last filter */
+  list: string;
+  /** the types of the key and of the id that a position holds */
+  types: { key: KeyType; id: KeyType };
 }
 
-/**
- * @param key that of `cursorKey`
- * @param list says which list it is, down to its last filter
- * @returns a cursor: opaque, and good for that list alone
- */
-export function sealCursor(key: Buffer, place: Place, list: string): string {
-  const bytes = Buffer.from(JSON.stringify(place));
-  return Buffer.concat([sealOf(key, bytes, list), bytes]).toString('base64url');
+function digestOf(list: string): string {
+  return createHash('sha256').update(list).digest('base64url').slice(0, 16);
 }
 
-/** @throws `ServiceError` `validation_failed` when it is not one that `sealCursor` made for this list */
-export function openCursor(key: Buffer, cursor: string, list: string): Place {
-  const bytes = Buffer.from(cursor, 'base64url');
-  const [seal, sealed] = [bytes.subarray(0, SEAL_BYTES), bytes.subarray(SEAL_BYTES)];
-  const expected = sealOf(key, sealed, list);
-  if (seal.length !== SEAL_BYTES || !timingSafeEqual(seal, expected)) throw foreignCursor();
-  return Value.Decode(Place, JSON.parse(sealed.toString()));
+/** @returns an opaque cursor, valid for this list only */
+export function encodeCursor({ list }: Pick<CursorList, 'list'>, position: CursorPosition): string {
+  return Buffer.from(JSON.stringify({ list: digestOf(list), ...position })).toString('base64url');
+}
+
+/** @throws `ServiceError` `validation_failed` for a cursor that is not one of this list */
+export function decodeCursor({ list, types }: CursorList, cursor: string): CursorPosition {
+  const decoded = parse(Buffer.from(cursor, 'base64url').toString());
+  if (
+    !Value.Check(Cursor, decoded) ||
+    decoded.list !== digestOf(list) ||
+    !isReadable[types.key](decoded.key) ||
+    !isReadable[types.id](decoded.id)
+  ) {
+    throw foreignCursor();
+  }
+  return decoded;
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
 }
 
 /** @returns the problem of a cursor that does not belong to the list it was sent to */

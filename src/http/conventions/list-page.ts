@@ -41,3 +41,9 @@ export function sendPage(
 export function renderPage(reply: FastifyReply, page: Record<string, unknown>): Buffer {
   return Buffer.from(String(reply.serializeInput(page, '200')));
 }
+
+/** @returns a list, which is there for everybody who may read its container */
+export function present<Value>(list: Value | null): Value {
+  if (list === null) throw new Error('A list is never null');
+  return list;
+}

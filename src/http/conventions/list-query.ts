@@ -3,10 +3,11 @@ import type { FastifyRequest } from 'fastify';
 import type { JsonObject } from '../../db/schema/columns.js';
 import { type CommonFilters } from '../../repositories/lists/filters.js';
 import { SKIPPED_MAX } from '../../repositories/lists/numbered-pages.js';
-import { type State, states } from '../../repositories/lists/selection.js';
+import { type Selection, type State, states } from '../../repositories/lists/selection.js';
 import { invalid } from '../errors/problem.js';
 import { findUnsafeNumber } from '../server/json-numbers.js';
 import { jsonProblem } from '../server/keywords.js';
+import type { CursorList, KeyType } from './cursor.js';
 import {
   cursorProperty,
   NAME_MAX_LENGTH,
@@ -160,19 +161,20 @@ export function selector<Asked extends AskedList, Selected>(select: (asked: Aske
   };
 }
 
-/** @returns what tells a list from every other of its resource, for its cursors */
-export function listKey({
-  sort,
-  descending,
-  state,
-  values,
-}: {
-  sort: string;
-  descending: boolean;
-  state: string;
-  values: object;
-}): string {
-  return JSON.stringify([sort, descending, state, values]);
+const keyTypes: Record<string, KeyType> = { createdAt: 'uuid', updatedAt: 'time' };
+
+/**
+ * @param name of the resource, and where it is listed
+ * @returns the list as its cursors know it
+ */
+export function cursorList(
+  name: string[],
+  { sort, descending, state, values }: Selection<string>,
+): CursorList {
+  return {
+    list: JSON.stringify([...name, sort, descending, state, values]),
+    types: { key: keyTypes[sort] ?? 'text', id: 'uuid' },
+  };
 }
 
 /** Parameters of a list that do not make it a search. */

@@ -15,7 +15,7 @@ const METADATA_MAX_NODES = 1000;
 export const SUBJECT_MAX_LENGTH = 255;
 export const PAGE_SIZE_MAX = 200;
 export const BATCH_MAX = 100;
-const INT32_MAX = 2 ** 31 - 1;
+export const INT32_MAX = 2 ** 31 - 1;
 
 /** A shared schema where it is used: the `$id` becomes the name of a component. */
 export function ref<Schema extends TSchema>({ $id, description = '' }: Schema) {

@@ -4,9 +4,9 @@ import { callerOf, inSpace } from '../contents/space.js';
 import { type AddEpisodeRoute, episodeName, found } from './routes.js';
 import { EpisodeParams } from './schema.js';
 
-export const deleteEpisode: AddEpisodeRoute = (app, { space, hide, episodes }) => {
+export const deleteEpisode: AddEpisodeRoute = (app, episodes) => {
   app.delete(
-    `${space}/episodes/:name`,
+    '/episodes/:name',
     {
       config: {
         scope: 'spaces:write',
@@ -19,7 +19,6 @@ export const deleteEpisode: AddEpisodeRoute = (app, { space, hide, episodes }) =
         description:
           'Its assets go with it, and come back with it when it is restored. Its name stays taken.',
         tags: ['episodes'],
-        hide,
         params: EpisodeParams,
         headers: WriteConditions,
         response: { 204: tagged(Type.Null({ description: 'Deleted' })) },

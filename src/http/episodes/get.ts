@@ -6,9 +6,9 @@ import { ref } from '../conventions/schemas.js';
 import { type AddEpisodeRoute, episodeName, found } from './routes.js';
 import { Episode, EpisodeParams } from './schema.js';
 
-export const getEpisode: AddEpisodeRoute = (app, { space, hide, episodes }) => {
+export const getEpisode: AddEpisodeRoute = (app, episodes) => {
   app.get(
-    `${space}/episodes/:name`,
+    '/episodes/:name',
     {
       config: {
         scope: 'spaces:read',
@@ -19,7 +19,6 @@ export const getEpisode: AddEpisodeRoute = (app, { space, hide, episodes }) => {
         operationId: 'getEpisode',
         summary: 'Get an episode',
         tags: ['episodes'],
-        hide,
         params: EpisodeParams,
         headers: ReadConditions,
         response: { 200: itemOf(ref(Episode)), 304: NotModified, 308: Moved },

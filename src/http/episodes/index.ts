@@ -1,21 +1,24 @@
+import type { EpisodesRepository } from '../../repositories/episodes/index.js';
+import type { ResourceRoutes } from '../resource.js';
+import { contentPrefixes } from '../spaces/nouns.js';
 import { deleteEpisode } from './delete.js';
 import { getEpisode } from './get.js';
 import { listEpisodes } from './list.js';
 import { restoreEpisode } from './restore.js';
-import type { AddEpisodeRoute } from './routes.js';
 import { updateEpisode } from './update.js';
 import { upsertEpisode } from './upsert.js';
+import { episodeSchemas } from './schema.js';
 
-/** Adds the operations on episodes. */
-export const addEpisodes: AddEpisodeRoute = (app, routes) => {
-  for (const add of [
+/** The operations on episodes. */
+export const episodeRoutes: ResourceRoutes<EpisodesRepository> = {
+  prefixes: contentPrefixes,
+  schemas: episodeSchemas,
+  operations: [
     listEpisodes,
     upsertEpisode,
     getEpisode,
     updateEpisode,
     deleteEpisode,
     restoreEpisode,
-  ]) {
-    add(app, routes);
-  }
+  ],
 };

@@ -2,7 +2,7 @@ import { type Static, Type } from '@sinclair/typebox';
 import { episodeStatus } from '../../db/schema/episodes.js';
 import { episodeSortFields, selectEpisodes } from '../../repositories/episodes/list.js';
 import { ReadConditions, NotModified } from '../conventions/etag.js';
-import { contentListSender } from '../contents/list.js';
+import { sendContentList } from '../contents/list.js';
 import { ContentParams } from '../contents/space.js';
 import { FolderPath } from '../folders/path.js';
 import { pageOf } from '../conventions/list-page.js';
@@ -52,10 +52,9 @@ const selectionOf = selector((query: Static<typeof Query>) => {
   return selectEpisodes(filters, orderOf(query, episodeSortFields));
 });
 
-export const listEpisodes: AddEpisodeRoute = (app, { space, hide, episodes, cursorKey }) => {
-  const send = contentListSender(cursorKey);
+export const listEpisodes: AddEpisodeRoute = (app, episodes) => {
   app.get(
-    `${space}/episodes`,
+    '/episodes',
     {
       config: {
         scope: 'spaces:read',
@@ -68,7 +67,6 @@ export const listEpisodes: AddEpisodeRoute = (app, { space, hide, episodes, curs
         summary: 'List the episodes of a project',
         description: 'Active episodes, oldest first, unless asked otherwise. Filters are combined.',
         tags: ['episodes'],
-        hide,
         params: ContentParams({}),
         querystring: Query,
         headers: ReadConditions,
@@ -77,7 +75,7 @@ export const listEpisodes: AddEpisodeRoute = (app, { space, hide, episodes, curs
     },
     (request, reply) => {
       const selection = selectionOf(request.query);
-      return send(request, reply, { key: 'episodes', lists: episodes.lists, selection });
+      return sendContentList(request, reply, { key: 'episodes', lists: episodes.lists, selection });
     },
   );
 };

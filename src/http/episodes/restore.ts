@@ -11,9 +11,9 @@ import { ref, RestoreAsIs } from '../conventions/schemas.js';
 import { type AddEpisodeRoute, episodeName, found } from './routes.js';
 import { Episode, EpisodeParams } from './schema.js';
 
-export const restoreEpisode: AddEpisodeRoute = (app, { space, hide, episodes }) => {
+export const restoreEpisode: AddEpisodeRoute = (app, episodes) => {
   app.post(
-    `${space}/episodes/:name/restore`,
+    '/episodes/:name/restore',
     {
       config: {
         scope: 'spaces:write',
@@ -26,7 +26,6 @@ export const restoreEpisode: AddEpisodeRoute = (app, { space, hide, episodes }) 
         description:
           'Brings back the episode and its assets, into the folder it was deleted from, which is made where it is gone. An episode that is not deleted stays as it is.',
         tags: ['episodes'],
-        hide,
         params: EpisodeParams,
         headers: RestoreHeaders,
         body: ref(RestoreAsIs),

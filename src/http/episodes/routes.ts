@@ -1,15 +1,10 @@
 import type { EpisodesRepository } from '../../repositories/episodes/index.js';
 import { ServiceError } from '../../errors.js';
-import type { App, ContentRoutes } from '../contents/space.js';
+import type { AddRoute } from '../resource.js';
 import { isText } from '../server/keywords.js';
 
-/** The repository and the paths of the operations on episodes. */
-export interface EpisodeRoutes extends ContentRoutes {
-  episodes: EpisodesRepository;
-}
-
-/** Adds an operation. */
-export type AddEpisodeRoute = (app: App, routes: EpisodeRoutes) => void;
+/** Adds an operation on episodes. */
+export type AddEpisodeRoute = AddRoute<EpisodesRepository>;
 
 /** @returns the name of a path as it is stored; one that cannot exist becomes one that finds nothing */
 export function episodeName(name: string): string {

@@ -6,9 +6,9 @@ import { ref } from '../conventions/schemas.js';
 import { type AddEpisodeRoute, episodeName, found } from './routes.js';
 import { Episode, EpisodeParams, EpisodeUpdate } from './schema.js';
 
-export const updateEpisode: AddEpisodeRoute = (app, { space, hide, episodes }) => {
+export const updateEpisode: AddEpisodeRoute = (app, episodes) => {
   app.patch(
-    `${space}/episodes/:name`,
+    '/episodes/:name',
     {
       config: {
         scope: 'spaces:write',
@@ -21,7 +21,6 @@ export const updateEpisode: AddEpisodeRoute = (app, { space, hide, episodes }) =
         description:
           'Only provided fields are updated. `metadata` is replaced whole under `application/json` and merged (RFC 7396) under `application/merge-patch+json`.',
         tags: ['episodes'],
-        hide,
         consumes: PATCH_TYPES,
         params: EpisodeParams,
         headers: WriteConditions,

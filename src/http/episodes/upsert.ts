@@ -12,9 +12,9 @@ import { ref } from '../conventions/schemas.js';
 import { type AddEpisodeRoute, episodePath, found } from './routes.js';
 import { Episode, EpisodeUpsert } from './schema.js';
 
-export const upsertEpisode: AddEpisodeRoute = (app, { space, hide, episodes }) => {
+export const upsertEpisode: AddEpisodeRoute = (app, episodes) => {
   app.post(
-    `${space}/episodes`,
+    '/episodes',
     {
       config: {
         scope: 'spaces:write',
@@ -27,7 +27,6 @@ export const upsertEpisode: AddEpisodeRoute = (app, { space, hide, episodes }) =
         description:
           '201 when it made the episode, 200 when it updated the one that is there with the given fields. `If-None-Match: *` only creates. The name of a deleted episode is 410.',
         tags: ['episodes'],
-        hide,
         params: ContentParams({}),
         headers: RestoreHeaders,
         body: ref(EpisodeUpsert),

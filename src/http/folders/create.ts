@@ -11,9 +11,9 @@ import { ref } from '../conventions/schemas.js';
 import { type AddFolderRoute, found } from './routes.js';
 import { Folder, FolderCreate } from './schema.js';
 
-export const createFolder: AddFolderRoute = (app, { space, hide, folders }) => {
+export const createFolder: AddFolderRoute = (app, folders) => {
   app.post(
-    `${space}/folders`,
+    '/folders',
     {
       config: {
         scope: 'spaces:write',
@@ -25,7 +25,6 @@ export const createFolder: AddFolderRoute = (app, { space, hide, folders }) => {
         summary: 'Create a folder',
         description: 'Folders that are missing on the way are made.',
         tags: ['folders'],
-        hide,
         params: ContentParams({}),
         headers: IdempotencyHeader,
         body: ref(FolderCreate),

@@ -4,9 +4,9 @@ import { callerOf, inSpace, possibleId } from '../contents/space.js';
 import { type AddFolderRoute, found } from './routes.js';
 import { FolderParams } from './schema.js';
 
-export const deleteFolder: AddFolderRoute = (app, { space, hide, folders }) => {
+export const deleteFolder: AddFolderRoute = (app, folders) => {
   app.delete(
-    `${space}/folders/:folderId`,
+    '/folders/:folderId',
     {
       config: {
         scope: 'spaces:write',
@@ -18,7 +18,6 @@ export const deleteFolder: AddFolderRoute = (app, { space, hide, folders }) => {
         summary: 'Delete a folder',
         description: 'For good, and only when no folder, episode or asset is in it.',
         tags: ['folders'],
-        hide,
         params: FolderParams,
         headers: WriteConditions,
         response: { 204: tagged(Type.Null({ description: 'Deleted' })) },

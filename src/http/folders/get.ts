@@ -6,9 +6,9 @@ import { ref } from '../conventions/schemas.js';
 import { type AddFolderRoute, found } from './routes.js';
 import { Folder, FolderParams } from './schema.js';
 
-export const getFolder: AddFolderRoute = (app, { space, hide, folders }) => {
+export const getFolder: AddFolderRoute = (app, folders) => {
   app.get(
-    `${space}/folders/:folderId`,
+    '/folders/:folderId',
     {
       config: {
         scope: 'spaces:read',
@@ -19,7 +19,6 @@ export const getFolder: AddFolderRoute = (app, { space, hide, folders }) => {
         operationId: 'getFolder',
         summary: 'Get a folder',
         tags: ['folders'],
-        hide,
         params: FolderParams,
         headers: ReadConditions,
         response: { 200: itemOf(ref(Folder)), 304: NotModified, 308: Moved },

@@ -1,7 +1,7 @@
 import { Type } from '@sinclair/typebox';
 import { selectFolders } from '../../repositories/folders/list.js';
 import { NotModified, ReadConditions } from '../conventions/etag.js';
-import { contentListSender } from '../contents/list.js';
+import { sendContentList } from '../contents/list.js';
 import { ContentParams } from '../contents/space.js';
 import { pageOf } from '../conventions/list-page.js';
 import { isSearch, TextFilter } from '../conventions/list-query.js';
@@ -26,10 +26,9 @@ const FolderQuery = Query({
   ...cursorProperty,
 });
 
-export const listFolders: AddFolderRoute = (app, { space, hide, folders, cursorKey }) => {
-  const send = contentListSender(cursorKey);
+export const listFolders: AddFolderRoute = (app, folders) => {
   app.get(
-    `${space}/folders`,
+    '/folders',
     {
       config: {
         scope: 'spaces:read',
@@ -42,7 +41,6 @@ export const listFolders: AddFolderRoute = (app, { space, hide, folders, cursorK
         summary: 'List the folders of a project',
         description: 'Those directly in `parent`, in the order of their paths.',
         tags: ['folders'],
-        hide,
         params: ContentParams({}),
         querystring: FolderQuery,
         headers: ReadConditions,
@@ -52,7 +50,7 @@ export const listFolders: AddFolderRoute = (app, { space, hide, folders, cursorK
     (request, reply) => {
       const { parent, recursive, q } = request.query;
       const selection = selectFolders({ parent, recursive, text: q ?? null });
-      return send(request, reply, { key: 'folders', lists: folders.lists, selection });
+      return sendContentList(request, reply, { key: 'folders', lists: folders.lists, selection });
     },
   );
 };

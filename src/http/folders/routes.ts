@@ -1,14 +1,9 @@
 import { ServiceError } from '../../errors.js';
 import type { FoldersRepository } from '../../repositories/folders/index.js';
-import type { App, ContentRoutes } from '../contents/space.js';
+import type { AddRoute } from '../resource.js';
 
-/** The repository and the paths of the operations on folders. */
-export interface FolderRoutes extends ContentRoutes {
-  folders: FoldersRepository;
-}
-
-/** Adds an operation. */
-export type AddFolderRoute = (app: App, routes: FolderRoutes) => void;
+/** Adds an operation on folders. */
+export type AddFolderRoute = AddRoute<FoldersRepository>;
 
 /** @throws `ServiceError` `folder_not_found` */
 export function found<Value>(value: Value | null): Value {

@@ -6,9 +6,9 @@ import { ref } from '../conventions/schemas.js';
 import { type AddFolderRoute, found } from './routes.js';
 import { Folder, FolderParams, FolderUpdate } from './schema.js';
 
-export const updateFolder: AddFolderRoute = (app, { space, hide, folders }) => {
+export const updateFolder: AddFolderRoute = (app, folders) => {
   app.patch(
-    `${space}/folders/:folderId`,
+    '/folders/:folderId',
     {
       config: {
         scope: 'spaces:write',
@@ -27,7 +27,6 @@ export const updateFolder: AddFolderRoute = (app, { space, hide, folders }) => {
         description:
           'A new `path` moves the folder with everything below, all at once; folders that are missing on the way are made. Not with a write-protected episode in it.',
         tags: ['folders'],
-        hide,
         consumes: PATCH_TYPES,
         params: FolderParams,
         headers: WriteConditions,

@@ -62,3 +62,5 @@ export const MemberParams = Type.Object({
     examples: ['alice'],
   }),
 });
+
+export const memberSchemas = [Member, MemberList, MemberPut];

@@ -122,3 +122,11 @@ export const NamespaceUpdate = Type.Object(
 );
 
 export type NamespaceAnswer = Static<typeof Namespace>;
+
+export const namespaceSchemas = [
+  NamespaceListItem,
+  NamespaceList,
+  Namespace,
+  NamespaceCreate,
+  NamespaceUpdate,
+];

@@ -5,6 +5,7 @@ import type { FastifyPluginAsync } from 'fastify';
 import fp from 'fastify-plugin';
 import { VERSION } from '../../version.js';
 import { isNotModified } from '../conventions/etag.js';
+import { isAlias } from '../spaces/nouns.js';
 import { toOpenApi30 } from './openapi-3.0.js';
 
 const description = `A namespace (a user or a team) holds spaces, also called projects. A space holds the catalogue of recordings: episodes (recorded runs), assets (recorded files, by reference) and a tree of folders.
@@ -13,12 +14,21 @@ Every operation needs a bearer token (JWT). What it may do depends on the token'
 
 Every GET answers HEAD, and every path OPTIONS, too. Errors are problem details (RFC 9457) with a stable \`code\`; the schema \`Problem\` lists them.`;
 
+interface OpenapiOptions {
+  publicUrl: URL | null;
+  /** the groups of operations, in the order in which the document shows them */
+  tags: { name: string; description: string }[];
+}
+
 /**
  * Makes the OpenAPI document from the schemas of the routes, serves it as `/openapi.json` and
  * `/openapi.yaml`, in version 3.0 as `/openapi-3.0.json`, and Swagger UI at `/docs`. Register it before the routes.
  */
-export const openapiPlugin = fp<{ publicUrl: URL | null }>(
-  async (app, { publicUrl }) => {
+export const openapiPlugin = fp<OpenapiOptions>(
+  async (app, { publicUrl, tags }) => {
+    app.addHook('onRoute', (route) => {
+      if (isAlias(route.url)) route.schema = { ...route.schema, hide: true };
+    });
     await app.register(swagger, {
       openapi: {
         openapi: '3.1.0',
@@ -30,15 +40,7 @@ export const openapiPlugin = fp<{ publicUrl: URL | null }>(
           license: { name: 'MIT', identifier: 'MIT' },
         },
         servers: [{ url: publicUrl?.href.replace(/\/+$/, '') ?? '/', description: 'This server' }],
-        tags: [
-          { name: 'spaces', description: 'The spaces (projects) of a namespace' },
-          { name: 'folders', description: 'The folders of a space' },
-          { name: 'episodes', description: 'The recorded runs of a space' },
-          { name: 'assets', description: 'The recorded files of a space and of its episodes' },
-          { name: 'namespaces', description: 'Users and teams' },
-          { name: 'members', description: 'Who may do what in a namespace' },
-          { name: 'health', description: 'For load balancers and orchestrators' },
-        ],
+        tags: [...tags, { name: 'health', description: 'For load balancers and orchestrators' }],
         components: {
           securitySchemes: {
             bearerAuth: {

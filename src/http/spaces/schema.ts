@@ -231,3 +231,17 @@ export const SpaceEnsureParams = Type.Object({
   ...NamespaceParams.properties,
   projectSlug: { ...Slug, description: 'The slug of the project', examples: ['field-tests'] },
 });
+
+export const spaceSchemas = [
+  SpaceNamespace,
+  SpaceContents,
+  SpaceListItem,
+  SpaceList,
+  Space,
+  SpaceDetails,
+  SpaceUpdate,
+  SpaceCreate,
+  SpaceEnsure,
+  SpaceBatch,
+  SpaceBatchResult,
+];

@@ -1,3 +1,4 @@
+import type { RepositoryContext } from '../context.js';
 import { type Static, type TSchema, Type } from '@sinclair/typebox';
 import { Value } from '@sinclair/typebox/value';
 import { type SQL, sql } from 'drizzle-orm';
@@ -16,7 +17,6 @@ import { countContents, countRows } from '../contents/counters.js';
 import type { Written } from '../contents/item.js';
 import {
   type ContentCaller,
-  type ContentContext,
   type ContentOperations,
   type ContentOutcome,
   withItem,
@@ -58,7 +58,7 @@ const sent = sql`jsonb_to_recordset(${jsonParam('assets')}) as sent (id uuid, "p
  *   that it is about, and what `runOnce` throws
  */
 export function createAssets(
-  { db }: Pick<ContentContext, 'db'>,
+  { db }: Pick<RepositoryContext, 'db'>,
   { prepareKeyedWrite, prepareRead, reading }: ContentOperations,
 ) {
   const write = prepareKeyedWrite('asset_create', (allowed) => insertion(db, allowed));

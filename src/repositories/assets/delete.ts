@@ -1,9 +1,10 @@
+import type { RepositoryContext } from '../context.js';
 import { sql } from 'drizzle-orm';
 import { assets } from '../../db/schema/assets.js';
 import { ROOT } from '../../path.js';
 import { countContents, countRows } from '../contents/counters.js';
 import { hasTag } from '../contents/item.js';
-import type { ContentCaller, ContentContext, ContentOperations } from '../contents/operations.js';
+import type { ContentCaller, ContentOperations } from '../contents/operations.js';
 import { writeOrExplain } from '../contents/state.js';
 import { folderPath } from '../folders/tree.js';
 import { type Expected, versionParams } from '../version.js';
@@ -18,7 +19,7 @@ import { assetTag, isAsset, storedAssetTag } from './item.js';
  *   `ServiceError` `write_protected` or `precondition_failed`
  */
 export function deleteAsset(
-  { db }: Pick<ContentContext, 'db'>,
+  { db }: Pick<RepositoryContext, 'db'>,
   { prepareWrite }: ContentOperations,
   find: FindAsset,
 ) {

@@ -1,4 +1,5 @@
-import { type ContentContext, contentOperations } from '../contents/operations.js';
+import type { RepositoryContext } from '../context.js';
+import { contentOperations } from '../contents/operations.js';
 import { active } from '../contents/state.js';
 import { createAssets } from './create.js';
 import { deleteAsset } from './delete.js';
@@ -8,7 +9,7 @@ import { restoreAsset } from './restore.js';
 import { updateAsset } from './update.js';
 
 /** Makes the repository of assets; its statements are prepared once per connection. */
-export function assetsRepository(context: ContentContext) {
+export function assetsRepository(context: RepositoryContext) {
   const operations = contentOperations(context);
   const find = findAsset(operations);
   return {

@@ -1,3 +1,4 @@
+import type { RepositoryContext } from '../context.js';
 import { type SQL, sql } from 'drizzle-orm';
 import { assets, fileNameOrder, indexedKind, searchedAsset } from '../../db/schema/assets.js';
 import { episodes, searchedSpace } from '../../db/schema/episodes.js';
@@ -7,7 +8,6 @@ import { param } from '../access/statement.js';
 import { inSpace } from '../contents/access.js';
 import { contentTotal } from '../contents/counters.js';
 import { contentLists, usualOrders } from '../contents/lists.js';
-import type { ContentContext } from '../contents/operations.js';
 import { hasPath, isBelow } from '../folders/tree.js';
 import { commonConditions, type CommonFilters } from '../lists/filters.js';
 import { datedItem } from '../lists/item-json.js';
@@ -86,7 +86,7 @@ function startedWith(): SQL {
 }
 
 /** Makes the lists of assets. */
-export function listAssets(context: ContentContext) {
+export function listAssets(context: RepositoryContext) {
   const item = assetItem();
   return contentLists<Sort>(
     context,

@@ -1,3 +1,4 @@
+import type { RepositoryContext } from '../context.js';
 import { sql } from 'drizzle-orm';
 import { assets } from '../../db/schema/assets.js';
 import { episodes } from '../../db/schema/episodes.js';
@@ -6,12 +7,7 @@ import { includesRole } from '../access/principal.js';
 import { inSpace } from '../contents/access.js';
 import { countContents, countRows } from '../contents/counters.js';
 import { hasTag, type Written } from '../contents/item.js';
-import type {
-  ContentCaller,
-  ContentContext,
-  ContentOperations,
-  ContentOutcome,
-} from '../contents/operations.js';
+import type { ContentCaller, ContentOperations, ContentOutcome } from '../contents/operations.js';
 import { explainMiss } from '../contents/state.js';
 import { ensureFolders } from '../folders/tree.js';
 import type { IdempotencyKey } from '../idempotency.js';
@@ -29,7 +25,7 @@ import { assetItem, assetTag, isAsset, storedAssetTag } from './item.js';
  *   `runOnce` throws
  */
 export function restoreAsset(
-  { db }: Pick<ContentContext, 'db'>,
+  { db }: Pick<RepositoryContext, 'db'>,
   { prepareKeyedWrite, prepareRead, reading }: ContentOperations,
   find: FindAsset,
 ) {

@@ -1,11 +1,13 @@
+import type { RepositoryContext } from '../context.js';
 import { sql } from 'drizzle-orm';
 import { assets } from '../../db/schema/assets.js';
 import { lastSegment, parentPath } from '../../path.js';
 import { param } from '../access/statement.js';
 import { countContents, countRows } from '../contents/counters.js';
 import { hasTag } from '../contents/item.js';
-import { type MergeMetadata, writeFields } from '../contents/merge.js';
-import type { ContentCaller, ContentContext, ContentOperations } from '../contents/operations.js';
+import { type MergeMetadata, updateFields } from '../update-fields.js';
+import { itemState } from '../contents/item.js';
+import type { ContentCaller, ContentOperations } from '../contents/operations.js';
 import { active, writeOrExplain } from '../contents/state.js';
 import { ensureFolders } from '../folders/tree.js';
 import { jsonParam } from '../spaces/columns.js';
@@ -21,7 +23,7 @@ import { type AssetChanges, assetItem, assetTag, isAsset, storedAssetTag } from 
  *   or `precondition_failed`
  */
 export function updateAsset(
-  { db }: Pick<ContentContext, 'db'>,
+  { db }: Pick<RepositoryContext, 'db'>,
   { prepareWrite }: ContentOperations,
   find: FindAsset,
 ) {
@@ -98,10 +100,12 @@ export function updateAsset(
     merge: MergeMetadata | null,
   ) => {
     const resource = {
+      needed: 'editor' as const,
+      stateOf: itemState,
       read: async () => active(await find(caller, assetId)),
       write: (given: AssetChanges, version: Expected) => writeOnce(caller, assetId, given, version),
     };
-    return writeFields(resource, changes, expected, merge);
+    return updateFields(resource, changes, expected, merge);
   };
 }
 

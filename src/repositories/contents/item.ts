@@ -1,3 +1,5 @@
+import { Type } from '@sinclair/typebox';
+import { Value } from '@sinclair/typebox/value';
 import { type SQL, sql, type SQLWrapper } from 'drizzle-orm';
 import { param } from '../access/statement.js';
 import { timeText } from '../lists/item-json.js';
@@ -65,4 +67,13 @@ export function hasTag(tag: SQLWrapper): SQL {
   ];
   return sql`((${expected} is null or ${tag} = any(string_to_array(${expected}, ' ')))
     and (${unexpected} is null or not (${unexpected} = '*' or ${tag} = any(string_to_array(${unexpected}, ' ')))))`;
+}
+
+const WithMetadata = Type.Object({
+  metadata: Type.Union([Type.Record(Type.String(), Type.Unknown()), Type.Null()]),
+});
+
+/** @returns the version and the metadata of an item, for `updateFields` */
+export function itemState({ tag, item }: ContentItem) {
+  return { tag, metadata: Value.Decode(WithMetadata, JSON.parse(item)).metadata };
 }

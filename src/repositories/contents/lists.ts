@@ -1,18 +1,13 @@
+import type { RepositoryContext } from '../context.js';
 import { type SQL, sql } from 'drizzle-orm';
-import { type ListPart, listsOf, type Walk } from '../lists/index.js';
+import { type ListPart, listsOf, routedLists, type Walk } from '../lists/index.js';
 import { timeText } from '../lists/item-json.js';
 import { type ListedTable } from '../lists/listed-table.js';
 import type { Page } from '../lists/numbered-pages.js';
-import { SKIPPED_MAX } from '../lists/numbered-pages.js';
 import type { CachedPage } from '../lists/page-cache.js';
-import { isSearch, type Selection } from '../lists/selection.js';
+import { type Selection } from '../lists/selection.js';
 import { readingSpace } from './access.js';
-import {
-  type ContentCaller,
-  type ContentContext,
-  type ContentOutcome,
-  outcomeOf,
-} from './operations.js';
+import { type ContentCaller, type ContentOutcome, outcomeOf } from './operations.js';
 import type { InSpace } from './space-resolver.js';
 
 /** A table of a space's contents, for `contentLists`. */
@@ -29,7 +24,7 @@ export const usualOrders = {
 
 /** Makes the lists of a table of a space's contents. */
 export function contentLists<Sort extends string>(
-  { db, searchDb, resolveSpace, pages }: ContentContext,
+  { db, searchDb, resolveSpace, pages }: RepositoryContext,
   listed: ListedContent<Sort>,
   inSearch: SQL = sql`true`,
 ) {
@@ -41,10 +36,7 @@ export function contentLists<Sort extends string>(
     mayRead: allowed,
     inSearch,
   };
-  const lists = listsOf(db, table, pages);
-  const searches = listsOf(searchDb, table, pages);
-  const listsFor = (selection: Selection<Sort>, offset: number) =>
-    isSearch(selection) || offset > SKIPPED_MAX ? searches : lists;
+  const listsFor = routedLists(listsOf(db, table, pages), listsOf(searchDb, table, pages));
 
   return {
     /** A numbered page; see `listsOf`. */

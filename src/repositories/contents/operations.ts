@@ -1,23 +1,12 @@
 import { type SQL, sql, type WithSubquery } from 'drizzle-orm';
-import type { Database } from '../../db/client.js';
 import { includesRole, type Principal } from '../access/principal.js';
 import { shared } from '../access/shared-reads.js';
 import { repeat, run, type Statement, type Values } from '../access/statement.js';
 import { type IdempotencyKey, onceByKey, runOnce } from '../idempotency.js';
-import type { PageCache } from '../lists/page-cache.js';
+import type { RepositoryContext } from '../context.js';
 import { readingSpace, type SpaceAccess, writingSpace } from './access.js';
 import type { ContentItem, Written } from './item.js';
-import type { InSpace, ResolveSpace, SpacePath, SpaceScope } from './space-resolver.js';
-
-/** The dependencies of the repositories of a space's contents. */
-export interface ContentContext {
-  db: Database;
-  /** where lists are read that may take long */
-  searchDb: Database;
-  resolveSpace: ResolveSpace;
-  /** keeps finished pages of lists */
-  pages: PageCache;
-}
+import type { InSpace, SpacePath, SpaceScope } from './space-resolver.js';
 
 /** The caller of a request inside a space, and the space. */
 export interface ContentCaller {
@@ -95,7 +84,7 @@ export interface ItemState extends ContentItem {
 export function contentOperations({
   db,
   resolveSpace,
-}: Pick<ContentContext, 'db' | 'resolveSpace'>) {
+}: Pick<RepositoryContext, 'db' | 'resolveSpace'>) {
   const reading = readingSpace(db);
   const writing = writingSpace(db);
   const always = sql`true`;

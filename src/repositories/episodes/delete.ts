@@ -1,10 +1,11 @@
+import type { RepositoryContext } from '../context.js';
 import { sql } from 'drizzle-orm';
 import { assets } from '../../db/schema/assets.js';
 import { episodes } from '../../db/schema/episodes.js';
 import { inSpace } from '../contents/access.js';
 import { countContents, countRows } from '../contents/counters.js';
 import { hasTag } from '../contents/item.js';
-import type { ContentCaller, ContentContext, ContentOperations } from '../contents/operations.js';
+import type { ContentCaller, ContentOperations } from '../contents/operations.js';
 import { writeOrExplain } from '../contents/state.js';
 import { ROOT } from '../../path.js';
 import { folderPath } from '../folders/tree.js';
@@ -20,7 +21,7 @@ import { episodeTag, isNamedEpisode, storedEpisodeTag } from './item.js';
  *   `ServiceError` `write_protected` or `precondition_failed`
  */
 export function deleteEpisode(
-  { db }: Pick<ContentContext, 'db'>,
+  { db }: Pick<RepositoryContext, 'db'>,
   { prepareWrite }: ContentOperations,
   find: FindEpisode,
 ) {

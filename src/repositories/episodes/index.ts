@@ -1,4 +1,5 @@
-import { type ContentContext, contentOperations } from '../contents/operations.js';
+import type { RepositoryContext } from '../context.js';
+import { contentOperations } from '../contents/operations.js';
 import { active } from '../contents/state.js';
 import { deleteEpisode } from './delete.js';
 import { findEpisode } from './find.js';
@@ -8,7 +9,7 @@ import { updateEpisode } from './update.js';
 import { upsertEpisode } from './upsert.js';
 
 /** Makes the repository of episodes; its statements are prepared once per connection. */
-export function episodesRepository(context: ContentContext) {
+export function episodesRepository(context: RepositoryContext) {
   const operations = contentOperations(context);
   const find = findEpisode(operations);
   return {

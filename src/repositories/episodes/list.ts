@@ -1,3 +1,4 @@
+import type { RepositoryContext } from '../context.js';
 import { sql } from 'drizzle-orm';
 import {
   episodes,
@@ -10,7 +11,6 @@ import { param } from '../access/statement.js';
 import { inSpace } from '../contents/access.js';
 import { contentTotal } from '../contents/counters.js';
 import { contentLists, usualOrders } from '../contents/lists.js';
-import type { ContentContext } from '../contents/operations.js';
 import { foldersWithin } from '../folders/tree.js';
 import { commonConditions, type CommonFilters } from '../lists/filters.js';
 import { datedItem } from '../lists/item-json.js';
@@ -48,7 +48,7 @@ export function selectEpisodes(
 }
 
 /** Makes the lists of episodes. */
-export function listEpisodes(context: ContentContext) {
+export function listEpisodes(context: RepositoryContext) {
   const item = episodeItem();
   return contentLists<Sort>(
     context,

@@ -1,3 +1,4 @@
+import type { RepositoryContext } from '../context.js';
 import { sql } from 'drizzle-orm';
 import { assets } from '../../db/schema/assets.js';
 import { episodes } from '../../db/schema/episodes.js';
@@ -5,12 +6,7 @@ import { includesRole } from '../access/principal.js';
 import { inSpace } from '../contents/access.js';
 import { countContents, countRows } from '../contents/counters.js';
 import { hasTag, type Written } from '../contents/item.js';
-import type {
-  ContentCaller,
-  ContentContext,
-  ContentOperations,
-  ContentOutcome,
-} from '../contents/operations.js';
+import type { ContentCaller, ContentOperations, ContentOutcome } from '../contents/operations.js';
 import { explainMiss } from '../contents/state.js';
 import { ensureFolders } from '../folders/tree.js';
 import type { IdempotencyKey } from '../idempotency.js';
@@ -26,7 +22,7 @@ import { episodeItem, episodeTag, isNamedEpisode, storedEpisodeTag } from './ite
  *   `runOnce` throws
  */
 export function restoreEpisode(
-  { db }: Pick<ContentContext, 'db'>,
+  { db }: Pick<RepositoryContext, 'db'>,
   { prepareKeyedWrite }: ContentOperations,
   find: FindEpisode,
 ) {

@@ -1,10 +1,12 @@
+import type { RepositoryContext } from '../context.js';
 import { sql } from 'drizzle-orm';
 import { episodes } from '../../db/schema/episodes.js';
 import { param } from '../access/statement.js';
 import { countContents, countRows } from '../contents/counters.js';
 import { hasTag } from '../contents/item.js';
-import { type MergeMetadata, writeFields } from '../contents/merge.js';
-import type { ContentCaller, ContentContext, ContentOperations } from '../contents/operations.js';
+import { type MergeMetadata, updateFields } from '../update-fields.js';
+import { itemState } from '../contents/item.js';
+import type { ContentCaller, ContentOperations } from '../contents/operations.js';
 import { active, writeOrExplain } from '../contents/state.js';
 import { ensureFolders } from '../folders/tree.js';
 import { jsonParam } from '../spaces/columns.js';
@@ -26,7 +28,7 @@ import {
  *   `write_protected` or `precondition_failed`
  */
 export function updateEpisode(
-  { db }: Pick<ContentContext, 'db'>,
+  { db }: Pick<RepositoryContext, 'db'>,
   { prepareWrite }: ContentOperations,
   find: FindEpisode,
 ) {
@@ -94,10 +96,12 @@ export function updateEpisode(
     merge: MergeMetadata | null,
   ) => {
     const resource = {
+      needed: 'editor' as const,
+      stateOf: itemState,
       read: async () => active(await find(caller, episode)),
       write: (given: EpisodeChanges, version: Expected) =>
         writeOnce(caller, episode, given, version),
     };
-    return writeFields(resource, changes, expected, merge);
+    return updateFields(resource, changes, expected, merge);
   };
 }

@@ -1,3 +1,4 @@
+import type { RepositoryContext } from '../context.js';
 import { sql } from 'drizzle-orm';
 import { v7 as uuidv7 } from 'uuid';
 import { episodes } from '../../db/schema/episodes.js';
@@ -7,12 +8,7 @@ import { includesRole } from '../access/principal.js';
 import { param } from '../access/statement.js';
 import { countContents, countRows } from '../contents/counters.js';
 import { hasTag, type Written } from '../contents/item.js';
-import type {
-  ContentCaller,
-  ContentContext,
-  ContentOperations,
-  ContentOutcome,
-} from '../contents/operations.js';
+import type { ContentCaller, ContentOperations, ContentOutcome } from '../contents/operations.js';
 import { explainMiss } from '../contents/state.js';
 import { ensureFolders } from '../folders/tree.js';
 import type { IdempotencyKey } from '../idempotency.js';
@@ -43,7 +39,7 @@ function episodeDeleted(): ServiceError {
  *   episode of the name was deleted, `write_protected`, `precondition_failed`, and what `runOnce` throws
  */
 export function upsertEpisode(
-  { db }: Pick<ContentContext, 'db'>,
+  { db }: Pick<RepositoryContext, 'db'>,
   { prepareKeyedWrite }: ContentOperations,
   find: FindEpisode,
 ) {

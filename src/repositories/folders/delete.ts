@@ -1,3 +1,4 @@
+import type { RepositoryContext } from '../context.js';
 import { sql } from 'drizzle-orm';
 import { folderNotEmpty } from '../../db/errors.js';
 import { assets } from '../../db/schema/assets.js';
@@ -7,12 +8,7 @@ import { includesRole } from '../access/principal.js';
 import { inSpace } from '../contents/access.js';
 import { countContents, countRows } from '../contents/counters.js';
 import { hasTag } from '../contents/item.js';
-import type {
-  ContentCaller,
-  ContentContext,
-  ContentOperations,
-  ContentOutcome,
-} from '../contents/operations.js';
+import type { ContentCaller, ContentOperations, ContentOutcome } from '../contents/operations.js';
 import { type Expected, expectTag, versionParams } from '../version.js';
 import type { FindFolder } from './find.js';
 import { folderTag, isFolder } from './item.js';
@@ -25,7 +21,7 @@ import { changeTree, isChildOf } from './tree.js';
  *   `precondition_failed`
  */
 export function deleteFolder(
-  { db }: Pick<ContentContext, 'db'>,
+  { db }: Pick<RepositoryContext, 'db'>,
   { prepareWrite }: ContentOperations,
   find: FindFolder,
 ) {

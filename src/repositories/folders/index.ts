@@ -1,4 +1,5 @@
-import { type ContentContext, contentOperations } from '../contents/operations.js';
+import type { RepositoryContext } from '../context.js';
+import { contentOperations } from '../contents/operations.js';
 import { createFolder } from './create.js';
 import { deleteFolder } from './delete.js';
 import { findFolder } from './find.js';
@@ -6,7 +7,7 @@ import { listFolders } from './list.js';
 import { updateFolder } from './update.js';
 
 /** Makes the repository of folders; its statements are prepared once per connection. */
-export function foldersRepository(context: ContentContext) {
+export function foldersRepository(context: RepositoryContext) {
   const operations = contentOperations(context);
   const find = findFolder(operations);
   return {

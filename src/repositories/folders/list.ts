@@ -1,3 +1,4 @@
+import type { RepositoryContext } from '../context.js';
 import { and, type SQL, sql } from 'drizzle-orm';
 import { folders, pathPrefix, siblingPrefix } from '../../db/schema/folders.js';
 import { ROOT } from '../../path.js';
@@ -5,7 +6,7 @@ import { param } from '../access/statement.js';
 import { inSpace } from '../contents/access.js';
 import { contentTotal } from '../contents/counters.js';
 import { contentLists } from '../contents/lists.js';
-import type { ContentCaller, ContentContext } from '../contents/operations.js';
+import type { ContentCaller } from '../contents/operations.js';
 import { type Walk } from '../lists/index.js';
 import type { Page } from '../lists/numbered-pages.js';
 import { type Selection } from '../lists/selection.js';
@@ -41,7 +42,7 @@ export function selectFolders({ parent, recursive, text }: FolderFilters): Folde
 }
 
 /** Makes the lists of folders. Below the root they are a range of an index, and counted there. */
-export function listFolders(context: ContentContext) {
+export function listFolders(context: RepositoryContext) {
   const { db } = context;
   const parent = sql`${param('parent')}::text`;
   const listsOf = (name: string, which: SQL | undefined, key = pathPrefix(folders.path)) => {

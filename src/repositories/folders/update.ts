@@ -1,3 +1,4 @@
+import type { RepositoryContext } from '../context.js';
 import { sql } from 'drizzle-orm';
 import { pathTaken } from '../../db/errors.js';
 import type { JsonObject } from '../../db/schema/columns.js';
@@ -9,13 +10,9 @@ import { param } from '../access/statement.js';
 import { inSpace } from '../contents/access.js';
 import { countContents, countRows } from '../contents/counters.js';
 import { type ContentItem, hasTag } from '../contents/item.js';
-import { type MergeMetadata, writeFields } from '../contents/merge.js';
-import type {
-  ContentCaller,
-  ContentContext,
-  ContentOperations,
-  ContentOutcome,
-} from '../contents/operations.js';
+import { type MergeMetadata, updateFields } from '../update-fields.js';
+import { itemState } from '../contents/item.js';
+import type { ContentCaller, ContentOperations, ContentOutcome } from '../contents/operations.js';
 import { jsonParam } from '../spaces/columns.js';
 import { type Expected, expectTag, versionParams } from '../version.js';
 import type { FindFolder } from './find.js';
@@ -37,7 +34,7 @@ export interface FolderChanges {
  *   `write_protected` where a protected episode is in the subtree, or `precondition_failed`
  */
 export function updateFolder(
-  { db }: Pick<ContentContext, 'db'>,
+  { db }: Pick<RepositoryContext, 'db'>,
   { prepareWrite, prepareRead, reading }: ContentOperations,
   find: FindFolder,
 ) {
@@ -153,11 +150,13 @@ export function updateFolder(
     merge: MergeMetadata | null,
   ) => {
     const resource = {
+      needed: 'editor' as const,
+      stateOf: itemState,
       read: () => find(caller, folderId),
       write: (given: FolderChanges, version: Expected) =>
         writeOnce(caller, folderId, given, version),
     };
-    return writeFields(resource, changes, expected, merge);
+    return updateFields(resource, changes, expected, merge);
   };
 }
 

@@ -5,7 +5,7 @@ import { shared } from '../access/shared-reads.js';
 import { param, repeat, type Statement, unprepared } from '../access/statement.js';
 import type { Position } from './cursor-page.js';
 import { type ListedTable, type ListRow } from './listed-table.js';
-import { expectReadable, type Page, readable } from './numbered-pages.js';
+import { expectReadable, type Page, readable, SKIPPED_MAX } from './numbered-pages.js';
 import type { CachedPage, Lookup, PageCache } from './page-cache.js';
 import { type Condition, isBounded, isSearch, type Selection, type State } from './selection.js';
 
@@ -309,3 +309,15 @@ export function listsOf<Sort extends string>(
     },
   };
 }
+
+/**
+ * @param lists of the database
+ * @param searches the same lists of the database of searches
+ * @returns a function that chooses one: that of searches for what may take long
+ */
+export function routedLists<Sort extends string>(lists: Lists<Sort>, searches: Lists<Sort>) {
+  return (selection: Selection<Sort>, offset: number): Lists<Sort> =>
+    isSearch(selection) || offset > SKIPPED_MAX ? searches : lists;
+}
+
+type Lists<Sort extends string> = ReturnType<typeof listsOf<Sort>>;

@@ -2,6 +2,7 @@ import { sql } from 'drizzle-orm';
 import type { JsonObject } from '../../db/schema/columns.js';
 import { spaces } from '../../db/schema/spaces.js';
 import { param } from '../access/statement.js';
+import type { Contents } from '../contents/counters.js';
 import type { Answered } from '../idempotency.js';
 
 /** What a space is made of by who creates it. */
@@ -29,6 +30,19 @@ export interface NewSpace {
   description: string | null;
   tags: string[];
   metadata: JsonObject | null;
+}
+
+/** A space, and the counts of its contents. */
+export type FilledSpace = SpaceRow & { contents: Contents };
+
+export type NamespacedSpace = FilledSpace & { namespaceId: string };
+
+/** Fields that are absent stay as they are. */
+export type SpaceChanges = Partial<NewSpace>;
+
+/** @returns the row with the counts of its contents */
+export function withContents<Row extends object>(row: Row | null, contents: Contents) {
+  return row && { ...row, contents };
 }
 
 /** What a write of a space has written now, or had written when its key came before. */

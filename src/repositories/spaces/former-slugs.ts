@@ -4,8 +4,8 @@ import { formerSpaceSlugs } from '../../db/schema/former-slugs.js';
 import { spaces } from '../../db/schema/spaces.js';
 import { isSlug } from '../../slug.js';
 import { accessTo, byIdAndSlug } from '../access/guard.js';
-import { type ResolveNamespace } from '../access/namespace-resolver.js';
 import { type Principal } from '../access/principal.js';
+import type { RepositoryContext } from '../context.js';
 import { shared } from '../access/shared-reads.js';
 import { param, repeat } from '../access/statement.js';
 
@@ -30,7 +30,7 @@ export function dropSpaceSlug(db: Database) {
 }
 
 /** Makes the part of the repository of spaces that knows what they were called before. */
-export function formerSlugs(db: Database, resolveNamespace: ResolveNamespace) {
+export function formerSlugs({ db, resolveNamespace }: RepositoryContext) {
   const access = accessTo(db, byIdAndSlug);
   const heldBy = db
     .select({ id: formerSpaceSlugs.heldBy })

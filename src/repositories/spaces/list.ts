@@ -1,5 +1,4 @@
-import { eq, sql } from 'drizzle-orm';
-import type { Database } from '../../db/client.js';
+import { sql } from 'drizzle-orm';
 import {
   nameOrder,
   searchedNamespace,
@@ -8,15 +7,17 @@ import {
   spaces,
 } from '../../db/schema/spaces.js';
 import { accessAllows, accessTo, byIdAndSlug } from '../access/guard.js';
-import { type ResolveNamespace } from '../access/namespace-resolver.js';
+import type { RepositoryContext } from '../context.js';
 import { type Outcome, type Principal } from '../access/principal.js';
 import { param } from '../access/statement.js';
 import { commonConditions, type CommonFilters } from '../lists/filters.js';
-import { type ListPart, listsOf, type Walk } from '../lists/index.js';
+import { type ListPart, listsOf, routedLists, type Walk } from '../lists/index.js';
+import type { ListedTable } from '../lists/listed-table.js';
 import { datedItem, timeText } from '../lists/item-json.js';
 import { type Page } from '../lists/numbered-pages.js';
-import type { CachedPage, PageCache } from '../lists/page-cache.js';
+import type { CachedPage } from '../lists/page-cache.js';
 import { type Selection, type State } from '../lists/selection.js';
+import { inNamespace } from './conditions.js';
 import { spaceTotal } from './counters.js';
 
 export const sortFields = ['createdAt', 'updatedAt', 'name', 'slug'] as const;
@@ -35,7 +36,7 @@ export interface SpacePage extends ListPart {
   namespaceId: string;
 }
 
-/** @returns what a list shows, for `SpaceLists` */
+/** @returns what a list shows, for `listSpaces` */
 export function selectSpaces(
   filters: SpaceFilters,
   order: { state: State; sort: Sort; descending: boolean },
@@ -49,36 +50,29 @@ export function selectSpaces(
   return { ...order, conditions, values };
 }
 
-/**
- * Makes the lists of spaces.
- *
- * @param pages keeps finished pages
- */
-export function spaceLists(db: Database, resolveNamespace: ResolveNamespace, pages: PageCache) {
+/** Makes the lists of spaces. */
+export function listSpaces({ db, searchDb, resolveNamespace, pages }: RepositoryContext) {
   const item = sql`item`;
-  const lists = listsOf<Sort>(
-    db,
-    {
-      name: 'space',
-      table: spaces,
-      deletedAt: spaces.deletedAt,
-      inContainer: eq(spaces.namespaceId, param('namespaceId')),
-      access: [accessTo(db, byIdAndSlug)],
-      spaceId: sql`null::uuid`,
-      mayRead: accessAllows('viewer'),
-      counted: spaceTotal(db),
-      inSearch: sql`${searchedNamespace} = ${param('namespaceId')}::text`,
-      paths: ['slug', 'search', 'createdAt', 'updatedAt'],
-      orders: {
-        createdAt: { key: sql`id`, type: sql`uuid`, text: (key) => sql`${key}::text` },
-        updatedAt: { key: sql`updated_at`, type: sql`timestamptz`, text: timeText },
-        name: { key: nameOrder, type: sql`text`, text: (key) => key },
-        slug: { key: slugOrder, type: sql`text`, text: (key) => key },
-      },
-      item: { active: item, deleted: datedItem(item), all: datedItem(item) },
+  const listed: ListedTable<Sort> = {
+    name: 'space',
+    table: spaces,
+    deletedAt: spaces.deletedAt,
+    inContainer: inNamespace,
+    access: [accessTo(db, byIdAndSlug)],
+    spaceId: sql`null::uuid`,
+    mayRead: accessAllows('viewer'),
+    counted: spaceTotal(db),
+    inSearch: sql`${searchedNamespace} = ${param('namespaceId')}::text`,
+    paths: ['slug', 'search', 'createdAt', 'updatedAt'],
+    orders: {
+      createdAt: { key: sql`id`, type: sql`uuid`, text: (key) => sql`${key}::text` },
+      updatedAt: { key: sql`updated_at`, type: sql`timestamptz`, text: timeText },
+      name: { key: nameOrder, type: sql`text`, text: (key) => key },
+      slug: { key: slugOrder, type: sql`text`, text: (key) => key },
     },
-    pages,
-  );
+    item: { active: item, deleted: datedItem(item), all: datedItem(item) },
+  };
+  const listsFor = routedLists(listsOf(db, listed, pages), listsOf(searchDb, listed, pages));
 
   return {
     /** A numbered page; see `listsOf`. */
@@ -89,7 +83,7 @@ export function spaceLists(db: Database, resolveNamespace: ResolveNamespace, pag
       part: Page,
       render: (items: string, total: number) => Buffer,
     ): Promise<Outcome<CachedPage>> {
-      const found = await lists.page(
+      const found = await listsFor(selection, part.offset).page(
         (read) => resolveNamespace(principal, namespaceSlug, read),
         selection,
         part,
@@ -98,14 +92,14 @@ export function spaceLists(db: Database, resolveNamespace: ResolveNamespace, pag
       return found && { role: found.result.role, value: found.page };
     },
 
-    /** The next part of a walk. */
+    /** The next page of a walk by cursor. */
     async walk(
       principal: Principal,
       namespaceSlug: string,
       selection: SpaceSelection,
       walk: Walk,
     ): Promise<Outcome<SpacePage>> {
-      const found = await lists.walk(
+      const found = await listsFor(selection, 0).walk(
         (read) => resolveNamespace(principal, namespaceSlug, read),
         selection,
         walk,
@@ -116,5 +110,3 @@ export function spaceLists(db: Database, resolveNamespace: ResolveNamespace, pag
     },
   };
 }
-
-export type SpaceLists = ReturnType<typeof spaceLists>;

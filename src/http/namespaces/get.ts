@@ -1,0 +1,42 @@
+import { requireRole } from '../auth/require-role.js';
+import {
+  isNotModified,
+  namespaceEtag,
+  NotModified,
+  ReadConditions,
+  tagged,
+} from '../conventions/etag.js';
+import { NamespaceParams, ref } from '../conventions/schemas.js';
+import { Moved } from '../errors/redirect.js';
+import { type AddNamespaceRoute, foundNamespace, sendNamespace } from './routes.js';
+import { Namespace } from './schema.js';
+
+export const getNamespace: AddNamespaceRoute = (app, namespaces) => {
+  app.get(
+    '/namespaces/:slug',
+    {
+      config: {
+        scope: 'namespaces:read',
+        role: 'viewer',
+      },
+      schema: {
+        operationId: 'getNamespace',
+        summary: 'Get a namespace',
+        tags: ['namespaces'],
+        params: NamespaceParams,
+        headers: ReadConditions,
+        response: { 200: tagged(ref(Namespace)), 304: NotModified, 308: Moved },
+      },
+    },
+    async (request, reply) => {
+      const { user, params, headers } = request;
+      const namespace = foundNamespace(
+        requireRole(await namespaces.get(user, params.slug), 'viewer'),
+      );
+      if (isNotModified(headers, namespaceEtag(namespace))) {
+        return reply.code(304).header('etag', namespaceEtag(namespace)).send(undefined);
+      }
+      return sendNamespace(reply, namespace);
+    },
+  );
+};

@@ -1,0 +1,49 @@
+import { requireRole } from '../auth/require-role.js';
+import { expectedNamespaceVersions } from '../conventions/etag.js';
+import {
+  idempotencyKey,
+  markReplayed,
+  repeatable,
+  RestoreHeaders,
+} from '../conventions/idempotency-key.js';
+import { NamespaceParams, ref, Restore } from '../conventions/schemas.js';
+import { type AddNamespaceRoute, foundNamespace, sendNamespace } from './routes.js';
+import { Namespace } from './schema.js';
+
+export const restoreNamespace: AddNamespaceRoute = (app, namespaces) => {
+  app.post(
+    '/namespaces/:slug/restore',
+    {
+      config: {
+        scope: 'namespaces:write',
+        role: 'owner',
+        problems: ['quota_exceeded', 'slug_conflict'],
+      },
+      schema: {
+        operationId: 'restoreNamespace',
+        summary: 'Restore a deleted namespace',
+        description:
+          'Brings back the last deleted of your namespaces that had this slug, under another one with `slug`. A namespace that is not deleted stays as it is.',
+        tags: ['namespaces'],
+        params: NamespaceParams,
+        headers: RestoreHeaders,
+        body: ref(Restore),
+        response: { 200: repeatable(ref(Namespace)) },
+      },
+    },
+    async (request, reply) => {
+      const { user, params, headers } = request;
+      const body = request.body ?? null;
+      const outcome = await namespaces.restore(
+        user,
+        params.slug,
+        body?.slug ?? null,
+        expectedNamespaceVersions(headers),
+        idempotencyKey(headers['idempotency-key'], body),
+      );
+      const namespace = foundNamespace(requireRole(outcome, 'owner'));
+      markReplayed(reply, namespace);
+      return sendNamespace(reply, namespace);
+    },
+  );
+};

@@ -1,0 +1,51 @@
+import { requireRole } from '../auth/require-role.js';
+import {
+  isNotModified,
+  NotModified,
+  ReadConditions,
+  spaceEtag,
+  tagged,
+} from '../conventions/etag.js';
+import { ref } from '../conventions/schemas.js';
+import { Moved } from '../errors/redirect.js';
+import { type AddSpaceRoute, foundSpace } from './routes.js';
+import { SpaceDetails, SpaceParams } from './schema.js';
+
+export const getSpace: AddSpaceRoute = (app, spaces) => {
+  app.get(
+    '/:projectSlug',
+    {
+      config: {
+        scope: 'spaces:read',
+        role: 'viewer',
+        problems: ['space_not_found'],
+      },
+      schema: {
+        operationId: 'getSpace',
+        summary: 'Get a project',
+        tags: ['spaces'],
+        params: SpaceParams,
+        headers: ReadConditions,
+        response: { 200: tagged(ref(SpaceDetails)), 304: NotModified, 308: Moved },
+      },
+    },
+    async (request, reply) => {
+      const { slug, projectSlug } = request.params;
+      const space = await foundSpace(
+        spaces,
+        request,
+        requireRole(await spaces.get(request.user, slug, projectSlug), 'viewer'),
+      );
+      void reply.header('etag', spaceEtag(space));
+      if (isNotModified(request.headers, spaceEtag(space))) {
+        return reply.code(304).send(undefined);
+      }
+      return {
+        ...space,
+        namespace: { id: space.namespaceId, slug },
+        createdAt: space.createdAt.toISOString(),
+        updatedAt: space.updatedAt.toISOString(),
+      };
+    },
+  );
+};

@@ -1,0 +1,74 @@
+import { type Static, Type } from '@sinclair/typebox';
+import { SKIPPED_MAX } from '../../repositories/lists/numbered-pages.js';
+import { isBounded } from '../../repositories/lists/selection.js';
+import type { SpacePage } from '../../repositories/spaces/list.js';
+import { requireRole } from '../auth/require-role.js';
+import { readCursorPage } from '../conventions/cursor-page.js';
+import { NotModified, ReadConditions } from '../conventions/etag.js';
+import { pageOf, present, sendPage } from '../conventions/list-page.js';
+import { cursorList, isSearch } from '../conventions/list-query.js';
+import { NamespaceParams, paging, ref } from '../conventions/schemas.js';
+import { Moved } from '../errors/redirect.js';
+import type { AddSpaceRoute } from './routes.js';
+import { SpaceList } from './schema.js';
+import { selectionOf, SpaceListQuery } from './selection.js';
+
+type ListAnswer = Omit<Static<typeof SpaceList>, 'spaces'> & Pick<SpacePage, 'items'>;
+
+/** Lists come from the database as JSON text; to build objects of it would double their cost. */
+function serializeList({ items, ...page }: ListAnswer): string {
+  return `{"spaces":[${items}],${JSON.stringify(page).slice(1)}`;
+}
+
+export const listSpaces: AddSpaceRoute = (app, spaces) => {
+  app.get(
+    '',
+    {
+      config: {
+        scope: 'spaces:read',
+        role: 'viewer',
+        isCostly: isSearch(),
+      },
+      schema: {
+        operationId: 'listSpaces',
+        summary: 'List all spaces in a namespace with pagination',
+        description:
+          'Active spaces, oldest first, unless asked otherwise. Filters are combined: a space has to fit all of them.',
+        tags: ['spaces'],
+        params: NamespaceParams,
+        querystring: SpaceListQuery,
+        headers: ReadConditions,
+        response: {
+          200: pageOf(Type.Unsafe<ListAnswer>(ref(SpaceList))),
+          304: NotModified,
+          308: Moved,
+        },
+      },
+      serializerCompiler: () => serializeList,
+    },
+    async (request, reply) => {
+      const { user, query } = request;
+      const { slug } = request.params;
+      const selection = selectionOf(query);
+      if (query.cursor !== undefined) {
+        const { items, page } = await readCursorPage({
+          ...cursorList([], selection),
+          query,
+          cursor: query.cursor,
+          read: async (limit, after) =>
+            present(
+              requireRole(await spaces.walk(user, slug, selection, { limit, after }), 'viewer'),
+            ),
+        });
+        return { items, ...page };
+      }
+      const { limit, offset, describe } = paging(query);
+      const render = (items: string, total: number) =>
+        Buffer.from(serializeList({ items, ...describe(total) }));
+      const outcome = await spaces.page(user, slug, selection, { limit, offset }, render);
+      const page = present(requireRole(outcome, 'viewer'));
+      const skippedMax = isBounded(selection) ? SKIPPED_MAX : Infinity;
+      return sendPage(request, reply, page, describe, skippedMax);
+    },
+  );
+};

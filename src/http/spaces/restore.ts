@@ -1,0 +1,51 @@
+import { requireRole } from '../auth/require-role.js';
+import { expectedSpaceVersions, spaceEtag } from '../conventions/etag.js';
+import {
+  idempotencyKey,
+  markReplayed,
+  repeatable,
+  RestoreHeaders,
+} from '../conventions/idempotency-key.js';
+import { ref, Restore } from '../conventions/schemas.js';
+import { type AddSpaceRoute, foundSpace } from './routes.js';
+import { Space, SpaceParams } from './schema.js';
+
+export const restoreSpace: AddSpaceRoute = (app, spaces) => {
+  app.post(
+    '/:projectSlug/restore',
+    {
+      config: {
+        scope: 'spaces:write',
+        role: 'editor',
+        problems: ['quota_exceeded', 'space_not_found', 'slug_conflict'],
+      },
+      schema: {
+        operationId: 'restoreSpace',
+        summary: 'Restore a deleted project',
+        description:
+          'Brings back the last deleted of the spaces that had this slug, under another one with `slug`. A space that is not deleted stays as it is.',
+        tags: ['spaces'],
+        params: SpaceParams,
+        headers: RestoreHeaders,
+        body: ref(Restore),
+        response: { 200: repeatable(ref(Space)) },
+      },
+    },
+    async (request, reply) => {
+      const { slug, projectSlug } = request.params;
+      const body = request.body ?? null;
+      const outcome = await spaces.restore(
+        request.user,
+        slug,
+        projectSlug,
+        body?.slug ?? null,
+        expectedSpaceVersions(request.headers),
+        idempotencyKey(request.headers['idempotency-key'], body),
+      );
+      const space = await foundSpace(spaces, request, requireRole(outcome, 'editor'));
+      markReplayed(reply, space);
+      void reply.header('etag', spaceEtag(space));
+      return space;
+    },
+  );
+};

@@ -1,0 +1,23 @@
+import { eq } from 'drizzle-orm';
+import { members } from '../../db/schema/members.js';
+import { ServiceError } from '../../errors.js';
+import { param } from '../access/statement.js';
+
+export const memberColumns = {
+  subject: members.subject,
+  role: members.role,
+  createdAt: members.createdAt,
+  updatedAt: members.updatedAt,
+};
+
+export type MemberRow = Pick<typeof members.$inferSelect, keyof typeof memberColumns>;
+
+export const inNamespace = eq(members.namespaceId, param('namespaceId'));
+
+/** @returns the problem of a change that would leave the namespace without an owner */
+export function lastOwner(member: string): ServiceError {
+  return new ServiceError(
+    'last_owner',
+    `"${member}" is the last owner of this namespace. Make another member owner first.`,
+  );
+}

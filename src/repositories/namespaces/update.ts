@@ -1,0 +1,104 @@
+import { and, sql } from 'drizzle-orm';
+import { namespaces } from '../../db/schema/namespaces.js';
+import { accessAllows, byIdAndSlug, lockedAccess } from '../access/guard.js';
+import type { Outcome, Principal } from '../access/principal.js';
+import { param, run } from '../access/statement.js';
+import type { RepositoryContext } from '../context.js';
+import { spaceTotal } from '../spaces/counters.js';
+import { type MergeMetadata, updateFields } from '../update-fields.js';
+import { type Expected, expectWritten, hasVersion, versionParams, versionTag } from '../version.js';
+import {
+  counted,
+  type CountedNamespace,
+  type NamespaceChanges,
+  namespaceColumns,
+  nextVersion,
+} from './columns.js';
+import type { GetNamespace } from './get.js';
+import { claimSlug, freeSlug } from './slugs.js';
+
+/** Prepares the statement that updates a namespace. */
+export function updateNamespace(
+  { db, resolveNamespace, slugHoldDays }: RepositoryContext,
+  get: GetNamespace,
+) {
+  const writing = lockedAccess(db, byIdAndSlug, 'update');
+  const mayOwn = accessAllows('owner');
+  const total = spaceTotal(db);
+  const always = sql`true`;
+  const slug = sql`${param('slug')}::text`;
+  const updated = db.$with('namespace').as(
+    db
+      .update(namespaces)
+      .set({
+        ...nextVersion,
+        slug: sql`coalesce(${param('slug')}, ${namespaces.slug})`,
+        name: sql`case when ${param('setName')}::boolean then ${param('name')}
+          else ${namespaces.name} end`,
+        metadata: sql`case when ${param('setMetadata')}::boolean
+          then ${sql.param(param('metadata'), namespaces.metadata)}::jsonb
+          else ${namespaces.metadata} end`,
+      })
+      .where(and(byIdAndSlug, mayOwn, hasVersion(namespaces)))
+      .returning(namespaceColumns),
+  );
+  // The lock shows what the namespace is when it is written.
+  const mayChange = sql`${mayOwn} and ${hasVersion(writing.locked)}`;
+  const renamed = sql`select id from ${writing.locked}
+    where ${mayChange} and ${slug} <> ${param('namespaceSlug')}`;
+  const statement = db
+    .with(
+      ...writing.expressions,
+      ...claimSlug(db, slug, renamed, slugHoldDays),
+      updated,
+      freeSlug(db, sql`slug <> ${param('namespaceSlug')}`),
+      total,
+    )
+    .select()
+    .from(writing.access)
+    .leftJoin(updated, always)
+    .leftJoin(total, always)
+    .prepare('namespace_update');
+
+  /**
+   * Writes the given fields and no others. Needs the role `owner`.
+   *
+   * @param merge makes the metadata of what is stored; null where the changes hold it
+   * @throws `ServiceError` `slug_conflict` when another active namespace has the slug,
+   *   `precondition_failed` when the namespace has none of the expected versions
+   */
+  return (
+    principal: Principal,
+    namespaceSlug: string,
+    fields: NamespaceChanges,
+    expected: Expected,
+    merge: MergeMetadata | null = null,
+  ): Promise<Outcome<CountedNamespace>> => {
+    const read = () => get(principal, namespaceSlug);
+    const write = async (
+      changes: NamespaceChanges,
+      versions: Expected,
+    ): Promise<Outcome<CountedNamespace>> => {
+      const result = await resolveNamespace(principal, namespaceSlug, (scope) =>
+        run(statement, {
+          ...scope,
+          ...versionParams(versions),
+          slug: changes.slug ?? null,
+          setName: changes.name !== undefined,
+          name: changes.name ?? null,
+          setMetadata: changes.metadata !== undefined,
+          metadata: changes.metadata ?? null,
+        }),
+      );
+      const written = result?.row.namespace;
+      if (written && written.slug !== namespaceSlug) resolveNamespace.forget(namespaceSlug);
+      const outcome = result && { role: result.role, value: counted(result.row) };
+      return expectWritten(outcome, 'owner', versions, read);
+    };
+    const stateOf = (namespace: CountedNamespace) => ({
+      tag: versionTag(namespace),
+      metadata: namespace.metadata,
+    });
+    return updateFields({ needed: 'owner', stateOf, read, write }, fields, expected, merge);
+  };
+}

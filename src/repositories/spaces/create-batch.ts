@@ -1,0 +1,166 @@
+import { and, type SQL, sql } from 'drizzle-orm';
+import { v7 as uuidv7 } from 'uuid';
+import { spaces } from '../../db/schema/spaces.js';
+import { ServiceError, type Violation } from '../../errors.js';
+import { accessAllows, accessTo, byIdAndSlug, lockedAccess } from '../access/guard.js';
+import type { Outcome, Principal, Role } from '../access/principal.js';
+import { param, repeat, run } from '../access/statement.js';
+import type { RepositoryContext } from '../context.js';
+import {
+  type Answered,
+  type IdempotencyKey,
+  onceByKey,
+  recordOf,
+  runOnce,
+} from '../idempotency.js';
+import { answered, jsonParam, type NewSpace, sentColumns, type SpaceRow } from './columns.js';
+import { inNamespace, isActive } from './conditions.js';
+import { countSpaces } from './counters.js';
+import { insertSpaces } from './insert.js';
+
+/** A space as it was sent. */
+export type CreatedSpace = Pick<SpaceRow, keyof typeof sentColumns>;
+
+/** How often a batch is tried whose slugs were taken, but are not any more. */
+const ATTEMPTS = 5;
+
+interface CreateBatchRow {
+  access: { role: Role | null };
+  stored?: { spaces: CreatedSpace[] } | null;
+  batch: { spaces: CreatedSpace[] | null } | null;
+}
+
+/** Prepares the statements that create several spaces, with and without an idempotency key. */
+export function createSpaces({ db, resolveNamespace, quotas }: RepositoryContext) {
+  const access = accessTo(db, byIdAndSlug);
+  const writing = lockedAccess(db, byIdAndSlug, 'key share');
+  const mayWrite = accessAllows('editor');
+  const always = sql`true`;
+
+  // In the order of their slugs, so that two batches never deadlock.
+  const all = (allowed: SQL) => sql`
+    select ${param('namespaceId')}::uuid, sent.*
+    from access, jsonb_to_recordset(${jsonParam('spaces')}) as sent (${recordOf(sentColumns)})
+    where ${allowed} order by sent.slug`;
+  // UUIDv7s made one after another are in the order in which they were made.
+  const batch = db
+    .$with('batch', { spaces: sql<CreatedSpace[] | null>`spaces`.as('spaces') })
+    .as(sql`select jsonb_agg(to_jsonb(space) order by id) as spaces from space`);
+  const created = insertSpaces(db, sentColumns, all(mayWrite));
+  const statement = db
+    .with(...writing.expressions, created, countSpaces(db, 1), batch)
+    .select()
+    .from(writing.access)
+    .leftJoin(batch, always)
+    .prepare('space_create_all');
+
+  const once = onceByKey(
+    db,
+    mayWrite,
+    // Another name than in the batch: Drizzle does not qualify it.
+    { spaces: sql<CreatedSpace[]>`kept_spaces`.as('kept_spaces') },
+    sql`kept_spaces jsonb`,
+  );
+  const createdOnce = insertSpaces(db, sentColumns, all(once.isClaimed));
+  const statementOnce = db
+    .with(
+      ...writing.expressions,
+      ...once.expressions,
+      createdOnce,
+      countSpaces(db, 1),
+      batch,
+      once.keep(
+        sql`select jsonb_build_object('kept_spaces', spaces) from batch where spaces is not null`,
+      ),
+    )
+    .select()
+    .from(writing.access)
+    .leftJoin(once.claim, always)
+    .leftJoin(once.stored, always)
+    .leftJoin(batch, always)
+    .prepare('space_create_all_once');
+
+  const isWanted = sql`${spaces.slug} = any(array(select jsonb_array_elements_text(${jsonParam('slugs')})))`;
+  const taken = db.$with('taken', { slugs: sql<string[] | null>`slugs`.as('slugs') }).as(sql`
+    select jsonb_agg(slug) as slugs from ${spaces}
+    where ${and(inNamespace, isActive, isWanted, mayWrite)}`);
+  const takenStatement = db
+    .with(access, taken)
+    .select()
+    .from(access)
+    .leftJoin(taken, always)
+    .prepare('space_slugs_taken');
+
+  async function takenSlugs(
+    principal: Principal,
+    namespaceSlug: string,
+    slugs: string[],
+  ): Promise<Set<string>> {
+    const result = await resolveNamespace(principal, namespaceSlug, (scope) =>
+      repeat(takenStatement, { ...scope, slugs }),
+    );
+    return new Set(result?.row.taken?.slugs);
+  }
+
+  /**
+   * Creates all of the spaces or none. Needs the role `editor`.
+   *
+   * @param sent the spaces, no two with one slug
+   * @param key with it they are created once, however often this is called
+   * @returns the spaces in the order they were given
+   * @throws `ServiceError` `slug_conflict`, with the path of each slug that an active space of the
+   *   namespace or another one of the batch has, and what `runOnce` throws
+   */
+  return async (
+    principal: Principal,
+    namespaceSlug: string,
+    sent: NewSpace[],
+    key: IdempotencyKey | null,
+  ): Promise<Outcome<Answered<{ spaces: CreatedSpace[] }>>> => {
+    const values = {
+      spaces: sent.map((space) => ({ ...space, id: uuidv7() })),
+      quota: quotas.spacesPerNamespace,
+    };
+    const attempt = () =>
+      resolveNamespace<CreateBatchRow>(principal, namespaceSlug, (scope) =>
+        key
+          ? runOnce(statementOnce, { ...scope, ...values, ...key, operation: 'createSpaces' })
+          : run(statement, { ...scope, ...values }),
+      );
+    for (let attempts = 1; ; attempts += 1) {
+      try {
+        const result = await attempt();
+        if (!result) return null;
+        const { stored, batch: made } = result.row;
+        const space = made?.spaces ? { spaces: made.spaces } : null;
+        return { role: result.role, value: answered({ stored: stored ?? null, space }) };
+      } catch (error) {
+        if (!(error instanceof ServiceError) || error.code !== 'slug_conflict') throw error;
+        const slugs = sent.map(({ slug }) => slug);
+        const conflicts = conflictsOf(slugs, await takenSlugs(principal, namespaceSlug, slugs));
+        if (conflicts.length > 0 || attempts === ATTEMPTS) throw slugsTaken(conflicts);
+      }
+    }
+  };
+}
+
+/** @returns the slugs of a batch that are taken, in its order */
+function conflictsOf(slugs: string[], taken: Set<string>): Violation[] {
+  return slugs.flatMap((slug, index) => {
+    const path = `/spaces/${index}/slug`;
+    if (taken.has(slug)) {
+      return { path, code: 'taken', message: `"${slug}" is the slug of another space` };
+    }
+    return slugs.indexOf(slug) === slugs.lastIndexOf(slug)
+      ? []
+      : { path, code: 'repeated', message: `"${slug}" is the slug of another one of the batch` };
+  });
+}
+
+function slugsTaken(violations: Violation[]): ServiceError {
+  return new ServiceError(
+    'slug_conflict',
+    'Nothing was created: "errors" names the slugs that others have. Send another "slug" for each.',
+    { violations },
+  );
+}

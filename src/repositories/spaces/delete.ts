@@ -1,0 +1,56 @@
+import { and, sql } from 'drizzle-orm';
+import { spaces } from '../../db/schema/spaces.js';
+import { accessAllows, byIdAndSlug, lockedAccess } from '../access/guard.js';
+import type { Outcome, Principal } from '../access/principal.js';
+import { run } from '../access/statement.js';
+import type { RepositoryContext } from '../context.js';
+import { type Expected, expectWritten, hasVersion, versionParams } from '../version.js';
+import type { SpaceRow } from './columns.js';
+import { hasSlug, inNamespace, isActive, nextVersion, possibleSlug } from './conditions.js';
+import { countSpaces } from './counters.js';
+import { dropSpaceSlug } from './former-slugs.js';
+import type { GetSpace } from './get.js';
+
+/** Prepares the statement that deletes a space, softly. */
+export function deleteSpace({ db, resolveNamespace, quotas }: RepositoryContext, get: GetSpace) {
+  const writing = lockedAccess(db, byIdAndSlug, 'key share');
+  const deleted = db.$with('space').as(
+    db
+      .update(spaces)
+      .set({ ...nextVersion, deletedAt: sql`now()` })
+      .where(and(inNamespace, hasSlug, isActive, accessAllows('editor'), hasVersion(spaces)))
+      .returning({ id: spaces.id, version: spaces.version }),
+  );
+  const statement = db
+    .with(...writing.expressions, deleted, countSpaces(db, -1), dropSpaceSlug(db))
+    .select()
+    .from(writing.access)
+    .leftJoin(deleted, sql`true`)
+    .prepare('space_delete');
+
+  /**
+   * Needs the role `editor`.
+   *
+   * @returns the version of the deleted space
+   * @throws `ServiceError` `precondition_failed` when the space has none of the expected versions
+   */
+  return async (
+    principal: Principal,
+    namespaceSlug: string,
+    spaceSlug: string,
+    expected: Expected,
+  ): Promise<Outcome<Pick<SpaceRow, 'id' | 'version'>>> => {
+    const result = await resolveNamespace(principal, namespaceSlug, (scope) =>
+      run(statement, {
+        ...scope,
+        ...versionParams(expected),
+        spaceSlug: possibleSlug(spaceSlug),
+        quota: quotas.spacesPerNamespace,
+      }),
+    );
+    const outcome = result && { role: result.role, value: result.row.space };
+    return expectWritten(outcome, 'editor', expected, () =>
+      get(principal, namespaceSlug, spaceSlug),
+    );
+  };
+}

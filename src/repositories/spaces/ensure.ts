@@ -1,0 +1,70 @@
+import { and, eq, sql } from 'drizzle-orm';
+import { v7 as uuidv7 } from 'uuid';
+import { spaces } from '../../db/schema/spaces.js';
+import { accessAllows, byIdAndSlug, lockedAccess } from '../access/guard.js';
+import { includesRole, type Outcome, type Principal } from '../access/principal.js';
+import { param, repeat } from '../access/statement.js';
+import type { RepositoryContext } from '../context.js';
+import { contentsOf } from '../contents/counters.js';
+import { type FilledSpace, type NewSpace, spaceColumns } from './columns.js';
+import { inNamespace, isActive } from './conditions.js';
+import { countSpaces } from './counters.js';
+import { insertSpaces, oneSpace } from './insert.js';
+
+/** Prepares the statement that creates a space unless an active one has its slug. */
+export function ensureSpace({ db, resolveNamespace, quotas }: RepositoryContext) {
+  const writing = lockedAccess(db, byIdAndSlug, 'key share');
+  const always = sql`true`;
+  const ensured = insertSpaces(
+    db,
+    spaceColumns,
+    oneSpace(accessAllows('editor')),
+    sql`on conflict (namespace_id, slug) where deleted_at is null do nothing`,
+  );
+  const existing = db.$with('existing').as(
+    db
+      .select(spaceColumns)
+      .from(spaces)
+      .where(and(inNamespace, eq(spaces.slug, param('slug')), isActive)),
+  );
+  const statement = db
+    .with(...writing.expressions, ensured, countSpaces(db, 1), existing)
+    .select({
+      access: { role: writing.access.role },
+      space: ensured._.selectedFields,
+      existing: existing._.selectedFields,
+      contents: contentsOf(sql`(select id from existing)`),
+    })
+    .from(writing.access)
+    .leftJoin(ensured, always)
+    .leftJoin(existing, always)
+    .prepare('space_ensure');
+
+  /**
+   * Creates a space, unless an active one has the slug; that one stays as it is. Needs the role
+   * `editor`.
+   *
+   * @returns the space, and whether this call created it
+   */
+  return async (
+    principal: Principal,
+    namespaceSlug: string,
+    space: NewSpace,
+  ): Promise<Outcome<FilledSpace & { created: boolean }>> => {
+    const values = { ...space, id: uuidv7(), quota: quotas.spacesPerNamespace };
+    for (;;) {
+      const result = await resolveNamespace(principal, namespaceSlug, (scope) =>
+        repeat(statement, { ...scope, ...values }),
+      );
+      if (!result) return null;
+      const { role, row } = result;
+      const value = row.space ?? row.existing;
+      // Neither: a concurrent request created it after this snapshot, and the next one shows it.
+      if (value || !includesRole(role, 'editor')) {
+        const isCreated = value?.id === values.id;
+        const { contents } = row;
+        return { role, value: value && { ...value, created: isCreated, contents } };
+      }
+    }
+  };
+}

@@ -1,0 +1,33 @@
+import { type SQL, sql } from 'drizzle-orm';
+import type { PgColumn } from 'drizzle-orm/pg-core';
+import type { Database } from '../../db/client.js';
+import { spaces, timeOfId } from '../../db/schema/spaces.js';
+import { param } from '../access/statement.js';
+import { jsonParam } from './columns.js';
+
+/**
+ * The common table expression `space`, which inserts spaces.
+ *
+ * @param columns those that it returns
+ * @param source a query of the rows to insert
+ */
+export function insertSpaces<Columns extends Record<string, PgColumn>>(
+  db: Database,
+  columns: Columns,
+  source: SQL,
+  onConflict = sql``,
+) {
+  const returned = Object.values(columns).map((column) => sql.identifier(column.name));
+  return db.$with('space', columns).as(sql`
+    insert into ${spaces} (namespace_id, id, name, slug, description, tags, metadata, updated_at)
+    select source.*, ${timeOfId('source.id')} from (${source}) as source ${onConflict}
+    returning ${sql.join(returned, sql`, `)}`);
+}
+
+/** A query of the one space that the parameters hold, for `insertSpaces`. */
+export function oneSpace(allowed: SQL): SQL {
+  return sql`
+    select ${param('namespaceId')}::uuid, ${param('id')}::uuid as id, ${param('name')}::text,
+      ${param('slug')}::text, ${param('description')}::text, ${jsonParam('tags')}, ${jsonParam('metadata')}
+    from access where ${allowed}`;
+}

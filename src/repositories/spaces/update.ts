@@ -1,0 +1,97 @@
+import { and, sql } from 'drizzle-orm';
+import { spaces } from '../../db/schema/spaces.js';
+import { accessAllows, byIdAndSlug, lockedAccess } from '../access/guard.js';
+import type { Outcome, Principal } from '../access/principal.js';
+import { run } from '../access/statement.js';
+import { param } from '../access/statement.js';
+import type { RepositoryContext } from '../context.js';
+import { contentsOf } from '../contents/counters.js';
+import { type MergeMetadata, updateFields } from '../update-fields.js';
+import { type Expected, expectWritten, hasVersion, versionParams, versionTag } from '../version.js';
+import {
+  type FilledSpace,
+  jsonParam,
+  spaceColumns,
+  type SpaceChanges,
+  withContents,
+} from './columns.js';
+import { hasSlug, inNamespace, isActive, nextVersion, possibleSlug } from './conditions.js';
+import { countSpaces } from './counters.js';
+import { keepSpaceSlug } from './former-slugs.js';
+import type { GetSpace } from './get.js';
+
+/** Prepares the statement that updates a space. */
+export function updateSpace({ db, resolveNamespace, quotas }: RepositoryContext, get: GetSpace) {
+  const writing = lockedAccess(db, byIdAndSlug, 'key share');
+  const updated = db.$with('space').as(
+    db
+      .update(spaces)
+      .set({
+        ...nextVersion,
+        name: sql`coalesce(${param('name')}, ${spaces.name})`,
+        slug: sql`coalesce(${param('slug')}, ${spaces.slug})`,
+        description: sql`case when ${param('setDescription')}::boolean then ${param('description')}
+          else ${spaces.description} end`,
+        tags: sql`coalesce(${jsonParam('tags')}, ${spaces.tags})`,
+        metadata: sql`case when ${param('setMetadata')}::boolean then ${jsonParam('metadata')}
+          else ${spaces.metadata} end`,
+      })
+      .where(and(inNamespace, hasSlug, isActive, accessAllows('editor'), hasVersion(spaces)))
+      .returning(spaceColumns),
+  );
+  const statement = db
+    .with(...writing.expressions, updated, countSpaces(db, 0), keepSpaceSlug(db))
+    .select({
+      access: { role: writing.access.role },
+      space: updated._.selectedFields,
+      contents: contentsOf(),
+    })
+    .from(writing.access)
+    .leftJoin(updated, sql`true`)
+    .prepare('space_update');
+
+  /**
+   * Writes the given fields and no others. Needs the role `editor`.
+   *
+   * @param merge makes the metadata of what is stored; null where the changes hold it
+   * @throws `ServiceError` `slug_conflict` when another active space of the namespace has the slug,
+   *   `precondition_failed` when the space has none of the expected versions
+   */
+  return (
+    principal: Principal,
+    namespaceSlug: string,
+    spaceSlug: string,
+    fields: SpaceChanges,
+    expected: Expected,
+    merge: MergeMetadata | null = null,
+  ): Promise<Outcome<FilledSpace>> => {
+    const read = (): Promise<Outcome<FilledSpace>> => get(principal, namespaceSlug, spaceSlug);
+    const write = async (
+      changes: SpaceChanges,
+      versions: Expected,
+    ): Promise<Outcome<FilledSpace>> => {
+      const result = await resolveNamespace(principal, namespaceSlug, (scope) =>
+        run(statement, {
+          ...scope,
+          ...versionParams(versions),
+          spaceSlug: possibleSlug(spaceSlug),
+          quota: quotas.spacesPerNamespace,
+          name: changes.name ?? null,
+          slug: changes.slug ?? null,
+          setDescription: changes.description !== undefined,
+          description: changes.description ?? null,
+          tags: changes.tags ?? null,
+          setMetadata: changes.metadata !== undefined,
+          metadata: changes.metadata ?? null,
+        }),
+      );
+      const outcome = result && {
+        role: result.role,
+        value: withContents(result.row.space, result.row.contents),
+      };
+      return expectWritten(outcome, 'editor', versions, read);
+    };
+    const stateOf = (space: FilledSpace) => ({ tag: versionTag(space), metadata: space.metadata });
+    return updateFields({ needed: 'editor', stateOf, read, write }, fields, expected, merge);
+  };
+}

@@ -1,0 +1,130 @@
+import type { PgTable } from 'drizzle-orm/pg-core';
+import type { DistributedTables } from './db/distribute.js';
+import { assets } from './db/schema/assets.js';
+import { contentCounters } from './db/schema/content-counters.js';
+import { episodes } from './db/schema/episodes.js';
+import { folders, folderTrees } from './db/schema/folders.js';
+import { formerSpaceSlugs } from './db/schema/former-slugs.js';
+import { idempotencyKeys } from './db/schema/idempotency-keys.js';
+import { members } from './db/schema/members.js';
+import { namespaceSlugs } from './db/schema/namespace-slugs.js';
+import { namespaces } from './db/schema/namespaces.js';
+import { spaceCounters } from './db/schema/space-counters.js';
+import { spaces } from './db/schema/spaces.js';
+import { subjectCounters } from './db/schema/subject-counters.js';
+import { assetRoutes } from './http/assets/index.js';
+import { episodeRoutes } from './http/episodes/index.js';
+import { folderRoutes } from './http/folders/index.js';
+import { memberRoutes } from './http/members/index.js';
+import { namespaceRoutes } from './http/namespaces/index.js';
+import { type App, registerRoutes, type ResourceRoutes } from './http/resource.js';
+import { spaceRoutes } from './http/spaces/index.js';
+import { assetsRepository } from './repositories/assets/index.js';
+import type { RepositoryContext } from './repositories/context.js';
+import { episodesRepository } from './repositories/episodes/index.js';
+import { foldersRepository } from './repositories/folders/index.js';
+import { membersRepository } from './repositories/members/index.js';
+import { namespacesRepository } from './repositories/namespaces/index.js';
+import { spacesRepository } from './repositories/spaces/index.js';
+
+interface Definition<Repository> {
+  /** groups the operations in the document */
+  tag: { name: string; description: string };
+  /** whether it belongs to namespaces or to the spaces in them, which the document shows first */
+  of: 'namespaces' | 'spaces';
+  /** tables in which each row belongs to one namespace */
+  tables: readonly PgTable[];
+  /** tables that statements of every namespace read */
+  sharedTables?: readonly PgTable[];
+  repository: (context: RepositoryContext) => Repository;
+  routes: ResourceRoutes<Repository>;
+}
+
+/** A resource of the API, which the application, the document and the distribution of tables know by this alone. */
+export interface Resource extends Required<
+  Pick<Definition<unknown>, 'tag' | 'of' | 'tables' | 'sharedTables'>
+> {
+  /** adds its operations to an application */
+  register: (app: App, context: RepositoryContext) => void;
+}
+
+/** Defines a resource by its tables, its repository and its operations. */
+export function defineResource<Repository>({
+  repository,
+  routes,
+  sharedTables = [],
+  ...definition
+}: Definition<Repository>): Resource {
+  return {
+    ...definition,
+    sharedTables,
+    register: (app, context) => {
+      registerRoutes(app, routes, repository(context));
+    },
+  };
+}
+
+/** Tables that belong to no one resource. */
+const ownTables = [contentCounters, idempotencyKeys];
+
+/** All resources, in the order in which their operations are added. */
+export const resources: readonly Resource[] = [
+  defineResource({
+    tag: { name: 'namespaces', description: 'Users and teams' },
+    of: 'namespaces',
+    tables: [],
+    sharedTables: [namespaces, namespaceSlugs, subjectCounters],
+    repository: namespacesRepository,
+    routes: namespaceRoutes,
+  }),
+  defineResource({
+    tag: { name: 'members', description: 'Who may do what in a namespace' },
+    of: 'namespaces',
+    tables: [],
+    sharedTables: [members],
+    repository: membersRepository,
+    routes: memberRoutes,
+  }),
+  defineResource({
+    tag: { name: 'spaces', description: 'The spaces (projects) of a namespace' },
+    of: 'spaces',
+    tables: [spaces, spaceCounters, formerSpaceSlugs],
+    repository: spacesRepository,
+    routes: spaceRoutes,
+  }),
+  defineResource({
+    tag: { name: 'folders', description: 'The folders of a space' },
+    of: 'spaces',
+    tables: [folders, folderTrees],
+    repository: foldersRepository,
+    routes: folderRoutes,
+  }),
+  defineResource({
+    tag: { name: 'episodes', description: 'The recorded runs of a space' },
+    of: 'spaces',
+    tables: [episodes],
+    repository: episodesRepository,
+    routes: episodeRoutes,
+  }),
+  defineResource({
+    tag: { name: 'assets', description: 'The recorded files of a space and of its episodes' },
+    of: 'spaces',
+    tables: [assets],
+    repository: assetsRepository,
+    routes: assetRoutes,
+  }),
+];
+
+/** @returns the groups of operations of the document, in the order in which it shows them */
+export function documentTags(all: readonly Resource[]) {
+  const of = (kind: Resource['of']) => all.filter((resource) => resource.of === kind);
+  return [...of('spaces'), ...of('namespaces')].map(({ tag }) => tag);
+}
+
+/** @returns the tables of resources by where a distributed database keeps them */
+export function distributedTables(all: readonly Resource[]): DistributedTables {
+  return {
+    reference: all.flatMap(({ sharedTables }) => sharedTables),
+    byNamespace: [...all.flatMap(({ tables }) => tables), ...ownTables],
+  };
+}
