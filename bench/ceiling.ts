@@ -2,6 +2,7 @@
  * The ceiling: this service's own application, with its authentication, logging and hooks, answering
  * a canned page of 50 through the response schema's serializer. No database is asked.
  */
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { pino } from 'pino';
 import { buildApp } from '../src/app.js';
 import { loadConfig, type TokenConfig } from '../src/config/load.js';
@@ -9,7 +10,6 @@ import { connect } from '../src/db/client.js';
 import { authPlugin } from '../src/http/auth/plugin.js';
 import { NamespaceParams, PageQuery, paging, ref } from '../src/http/conventions/schemas.js';
 import { SpaceList, SpaceListItem } from '../src/http/spaces/schema.js';
-import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 
 const { database, token, port, logLevel } = loadConfig(process.env);
 const checked: TokenConfig = { ...token, key: token.key ?? '' };

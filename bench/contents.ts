@@ -3,13 +3,13 @@
  * assets beside one of 50 and a hundred empty ones: the first page of both, upserts into one space and
  * spread over a hundred, assets in batches, and a walk of the million while others write.
  */
+import autocannon from 'autocannon';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import autocannon from 'autocannon';
 import postgres from 'postgres';
-import { startEmbeddedPostgres } from '../src/development/postgres/index.js';
 import { migrate } from '../src/db/migrate.js';
+import { startEmbeddedPostgres } from '../src/development/postgres/index.js';
 import { signToken } from '../src/development/token.js';
 import { SUBJECT } from './data.js';
 import { run } from './load.js';

@@ -4,7 +4,7 @@
  * schema. It checks the token but, generously, no membership.
  */
 import jwt from '@fastify/jwt';
-import { type TypeBoxTypeProvider, Type } from '@fastify/type-provider-typebox';
+import { Type, type TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import { and, asc, count, eq, isNull } from 'drizzle-orm';
 import { drizzle } from 'drizzle-orm/postgres-js';
 import fastify from 'fastify';

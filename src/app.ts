@@ -38,8 +38,8 @@ import { securityHeaders, securityPlugin } from './http/server/security-headers.
 import { ajvOptions, readQuery, unformatted } from './http/server/validation.js';
 import { repositoryContext, SLUG_HOLD_DAYS } from './repositories/context.js';
 import { PageCache } from './repositories/lists/page-cache.js';
-import { documentTags, type Resource, resources as usualResources } from './resources.js';
 import { noQuotas, type Quotas } from './repositories/quotas.js';
+import { documentTags, type Resource, resources as usualResources } from './resources.js';
 
 /** All that Node takes of a request's head: what cannot exist is the handlers' to say. */
 const MAX_PARAM_LENGTH = maxHeaderSize;

@@ -1,6 +1,6 @@
 /** `npm run db:distribute`: spreads a migrated database over the workers of a Citus cluster. */
 import { loadConfig } from '../config/load.js';
-import { DistributeError, distribute } from '../db/distribute.js';
+import { distribute, DistributeError } from '../db/distribute.js';
 import { distributedTables, resources } from '../resources.js';
 
 const { database } = loadConfig(process.env);

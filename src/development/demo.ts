@@ -1,4 +1,3 @@
-import { type RepositoryContext, repositoryContext } from '../repositories/context.js';
 import { sql } from 'drizzle-orm';
 import type { Database } from '../db/client.js';
 import {
@@ -8,6 +7,7 @@ import {
   FOLDER_ID_EXAMPLE,
 } from '../examples.js';
 import { assetsRepository } from '../repositories/assets/index.js';
+import { type RepositoryContext, repositoryContext } from '../repositories/context.js';
 import { episodesRepository } from '../repositories/episodes/index.js';
 import { foldersRepository } from '../repositories/folders/index.js';
 import { namespacesRepository } from '../repositories/namespaces/index.js';

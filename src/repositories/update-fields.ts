@@ -26,8 +26,7 @@ interface Resource<Result extends { value: unknown }, Changes> {
  *   what `write` throws
  */
 export async function updateFields<
-  Value,
-  Result extends { role: Role; value: Value | null },
+  Result extends { role: Role; value: unknown },
   Changes extends { metadata?: JsonObject | null },
 >(
   { needed, stateOf, read, write }: Resource<Result, Changes>,

@@ -1,6 +1,6 @@
 import { getTableName, sql } from 'drizzle-orm';
 import { test } from 'tap';
-import { DistributeError, distribute } from '../../src/db/distribute.js';
+import { distribute, DistributeError } from '../../src/db/distribute.js';
 import { distributedTables, resources } from '../../src/resources.js';
 import { createDatabase, openDatabase } from '../helpers/database.js';
 

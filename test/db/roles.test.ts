@@ -1,5 +1,5 @@
-import { readFile } from 'node:fs/promises';
 import { sql } from 'drizzle-orm';
+import { readFile } from 'node:fs/promises';
 import postgres from 'postgres';
 import { type Test, test } from 'tap';
 import { migrate } from '../../src/db/migrate.js';

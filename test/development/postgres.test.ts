@@ -8,8 +8,8 @@ import {
   lstat,
   mkdir,
   mkdtemp,
-  readFile,
   readdir,
+  readFile,
   realpath,
   rm,
   stat,
@@ -24,13 +24,13 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import postgres from 'postgres';
 import t, { type Test } from 'tap';
+import { ensureCluster } from '../../src/development/postgres/cluster.js';
+import { clusterIn, findHome } from '../../src/development/postgres/data-directory.js';
 import {
   type EmbeddedPostgres,
   EmbeddedPostgresError,
   startEmbeddedPostgres,
 } from '../../src/development/postgres/index.js';
-import { ensureCluster } from '../../src/development/postgres/cluster.js';
-import { clusterIn, findHome } from '../../src/development/postgres/data-directory.js';
 import { commandLine, run, within } from '../../src/development/postgres/process.js';
 import { findPackage, findPrograms } from '../../src/development/postgres/programs.js';
 import { endOrphan, startServer } from '../../src/development/postgres/server.js';

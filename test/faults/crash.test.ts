@@ -8,11 +8,11 @@ import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import postgres from 'postgres';
 import { test } from 'tap';
+import { migrate } from '../../src/db/migrate.js';
 import {
   type EmbeddedPostgres,
   startEmbeddedPostgres,
 } from '../../src/development/postgres/index.js';
-import { migrate } from '../../src/db/migrate.js';
 import { signToken } from '../../src/development/token.js';
 import { SECRET } from '../helpers/app.js';
 import { pick, pickString } from '../helpers/json.js';

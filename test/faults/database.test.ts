@@ -8,11 +8,11 @@ import { join } from 'node:path';
 import postgres from 'postgres';
 import { test } from 'tap';
 import { connect } from '../../src/db/client.js';
+import { migrate } from '../../src/db/migrate.js';
 import {
   type EmbeddedPostgres,
   startEmbeddedPostgres,
 } from '../../src/development/postgres/index.js';
-import { migrate } from '../../src/db/migrate.js';
 import { type Service, startService } from '../helpers/app.js';
 import { openDatabase } from '../helpers/database.js';
 import { startNetwork } from './network.js';

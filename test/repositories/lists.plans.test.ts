@@ -1,8 +1,8 @@
 import { test } from 'tap';
 import type { Client } from '../helpers/app.js';
-import { read } from '../helpers/spaces.js';
 import { Part } from '../helpers/lists.js';
 import { explained } from '../helpers/plans.js';
+import { read } from '../helpers/spaces.js';
 
 /** By which index each list finds its spaces, in a large namespace and in a small one beside it. */
 const indexes: Record<string, string> = {

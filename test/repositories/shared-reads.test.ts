@@ -1,8 +1,8 @@
 import { sql } from 'drizzle-orm';
 import { test } from 'tap';
 import { shared } from '../../src/repositories/access/shared-reads.js';
-import { furnish, people } from '../helpers/operations.js';
 import { createDatabase, openDatabase } from '../helpers/database.js';
+import { furnish, people } from '../helpers/operations.js';
 import { startCounted, startProxy } from '../helpers/proxy.js';
 
 const AT_ONCE = 20;

@@ -2,8 +2,8 @@ import { type Static, Type } from '@sinclair/typebox';
 import { JSON_TYPE } from '../contents/item.js';
 import { callerOf, ContentParams, inSpace, spacePath } from '../contents/space.js';
 import {
-  idempotencyKey,
   IdempotencyHeader,
+  idempotencyKey,
   markReplayed,
   replayedHeader,
 } from '../conventions/idempotency-key.js';

@@ -2,8 +2,8 @@ import type { ProblemCode } from '../../errors.js';
 import { itemOf, sendItem } from '../contents/item.js';
 import { callerOf, ContentParams, inSpace, spacePath } from '../contents/space.js';
 import {
-  idempotencyKey,
   IdempotencyHeader,
+  idempotencyKey,
   locationHeader,
   markReplayed,
   replayedHeader,

@@ -1,6 +1,6 @@
 import { Type } from '@sinclair/typebox';
-import { expectedVersions, tagged, WriteConditions } from '../conventions/etag.js';
 import { callerOf, inSpace, possibleId } from '../contents/space.js';
+import { expectedVersions, tagged, WriteConditions } from '../conventions/etag.js';
 import { type AddAssetRoute, found } from './routes.js';
 import { AssetParams } from './schema.js';
 

@@ -7,8 +7,8 @@ import { deleteAsset } from './delete.js';
 import { getAsset } from './get.js';
 import { listAssets } from './list.js';
 import { restoreAsset } from './restore.js';
-import { updateAsset } from './update.js';
 import { assetSchemas } from './schema.js';
+import { updateAsset } from './update.js';
 
 /** The operations on assets. */
 export const assetRoutes: ResourceRoutes<AssetsRepository> = {

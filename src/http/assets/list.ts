@@ -1,9 +1,8 @@
 import { type Static, Type } from '@sinclair/typebox';
 import { assetSortFields, selectAssets } from '../../repositories/assets/list.js';
-import { NotModified, ReadConditions } from '../conventions/etag.js';
 import { sendContentList } from '../contents/list.js';
 import { ContentParams } from '../contents/space.js';
-import { FolderPath } from '../folders/path.js';
+import { NotModified, ReadConditions } from '../conventions/etag.js';
 import { pageOf } from '../conventions/list-page.js';
 import {
   commonFilters,
@@ -12,8 +11,9 @@ import {
   orderOf,
   selector,
 } from '../conventions/list-query.js';
-import { Moved } from '../errors/redirect.js';
 import { Name, ref } from '../conventions/schemas.js';
+import { Moved } from '../errors/redirect.js';
+import { FolderPath } from '../folders/path.js';
 import type { AddAssetRoute } from './routes.js';
 import { AssetList, Checksum, Kind } from './schema.js';
 

@@ -2,7 +2,6 @@ import { Type } from '@sinclair/typebox';
 import { ASSET_ID_EXAMPLE } from '../../examples.js';
 import { PATH_MAX_LENGTH, SEGMENT_MAX_LENGTH } from '../../path.js';
 import { ContentParams } from '../contents/space.js';
-import { ItemPath } from '../folders/path.js';
 import {
   BATCH_MAX,
   deletedAtProperty,
@@ -20,6 +19,7 @@ import {
   Tags,
   versionProperties,
 } from '../conventions/schemas.js';
+import { ItemPath } from '../folders/path.js';
 
 const URI_MAX_LENGTH = 2000;
 const KIND_MAX_LENGTH = 32;

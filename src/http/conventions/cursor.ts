@@ -1,6 +1,6 @@
-import { createHash } from 'node:crypto';
 import { type Static, Type } from '@sinclair/typebox';
 import { Value } from '@sinclair/typebox/value';
+import { createHash } from 'node:crypto';
 import { invalid } from '../errors/problem.js';
 import { isText } from '../server/keywords.js';
 import { INT32_MAX } from './schemas.js';
@@ -22,7 +22,7 @@ const CursorPosition = Type.Object({
 /** The position of a walk through a list. */
 export type CursorPosition = Static<typeof CursorPosition>;
 
-const Cursor = Type.Object({ list: Type.String(), ...CursorPosition.properties });
+const Cursor = Type.Object({ digest: Type.String(), ...CursorPosition.properties });
 
 /** The types that the values of a position have in PostgreSQL. */
 export type KeyType = 'text' | 'time' | 'uuid';
@@ -50,13 +50,16 @@ export interface CursorList {
   types: { key: KeyType; id: KeyType };
 }
 
-function digestOf(list: string): string {
-  return createHash('sha256').update(list).digest('base64url').slice(0, 16);
+/** Detects a cursor of another list, and one that was damaged on its way. It is not secret. */
+function digestOf(list: string, { namespaceId, page, total, key, id }: CursorPosition): string {
+  const text = JSON.stringify([list, namespaceId, page, total, key, id]);
+  return createHash('sha256').update(text).digest('base64url').slice(0, 16);
 }
 
 /** @returns an opaque cursor, valid for this list only */
 export function encodeCursor({ list }: Pick<CursorList, 'list'>, position: CursorPosition): string {
-  return Buffer.from(JSON.stringify({ list: digestOf(list), ...position })).toString('base64url');
+  const cursor = { digest: digestOf(list, position), ...position };
+  return Buffer.from(JSON.stringify(cursor)).toString('base64url');
 }
 
 /** @throws `ServiceError` `validation_failed` for a cursor that is not one of this list */
@@ -64,7 +67,7 @@ export function decodeCursor({ list, types }: CursorList, cursor: string): Curso
   const decoded = parse(Buffer.from(cursor, 'base64url').toString());
   if (
     !Value.Check(Cursor, decoded) ||
-    decoded.list !== digestOf(list) ||
+    decoded.digest !== digestOf(list, decoded) ||
     !isReadable[types.key](decoded.key) ||
     !isReadable[types.id](decoded.id)
   ) {

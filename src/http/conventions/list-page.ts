@@ -1,7 +1,7 @@
 import { type Static, type TSchema, Type } from '@sinclair/typebox';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import type { CachedPage } from '../../repositories/lists/page-cache.js';
 import { SKIPPED_MAX } from '../../repositories/lists/numbered-pages.js';
+import type { CachedPage } from '../../repositories/lists/page-cache.js';
 import { VERSION } from '../../version.js';
 import { isNotModified } from './etag.js';
 import { linkHeader, linkPages } from './pagination.js';

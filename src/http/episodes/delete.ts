@@ -1,6 +1,6 @@
 import { Type } from '@sinclair/typebox';
-import { expectedVersions, tagged, WriteConditions } from '../conventions/etag.js';
 import { callerOf, inSpace } from '../contents/space.js';
+import { expectedVersions, tagged, WriteConditions } from '../conventions/etag.js';
 import { type AddEpisodeRoute, episodeName, found } from './routes.js';
 import { EpisodeParams } from './schema.js';
 

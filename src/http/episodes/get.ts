@@ -1,8 +1,8 @@
-import { ReadConditions, NotModified } from '../conventions/etag.js';
 import { itemOf, sendItemUnlessKnown } from '../contents/item.js';
 import { callerOf, inSpace } from '../contents/space.js';
-import { Moved } from '../errors/redirect.js';
+import { NotModified, ReadConditions } from '../conventions/etag.js';
 import { ref } from '../conventions/schemas.js';
+import { Moved } from '../errors/redirect.js';
 import { type AddEpisodeRoute, episodeName, found } from './routes.js';
 import { Episode, EpisodeParams } from './schema.js';
 

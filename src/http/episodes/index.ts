@@ -5,9 +5,9 @@ import { deleteEpisode } from './delete.js';
 import { getEpisode } from './get.js';
 import { listEpisodes } from './list.js';
 import { restoreEpisode } from './restore.js';
+import { episodeSchemas } from './schema.js';
 import { updateEpisode } from './update.js';
 import { upsertEpisode } from './upsert.js';
-import { episodeSchemas } from './schema.js';
 
 /** The operations on episodes. */
 export const episodeRoutes: ResourceRoutes<EpisodesRepository> = {

@@ -1,10 +1,9 @@
 import { type Static, Type } from '@sinclair/typebox';
 import { episodeStatus } from '../../db/schema/episodes.js';
 import { episodeSortFields, selectEpisodes } from '../../repositories/episodes/list.js';
-import { ReadConditions, NotModified } from '../conventions/etag.js';
 import { sendContentList } from '../contents/list.js';
 import { ContentParams } from '../contents/space.js';
-import { FolderPath } from '../folders/path.js';
+import { NotModified, ReadConditions } from '../conventions/etag.js';
 import { pageOf } from '../conventions/list-page.js';
 import {
   commonFilters,
@@ -13,8 +12,9 @@ import {
   orderOf,
   selector,
 } from '../conventions/list-query.js';
-import { Moved } from '../errors/redirect.js';
 import { ref } from '../conventions/schemas.js';
+import { Moved } from '../errors/redirect.js';
+import { FolderPath } from '../folders/path.js';
 import type { AddEpisodeRoute } from './routes.js';
 import { EpisodeList } from './schema.js';
 

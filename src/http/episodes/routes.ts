@@ -1,5 +1,5 @@
-import type { EpisodesRepository } from '../../repositories/episodes/index.js';
 import { ServiceError } from '../../errors.js';
+import type { EpisodesRepository } from '../../repositories/episodes/index.js';
 import type { AddRoute } from '../resource.js';
 import { isText } from '../server/keywords.js';
 

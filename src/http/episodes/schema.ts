@@ -1,8 +1,7 @@
 import { Type } from '@sinclair/typebox';
+import { episodeStatus } from '../../db/schema/episodes.js';
 import { FOLDER_EXAMPLE } from '../../examples.js';
 import { PATH_MAX_LENGTH } from '../../path.js';
-import { episodeStatus } from '../../db/schema/episodes.js';
-import { FolderPath, SEGMENT_PATTERN } from '../folders/path.js';
 import { ContentParams } from '../contents/space.js';
 import {
   deletedAtProperty,
@@ -22,6 +21,7 @@ import {
   Tags,
   versionProperties,
 } from '../conventions/schemas.js';
+import { FolderPath, SEGMENT_PATTERN } from '../folders/path.js';
 
 const example = {
   id: '0199b2f5-1d40-7b62-8c35-4a9e7d20c81f',

@@ -1,6 +1,6 @@
-import { expectedVersions } from '../conventions/etag.js';
 import { itemOf, sendItem } from '../contents/item.js';
 import { callerOf, ContentParams, inSpace, spacePath } from '../contents/space.js';
+import { expectedVersions } from '../conventions/etag.js';
 import {
   idempotencyKey,
   locationHeader,

@@ -2,9 +2,9 @@ import { type Static, Type } from '@sinclair/typebox';
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
 import { type ProblemCode, problems, ServiceError, type Violation } from '../../errors.js';
-import { presentAddress } from './redirect.js';
 import { BATCH_MAX, ref } from '../conventions/schemas.js';
 import { toViolation } from '../server/validation.js';
+import { presentAddress } from './redirect.js';
 
 /** How many violated rules are named: enough to mend a body by, however many it violates. */
 const MAX_VIOLATIONS = 20;

@@ -1,8 +1,8 @@
 import { itemOf, sendItem } from '../contents/item.js';
 import { callerOf, ContentParams, inSpace, spacePath } from '../contents/space.js';
 import {
-  idempotencyKey,
   IdempotencyHeader,
+  idempotencyKey,
   locationHeader,
   markReplayed,
   replayedHeader,

@@ -5,8 +5,8 @@ import { createFolder } from './create.js';
 import { deleteFolder } from './delete.js';
 import { getFolder } from './get.js';
 import { listFolders } from './list.js';
-import { updateFolder } from './update.js';
 import { folderSchemas } from './schema.js';
+import { updateFolder } from './update.js';
 
 /** The operations on folders. */
 export const folderRoutes: ResourceRoutes<FoldersRepository> = {

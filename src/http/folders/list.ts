@@ -1,12 +1,12 @@
 import { Type } from '@sinclair/typebox';
 import { selectFolders } from '../../repositories/folders/list.js';
-import { NotModified, ReadConditions } from '../conventions/etag.js';
 import { sendContentList } from '../contents/list.js';
 import { ContentParams } from '../contents/space.js';
+import { NotModified, ReadConditions } from '../conventions/etag.js';
 import { pageOf } from '../conventions/list-page.js';
 import { isSearch, TextFilter } from '../conventions/list-query.js';
-import { Moved } from '../errors/redirect.js';
 import { cursorProperty, pageQueryProperties, Query, ref } from '../conventions/schemas.js';
+import { Moved } from '../errors/redirect.js';
 import { FolderPath } from './path.js';
 import type { AddFolderRoute } from './routes.js';
 import { FolderList } from './schema.js';

@@ -1,4 +1,6 @@
 import { Type } from '@sinclair/typebox';
+import { EMPTY_FOLDER_EXAMPLE, FOLDER_ID_EXAMPLE } from '../../examples.js';
+import { lastSegment, PATH_MAX_LENGTH, SEGMENT_MAX_LENGTH } from '../../path.js';
 import { ContentParams } from '../contents/space.js';
 import {
   Id,
@@ -10,8 +12,6 @@ import {
   StoredMetadata,
   versionProperties,
 } from '../conventions/schemas.js';
-import { EMPTY_FOLDER_EXAMPLE, FOLDER_ID_EXAMPLE } from '../../examples.js';
-import { lastSegment, PATH_MAX_LENGTH, SEGMENT_MAX_LENGTH } from '../../path.js';
 import { ItemPath } from './path.js';
 
 const example = {

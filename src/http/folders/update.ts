@@ -1,8 +1,8 @@
-import { metadataMerge, PATCH_TYPES } from '../server/json-body.js';
-import { expectedVersions, WriteConditions } from '../conventions/etag.js';
 import { itemOf, sendItem } from '../contents/item.js';
 import { callerOf, inSpace, possibleId } from '../contents/space.js';
+import { expectedVersions, WriteConditions } from '../conventions/etag.js';
 import { ref } from '../conventions/schemas.js';
+import { metadataMerge, PATCH_TYPES } from '../server/json-body.js';
 import { type AddFolderRoute, found } from './routes.js';
 import { Folder, FolderParams, FolderUpdate } from './schema.js';
 

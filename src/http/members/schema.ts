@@ -1,5 +1,4 @@
 import { Type } from '@sinclair/typebox';
-import { Role } from '../namespaces/schema.js';
 import {
   Moment,
   NamespaceParams,
@@ -9,6 +8,7 @@ import {
   ref,
   SUBJECT_MAX_LENGTH,
 } from '../conventions/schemas.js';
+import { Role } from '../namespaces/schema.js';
 
 const example = {
   subject: 'alice',

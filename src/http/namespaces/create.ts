@@ -1,7 +1,7 @@
 import {
   created,
-  idempotencyKey,
   IdempotencyHeader,
+  idempotencyKey,
   markReplayed,
 } from '../conventions/idempotency-key.js';
 import { ref } from '../conventions/schemas.js';

@@ -1,20 +1,20 @@
 import { type Static, Type } from '@sinclair/typebox';
 import { memberRole } from '../../db/schema/members.js';
+import { SLUG_MAX_LENGTH } from '../../slug.js';
 import {
   Id,
   Metadata,
   Moment,
   Name,
   NAME_MAX_LENGTH,
-  Nullable,
   nextCursorProperty,
+  Nullable,
   PAGE_SIZE_MAX,
   pageProperties,
   ref,
   Slug,
   StoredMetadata,
 } from '../conventions/schemas.js';
-import { SLUG_MAX_LENGTH } from '../../slug.js';
 
 const example = { id: '0199b2f4-5a07-7c11-8f2d-6e3b9d0c1a52', slug: 'demo', name: 'Demo team' };
 

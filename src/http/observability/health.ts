@@ -1,11 +1,11 @@
-import { Type } from '@sinclair/typebox';
 import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox';
+import { Type } from '@sinclair/typebox';
 import fp from 'fastify-plugin';
 import type { Database } from '../../db/client.js';
 import { isMigrated } from '../../db/migrate.js';
 import { type ProblemCode, ServiceError } from '../../errors.js';
-import { problemResponses, sendProblem } from '../errors/problem.js';
 import { ref } from '../conventions/schemas.js';
+import { problemResponses, sendProblem } from '../errors/problem.js';
 
 const Health = Type.Object(
   { status: Type.String({ enum: ['ok'], description: 'Always `ok`' }) },

@@ -3,8 +3,8 @@ import { Type } from '@sinclair/typebox';
 import fp from 'fastify-plugin';
 import { VERSION } from '../../version.js';
 import { weights } from '../conventions/accept.js';
-import { problemResponses } from '../errors/problem.js';
 import { ref } from '../conventions/schemas.js';
+import { problemResponses } from '../errors/problem.js';
 
 const Link = (description: string, example: string) =>
   Type.String({ maxLength: 100, description, examples: [example] });

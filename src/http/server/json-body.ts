@@ -1,12 +1,12 @@
-import { isUtf8 } from 'node:buffer';
 import type { FastifyBodyParser, FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
+import { isUtf8 } from 'node:buffer';
 import type { JsonObject } from '../../db/schema/columns.js';
 import { ServiceError } from '../../errors.js';
+import { METADATA_LIMITS } from '../conventions/schemas.js';
+import { invalid } from '../errors/problem.js';
 import { sendContinue } from './connections.js';
 import { findUnsafeNumber } from './json-numbers.js';
-import { invalid } from '../errors/problem.js';
-import { METADATA_LIMITS } from '../conventions/schemas.js';
 import { jsonProblem } from './keywords.js';
 
 /** The largest body that is read, in bytes. */

@@ -2,8 +2,8 @@ import type { FastifyInstance, FastifyServerOptions, preValidationHookHandler } 
 import type { Violation } from '../../errors.js';
 import { SLUG_PATTERN } from '../../slug.js';
 import { TAGS_PATTERN } from '../conventions/etag.js';
-import { SEGMENT_PATTERN } from '../folders/path.js';
 import { KEY_PATTERN } from '../conventions/idempotency-key.js';
+import { SEGMENT_PATTERN } from '../folders/path.js';
 import { isText, keywords, UNSTORABLE } from './keywords.js';
 
 type AjvOptions = NonNullable<NonNullable<FastifyServerOptions['ajv']>['customOptions']>;

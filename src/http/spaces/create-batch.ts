@@ -1,7 +1,7 @@
 import { requireRole } from '../auth/require-role.js';
 import {
-  idempotencyKey,
   IdempotencyHeader,
+  idempotencyKey,
   markReplayed,
   replayedHeader,
 } from '../conventions/idempotency-key.js';

@@ -2,8 +2,8 @@ import { requireRole } from '../auth/require-role.js';
 import { etagOf } from '../conventions/etag.js';
 import {
   created,
-  idempotencyKey,
   IdempotencyHeader,
+  idempotencyKey,
   markReplayed,
 } from '../conventions/idempotency-key.js';
 import { NamespaceParams, ref } from '../conventions/schemas.js';

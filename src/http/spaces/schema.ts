@@ -1,4 +1,5 @@
 import { Type } from '@sinclair/typebox';
+import { SLUG_MAX_LENGTH } from '../../slug.js';
 import {
   BATCH_MAX,
   Description,
@@ -9,8 +10,8 @@ import {
   Name,
   NAME_MAX_LENGTH,
   NamespaceParams,
-  Nullable,
   nextCursorProperty,
+  Nullable,
   PAGE_SIZE_MAX,
   pageProperties,
   ref,
@@ -19,7 +20,6 @@ import {
   StoredTags,
   Tags,
 } from '../conventions/schemas.js';
-import { SLUG_MAX_LENGTH } from '../../slug.js';
 
 const example = {
   id: '0199b2f4-6c1e-7d3a-9b5e-2f8c4a1d7e60',

@@ -1,4 +1,3 @@
-import type { RepositoryContext } from '../context.js';
 import { type Static, type TSchema, Type } from '@sinclair/typebox';
 import { Value } from '@sinclair/typebox/value';
 import { type SQL, sql } from 'drizzle-orm';
@@ -21,6 +20,7 @@ import {
   type ContentOutcome,
   withItem,
 } from '../contents/operations.js';
+import type { RepositoryContext } from '../context.js';
 import { ensureFolders, hasPath } from '../folders/tree.js';
 import type { IdempotencyKey } from '../idempotency.js';
 import { jsonParam } from '../spaces/columns.js';

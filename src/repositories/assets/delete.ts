@@ -1,4 +1,3 @@
-import type { RepositoryContext } from '../context.js';
 import { sql } from 'drizzle-orm';
 import { assets } from '../../db/schema/assets.js';
 import { ROOT } from '../../path.js';
@@ -6,6 +5,7 @@ import { countContents, countRows } from '../contents/counters.js';
 import { hasTag } from '../contents/item.js';
 import type { ContentCaller, ContentOperations } from '../contents/operations.js';
 import { writeOrExplain } from '../contents/state.js';
+import type { RepositoryContext } from '../context.js';
 import { folderPath } from '../folders/tree.js';
 import { type Expected, versionParams } from '../version.js';
 import type { FindAsset } from './find.js';

@@ -1,6 +1,6 @@
-import type { RepositoryContext } from '../context.js';
 import { contentOperations } from '../contents/operations.js';
 import { active } from '../contents/state.js';
+import type { RepositoryContext } from '../context.js';
 import { createAssets } from './create.js';
 import { deleteAsset } from './delete.js';
 import { findAsset } from './find.js';

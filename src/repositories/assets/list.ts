@@ -1,4 +1,3 @@
-import type { RepositoryContext } from '../context.js';
 import { type SQL, sql } from 'drizzle-orm';
 import { assets, fileNameOrder, indexedKind, searchedAsset } from '../../db/schema/assets.js';
 import { episodes, searchedSpace } from '../../db/schema/episodes.js';
@@ -8,6 +7,7 @@ import { param } from '../access/statement.js';
 import { inSpace } from '../contents/access.js';
 import { contentTotal } from '../contents/counters.js';
 import { contentLists, usualOrders } from '../contents/lists.js';
+import type { RepositoryContext } from '../context.js';
 import { hasPath, isBelow } from '../folders/tree.js';
 import { commonConditions, type CommonFilters } from '../lists/filters.js';
 import { datedItem } from '../lists/item-json.js';

@@ -1,5 +1,5 @@
-import type { RepositoryContext } from '../context.js';
 import { type SQL, sql } from 'drizzle-orm';
+import type { RepositoryContext } from '../context.js';
 import { type ListPart, listsOf, routedLists, type Walk } from '../lists/index.js';
 import { timeText } from '../lists/item-json.js';
 import { type ListedTable } from '../lists/listed-table.js';

@@ -1,13 +1,13 @@
-import type { RepositoryContext } from '../context.js';
 import { sql } from 'drizzle-orm';
 import { assets } from '../../db/schema/assets.js';
 import { episodes } from '../../db/schema/episodes.js';
+import { ROOT } from '../../path.js';
 import { inSpace } from '../contents/access.js';
 import { countContents, countRows } from '../contents/counters.js';
 import { hasTag } from '../contents/item.js';
 import type { ContentCaller, ContentOperations } from '../contents/operations.js';
 import { writeOrExplain } from '../contents/state.js';
-import { ROOT } from '../../path.js';
+import type { RepositoryContext } from '../context.js';
 import { folderPath } from '../folders/tree.js';
 import { type Expected, versionParams } from '../version.js';
 import type { FindEpisode } from './find.js';

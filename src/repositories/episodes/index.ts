@@ -1,6 +1,6 @@
-import type { RepositoryContext } from '../context.js';
 import { contentOperations } from '../contents/operations.js';
 import { active } from '../contents/state.js';
+import type { RepositoryContext } from '../context.js';
 import { deleteEpisode } from './delete.js';
 import { findEpisode } from './find.js';
 import { listEpisodes } from './list.js';

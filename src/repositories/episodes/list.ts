@@ -1,4 +1,3 @@
-import type { RepositoryContext } from '../context.js';
 import { sql } from 'drizzle-orm';
 import {
   episodes,
@@ -11,6 +10,7 @@ import { param } from '../access/statement.js';
 import { inSpace } from '../contents/access.js';
 import { contentTotal } from '../contents/counters.js';
 import { contentLists, usualOrders } from '../contents/lists.js';
+import type { RepositoryContext } from '../context.js';
 import { foldersWithin } from '../folders/tree.js';
 import { commonConditions, type CommonFilters } from '../lists/filters.js';
 import { datedItem } from '../lists/item-json.js';

@@ -1,15 +1,14 @@
-import type { RepositoryContext } from '../context.js';
 import { sql } from 'drizzle-orm';
 import { episodes } from '../../db/schema/episodes.js';
 import { param } from '../access/statement.js';
 import { countContents, countRows } from '../contents/counters.js';
-import { hasTag } from '../contents/item.js';
-import { type MergeMetadata, updateFields } from '../update-fields.js';
-import { itemState } from '../contents/item.js';
+import { hasTag, itemState } from '../contents/item.js';
 import type { ContentCaller, ContentOperations } from '../contents/operations.js';
 import { active, writeOrExplain } from '../contents/state.js';
+import type { RepositoryContext } from '../context.js';
 import { ensureFolders } from '../folders/tree.js';
 import { jsonParam } from '../spaces/columns.js';
+import { type MergeMetadata, updateFields } from '../update-fields.js';
 import { type Expected, versionParams } from '../version.js';
 import type { FindEpisode } from './find.js';
 import {

@@ -1,4 +1,3 @@
-import type { RepositoryContext } from '../context.js';
 import { sql } from 'drizzle-orm';
 import { v7 as uuidv7 } from 'uuid';
 import { episodes } from '../../db/schema/episodes.js';
@@ -10,6 +9,7 @@ import { countContents, countRows } from '../contents/counters.js';
 import { hasTag, type Written } from '../contents/item.js';
 import type { ContentCaller, ContentOperations, ContentOutcome } from '../contents/operations.js';
 import { explainMiss } from '../contents/state.js';
+import type { RepositoryContext } from '../context.js';
 import { ensureFolders } from '../folders/tree.js';
 import type { IdempotencyKey } from '../idempotency.js';
 import { jsonParam } from '../spaces/columns.js';

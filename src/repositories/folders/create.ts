@@ -1,10 +1,10 @@
-import type { RepositoryContext } from '../context.js';
 import { sql } from 'drizzle-orm';
 import type { JsonObject } from '../../db/schema/columns.js';
 import { folders } from '../../db/schema/folders.js';
 import { param } from '../access/statement.js';
 import { countContents, countRows } from '../contents/counters.js';
 import { type ContentCaller, type ContentOperations, withItem } from '../contents/operations.js';
+import type { RepositoryContext } from '../context.js';
 import type { IdempotencyKey } from '../idempotency.js';
 import { jsonParam } from '../spaces/columns.js';
 import { folderItem, folderTag } from './item.js';

@@ -1,4 +1,3 @@
-import type { RepositoryContext } from '../context.js';
 import { sql } from 'drizzle-orm';
 import { folderNotEmpty } from '../../db/errors.js';
 import { assets } from '../../db/schema/assets.js';
@@ -9,6 +8,7 @@ import { inSpace } from '../contents/access.js';
 import { countContents, countRows } from '../contents/counters.js';
 import { hasTag } from '../contents/item.js';
 import type { ContentCaller, ContentOperations, ContentOutcome } from '../contents/operations.js';
+import type { RepositoryContext } from '../context.js';
 import { type Expected, expectTag, versionParams } from '../version.js';
 import type { FindFolder } from './find.js';
 import { folderTag, isFolder } from './item.js';

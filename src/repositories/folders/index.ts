@@ -1,5 +1,5 @@
-import type { RepositoryContext } from '../context.js';
 import { contentOperations } from '../contents/operations.js';
+import type { RepositoryContext } from '../context.js';
 import { createFolder } from './create.js';
 import { deleteFolder } from './delete.js';
 import { findFolder } from './find.js';

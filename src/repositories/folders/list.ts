@@ -1,4 +1,3 @@
-import type { RepositoryContext } from '../context.js';
 import { and, type SQL, sql } from 'drizzle-orm';
 import { folders, pathPrefix, siblingPrefix } from '../../db/schema/folders.js';
 import { ROOT } from '../../path.js';
@@ -7,6 +6,7 @@ import { inSpace } from '../contents/access.js';
 import { contentTotal } from '../contents/counters.js';
 import { contentLists } from '../contents/lists.js';
 import type { ContentCaller } from '../contents/operations.js';
+import type { RepositoryContext } from '../context.js';
 import { type Walk } from '../lists/index.js';
 import type { Page } from '../lists/numbered-pages.js';
 import { type Selection } from '../lists/selection.js';

@@ -1,8 +1,9 @@
-import { type SQL, type WithSubquery } from 'drizzle-orm';
+import { isNotNull, isNull, sql, type SQL, type WithSubquery } from 'drizzle-orm';
 import { type PgColumn, type PgTable } from 'drizzle-orm/pg-core';
 import { type Role } from '../access/principal.js';
+import { param } from '../access/statement.js';
 import { type spaceTotal } from '../spaces/counters.js';
-import { type State } from './selection.js';
+import type { State } from './selection.js';
 
 /** An order of a list, which an index has; ids make it total. */
 interface Order {
@@ -47,4 +48,23 @@ export interface ListRow {
   more?: boolean | null;
   key?: string | null;
   id?: string | null;
+}
+
+/** The condition that the caller does not hold the list at its current revision. */
+export const isChanged = sql`(select revision from total) is distinct from ${param('known')}`;
+
+export const offset = sql`${param('offset')}::bigint`;
+
+/** @returns the condition of each state */
+export function stateConditions({ deletedAt }: Pick<ListedTable<string>, 'deletedAt'>) {
+  return {
+    active: deletedAt ? isNull(deletedAt) : undefined,
+    deleted: deletedAt ? isNotNull(deletedAt) : undefined,
+    all: undefined,
+  } satisfies Record<State, SQL | undefined>;
+}
+
+/** @returns the columns of the caller's access, which every statement of a list answers */
+export function accessColumns({ spaceId }: Pick<ListedTable<string>, 'spaceId'>) {
+  return { role: sql<Role | null>`access.caller_role`, spaceId };
 }

@@ -5,9 +5,9 @@ import { spaces } from '../../db/schema/spaces.js';
 import { isSlug } from '../../slug.js';
 import { accessTo, byIdAndSlug } from '../access/guard.js';
 import { type Principal } from '../access/principal.js';
-import type { RepositoryContext } from '../context.js';
 import { shared } from '../access/shared-reads.js';
 import { param, repeat } from '../access/statement.js';
+import type { RepositoryContext } from '../context.js';
 
 const isFormerSpaceSlug = and(
   eq(formerSpaceSlugs.namespaceId, param('namespaceId')),

@@ -4,8 +4,8 @@ import { accessTo, byIdAndSlug } from '../access/guard.js';
 import type { Outcome, Principal } from '../access/principal.js';
 import { shared } from '../access/shared-reads.js';
 import { repeat } from '../access/statement.js';
-import type { RepositoryContext } from '../context.js';
 import { contentsOf } from '../contents/counters.js';
+import type { RepositoryContext } from '../context.js';
 import { type NamespacedSpace, spaceColumns } from './columns.js';
 import { hasSlug, inNamespace, isActive, possibleSlug } from './conditions.js';
 

@@ -7,13 +7,13 @@ import {
   spaces,
 } from '../../db/schema/spaces.js';
 import { accessAllows, accessTo, byIdAndSlug } from '../access/guard.js';
-import type { RepositoryContext } from '../context.js';
 import { type Outcome, type Principal } from '../access/principal.js';
 import { param } from '../access/statement.js';
+import type { RepositoryContext } from '../context.js';
 import { commonConditions, type CommonFilters } from '../lists/filters.js';
 import { type ListPart, listsOf, routedLists, type Walk } from '../lists/index.js';
-import type { ListedTable } from '../lists/listed-table.js';
 import { datedItem, timeText } from '../lists/item-json.js';
+import type { ListedTable } from '../lists/listed-table.js';
 import { type Page } from '../lists/numbered-pages.js';
 import type { CachedPage } from '../lists/page-cache.js';
 import { type Selection, type State } from '../lists/selection.js';

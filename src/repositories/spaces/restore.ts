@@ -3,8 +3,8 @@ import { slugOrder, spaces } from '../../db/schema/spaces.js';
 import { accessAllows, byIdAndSlug, lockedAccess } from '../access/guard.js';
 import { includesRole, type Outcome, type Principal, type Role } from '../access/principal.js';
 import { param, run } from '../access/statement.js';
-import type { RepositoryContext } from '../context.js';
 import { type Contents, contentsOf } from '../contents/counters.js';
+import type { RepositoryContext } from '../context.js';
 import {
   type Answered,
   type IdempotencyKey,

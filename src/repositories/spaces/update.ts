@@ -2,17 +2,16 @@ import { and, sql } from 'drizzle-orm';
 import { spaces } from '../../db/schema/spaces.js';
 import { accessAllows, byIdAndSlug, lockedAccess } from '../access/guard.js';
 import type { Outcome, Principal } from '../access/principal.js';
-import { run } from '../access/statement.js';
-import { param } from '../access/statement.js';
-import type { RepositoryContext } from '../context.js';
+import { param, run } from '../access/statement.js';
 import { contentsOf } from '../contents/counters.js';
+import type { RepositoryContext } from '../context.js';
 import { type MergeMetadata, updateFields } from '../update-fields.js';
 import { type Expected, expectWritten, hasVersion, versionParams, versionTag } from '../version.js';
 import {
   type FilledSpace,
   jsonParam,
-  spaceColumns,
   type SpaceChanges,
+  spaceColumns,
   withContents,
 } from './columns.js';
 import { hasSlug, inNamespace, isActive, nextVersion, possibleSlug } from './conditions.js';

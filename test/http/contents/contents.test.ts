@@ -1,7 +1,7 @@
 /** Rules for all contents of a space (contract §7). */
 import { test } from 'tap';
-import { pick, pickString } from '../../helpers/json.js';
 import { anyAsset, type Lab, startLabs } from '../../helpers/contents.js';
+import { pick, pickString } from '../../helpers/json.js';
 import { isOpenApi } from '../../helpers/openapi.js';
 import { isProblem } from '../../helpers/problem.js';
 import { INVALID, refuses } from '../../helpers/spaces.js';

@@ -1,8 +1,8 @@
 import { test } from 'tap';
-import { furnish, operations, people } from '../../helpers/operations.js';
-import { ROUND_TRIPS_PER_STATEMENT } from '../../helpers/database.js';
-import { startCounted, type Traffic } from '../../helpers/proxy.js';
 import { type Service, startService } from '../../helpers/app.js';
+import { ROUND_TRIPS_PER_STATEMENT } from '../../helpers/database.js';
+import { furnish, operations, people } from '../../helpers/operations.js';
+import { startCounted, type Traffic } from '../../helpers/proxy.js';
 
 /** What the API reference allows, as `[statements, round trips in sequence]`. */
 const seedCeilings: Record<string, readonly [number, number]> = {

@@ -1,5 +1,5 @@
-import { connect } from 'node:net';
 import { sql } from 'drizzle-orm';
+import { connect } from 'node:net';
 import { test, type Test } from 'tap';
 import { signToken } from '../../../src/development/token.js';
 import { SECRET, type Service, startService } from '../../helpers/app.js';

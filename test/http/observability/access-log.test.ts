@@ -1,8 +1,8 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { test } from 'tap';
-import { SECRET, startService } from '../../helpers/app.js';
 import { signToken } from '../../../src/development/token.js';
+import { SECRET, startService } from '../../helpers/app.js';
 import { portOf } from '../../helpers/issuer.js';
 import { pick } from '../../helpers/json.js';
 import { memoryLogger } from '../../helpers/logger.js';

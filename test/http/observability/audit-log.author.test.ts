@@ -1,8 +1,8 @@
-import { pino } from 'pino';
 import { SignJWT } from 'jose';
+import { pino } from 'pino';
 import { test } from 'tap';
 import { SECRET, startService } from '../../helpers/app.js';
-import { operations, furnish } from '../../helpers/operations.js';
+import { furnish, operations } from '../../helpers/operations.js';
 
 /** A caller who names somebody else in every claim that is not verified. */
 const disguised = (claims: Record<string, unknown>) =>

@@ -1,6 +1,6 @@
 import { test } from 'tap';
-import { createDatabase } from '../../helpers/database.js';
 import { startService } from '../../helpers/app.js';
+import { createDatabase } from '../../helpers/database.js';
 
 test('a migrated, reachable database makes the service ready', async (t) => {
   const service = await startService(t);

@@ -1,14 +1,14 @@
+import { sql } from 'drizzle-orm';
 import { once } from 'node:events';
 import { connect } from 'node:net';
-import { sql } from 'drizzle-orm';
 import { Registry } from 'prom-client';
 import { type Test, test } from 'tap';
 import { buildMetricsApp } from '../../../src/app.js';
-import { SECRET, type Service, startService } from '../../helpers/app.js';
 import { signToken } from '../../../src/development/token.js';
+import { SECRET, type Service, startService } from '../../helpers/app.js';
+import { createDatabase, openDatabase } from '../../helpers/database.js';
 import { portOf } from '../../helpers/issuer.js';
 import { furnish, operations, people } from '../../helpers/operations.js';
-import { createDatabase, openDatabase } from '../../helpers/database.js';
 import { startServer } from '../../helpers/process.js';
 
 const startMeasured = (t: Test) =>

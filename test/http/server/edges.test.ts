@@ -1,12 +1,12 @@
 /** HTTP at its edges: uploads that are rejected while they are sent, framing, idle connections. */
 import { once } from 'node:events';
-import { setImmediate } from 'node:timers/promises';
 import type { Socket } from 'node:net';
+import { setImmediate } from 'node:timers/promises';
 import { test } from 'tap';
+import { processMetrics } from '../../../src/http/observability/metrics.js';
 import { pick } from '../../helpers/json.js';
 import { listen } from '../../helpers/listen.js';
 import { rawConnection } from '../../helpers/raw.js';
-import { processMetrics } from '../../../src/http/observability/metrics.js';
 
 const request = (...lines: string[]) => [...lines, '', ''].join('\r\n');
 

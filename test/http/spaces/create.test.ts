@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import t, { test } from 'tap';
-import { CONFLICT, NO_NAMESPACE, read, refuses, Space, startSpaces } from '../../helpers/spaces.js';
 import { uuidv7 } from '../../helpers/json.js';
+import { CONFLICT, NO_NAMESPACE, read, refuses, Space, startSpaces } from '../../helpers/spaces.js';
 
 const { service, owner, makeNamespace } = await startSpaces(t);
 

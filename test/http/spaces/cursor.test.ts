@@ -1,6 +1,8 @@
 import t, { test } from 'tap';
-import { type Query, slugsOf, walk, walkOn } from '../../helpers/lists.js';
+import { encodeCursor } from '../../../src/http/conventions/cursor.js';
 import { startService } from '../../helpers/app.js';
+import { pick } from '../../helpers/json.js';
+import { type Query, slugsOf, walk, walkOn } from '../../helpers/lists.js';
 import { INVALID, refuses, startSpaces } from '../../helpers/spaces.js';
 
 const { service, owner, makeNamespace } = await startSpaces(t);
@@ -58,6 +60,41 @@ test('a cursor is good for its own list and as it was made', async (t) => {
     ['b', 'c'],
     'a walk outlives a new slug of its namespace',
   );
+});
+
+test('a forged cursor is refused where PostgreSQL could not read its values', async (t) => {
+  const { spaces, path: namespace } = await makeNamespace();
+  const own = String(pick((await owner.get(namespace)).json, 'id'));
+  const id = '0199b2f4-6c1e-7d3a-9b5e-2f8c4a1d7e60';
+  const position = { namespaceId: id, page: 2, total: 3, key: id, id };
+  const forged: Record<string, object[]> = {
+    createdAt: [{ key: '' }, { key: 'x' }, { id: "' or true" }, { total: -1 }, { total: 2 ** 40 }],
+    updatedAt: [
+      { key: '' },
+      { key: 'now' },
+      { key: 'infinity' },
+      { key: '0000-01-01T00:00:00.000Z' },
+      { key: '2026-02-30T00:00:00.000Z' },
+      { key: '+012026-01-01T00:00:00.000Z' },
+      { key: '2026-01-01T00:00:00.000Z', page: 1 },
+    ],
+    name: [{ key: '\u0000' }, { key: '\ud800' }, { key: 'a', id: 'a' }, { key: 'a', page: 0.5 }],
+  };
+  for (const [sort, changes] of Object.entries(forged)) {
+    const list = JSON.stringify([sort, false, 'active', {}]);
+    for (const change of changes) {
+      const cursor = encodeCursor({ list }, { ...position, ...change });
+      const path = `${spaces}?sort=${sort}&cursor=${cursor}`;
+      refuses(t, await owner.get(path), INVALID, JSON.stringify([sort, change]), ['/cursor']);
+    }
+    const key = sort === 'updatedAt' ? '2026-01-01T00:00:00.000Z' : id;
+    const readable = encodeCursor({ list }, { ...position, key, namespaceId: own });
+    t.equal((await owner.get(`${spaces}?sort=${sort}&cursor=${readable}`)).status, 200, sort);
+    const cursor = encodeCursor({ list }, { ...position, key });
+    refuses(t, await owner.get(`${spaces}?sort=${sort}&cursor=${cursor}`), INVALID, sort, [
+      '/cursor',
+    ]);
+  }
 });
 
 test('a cursor of one process is good for another', async (t) => {
