@@ -72,13 +72,13 @@ export class ServiceError extends Error {
    * @param code which problem it is
    * @param detail one sentence for the caller: what was wrong and what to do next
    * @param options `violations` for a failed validation and for slugs of a batch that are taken,
-   *   `presentSlug` of what was not found, because it has another slug now, `cause` for the log
+   *   `currentSlug` of what was not found, because it has another slug now, `cause` for the log
    *   (never sent)
    */
   constructor(
     readonly code: ProblemCode,
     detail: string,
-    readonly options: { violations?: Violation[]; presentSlug?: string; cause?: unknown } = {},
+    readonly options: { violations?: Violation[]; currentSlug?: string; cause?: unknown } = {},
   ) {
     super(detail, { cause: options.cause });
   }

@@ -46,6 +46,7 @@ const leaves = [
   'src/config/schema.ts',
   'src/errors.ts',
   'src/examples.ts',
+  'src/failure.ts',
   'src/path.ts',
   'src/slug.ts',
   'src/version.ts',
@@ -63,11 +64,21 @@ test('imports go down only: http, repositories, db, and the leaves', async (t) =
   }
 });
 
+/** Headers, paths and advice to callers: `src/http/errors` words the failures of repositories. */
+const HTTP_WORDS =
+  /\b(If-(None-)?Match|Idempotency-Key|Retry-After|Location)\b|\b(GET|POST|PUT|PATCH|DELETE) [/…]|\bSend\b/;
+
+const withoutComments = (text: string) => text.replace(/\/\*[^]*?\*\/|\/\/.*/g, '');
+
 test('HTTP is known to http alone, SQL to the floors below it', async (t) => {
-  for (const [file, { packages }] of await sources()) {
+  for (const [file, { text, own, packages }] of await sources()) {
     const speaks = (name: RegExp) => packages.some((specifier) => name.test(specifier));
     if (/^src\/(repositories|db)\//.test(file)) {
       t.notOk(speaks(/^(@?fastify\b|node:https?$)/), `${file}: HTTP`);
+    }
+    if (/^src\/(repositories|db)\//.test(file)) {
+      t.notMatch(withoutComments(text), HTTP_WORDS, `${file}: words of HTTP`);
+      t.notOk(own.includes('src/errors.ts'), `${file}: the problems of the API`);
     }
     if (file.startsWith('src/http/')) t.notOk(speaks(/^drizzle-orm/), `${file}: SQL`);
   }

@@ -1,6 +1,6 @@
 import { DrizzleQueryError } from 'drizzle-orm';
 import postgres from 'postgres';
-import { ServiceError } from '../errors.js';
+import { Failure } from '../failure.js';
 
 /** What postgres.js calls the ways in which a connection can fail, beside the system's own codes. */
 const connectionFailures = new Set([
@@ -50,79 +50,17 @@ interface Attempt {
   quota?: number | null;
 }
 
-/** Violated constraints, by name, and what to tell the caller. */
-const constraints: Record<string, (attempt: Attempt) => ServiceError> = {
-  namespaces_slug_unique: namespaceSlugTaken,
-  namespace_slugs_pkey: namespaceSlugTaken,
-  spaces_slug_unique: ({ slug }) =>
-    new ServiceError(
-      'slug_conflict',
-      `Another space of this namespace has the slug "${slug ?? ''}". Send another "slug".`,
-    ),
-  episodes_name_unique: () =>
-    new ServiceError(
-      'name_conflict',
-      'Another episode of this space has the name, or had it when it was deleted. Send another "name".',
-    ),
-  folders_path_unique: pathTaken,
-  assets_path_unique: pathTaken,
-  folders_path_check: () =>
-    new ServiceError('validation_failed', 'A folder below it would have too long a path.', {
-      violations: [
-        {
-          path: '/path',
-          code: 'max_length',
-          message: 'makes the path of a folder below it too long',
-        },
-      ],
-    }),
-  episodes_folder_fk: folderNotEmpty,
-  assets_folder_fk: folderNotEmpty,
-  idempotency_keys_namespace_id_subject_operation_key_pk: keyInUse,
-  subject_counters_quota_check: quotaExceeded('active namespaces that one subject created'),
-  space_counters_quota_check: quotaExceeded('active spaces in a namespace'),
-  namespaces_members_quota_check: quotaExceeded('members in a namespace'),
+/** What a violated constraint means, by the end of its name; what comes before is the table. */
+const meanings: Record<string, (table: string, attempt: Attempt) => Failure> = {
+  _slug_unique: (table, { slug }) => new Failure('slug_taken', { table, slug: slug ?? '' }),
+  _slugs_pkey: (table, { slug }) => new Failure('slug_taken', { table, slug: slug ?? '' }),
+  _name_unique: (table) => new Failure('name_taken', { table }),
+  _path_unique: () => new Failure('path_taken', {}),
+  _path_check: () => new Failure('path_too_long', {}),
+  _folder_fk: () => new Failure('folder_not_empty', {}),
+  _quota_check: (table, { quota }) => new Failure('quota_exceeded', { table, quota: quota ?? 0 }),
+  _operation_key_pk: () => new Failure('key_in_use', {}),
 };
-
-/** @returns the problem of a write to a path that another folder or asset has */
-export function pathTaken(): ServiceError {
-  return new ServiceError(
-    'path_conflict',
-    'There is something at this path already. Send another "path".',
-  );
-}
-
-/** @returns the problem of a deletion of a folder in which something is */
-export function folderNotEmpty(): ServiceError {
-  return new ServiceError(
-    'folder_not_empty',
-    'The folder holds folders, episodes or assets. Move or delete them first.',
-  );
-}
-
-function namespaceSlugTaken({ slug }: Attempt): ServiceError {
-  return new ServiceError(
-    'slug_conflict',
-    `Another namespace has the slug "${slug ?? ''}", or had it until recently. Send another.`,
-  );
-}
-
-/** @param counted what there may not be more of */
-function quotaExceeded(counted: string) {
-  return ({ quota }: Attempt) =>
-    new ServiceError(
-      'quota_exceeded',
-      `There may be ${quota ?? 0} ${counted}, and this would be one more. Delete or remove what is not needed.`,
-    );
-}
-
-/** @returns the problem of a request whose key another one holds that is still being answered */
-export function keyInUse(): ServiceError {
-  return new ServiceError(
-    'idempotency_key_in_use',
-    'An earlier request with this Idempotency-Key is still being answered. Repeat this one soon.',
-  );
-}
 
 /** SQLSTATEs of a violated foreign key, unique index and check. */
 const violations = new Set(['23503', '23505', '23514']);
@@ -177,23 +115,27 @@ function failureCode(error: unknown): string | null {
  *
  * @param error what Drizzle or postgres.js threw
  * @param attempt what was being written, for the message of a conflict
- * @returns a `ServiceError`, or the driver's error without Drizzle's message around it, because
+ * @returns a `Failure`, or the driver's error without Drizzle's message around it, because
  *   that holds the statement and its parameters
  */
 export function translate(error: unknown, attempt: Attempt): unknown {
   const cause = driverError(error);
   if (cause instanceof postgres.PostgresError) {
-    const conflict = violations.has(cause.code) && constraints[cause.constraint_name ?? ''];
-    if (conflict) return conflict(attempt);
+    const meaning = violations.has(cause.code) ? meaningOf(cause.constraint_name, attempt) : null;
+    if (meaning) return meaning;
     if (transientStates.some((state) => cause.code.startsWith(state))) return unavailable(cause);
     return cause;
   }
   return connectionFailures.has(failureCode(error) ?? '') ? unavailable(cause) : cause;
 }
 
-function unavailable(cause: unknown): ServiceError {
-  const detail = tooLong.has(failureCode(cause) ?? '')
-    ? 'The database took too long. Try again soon; where a list was asked for, with filters that fewer fit.'
-    : 'The database cannot answer right now. Try again soon.';
-  return new ServiceError('unavailable', detail, { cause });
+function meaningOf(constraint = '', attempt: Attempt): Failure | null {
+  for (const [end, make] of Object.entries(meanings)) {
+    if (constraint.endsWith(end)) return make(constraint.slice(0, -end.length), attempt);
+  }
+  return null;
+}
+
+function unavailable(cause: unknown): Failure {
+  return new Failure('unavailable', { isSlow: tooLong.has(failureCode(cause) ?? '') }, { cause });
 }

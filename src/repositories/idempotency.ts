@@ -1,9 +1,8 @@
 import { and, eq, lte, type SQL, sql } from 'drizzle-orm';
 import type { PgColumn } from 'drizzle-orm/pg-core';
 import type { Database } from '../db/client.js';
-import { keyInUse } from '../db/errors.js';
 import { idempotencyKeys } from '../db/schema/idempotency-keys.js';
-import { problems, ServiceError } from '../errors.js';
+import { Failure, isFailure } from '../failure.js';
 import { param, repeat, type Statement, type Values } from './access/statement.js';
 
 /** By what a request that may be repeated is known again, within its subject and operation. */
@@ -116,10 +115,13 @@ interface Keyed {
   claim: { free: boolean | null } | null;
 }
 
+/** Failures that an earlier effect of the same request may have caused. */
+const conflicts = ['slug_taken', 'name_taken', 'path_taken', 'key_in_use'] as const;
+
 /**
  * Runs a statement made with `onceByKey`.
  *
- * @throws `ServiceError` `idempotency_key_reused` when the key belongs to another request,
+ * @throws `Failure` `idempotency_key_reused` when the key belongs to another request,
  *   `idempotency_key_in_use` when the earlier one is not answered yet, and what `repeat` throws
  */
 export async function runOnce<Row extends Keyed>(
@@ -128,19 +130,12 @@ export async function runOnce<Row extends Keyed>(
 ): Promise<Row | undefined> {
   const row = await repeat(statement, values).catch((error: unknown) => {
     // What is in the way may be this request's own effect, had while this statement waited.
-    if (isConflict(error)) return repeat(statement, values);
+    if (isFailure(error, ...conflicts)) return repeat(statement, values);
     throw error;
   });
   if (row?.stored && row.stored.fingerprint !== values.fingerprint) {
-    throw new ServiceError(
-      'idempotency_key_reused',
-      'This Idempotency-Key came with another body before. Send a new key with a new request.',
-    );
+    throw new Failure('key_reused', {});
   }
-  if (row?.claim?.free === false) throw keyInUse();
+  if (row?.claim?.free === false) throw new Failure('key_in_use', {});
   return row;
-}
-
-function isConflict(error: unknown): boolean {
-  return error instanceof ServiceError && problems[error.code].status === 409;
 }

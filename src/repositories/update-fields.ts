@@ -1,5 +1,5 @@
 import type { JsonObject } from '../db/schema/columns.js';
-import { ServiceError } from '../errors.js';
+import { isFailure } from '../failure.js';
 import { includesRole, type Role } from './access/principal.js';
 import { type Expected, expectTag } from './version.js';
 
@@ -22,7 +22,7 @@ interface Resource<Result extends { value: unknown }, Changes> {
  * With `merge` the metadata is made of what is stored. When another caller writes the resource in between, it
  * is made again, so that neither write is lost: each repetition is the success of another.
  *
- * @throws `ServiceError` `precondition_failed` when the resource has none of the expected versions, and
+ * @throws `Failure` `precondition_failed` when the resource has none of the expected versions, and
  *   what `write` throws
  */
 export async function updateFields<
@@ -46,7 +46,7 @@ export async function updateFields<
       const merged = { ...changes, metadata: merge(metadata) };
       return await write(merged, { oneOf: [tag], noneOf: null });
     } catch (error) {
-      if (!(error instanceof ServiceError) || error.code !== 'precondition_failed') throw error;
+      if (!isFailure(error, 'precondition_failed')) throw error;
     }
   }
 }

@@ -1,5 +1,5 @@
 import { type SQL, sql, type SQLWrapper } from 'drizzle-orm';
-import { ServiceError } from '../errors.js';
+import { Failure } from '../failure.js';
 import { includesRole, type Outcome, type Role } from './access/principal.js';
 import { param } from './access/statement.js';
 
@@ -51,7 +51,7 @@ export function hasVersion(row: Record<keyof Versioned, SQLWrapper>): SQL {
     or concat(${id}, '-', ${version}) = any(string_to_array(${param('unexpected')}, ' '))) is not true`;
 }
 
-/** @throws `ServiceError` `precondition_failed` when the resource has no version that is expected */
+/** @throws `Failure` `precondition_failed` when the resource has no version that is expected */
 export function expectVersion(resource: Versioned, expected: Expected): void {
   expectTag(versionTag(resource), expected);
 }
@@ -72,7 +72,7 @@ function isExpected(tag: string, { oneOf, noneOf }: Expected): boolean {
  * @param needed the least role that the write takes
  * @param find reads what was to be written
  * @returns the outcome, when there is nothing to write or the role does not allow it
- * @throws `ServiceError` `precondition_failed` when it has none of the versions expected
+ * @throws `Failure` `precondition_failed` when it has none of the versions expected
  */
 export async function expectWritten<Value>(
   outcome: Outcome<Value>,
@@ -87,9 +87,6 @@ export async function expectWritten<Value>(
 }
 
 /** @returns the problem of a write whose resource is not one of the versions expected */
-export function preconditionFailed(): ServiceError {
-  return new ServiceError(
-    'precondition_failed',
-    'The resource is not, or no longer, as If-Match or If-None-Match asks. Get it and try again.',
-  );
+export function preconditionFailed(): Failure {
+  return new Failure('precondition_failed', {});
 }

@@ -2,9 +2,11 @@ import { type Static, Type } from '@sinclair/typebox';
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
 import { type ProblemCode, problems, ServiceError, type Violation } from '../../errors.js';
+import { Failure } from '../../failure.js';
 import { BATCH_MAX, ref } from '../conventions/schemas.js';
 import { toViolation } from '../server/validation.js';
-import { presentAddress } from './redirect.js';
+import { toProblem } from './failures.js';
+import { currentAddress } from './redirect.js';
 
 /** How many violated rules are named: enough to mend a body by, however many it violates. */
 const MAX_VIOLATIONS = 20;
@@ -116,7 +118,7 @@ export const problemPlugin = fp(
     app.decorateReply('problem', null);
     app.setErrorHandler<FastifyError>((error, request, reply) => {
       const failure = toServiceError(error);
-      const address = presentAddress(request, failure);
+      const address = currentAddress(request, failure);
       if (address !== null) return reply.code(308).header('location', address).send();
       // Overload is no fault of ours, and no time to write about each request.
       if (problems[failure.code].status >= 500 && failure.code !== 'overloaded') {
@@ -205,6 +207,7 @@ const partNames: Record<string, string> = {
 
 function toServiceError(error: FastifyError): ServiceError {
   if (error instanceof ServiceError) return error;
+  if (error instanceof Failure) return toProblem(error);
   if (error.validation) {
     const violations = error.validation.slice(0, MAX_VIOLATIONS).map(toViolation);
     return invalid(partNames[error.validationContext ?? 'body'] ?? 'request', violations);

@@ -32,15 +32,15 @@ const READS = new Set(['GET', 'HEAD']);
  * @returns the path and query by which it finds what it is about, null where there are none or it is
  *   a write, which a client must not repeat elsewhere by itself
  */
-export function presentAddress(
+export function currentAddress(
   request: FastifyRequest,
-  { code, options: { presentSlug } }: ServiceError,
+  { code, options: { currentSlug } }: ServiceError,
 ): string | null {
   const { method, url, routeOptions } = request;
-  if (presentSlug === undefined || !READS.has(method)) return null;
+  if (currentSlug === undefined || !READS.has(method)) return null;
   const renamed = slugParameters[code];
   const path = (routeOptions.url ?? '').replace(/:(\w+)/g, (_segment, name: string) =>
-    encodeURIComponent(name === renamed ? presentSlug : String(parameter(request, name))),
+    encodeURIComponent(name === renamed ? currentSlug : String(parameter(request, name))),
   );
   return path + (/\?.*/s.exec(url)?.[0] ?? '');
 }

@@ -2,7 +2,7 @@ import { eq, isNotNull } from 'drizzle-orm';
 import { LRUCache } from 'lru-cache';
 import { type Database } from '../../db/client.js';
 import { namespaces } from '../../db/schema/namespaces.js';
-import { ServiceError } from '../../errors.js';
+import { Failure } from '../../failure.js';
 import { isSlug } from '../../slug.js';
 import { accessBySlug } from './guard.js';
 import { type Principal, principalParams, type Role } from './principal.js';
@@ -41,7 +41,7 @@ export function namespaceResolver(db: Database, remembered = REMEMBERED_SLUGS) {
    *   the slug
    * @returns the caller's role, the namespace's id and the row, or null when there is no such
    *   namespace for this caller
-   * @throws `ServiceError` `namespace_not_found` with the present slug, when it has another one now
+   * @throws `Failure` `namespace_not_found` with the present slug, when it has another one now
    */
   async function resolve<Row extends { access: { role: Role | null } }>(
     principal: Principal,
@@ -89,12 +89,8 @@ export function namespaceResolver(db: Database, remembered = REMEMBERED_SLUGS) {
 export type ResolveNamespace = ReturnType<typeof namespaceResolver>;
 
 /** @returns the problem of a caller who asked by a slug that was given up for the present one */
-export function renamed(what: 'namespace' | 'space', presentSlug: string): ServiceError {
-  return new ServiceError(
-    `${what}_not_found`,
-    `The ${what} that had this slug has the slug "${presentSlug}" now. Send that.`,
-    { presentSlug },
-  );
+export function renamed(what: 'namespace' | 'space', currentSlug: string): Failure {
+  return new Failure('renamed', { what, currentSlug });
 }
 
 /** The parameters by which a statement names its namespace and its caller. */

@@ -31,7 +31,7 @@ const ATTEMPTS = 5;
 /**
  * Runs a prepared statement that may write.
  *
- * @throws `ServiceError` where the failure has a meaning, otherwise the driver's error
+ * @throws `Failure` where the failure has a meaning, otherwise the driver's error
  */
 export function runAll<Row>(statement: Statement<Row>, values: Values): Promise<Row[]> {
   return execute(statement, values, false);

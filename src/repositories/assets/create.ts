@@ -7,7 +7,7 @@ import { assetContainer, assets } from '../../db/schema/assets.js';
 import { episodes } from '../../db/schema/episodes.js';
 import { folders, pathDigest } from '../../db/schema/folders.js';
 import { timeOfId } from '../../db/schema/spaces.js';
-import { ServiceError } from '../../errors.js';
+import { type AssetObstacle, Failure, isFailure } from '../../failure.js';
 import { lastSegment, parentPath, ROOT } from '../../path.js';
 import { includesRole } from '../access/principal.js';
 import { param } from '../access/statement.js';
@@ -53,8 +53,8 @@ const sent = sql`jsonb_to_recordset(${jsonParam('assets')}) as sent (id uuid, "p
 /**
  * Makes assets, all or none, and the folders on the way to them.
  *
- * @returns a function for one asset and for several. Needs the role `editor`; throws `ServiceError`
- *   `episode_not_found`, `write_protected` and `path_conflict`, of a batch with the place of each asset
+ * @returns a function for one asset and for several. Needs the role `editor`; throws `Failure`
+ *   `episode_not_found`, `write_protected` and `path_taken`, of a batch with the place of each asset
  *   that it is about, and what `runOnce` throws
  */
 export function createAssets(
@@ -90,12 +90,17 @@ export function createAssets(
   );
 
   /** @returns the assets whose episodes are not there or are protected */
-  async function withoutEpisode(caller: ContentCaller, rows: SentAsset[]): Promise<Obstacle[]> {
+  async function withoutEpisode(
+    caller: ContentCaller,
+    rows: SentAsset[],
+  ): Promise<AssetObstacle[]> {
     const found = await episodeStates(caller, { assets: rows });
     const isProtected = new Map(readJson(found?.value, EpisodeStates));
-    return rows.flatMap(({ episode }, index): Obstacle[] => {
+    return rows.flatMap(({ episode }, index): AssetObstacle[] => {
       if (episode === null || isProtected.get(episode) === false) return [];
-      return [{ index, code: isProtected.has(episode) ? 'write_protected' : 'episode_not_found' }];
+      return [
+        { index, reason: isProtected.has(episode) ? 'write_protected' : 'episode_not_found' },
+      ];
     });
   }
 
@@ -104,11 +109,13 @@ export function createAssets(
     caller: ContentCaller,
     rows: SentAsset[],
     batch: NewAsset[],
-  ): Promise<Obstacle[]> {
+  ): Promise<AssetObstacle[]> {
     const found = await takenPaths(caller, { assets: rows });
     const taken = new Set(readJson(found?.value, Positions));
-    return batch.flatMap((asset, index): Obstacle[] =>
-      taken.has(index) || isRepeated(batch, asset, index) ? [{ index, code: 'path_conflict' }] : [],
+    return batch.flatMap((asset, index): AssetObstacle[] =>
+      taken.has(index) || isRepeated(batch, asset, index)
+        ? [{ index, reason: 'path_conflict' }]
+        : [],
     );
   }
 
@@ -125,11 +132,10 @@ export function createAssets(
         if (!outcome?.isSpace || outcome.value || !includesRole(outcome.role, 'editor')) {
           return withItem(outcome);
         }
-        refuse(operation, await withoutEpisode(caller, rows));
+        reject(operation, await withoutEpisode(caller, rows));
       } catch (error) {
-        if (!(error instanceof ServiceError) || error.code !== 'path_conflict') throw error;
-        if (error.options.violations) throw error;
-        refuse(operation, await withTakenPath(caller, rows, batch));
+        if (!isFailure(error, 'path_taken')) throw error;
+        reject(operation, await withTakenPath(caller, rows, batch));
         if (attempts >= ATTEMPTS) throw error;
       }
     }
@@ -212,39 +218,8 @@ function isRepeated(batch: NewAsset[], { path, episode }: NewAsset, index: numbe
   );
 }
 
-/** Why an asset cannot be made: the field it lies with, what is wrong with it, and what to do. */
-const obstacles = {
-  episode_not_found: [
-    'episode',
-    'names no episode of the space',
-    'The space has no episode with the name in "episode". Make the episode first.',
-  ],
-  write_protected: [
-    'episode',
-    'names an episode that is write-protected',
-    'The episode in "episode" is write-protected for good: no asset can come into it.',
-  ],
-  path_conflict: [
-    'path',
-    'is the path of another asset',
-    'There is an asset at this path already. Send another "path".',
-  ],
-} as const;
-
-interface Obstacle {
-  /** the place in the batch */
-  index: number;
-  code: keyof typeof obstacles;
-}
-
-/** @throws `ServiceError` for the first of the obstacles; of a batch with a violation for each */
-function refuse(operation: Operation, found: Obstacle[]): void {
-  const [first] = found;
-  if (!first) return;
-  const violations = found.map(({ index, code }) => {
-    const [field, message] = obstacles[code];
-    return { path: `/assets/${index}/${field}`, code, message };
-  });
-  const [, , detail] = obstacles[first.code];
-  throw new ServiceError(first.code, detail, operation === 'createAssets' ? { violations } : {});
+/** @throws `Failure` `assets_rejected` where there are obstacles */
+function reject(operation: Operation, obstacles: AssetObstacle[]): void {
+  if (obstacles.length === 0) return;
+  throw new Failure('assets_rejected', { obstacles, isBatch: operation === 'createAssets' });
 }

@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm';
 import { assets } from '../../db/schema/assets.js';
 import { episodes } from '../../db/schema/episodes.js';
-import { ServiceError } from '../../errors.js';
+import { Failure } from '../../failure.js';
 import { includesRole } from '../access/principal.js';
 import { inSpace } from '../contents/access.js';
 import { countContents, countRows } from '../contents/counters.js';
@@ -20,7 +20,7 @@ import { assetItem, assetTag, isAsset, storedAssetTag } from './item.js';
  * Brings back a deleted asset, into its episode or the folder it was deleted from, which is made where it is gone.
  * An asset that is not deleted stays as it is.
  *
- * @returns a function. Needs the role `editor`; throws `ServiceError` `path_conflict` where another asset
+ * @returns a function. Needs the role `editor`; throws `Failure` `path_taken` where another asset
  *   has taken the path meanwhile, `write_protected`, `episode_deleted`, `precondition_failed`, and what
  *   `runOnce` throws
  */
@@ -103,9 +103,6 @@ export function restoreAsset(
   };
 }
 
-function episodeDeleted(): ServiceError {
-  return new ServiceError(
-    'episode_deleted',
-    'The episode of this asset was deleted. Restore the episode, and the asset with it.',
-  );
+function episodeDeleted(): Failure {
+  return new Failure('asset_episode_deleted', {});
 }

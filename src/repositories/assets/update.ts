@@ -18,7 +18,7 @@ import { type AssetChanges, assetItem, assetTag, isAsset, storedAssetTag } from 
 /**
  * Writes the given fields of an asset and no others. A new path moves it inside its episode, or to another folder.
  *
- * @returns a function. Needs the role `editor`; throws `ServiceError` `path_conflict`, `write_protected`
+ * @returns a function. Needs the role `editor`; throws `Failure` `path_taken`, `write_protected`
  *   or `precondition_failed`
  */
 export function updateAsset(

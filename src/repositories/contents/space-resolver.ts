@@ -87,7 +87,7 @@ export function spaceResolver(db: Database, resolveNamespace: ResolveNamespace) 
   /**
    * @param query runs the statement and answers its row; undefined when the namespace no longer has its slug
    * @returns null when there is no such namespace for this caller
-   * @throws `ServiceError` `namespace_not_found` with the present slug, when it has another one now
+   * @throws `Failure` `namespace_not_found` with the present slug, when it has another one now
    */
   return async function resolve<Row extends { access: SpaceAccess }>(
     principal: Principal,

@@ -1,4 +1,4 @@
-import { ServiceError } from '../../errors.js';
+import { Failure } from '../../failure.js';
 import { includesRole } from '../access/principal.js';
 import { type Expected, expectTag } from '../version.js';
 import type { ContentItem } from './item.js';
@@ -12,7 +12,7 @@ export function active(outcome: ContentOutcome<ItemState>): ContentOutcome<ItemS
 /**
  * Tells why a write of an item wrote nothing, from what is there now.
  *
- * @throws `ServiceError` `write_protected` or `precondition_failed`
+ * @throws `Failure` `write_protected` or `precondition_failed`
  * @returns whether it can be written now after all, because it was changed in between
  */
 export function explainMiss(outcome: ContentOutcome<ItemState>, expected: Expected): boolean {
@@ -31,7 +31,7 @@ interface Write {
 /**
  * Writes an item that is there, again while it is changed in between.
  *
- * @throws `ServiceError` `write_protected` or `precondition_failed`
+ * @throws `Failure` `write_protected` or `precondition_failed`
  */
 export async function writeOrExplain(
   { write, read }: Write,
@@ -51,9 +51,6 @@ export async function writeOrExplain(
 }
 
 /** @returns the problem of a write to an episode that is protected, or to what is in it */
-function writeProtected(): ServiceError {
-  return new ServiceError(
-    'write_protected',
-    'The episode is write-protected for good: neither it nor an asset in it can be changed, moved or deleted.',
-  );
+function writeProtected(): Failure {
+  return new Failure('write_protected', {});
 }

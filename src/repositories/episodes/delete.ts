@@ -18,7 +18,7 @@ import { episodeTag, isNamedEpisode, storedEpisodeTag } from './item.js';
  * statement and its lock on the episode would be missed: then the statement does nothing and is run again.
  *
  * @returns a function, whose value is the tag of the deleted episode. Needs the role `editor`; throws
- *   `ServiceError` `write_protected` or `precondition_failed`
+ *   `Failure` `write_protected` or `precondition_failed`
  */
 export function deleteEpisode(
   { db }: Pick<RepositoryContext, 'db'>,

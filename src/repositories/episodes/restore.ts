@@ -18,7 +18,7 @@ import { episodeItem, episodeTag, isNamedEpisode, storedEpisodeTag } from './ite
  * Brings back a deleted episode, and the assets that were deleted with it, into the folder it was deleted from,
  * which is made where it is gone. An episode that is not deleted stays as it is.
  *
- * @returns a function. Needs the role `editor`; throws `ServiceError` `precondition_failed`, and what
+ * @returns a function. Needs the role `editor`; throws `Failure` `precondition_failed`, and what
  *   `runOnce` throws
  */
 export function restoreEpisode(

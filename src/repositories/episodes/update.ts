@@ -23,7 +23,7 @@ import {
 /**
  * Writes the given fields of an episode and no others.
  *
- * @returns a function. Needs the role `editor`; throws `ServiceError` `name_conflict`,
+ * @returns a function. Needs the role `editor`; throws `Failure` `name_taken`,
  *   `write_protected` or `precondition_failed`
  */
 export function updateEpisode(

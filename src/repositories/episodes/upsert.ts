@@ -2,7 +2,7 @@ import { sql } from 'drizzle-orm';
 import { v7 as uuidv7 } from 'uuid';
 import { episodes } from '../../db/schema/episodes.js';
 import { timeOfId } from '../../db/schema/spaces.js';
-import { ServiceError } from '../../errors.js';
+import { Failure } from '../../failure.js';
 import { includesRole } from '../access/principal.js';
 import { param } from '../access/statement.js';
 import { countContents, countRows } from '../contents/counters.js';
@@ -25,17 +25,14 @@ import {
 } from './item.js';
 
 /** @returns the problem of an upsert under the name of a deleted episode */
-function episodeDeleted(): ServiceError {
-  return new ServiceError(
-    'episode_deleted',
-    'The episode with this name was deleted. Restore it with POST …/episodes/{name}/restore, or send another name.',
-  );
+function episodeDeleted(): Failure {
+  return new Failure('episode_deleted', {});
 }
 
 /**
  * Makes an episode, or writes the given fields of the one that has its name.
  *
- * @returns a function, whose argument `mustExist` says that none is to be made. Needs the role `editor`; throws `ServiceError` `episode_deleted` where an
+ * @returns a function, whose argument `mustExist` says that none is to be made. Needs the role `editor`; throws `Failure` `episode_deleted` where an
  *   episode of the name was deleted, `write_protected`, `precondition_failed`, and what `runOnce` throws
  */
 export function upsertEpisode(

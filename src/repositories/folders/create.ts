@@ -13,7 +13,7 @@ import { ensureFolders, parentOfPath } from './tree.js';
 /**
  * Makes a folder, and what is missing on the way to it.
  *
- * @returns a function. Needs the role `editor`; throws `ServiceError` `path_conflict` where there is a
+ * @returns a function. Needs the role `editor`; throws `Failure` `path_taken` where there is a
  *   folder at the path, and what `runOnce` throws
  */
 export function createFolder(

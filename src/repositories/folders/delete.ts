@@ -1,8 +1,8 @@
 import { sql } from 'drizzle-orm';
-import { folderNotEmpty } from '../../db/errors.js';
 import { assets } from '../../db/schema/assets.js';
 import { episodes } from '../../db/schema/episodes.js';
 import { folders } from '../../db/schema/folders.js';
+import { Failure } from '../../failure.js';
 import { includesRole } from '../access/principal.js';
 import { inSpace } from '../contents/access.js';
 import { countContents, countRows } from '../contents/counters.js';
@@ -17,7 +17,7 @@ import { changeTree, isChildOf } from './tree.js';
 /**
  * Deletes a folder for good when nothing is in it. What comes into it meanwhile holds it by a foreign key.
  *
- * @returns a function. Needs the role `editor`; throws `ServiceError` `folder_not_empty` or
+ * @returns a function. Needs the role `editor`; throws `Failure` `folder_not_empty` or
  *   `precondition_failed`
  */
 export function deleteFolder(
@@ -59,6 +59,6 @@ export function deleteFolder(
     const found = await find(caller, folderId);
     if (!found?.value) return found;
     expectTag(found.value.tag, expected);
-    throw folderNotEmpty();
+    throw new Failure('folder_not_empty', {});
   };
 }

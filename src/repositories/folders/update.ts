@@ -1,9 +1,8 @@
 import { sql } from 'drizzle-orm';
-import { pathTaken } from '../../db/errors.js';
 import type { JsonObject } from '../../db/schema/columns.js';
 import { episodes } from '../../db/schema/episodes.js';
 import { folders } from '../../db/schema/folders.js';
-import { ServiceError } from '../../errors.js';
+import { Failure } from '../../failure.js';
 import { includesRole } from '../access/principal.js';
 import { param } from '../access/statement.js';
 import { inSpace } from '../contents/access.js';
@@ -29,7 +28,7 @@ export interface FolderChanges {
  * Writes the given fields of a folder. A new path moves the whole subtree at once, and makes what is missing on
  * the way; what lies in the folders is not written, because it refers to them by their ids.
  *
- * @returns a function. Needs the role `editor`; throws `ServiceError` `folder_cycle`, `path_conflict`,
+ * @returns a function. Needs the role `editor`; throws `Failure` `folder_cycle`, `path_taken`,
  *   `write_protected` where a protected episode is in the subtree, or `precondition_failed`
  */
 export function updateFolder(
@@ -106,10 +105,10 @@ export function updateFolder(
     if (!found?.value) return;
     if (changes.path !== undefined) {
       const obstacle = (await obstacles(caller, { folderId, path: changes.path }))?.value;
-      if (obstacle?.isProtected) throw protectedFolder();
+      if (obstacle?.isProtected) throw new Failure('folder_protected', {});
       expectTag(found.value.tag, expected);
-      if (obstacle?.ids === 'folder_cycle') throw folderCycle();
-      if (obstacle?.ids === 'path_conflict') throw pathTaken();
+      if (obstacle?.ids === 'folder_cycle') throw new Failure('folder_cycle', {});
+      if (obstacle?.ids === 'path_conflict') throw new Failure('path_taken', {});
     }
     expectTag(found.value.tag, expected);
   }
@@ -157,18 +156,4 @@ export function updateFolder(
     };
     return updateFields(resource, changes, expected, merge);
   };
-}
-
-function folderCycle(): ServiceError {
-  return new ServiceError(
-    'folder_cycle',
-    'The "path" is below the folder itself. Send one that is not.',
-  );
-}
-
-function protectedFolder(): ServiceError {
-  return new ServiceError(
-    'write_protected',
-    'A write-protected episode is in the folder or below it, so it cannot be moved or renamed.',
-  );
 }

@@ -74,7 +74,7 @@ export function listsOf<Sort extends string>(
      * @param run runs a statement in the caller's scope and answers its row
      * @param render makes the body of the answer; called only where the page has changed
      * @returns what `run` answered, and the page, which is for a caller whose access is confirmed
-     * @throws `ServiceError` `validation_failed` for a page too far inside a list in the order of what changes
+     * @throws `Failure` `validation_failed` for a page too far inside a list in the order of what changes
      */
     async page<Result extends { row: ReadRow }>(
       run: Run<ReadRow, Result>,

@@ -1,4 +1,4 @@
-import { ServiceError } from '../../errors.js';
+import { Failure } from '../../failure.js';
 
 /** How many items come before a numbered page, at most, where PostgreSQL passes over each of them. */
 export const SKIPPED_MAX = 10_000;
@@ -10,16 +10,11 @@ export function readable(page: Page): Page {
 
 /**
  * @param total how many items the list has; a page past the end is empty, and not too far inside
- * @throws `ServiceError` `validation_failed` for a page that is too far inside
+ * @throws `Failure` `validation_failed` for a page that is too far inside
  */
 export function expectReadable({ offset }: Page, total: number): void {
   if (offset <= SKIPPED_MAX || offset >= total) return;
-  const message = `must leave at most ${SKIPPED_MAX} items before the page; walk this list by "cursor" instead`;
-  throw new ServiceError(
-    'validation_failed',
-    'The page is too far inside the list. Begin a walk with cursor=start.',
-    { violations: [{ path: '/page', code: 'too_deep', message }] },
-  );
+  throw new Failure('page_too_deep', { skippedMax: SKIPPED_MAX });
 }
 
 /** A part of a list: how many come before it, and how many it holds at most. */

@@ -1,6 +1,6 @@
 import { eq } from 'drizzle-orm';
 import { members } from '../../db/schema/members.js';
-import { ServiceError } from '../../errors.js';
+import { Failure } from '../../failure.js';
 import { param } from '../access/statement.js';
 
 export const memberColumns = {
@@ -15,9 +15,6 @@ export type MemberRow = Pick<typeof members.$inferSelect, keyof typeof memberCol
 export const inNamespace = eq(members.namespaceId, param('namespaceId'));
 
 /** @returns the problem of a change that would leave the namespace without an owner */
-export function lastOwner(member: string): ServiceError {
-  return new ServiceError(
-    'last_owner',
-    `"${member}" is the last owner of this namespace. Make another member owner first.`,
-  );
+export function lastOwner(member: string): Failure {
+  return new Failure('last_owner', { member });
 }

@@ -41,7 +41,7 @@ export function deleteMember({ db, resolveNamespace }: RepositoryContext) {
    * Needs the role `owner`, or none to leave.
    *
    * @returns null as the value when there is no such member
-   * @throws `ServiceError` `last_owner` when that would leave the namespace without an owner
+   * @throws `Failure` `last_owner` when that would leave the namespace without an owner
    */
   return async (
     principal: Principal,

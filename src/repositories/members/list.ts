@@ -78,7 +78,7 @@ export function listMembers({ db, resolveNamespace, pages }: RepositoryContext) 
      * A page of the members of a namespace, in the order they joined.
      *
      * @param render makes the body of the answer; called only where the page has changed
-     * @throws `ServiceError` `validation_failed` for a page too far inside the list
+     * @throws `Failure` `validation_failed` for a page too far inside the list
      */
     async list(
       principal: Principal,

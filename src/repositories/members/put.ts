@@ -40,7 +40,7 @@ export function putMember({ db, resolveNamespace, quotas }: RepositoryContext) {
   /**
    * Needs the role `owner`.
    *
-   * @throws `ServiceError` `last_owner` when that would leave the namespace without an owner, `quota_exceeded`
+   * @throws `Failure` `last_owner` when that would leave the namespace without an owner, `quota_exceeded`
    *   when it has as many members as it may
    */
   return async (

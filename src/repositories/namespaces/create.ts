@@ -2,7 +2,7 @@ import { type SQL, sql } from 'drizzle-orm';
 import { NIL, v7 as uuidv7 } from 'uuid';
 import { members } from '../../db/schema/members.js';
 import { namespaces } from '../../db/schema/namespaces.js';
-import { ServiceError } from '../../errors.js';
+import { Failure } from '../../failure.js';
 import { type Principal, principalParams } from '../access/principal.js';
 import { param, run } from '../access/statement.js';
 import type { RepositoryContext } from '../context.js';
@@ -96,7 +96,7 @@ export function createNamespace({ db, quotas, slugHoldDays }: RepositoryContext)
    * The caller becomes the first owner.
    *
    * @param key with it the namespace is created once, however often this is called
-   * @throws `ServiceError` `slug_conflict` when another active namespace has the slug, and what
+   * @throws `Failure` `slug_taken` when another active namespace has the slug, and what
    *   `runOnce` throws
    */
   return async (
@@ -115,10 +115,7 @@ export function createNamespace({ db, quotas, slugHoldDays }: RepositoryContext)
         })
       : { namespace: (await run(createStatement, values)) ?? null };
     if (row?.stored && row.mayRead !== true) {
-      throw new ServiceError(
-        'namespace_not_found',
-        'This Idempotency-Key has created a namespace that you are no member of any more.',
-      );
+      throw new Failure('key_of_lost_namespace', {});
     }
     const created = row?.stored ?? row?.namespace;
     if (!created) throw new Error('PostgreSQL inserted a namespace and did not return it');

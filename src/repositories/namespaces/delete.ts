@@ -43,7 +43,7 @@ export function deleteNamespace({ db, resolveNamespace }: RepositoryContext, get
    * Needs the role `owner`.
    *
    * @returns the version of the deleted namespace
-   * @throws `ServiceError` `precondition_failed` when it has none of the expected versions
+   * @throws `Failure` `precondition_failed` when it has none of the expected versions
    */
   return async (
     principal: Principal,

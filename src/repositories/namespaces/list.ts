@@ -92,7 +92,7 @@ export function listNamespaces({ db, pages }: RepositoryContext) {
      * A page of the namespaces that the caller is a member of, in order of creation.
      *
      * @param render makes the body of the answer; called only where the page has changed
-     * @throws `ServiceError` `validation_failed` for a page too far inside the list
+     * @throws `Failure` `validation_failed` for a page too far inside the list
      */
     async list(
       { subject }: Principal,

@@ -150,7 +150,7 @@ export function restoreNamespace({
    *
    * @param newSlug another slug for it, because its own may be taken; null to keep it
    * @param key with it the namespace is restored once, however often this is called
-   * @throws `ServiceError` `slug_conflict` when another namespace has taken the slug meanwhile,
+   * @throws `Failure` `slug_taken` when another namespace has taken the slug meanwhile,
    *   `precondition_failed` when the namespace has none of the expected versions, `quota_exceeded`
    *   when its creator has no room for it, and what `runOnce` throws
    */

@@ -64,7 +64,7 @@ export function updateNamespace(
    * Writes the given fields and no others. Needs the role `owner`.
    *
    * @param merge makes the metadata of what is stored; null where the changes hold it
-   * @throws `ServiceError` `slug_conflict` when another active namespace has the slug,
+   * @throws `Failure` `slug_taken` when another active namespace has the slug,
    *   `precondition_failed` when the namespace has none of the expected versions
    */
   return (

@@ -1,7 +1,7 @@
 import { and, type SQL, sql } from 'drizzle-orm';
 import { v7 as uuidv7 } from 'uuid';
 import { spaces } from '../../db/schema/spaces.js';
-import { ServiceError, type Violation } from '../../errors.js';
+import { Failure, type Failures, isFailure } from '../../failure.js';
 import { accessAllows, accessTo, byIdAndSlug, lockedAccess } from '../access/guard.js';
 import type { Outcome, Principal, Role } from '../access/principal.js';
 import { param, repeat, run } from '../access/statement.js';
@@ -108,7 +108,7 @@ export function createSpaces({ db, resolveNamespace, quotas }: RepositoryContext
    * @param sent the spaces, no two with one slug
    * @param key with it they are created once, however often this is called
    * @returns the spaces in the order they were given
-   * @throws `ServiceError` `slug_conflict`, with the path of each slug that an active space of the
+   * @throws `Failure` `slug_taken`, with the path of each slug that an active space of the
    *   namespace or another one of the batch has, and what `runOnce` throws
    */
   return async (
@@ -135,32 +135,22 @@ export function createSpaces({ db, resolveNamespace, quotas }: RepositoryContext
         const space = made?.spaces ? { spaces: made.spaces } : null;
         return { role: result.role, value: answered({ stored: stored ?? null, space }) };
       } catch (error) {
-        if (!(error instanceof ServiceError) || error.code !== 'slug_conflict') throw error;
+        if (!isFailure(error, 'slug_taken')) throw error;
         const slugs = sent.map(({ slug }) => slug);
         const conflicts = conflictsOf(slugs, await takenSlugs(principal, namespaceSlug, slugs));
-        if (conflicts.length > 0 || attempts === ATTEMPTS) throw slugsTaken(conflicts);
+        if (conflicts.length > 0 || attempts === ATTEMPTS) {
+          throw new Failure('slugs_taken', { conflicts });
+        }
       }
     }
   };
 }
 
 /** @returns the slugs of a batch that are taken, in its order */
-function conflictsOf(slugs: string[], taken: Set<string>): Violation[] {
+function conflictsOf(slugs: string[], taken: Set<string>): Failures['slugs_taken']['conflicts'] {
   return slugs.flatMap((slug, index) => {
-    const path = `/spaces/${index}/slug`;
-    if (taken.has(slug)) {
-      return { path, code: 'taken', message: `"${slug}" is the slug of another space` };
-    }
-    return slugs.indexOf(slug) === slugs.lastIndexOf(slug)
-      ? []
-      : { path, code: 'repeated', message: `"${slug}" is the slug of another one of the batch` };
+    const isTaken = taken.has(slug);
+    const isOfBatch = !isTaken && slugs.indexOf(slug) !== slugs.lastIndexOf(slug);
+    return isTaken || isOfBatch ? { index, slug, isOfBatch } : [];
   });
-}
-
-function slugsTaken(violations: Violation[]): ServiceError {
-  return new ServiceError(
-    'slug_conflict',
-    'Nothing was created: "errors" names the slugs that others have. Send another "slug" for each.',
-    { violations },
-  );
 }

@@ -57,7 +57,7 @@ export function createSpace({ db, resolveNamespace, quotas }: RepositoryContext)
    * Needs the role `editor`.
    *
    * @param key with it the space is created once, however often this is called
-   * @throws `ServiceError` `slug_conflict` when an active space of the namespace has the slug, and
+   * @throws `Failure` `slug_taken` when an active space of the namespace has the slug, and
    *   what `runOnce` throws
    */
   return async (

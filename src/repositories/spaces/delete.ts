@@ -32,7 +32,7 @@ export function deleteSpace({ db, resolveNamespace, quotas }: RepositoryContext,
    * Needs the role `editor`.
    *
    * @returns the version of the deleted space
-   * @throws `ServiceError` `precondition_failed` when the space has none of the expected versions
+   * @throws `Failure` `precondition_failed` when the space has none of the expected versions
    */
   return async (
     principal: Principal,

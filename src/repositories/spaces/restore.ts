@@ -149,7 +149,7 @@ export function restoreSpace({ db, resolveNamespace, quotas }: RepositoryContext
    *
    * @param newSlug another slug for it, because its own may be taken; null to keep it
    * @param key with it the space is restored once, however often this is called
-   * @throws `ServiceError` `slug_conflict` when an active space has taken the slug meanwhile,
+   * @throws `Failure` `slug_taken` when an active space has taken the slug meanwhile,
    *   `precondition_failed` when the space has none of the expected versions, `quota_exceeded`
    *   when the namespace has as many spaces as it may, and what `runOnce` throws
    */
