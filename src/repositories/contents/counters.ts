@@ -1,6 +1,6 @@
-import { and, eq, type SQL, sql } from 'drizzle-orm';
+import { and, type SQL, sql } from 'drizzle-orm';
 import type { Database } from '../../db/client.js';
-import { contentCounters, type contentKind } from '../../db/schema/content-counters.js';
+import { contentCounters, contentKind } from '../../db/schema/content-counters.js';
 import { param } from '../access/statement.js';
 import { COUNTER_SLOTS } from '../spaces/counters.js';
 import { inSpace } from './access.js';
@@ -17,7 +17,7 @@ const activeOf = sql<number>`coalesce(sum(${contentCounters.active}), 0)::int`;
  *
  * @param total how many a list holds, where that is not all of them
  */
-export function contentTotal(db: Database, kind: ContentKind, total = activeOf) {
+export function contentTotal(db: Database, kind: string, total = activeOf) {
   return db.$with('total').as(
     db
       .select({
@@ -25,7 +25,7 @@ export function contentTotal(db: Database, kind: ContentKind, total = activeOf) 
         revision: sql<string>`coalesce(sum(${contentCounters.revision}), 0)::text`.as('revision'),
       })
       .from(contentCounters)
-      .where(and(inSpace(contentCounters), eq(contentCounters.kind, kind))),
+      .where(and(inSpace(contentCounters), sql`${contentCounters.kind} = ${sql.raw(`'${kind}'`)}`)),
   );
 }
 
@@ -46,17 +46,19 @@ export function countContents(db: Database, written: SQL) {
 }
 
 /** A query, for `countContents`, of the rows of a common table expression. */
-export function countRows(kind: ContentKind, expression: string, difference: 1 | 0 | -1): SQL {
+export function countRows(kind: string, expression: string, difference: 1 | 0 | -1): SQL {
   return sql`select ${sql.raw(`'${kind}'`)}, ${sql.raw(String(difference))} * count(*)
     from ${sql.identifier(expression)} having count(*) > 0`;
 }
 
 /** The counts of a space's contents. @param spaceId an expression, null where there is no space */
 export function contentsOf(spaceId = sql`(select id from space)`): SQL<Contents> {
-  const sum = (kind: ContentKind) =>
-    sql`${sql.raw(`'${kind}'`)}, coalesce(sum(active) filter (where kind = ${sql.raw(`'${kind}'`)}), 0)`;
+  const sums = contentKind.enumValues.map(
+    (kind) =>
+      sql`${sql.raw(`'${kind}'`)}, coalesce(sum(active) filter (where kind = ${sql.raw(`'${kind}'`)}), 0)`,
+  );
   return sql<Contents>`(
-    select json_build_object(${sum('folders')}, ${sum('episodes')}, ${sum('assets')})
+    select json_build_object(${sql.join(sums, sql`, `)})
     from ${contentCounters}
     where ${contentCounters.namespaceId} = ${param('namespaceId')} and ${contentCounters.spaceId} = ${spaceId})`;
 }
