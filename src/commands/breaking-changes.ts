@@ -5,10 +5,13 @@ const nodeOf = (value: unknown): Node => (isNode(value) ? value : {});
 const listOf = (value: unknown): unknown[] => (Array.isArray(value) ? value : []);
 
 /**
- * Compares two OpenAPI documents as a client would. What it knows to break callers: an operation,
- * a parameter, a success status or a response field that is gone; a response field that may now be
- * absent; a parameter or a body field that is new and required, or has become so; a type that is
- * another one; a value of a request that is no longer taken.
+ * Compares two OpenAPI documents as a client would. Callers break when
+ * - an operation, a parameter, a success status or a response field is gone, or a response field may be absent;
+ * - a parameter or a field of a body is newly required;
+ * - a type changes;
+ * - a request is restricted: a limit is tightened, a pattern or a format changes, a value is no longer taken,
+ *   other properties are no longer taken;
+ * - a response has a new value where it listed all.
  *
  * @returns a line for each breaking change; none when the major version is higher
  */
@@ -67,10 +70,15 @@ export function breakingChanges(before: unknown, after: unknown): string[] {
     if (sent.some((type) => !taken.includes(type))) {
       changes.push(`${where}: the type is another`);
     }
-    const values = listOf(b['enum']);
-    if (side === 'request' && values.length > 0) {
-      const gone = listOf(a['enum']).filter((value) => !values.includes(value));
-      if (gone.length > 0) changes.push(`${where}: no longer takes ${gone.join(', ')}`);
+    if (side === 'request') {
+      for (const restriction of restrictions(a, b)) changes.push(`${where}: ${restriction}`);
+    }
+    const [fewer, more] = side === 'request' ? [b, a] : [a, b];
+    const values = listOf(fewer['enum']);
+    const others = listOf(more['enum']).filter((value) => !values.includes(value));
+    if (values.length > 0 && others.length > 0) {
+      const words = side === 'request' ? 'no longer takes' : 'may now be';
+      changes.push(`${where}: ${words} ${others.join(', ')}`);
     }
     const fields = nodeOf(b['properties']);
     for (const [field, schema] of Object.entries(nodeOf(a['properties']))) {
@@ -90,6 +98,29 @@ export function breakingChanges(before: unknown, after: unknown): string[] {
 }
 
 type Side = 'request' | 'response';
+
+/** @returns what a schema of a request no longer takes */
+function restrictions(was: Node, is: Node): string[] {
+  const tightened = (name: string, isTighter: (from: number, to: number) => boolean) => {
+    const [from, to] = [was[name], is[name]];
+    if (typeof to !== 'number' || (typeof from === 'number' && !isTighter(from, to))) return [];
+    return [`${name} is now ${to}`];
+  };
+  const changed = (name: string) =>
+    is[name] !== undefined && is[name] !== was[name] ? [`another ${name}`] : [];
+  return [
+    ...['maxLength', 'maximum', 'exclusiveMaximum', 'maxItems', 'maxProperties'].flatMap((name) =>
+      tightened(name, (from, to) => to < from),
+    ),
+    ...['minLength', 'minimum', 'exclusiveMinimum', 'minItems', 'minProperties'].flatMap((name) =>
+      tightened(name, (from, to) => to > from),
+    ),
+    ...['pattern', 'format', 'multipleOf', 'uniqueItems'].flatMap(changed),
+    ...(is['additionalProperties'] === false && was['additionalProperties'] !== false
+      ? ['other properties are no longer taken']
+      : []),
+  ];
+}
 
 function major(document: Node): number {
   return Number.parseInt(String(nodeOf(document['info'])['version']), 10);

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { test } from 'tap';
 import { breakingChanges } from '../../src/commands/breaking-changes.js';
 
-const text = await readFile(new URL('../openapi/openapi.json', import.meta.url), 'utf8');
+const text = await readFile(new URL('../../openapi/openapi.json', import.meta.url), 'utf8');
 
 /** The document with one text in the place of another. */
 function changed(from: string | RegExp, to: string): unknown {
@@ -34,6 +34,49 @@ test('what breaks callers is named, and nothing else is', (t) => {
       'post /namespaces/{slug}/spaces: 201.name may now be absent',
     ),
   );
+  t.end();
+});
+
+/** A document with one operation whose body and answer are of a schema. */
+const documentOf = (schema: object) => {
+  const content = { 'application/json': { schema } };
+  return {
+    info: { version: '1.0.0' },
+    paths: { '/a': { post: { requestBody: { content }, responses: { 200: { content } } } } },
+  };
+};
+
+test('a restriction of requests is named, and so is a new value of responses', (t) => {
+  const restrictions: [title: string, from: object, to: object, lines: string[]][] = [
+    ['a lower maxLength', { maxLength: 5 }, { maxLength: 4 }, ['body: maxLength is now 4']],
+    ['a new maxLength', {}, { maxLength: 4 }, ['body: maxLength is now 4']],
+    ['a higher minimum', { minimum: 0 }, { minimum: 1 }, ['body: minimum is now 1']],
+    ['a lower maximum', { maximum: 9 }, { maximum: 8 }, ['body: maximum is now 8']],
+    ['fewer items', { maxItems: 9 }, { maxItems: 8 }, ['body: maxItems is now 8']],
+    ['another pattern', { pattern: 'a' }, { pattern: 'b' }, ['body: another pattern']],
+    ['a new format', {}, { format: 'uuid' }, ['body: another format']],
+    [
+      'no other properties',
+      { type: 'object' },
+      { type: 'object', additionalProperties: false },
+      ['body: other properties are no longer taken'],
+    ],
+    ['a removed value', { enum: ['a', 'b'] }, { enum: ['a'] }, ['body: no longer takes b']],
+    ['a new value', { enum: ['a'] }, { enum: ['a', 'b'] }, ['200: may now be b']],
+    ['a higher maxLength', { maxLength: 4 }, { maxLength: 5 }, []],
+    ['no maxLength', { maxLength: 4 }, {}, []],
+    ['a lower minimum', { minimum: 1 }, { minimum: 0 }, []],
+    ['no pattern', { pattern: 'a' }, {}, []],
+    ['other properties', { additionalProperties: false }, {}, []],
+  ];
+  for (const [title, from, to, lines] of restrictions) {
+    const found = breakingChanges(documentOf(from), documentOf(to));
+    t.same(
+      found,
+      lines.map((line) => `post /a: ${line}`),
+      title,
+    );
+  }
   t.end();
 });
 
