@@ -9,10 +9,10 @@ import type { RateLimitConfig, TokenConfig } from './config/load.js';
 import type { Database } from './db/client.js';
 import { ServiceError } from './errors.js';
 import { authPlugin } from './http/auth/plugin.js';
-import { negotiationPlugin } from './http/conventions/accept.js';
+import { acceptPlugin } from './http/conventions/accept.js';
 import { Restore, RestoreAsIs } from './http/conventions/schemas.js';
 import { problemPlugin, sendProblem } from './http/errors/problem.js';
-import { admissionPlugin } from './http/limits/load-shedding.js';
+import { loadSheddingPlugin } from './http/limits/load-shedding.js';
 import { rateLimitPlugin } from './http/limits/rate-limit.js';
 import { auditPlugin, RequestLog } from './http/observability/access-log.js';
 import { healthPlugin } from './http/observability/health.js';
@@ -29,12 +29,12 @@ import {
   connectionsPlugin,
 } from './http/server/connections.js';
 import { corsPlugin } from './http/server/cors.js';
-import { drainPlugin } from './http/server/graceful-shutdown.js';
-import { BODY_LIMIT, bodyPlugin } from './http/server/json-body.js';
-import { methodsPlugin } from './http/server/not-found.js';
+import { gracefulShutdownPlugin } from './http/server/graceful-shutdown.js';
+import { BODY_LIMIT, jsonBodyPlugin } from './http/server/json-body.js';
+import { notFoundPlugin } from './http/server/not-found.js';
 import { publicUrlPlugin } from './http/server/public-url.js';
 import { requestTargetPlugin, rewriteTarget } from './http/server/request-target.js';
-import { securityHeaders, securityPlugin } from './http/server/security-headers.js';
+import { securityHeaders, securityHeadersPlugin } from './http/server/security-headers.js';
 import { ajvOptions, readQuery, unformatted } from './http/server/validation.js';
 import { repositoryContext, SLUG_HOLD_DAYS } from './repositories/context.js';
 import { PageCache } from './repositories/lists/page-cache.js';
@@ -156,22 +156,22 @@ export async function buildApp({
   if (tracing) await app.register(tracing);
   readQuery(app);
   await app.register(requestIdPlugin);
-  await app.register(securityPlugin);
+  await app.register(securityHeadersPlugin);
   if (corsOrigins.length > 0) await app.register(corsPlugin, { origins: corsOrigins });
   if (compression) await app.register(compressionPlugin);
   await app.register(publicUrlPlugin, { publicUrl });
   await app.register(problemPlugin);
-  const admission = { active: 0, waiting: 0, refused: 0 };
-  app.decorate('admission', admission);
+  const load = { active: 0, waiting: 0, rejected: 0 };
+  app.decorate('load', load);
   const pages = new PageCache(pageCacheBytes);
   if (metrics) {
-    await app.register(metricsPlugin, { ...metrics, admission, pools: [db, searchDb], pages });
+    await app.register(metricsPlugin, { ...metrics, load, pools: [db, searchDb], pages });
   }
   await app.register(connectionsPlugin, limits);
   await app.register(requestTargetPlugin);
-  await app.register(drainPlugin);
-  await app.register(methodsPlugin, { maxParamLength: MAX_PARAM_LENGTH });
-  await app.register(bodyPlugin);
+  await app.register(gracefulShutdownPlugin);
+  await app.register(notFoundPlugin, { maxParamLength: MAX_PARAM_LENGTH });
+  await app.register(jsonBodyPlugin);
   await app.register(openapiPlugin, { publicUrl, tags: documentTags(resources) });
   await app.register(homePlugin);
   await app.register(healthPlugin, { db });
@@ -180,16 +180,16 @@ export async function buildApp({
   const context = repositoryContext(db, { searchDb, pages, quotas, slugHoldDays });
   await app.register(async (guarded) => {
     await guarded.register(auditPlugin);
-    await guarded.register(admissionPlugin, {
-      places: db.$client.options.max * REQUESTS_PER_CONNECTION,
+    await guarded.register(loadSheddingPlugin, {
+      maxConcurrent: db.$client.options.max * REQUESTS_PER_CONNECTION,
       // One after another on each connection.
-      costlyPlaces: searchDb.$client.options.max,
+      maxConcurrentSearches: searchDb.$client.options.max,
       queueMax,
-      admission,
+      load,
     });
     await guarded.register(authPlugin, token);
     if (rateLimit) await guarded.register(rateLimitPlugin, rateLimit);
-    await guarded.register(negotiationPlugin);
+    await guarded.register(acceptPlugin);
     for (const schema of [Restore, RestoreAsIs]) guarded.addSchema(schema);
     for (const resource of resources) resource.register(guarded, context);
   });
@@ -208,7 +208,7 @@ export async function buildMetricsApp(
   });
   await app.register(publicUrlPlugin, { publicUrl: null });
   await app.register(problemPlugin);
-  await app.register(methodsPlugin, { maxParamLength: MAX_PARAM_LENGTH });
+  await app.register(notFoundPlugin, { maxParamLength: MAX_PARAM_LENGTH });
   serveMetrics(app, source);
   return app;
 }

@@ -60,7 +60,7 @@ async function createLogger(level: string): Promise<Logger> {
     const destination = pino.destination(BUFFERED);
     destination.on('error', stopWithoutReader);
     // What pino flushes when the process exits would be tried for ever on a pipe that nobody reads.
-    onStop(
+    onShutdown(
       () =>
         new Promise((resolve) => {
           destination.flush(resolve);
@@ -85,15 +85,15 @@ function stopWithoutReader(): void {
   else process.kill(process.pid, 'SIGTERM');
 }
 
-const undos: (() => Promise<unknown>)[] = [];
+const cleanups: (() => Promise<unknown>)[] = [];
 
 /** @param undo what has to be done when the process ends, after all that is registered later */
-function onStop(undo: () => Promise<unknown>): void {
-  undos.push(undo);
+function onShutdown(undo: () => Promise<unknown>): void {
+  cleanups.push(undo);
 }
 
 async function stop(): Promise<void> {
-  for (let undo = undos.pop(); undo; undo = undos.pop()) await undo();
+  for (let undo = cleanups.pop(); undo; undo = cleanups.pop()) await undo();
 }
 
 /**
@@ -106,7 +106,7 @@ async function startDatabase({ database }: Config): Promise<string> {
     directory: join(dataDirectory, 'postgres'),
     database: 'spaces',
   });
-  onStop(() => embedded.stop());
+  onShutdown(() => embedded.stop());
   console.log(embedded.notice ?? `PostgreSQL keeps its data in ${embedded.directory}`);
   await migrate(embedded.url);
   const db = connect({ ...database, url: embedded.url, poolMax: 1 });
@@ -130,7 +130,7 @@ async function tokenConfig({ token }: Config): Promise<TokenConfig> {
 /** Serves metrics on a port of their own. */
 async function serveMetricsOn(port: number, host: string, source: MetricsSource, logger: Logger) {
   const app = await buildMetricsApp(source, logger);
-  onStop(() => app.close());
+  onShutdown(() => app.close());
   await listen(app, host, port);
 }
 
@@ -144,11 +144,11 @@ async function serve(config: Config, url: string): Promise<AddressInfo> {
   const searchMax = Math.ceil(database.poolMax / SEARCH_PART);
   const db = connect({ ...database, url, poolMax: database.poolMax - searchMax });
   const searchDb = connect({ ...database, url, poolMax: searchMax });
-  onStop(() => Promise.all([db, searchDb].map(({ $client }) => $client.end({ timeout: 1 }))));
+  onShutdown(() => Promise.all([db, searchDb].map(({ $client }) => $client.end({ timeout: 1 }))));
   const logger = await createLogger(config.logLevel);
   const registry = metricsPort === 'off' ? undefined : processMetrics();
   const tracing = config.traced ? await startTracing() : undefined;
-  if (tracing) onStop(() => tracing.stop());
+  if (tracing) onShutdown(() => tracing.stop());
   const options = {
     token: await tokenConfig(config),
     db,
@@ -166,16 +166,16 @@ async function serve(config: Config, url: string): Promise<AddressInfo> {
     ...(tracing && { tracing: tracing.plugin }),
   };
   const [app] = await Promise.all([buildApp(options), migrateGiven(config)]);
-  if (cluster.isWorker) onStop(leave);
+  if (cluster.isWorker) onShutdown(leave);
   if (registry && cluster.isWorker) {
     answerPrimary(registry);
-    onStop(() => reportToPrimary(registry));
+    onShutdown(() => reportToPrimary(registry));
   }
-  onStop(() => app.close());
+  onShutdown(() => app.close());
   if (registry && !cluster.isWorker && typeof metricsPort === 'number') {
     await serveMetricsOn(metricsPort, host, registry, logger);
   }
-  onStop(async () => {
+  onShutdown(async () => {
     app.draining = true;
     await setTimeout(config.shutdownDelayMs);
   });
@@ -195,7 +195,7 @@ async function serveByWorkers(config: Config, url: string): Promise<AddressInfo>
   const { workers: count, database, host, metricsPort, logLevel } = config;
   await migrateGiven(config);
   const workers = await startWorkers(count, database.url === null ? { DATABASE_URL: url } : {});
-  onStop(() => workers.stop());
+  onShutdown(() => workers.stop());
   process.on(RESTART, () => {
     workers.restart().catch((error: unknown) => {
       console.error(explain(error));

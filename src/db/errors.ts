@@ -39,7 +39,7 @@ const transientStates = [
 ];
 
 /** How postgres.js and the system say that a connection ended while something was under way on it. */
-const cutOff = new Set(['CONNECTION_CLOSED', 'ECONNRESET', 'EPIPE']);
+const connectionLoss = new Set(['CONNECTION_CLOSED', 'ECONNRESET', 'EPIPE']);
 
 /** SQLSTATEs that PostgreSQL ends a connection with: shutdown, crash, not yet recovered. */
 const endingStates = new Set(['57P01', '57P02', '57P03']);
@@ -80,7 +80,7 @@ export function sqlState(error: unknown): string | null {
  * @returns whether PostgreSQL took the statement back to let another go on (a deadlock, a
  *   serialization failure), so that it has done nothing and can be run again
  */
-export function wasRolledBack(error: unknown): boolean {
+export function isSerializationFailure(error: unknown): boolean {
   return sqlState(error)?.startsWith('40') ?? false;
 }
 
@@ -98,9 +98,9 @@ export function isReadOnly(error: unknown): boolean {
 }
 
 /** @returns whether the connection ended before there was an answer: it may have been carried out */
-export function wasCutOff(error: unknown): boolean {
+export function isConnectionLost(error: unknown): boolean {
   const state = sqlState(error);
-  return state === null ? cutOff.has(failureCode(error) ?? '') : endingStates.has(state);
+  return state === null ? connectionLoss.has(failureCode(error) ?? '') : endingStates.has(state);
 }
 
 /** @returns what the driver or the system calls the failure */
@@ -118,7 +118,7 @@ function failureCode(error: unknown): string | null {
  * @returns a `Failure`, or the driver's error without Drizzle's message around it, because
  *   that holds the statement and its parameters
  */
-export function translate(error: unknown, attempt: Attempt): unknown {
+export function toFailure(error: unknown, attempt: Attempt): unknown {
   const cause = driverError(error);
   if (cause instanceof postgres.PostgresError) {
     const meaning = violations.has(cause.code) ? meaningOf(cause.constraint_name, attempt) : null;

@@ -3,7 +3,7 @@ import type { PgColumn } from 'drizzle-orm/pg-core';
 import type { Database } from '../db/client.js';
 import { idempotencyKeys } from '../db/schema/idempotency-keys.js';
 import { Failure, isFailure } from '../failure.js';
-import { param, repeat, type Statement, type Values } from './access/statement.js';
+import { param, executeOne, type Statement, type Values } from './access/statement.js';
 
 /** By what a request that may be repeated is known again, within its subject and operation. */
 export interface IdempotencyKey {
@@ -13,10 +13,10 @@ export interface IdempotencyKey {
 }
 
 /** What a write answers, and whether an earlier request with the same key wrote it. */
-export type Answered<Row> = Row & { replayed: boolean };
+export type Replayable<Row> = Row & { replayed: boolean };
 
 /** How many expired keys a write with a key clears away: more than the one it leaves behind. */
-const CLEARED_AT_ONCE = 10;
+const PURGED_AT_ONCE = 10;
 
 const hasExpired = lte(idempotencyKeys.expiresAt, sql`now()`);
 
@@ -50,7 +50,7 @@ export const usedNamespaces = sql`
  * @param columns what is kept of the effect
  * @param record the same as the definition of a record
  */
-export function onceByKey<Columns extends Record<string, PgColumn | SQL.Aliased>>(
+export function idempotencyCtes<Columns extends Record<string, PgColumn | SQL.Aliased>>(
   db: Database,
   allowed: SQL,
   columns: Columns,
@@ -80,7 +80,7 @@ export function onceByKey<Columns extends Record<string, PgColumn | SQL.Aliased>
   const cleared = db.$with('cleared', {}).as(sql`
     delete from ${idempotencyKeys} where ctid = any(array(
       select ctid from ${idempotencyKeys} where ${and(inNamespace, hasExpired)}
-      order by expires_at limit ${sql.raw(String(CLEARED_AT_ONCE))} for update skip locked))`);
+      order by expires_at limit ${sql.raw(String(PURGED_AT_ONCE))} for update skip locked))`);
 
   return {
     /** in the order they build on one another; the effect comes after them */
@@ -124,15 +124,18 @@ const conflicts = ['slug_taken', 'name_taken', 'path_taken', 'key_in_use'] as co
  * @throws `Failure` `idempotency_key_reused` when the key belongs to another request,
  *   `idempotency_key_in_use` when the earlier one is not answered yet, and what `repeat` throws
  */
-export async function runOnce<Row extends Keyed>(
+export async function executeIdempotent<Row extends Keyed>(
   statement: Statement<Row>,
   values: Values & IdempotencyKey,
 ): Promise<Row | undefined> {
-  const row = await repeat(statement, values).catch((error: unknown) => {
-    // What is in the way may be this request's own effect, had while this statement waited.
-    if (isFailure(error, ...conflicts)) return repeat(statement, values);
-    throw error;
-  });
+  const row = await executeOne(statement, values, { retryOnDisconnect: true }).catch(
+    (error: unknown) => {
+      // What is in the way may be this request's own effect, had while this statement waited.
+      if (isFailure(error, ...conflicts))
+        return executeOne(statement, values, { retryOnDisconnect: true });
+      throw error;
+    },
+  );
   if (row?.stored && row.stored.fingerprint !== values.fingerprint) {
     throw new Failure('key_reused', {});
   }

@@ -1,6 +1,6 @@
 import { type SQL, sql, type SQLWrapper } from 'drizzle-orm';
 import { Failure } from '../failure.js';
-import { includesRole, type Outcome, type Role } from './access/principal.js';
+import { includesRole, type AccessResult, type Role } from './access/principal.js';
 import { param } from './access/statement.js';
 
 interface Versioned {
@@ -75,11 +75,11 @@ function isExpected(tag: string, { oneOf, noneOf }: Expected): boolean {
  * @throws `Failure` `precondition_failed` when it has none of the versions expected
  */
 export async function expectWritten<Value>(
-  outcome: Outcome<Value>,
+  outcome: AccessResult<Value>,
   needed: Role,
   expected: Expected,
-  find: () => Promise<Outcome<unknown>>,
-): Promise<Outcome<Value>> {
+  find: () => Promise<AccessResult<unknown>>,
+): Promise<AccessResult<Value>> {
   const wasRefused = outcome && outcome.value === null && includesRole(outcome.role, needed);
   const isConditional = expected.oneOf !== null || expected.noneOf !== null;
   if (wasRefused && isConditional && (await find())?.value) throw preconditionFailed();

@@ -5,7 +5,7 @@ import { type Test, test } from 'tap';
 import { migrate } from '../../src/db/migrate.js';
 import { startService } from '../helpers/app.js';
 import { createDatabase, openDatabase } from '../helpers/database.js';
-import { furnish, operations, people } from '../helpers/operations.js';
+import { seedNamespace, operations, members } from '../helpers/operations.js';
 import { startServer } from '../helpers/process.js';
 
 const INSUFFICIENT_PRIVILEGE = '42501';
@@ -37,9 +37,9 @@ test('every operation works as the role of drizzle/roles.sql', async (t) => {
   const databaseUrl = await createServiceRole(t, await createDatabase(t, { direct: true }));
   await migrate(databaseUrl);
   const service = await startService(t, { databaseUrl });
-  const owner = await service.as(people.owner);
+  const owner = await service.as(members.owner);
   for (const [index, { title, status, request }] of operations.entries()) {
-    await furnish(service, `team-${index}`);
+    await seedNamespace(service, `team-${index}`);
     t.equal((await owner.send(request(`team-${index}`))).status, status, title);
   }
   t.equal((await service.send({ method: 'GET', path: '/readyz' })).status, 200);

@@ -17,23 +17,23 @@ export interface Operation {
 }
 
 /** Who is in a namespace made by `furnish`, by role. */
-export const people = { owner: 'olga', editor: 'ed', viewer: 'vic' } as const;
+export const members = { owner: 'olga', editor: 'ed', viewer: 'vic' } as const;
 
 /** A member of no role of its own, to be removed. */
 export const MEMBER = 'mia';
 
 /** Makes a namespace in which every one of `operations` finds what it needs. */
-export async function furnish(service: Service, slug: string): Promise<void> {
-  const owner = await service.as(people.owner);
+export async function seedNamespace(service: Service, slug: string): Promise<void> {
+  const owner = await service.as(members.owner);
   await owner.post('/namespaces', { slug });
-  await owner.put(`/namespaces/${slug}/members/${people.editor}`, { role: 'editor' });
-  await owner.put(`/namespaces/${slug}/members/${people.viewer}`, { role: 'viewer' });
+  await owner.put(`/namespaces/${slug}/members/${members.editor}`, { role: 'editor' });
+  await owner.put(`/namespaces/${slug}/members/${members.viewer}`, { role: 'viewer' });
   await owner.put(`/namespaces/${slug}/members/${MEMBER}`, { role: 'viewer' });
   await owner.post(`/namespaces/${slug}/spaces`, { name: 'Lab' });
   await owner.post(`/namespaces/${slug}/spaces`, { name: 'Gone' });
   const answer = await owner.delete(`/namespaces/${slug}/projects/gone`);
   if (answer.status !== 204) throw new Error(`The namespace was not made: ${answer.text}`);
-  await furnishSpace(service, slug);
+  await seedSpace(service, slug);
 }
 
 /** The ids of what `furnishSpace` makes: the same in every space, because no key reaches past one. */
@@ -42,7 +42,7 @@ export const ASSET = '01900000-0000-7000-8000-00000000000a';
 export const GONE_ASSET = '01900000-0000-7000-8000-00000000000b';
 
 /** Fills the space `lab` with what the operations on its contents need, in one statement. */
-async function furnishSpace({ db }: Service, namespace: string): Promise<void> {
+async function seedSpace({ db }: Service, namespace: string): Promise<void> {
   const [runs, run, gone] = ['c', 'd', 'e'].map(
     (digit) => `01900000-0000-7000-8000-00000000000${digit}`,
   );

@@ -80,7 +80,7 @@ export function canonical(answer: Answer): string {
  *
  * @param paths the fields that its `errors` name, in order; none for a problem without `errors`
  */
-export function refuses(
+export function assertProblem(
   t: Test,
   answer: Answer,
   [status, code]: Refusal,

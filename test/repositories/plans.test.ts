@@ -3,7 +3,7 @@ import { test } from 'tap';
 import type { Database } from '../../src/db/client.js';
 import { startService } from '../helpers/app.js';
 import { createDatabase, openDatabase } from '../helpers/database.js';
-import { furnish, operations, people } from '../helpers/operations.js';
+import { seedNamespace, operations, members } from '../helpers/operations.js';
 
 /** What holds the rows of a namespace, and grows with it. */
 const tenantTables = ['spaces', 'space_counters', 'former_space_slugs'];
@@ -87,9 +87,9 @@ for (const [title, preparation] of Object.entries(statistics)) {
     }
     for (const step of preparation) await db.execute(step);
     const service = await startService(t, { db });
-    const owner = await service.as(people.owner);
+    const owner = await service.as(members.owner);
     for (const [index, { request }] of operations.entries()) {
-      await furnish(service, `acme-${index}`);
+      await seedNamespace(service, `acme-${index}`);
       await owner.send(request(`acme-${index}`));
     }
     await owner.get('/namespaces/acme-0/spaces?page=100');

@@ -2,7 +2,7 @@ import { sql } from 'drizzle-orm';
 import { test } from 'tap';
 import { shared } from '../../src/repositories/access/shared-reads.js';
 import { createDatabase, openDatabase } from '../helpers/database.js';
-import { furnish, people } from '../helpers/operations.js';
+import { seedNamespace, members } from '../helpers/operations.js';
 import { startCounted, startProxy } from '../helpers/proxy.js';
 
 const AT_ONCE = 20;
@@ -14,9 +14,9 @@ const reads = ['', '/spaces', '/spaces?sort=name', '/members', '/projects/lab'];
 
 test('equal reads at once are fewer statements, and every request has an answer of its own', async (t) => {
   const { service, proxy } = await startCounted(t);
-  await furnish(service, 'busy');
-  const viewer = await service.as(people.viewer);
-  const editor = await service.as(people.editor);
+  await seedNamespace(service, 'busy');
+  const viewer = await service.as(members.viewer);
+  const editor = await service.as(members.editor);
   for (const path of ['/namespaces', ...reads.map((end) => `/namespaces/busy${end}`)]) {
     for (const caller of [viewer, editor]) await caller.get(path);
     const one = await proxy.count(() => times(() => viewer.get(path)));
@@ -78,8 +78,8 @@ test('a failure of a shared read rejects all who wait for it, and the next read 
 
 test('a read that is asked for after a write was answered sees it, whoever else reads at that time', async (t) => {
   const { service } = await startCounted(t);
-  await furnish(service, 'fresh');
-  const editor = await service.as(people.editor);
+  await seedNamespace(service, 'fresh');
+  const editor = await service.as(members.editor);
   for (let n = 0; n < 30; n += 1) {
     const before = times(() => editor.get('/namespaces/fresh/projects/lab'));
     await editor.patch('/namespaces/fresh/projects/lab', { description: `Version ${n}` });

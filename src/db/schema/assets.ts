@@ -15,9 +15,9 @@ import {
   bytewiseText,
   jsonObject,
   jsonStrings,
-  lifecycle,
+  versionAndTimestamps,
   metadataCheck,
-  moment,
+  timestampMs,
 } from './columns.js';
 import { episodes, searchedSpace } from './episodes.js';
 import { folders, pathDigest, pathPrefix } from './folders.js';
@@ -60,8 +60,8 @@ export const assets = pgTable(
     checksum: text('checksum'),
     tags: jsonStrings('tags').notNull(),
     metadata: jsonObject('metadata'),
-    ...lifecycle,
-    createdAt: moment('created_at')
+    ...versionAndTimestamps,
+    createdAt: timestampMs('created_at')
       .notNull()
       .generatedAlwaysAs(() => timeOfId('id')),
   },

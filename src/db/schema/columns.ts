@@ -21,14 +21,14 @@ export const bytewiseText = customType<{ data: string }>({
 });
 
 /** Milliseconds, because that is what a `Date` holds. */
-export const moment = (name: string) => timestamp(name, { precision: 3, withTimezone: true });
+export const timestampMs = (name: string) => timestamp(name, { precision: 3, withTimezone: true });
 
 /** What every versioned resource carries. */
-export const lifecycle = {
+export const versionAndTimestamps = {
   version: integer('version').notNull().default(1),
-  createdAt: moment('created_at').notNull().defaultNow(),
-  updatedAt: moment('updated_at').notNull().defaultNow(),
-  deletedAt: moment('deleted_at'),
+  createdAt: timestampMs('created_at').notNull().defaultNow(),
+  updatedAt: timestampMs('updated_at').notNull().defaultNow(),
+  deletedAt: timestampMs('deleted_at'),
 };
 
 export const slugCheck = sql.raw(`slug ~ '${SLUG_PATTERN}'`);

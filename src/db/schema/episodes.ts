@@ -16,9 +16,9 @@ import {
   bytewiseText,
   jsonObject,
   jsonStrings,
-  lifecycle,
+  versionAndTimestamps,
   metadataCheck,
-  moment,
+  timestampMs,
 } from './columns.js';
 import { folders } from './folders.js';
 import { nameOrder, spaces, timeOfId } from './spaces.js';
@@ -63,8 +63,8 @@ export const episodes = pgTable(
     assetsRevision: bigint('assets_revision', { mode: 'bigint' })
       .notNull()
       .default(sql`0`),
-    ...lifecycle,
-    createdAt: moment('created_at')
+    ...versionAndTimestamps,
+    createdAt: timestampMs('created_at')
       .notNull()
       .generatedAlwaysAs(() => timeOfId('id')),
   },

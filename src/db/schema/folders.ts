@@ -10,7 +10,7 @@ import {
   uuid,
 } from 'drizzle-orm/pg-core';
 import { PATH_MAX_LENGTH, PATH_MAX_SEGMENTS } from '../../path.js';
-import { bytewiseText, jsonObject, lifecycle, metadataCheck } from './columns.js';
+import { bytewiseText, jsonObject, versionAndTimestamps, metadataCheck } from './columns.js';
 import { spaces } from './spaces.js';
 
 /** A new UUIDv7 (RFC 9562 §5.7), made by PostgreSQL because a statement makes as many folders as are missing. */
@@ -51,9 +51,9 @@ export const folders = pgTable(
     id: uuid('id').notNull().default(newId),
     path: bytewiseText('path').notNull(),
     metadata: jsonObject('metadata'),
-    version: lifecycle.version,
-    createdAt: lifecycle.createdAt,
-    updatedAt: lifecycle.updatedAt,
+    version: versionAndTimestamps.version,
+    createdAt: versionAndTimestamps.createdAt,
+    updatedAt: versionAndTimestamps.updatedAt,
   },
   (table) => [
     primaryKey({ columns: [table.namespaceId, table.spaceId, table.id] }),

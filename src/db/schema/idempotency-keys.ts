@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm';
 import { index, pgTable, primaryKey, text, uuid } from 'drizzle-orm/pg-core';
-import { jsonObject, moment } from './columns.js';
+import { jsonObject, timestampMs } from './columns.js';
 
 /**
  * What requests with an `Idempotency-Key` were answered. A key lies with the namespace that its
@@ -16,7 +16,7 @@ export const idempotencyKeys = pgTable(
     key: text('key').notNull(),
     fingerprint: text('fingerprint').notNull(),
     answer: jsonObject('answer').notNull(),
-    expiresAt: moment('expires_at').notNull(),
+    expiresAt: timestampMs('expires_at').notNull(),
   },
   (table) => [
     primaryKey({ columns: [table.namespaceId, table.subject, table.operation, table.key] }),

@@ -1,5 +1,5 @@
 import { index, pgEnum, pgTable, primaryKey, text, uuid } from 'drizzle-orm/pg-core';
-import { lifecycle } from './columns.js';
+import { versionAndTimestamps } from './columns.js';
 import { namespaces } from './namespaces.js';
 
 /** From the least to the most powerful: PostgreSQL compares the values of an enum in this order. */
@@ -14,8 +14,8 @@ export const members = pgTable(
       .references(() => namespaces.id),
     subject: text('subject').notNull(),
     role: memberRole('role').notNull(),
-    createdAt: lifecycle.createdAt,
-    updatedAt: lifecycle.updatedAt,
+    createdAt: versionAndTimestamps.createdAt,
+    updatedAt: versionAndTimestamps.updatedAt,
   },
   (table) => [
     primaryKey({ columns: [table.namespaceId, table.subject] }),

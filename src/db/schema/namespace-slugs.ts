@@ -1,5 +1,5 @@
 import { pgTable, text, uuid } from 'drizzle-orm/pg-core';
-import { moment } from './columns.js';
+import { timestampMs } from './columns.js';
 import { namespaces } from './namespaces.js';
 
 /**
@@ -12,5 +12,5 @@ export const namespaceSlugs = pgTable('namespace_slugs', {
     .notNull()
     .references(() => namespaces.id),
   /** since when the namespace has it no more, by a new slug or by deletion; null while it has it */
-  freedAt: moment('freed_at'),
+  freedAt: timestampMs('freed_at'),
 });

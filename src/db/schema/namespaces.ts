@@ -9,7 +9,7 @@ import {
   uniqueIndex,
   uuid,
 } from 'drizzle-orm/pg-core';
-import { jsonObject, lifecycle, metadataCheck, slugCheck } from './columns.js';
+import { jsonObject, versionAndTimestamps, metadataCheck, slugCheck } from './columns.js';
 
 /** Users and teams. A reference table where the database is distributed (docs/scaling.md). */
 export const namespaces = pgTable(
@@ -19,7 +19,7 @@ export const namespaces = pgTable(
     slug: text('slug').notNull(),
     name: text('name'),
     metadata: jsonObject('metadata'),
-    ...lifecycle,
+    ...versionAndTimestamps,
     /** the subject whose quota it counts for; null for one older than quotas that has no owner */
     createdBy: text('created_by'),
     /** how many members it has, which every change of its members keeps */

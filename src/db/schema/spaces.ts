@@ -1,6 +1,13 @@
 import { isNotNull, isNull, type SQL, sql } from 'drizzle-orm';
 import { check, index, pgTable, primaryKey, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core';
-import { jsonObject, jsonStrings, lifecycle, metadataCheck, moment, slugCheck } from './columns.js';
+import {
+  jsonObject,
+  jsonStrings,
+  versionAndTimestamps,
+  metadataCheck,
+  timestampMs,
+  slugCheck,
+} from './columns.js';
 import { namespaces } from './namespaces.js';
 
 /** A text as a JSON string, SQL NULL as `null`; `to_json` would do, were it immutable. */
@@ -59,8 +66,8 @@ export const spaces = pgTable(
     description: text('description'),
     tags: jsonStrings('tags').notNull(),
     metadata: jsonObject('metadata'),
-    ...lifecycle,
-    createdAt: moment('created_at')
+    ...versionAndTimestamps,
+    createdAt: timestampMs('created_at')
       .notNull()
       .generatedAlwaysAs(() => timeOfId('id')),
     item: text('item').notNull().generatedAlwaysAs(renderedItem),

@@ -2,7 +2,7 @@ import { itemOf, sendItemUnlessKnown } from '../contents/item.js';
 import { callerOf, inSpace, possibleId } from '../contents/space.js';
 import { NotModified, ReadConditions } from '../conventions/etag.js';
 import { ref } from '../conventions/schemas.js';
-import { Moved } from '../errors/redirect.js';
+import { PermanentRedirect } from '../errors/redirect.js';
 import { type AddAssetRoute, found } from './routes.js';
 import { Asset, AssetParams } from './schema.js';
 
@@ -21,7 +21,7 @@ export const getAsset: AddAssetRoute = (app, assets) => {
         tags: ['assets'],
         params: AssetParams,
         headers: ReadConditions,
-        response: { 200: itemOf(ref(Asset)), 304: NotModified, 308: Moved },
+        response: { 200: itemOf(ref(Asset)), 304: NotModified, 308: PermanentRedirect },
       },
     },
     async (request, reply) => {

@@ -12,7 +12,7 @@ import {
   selector,
 } from '../conventions/list-query.js';
 import { Name, ref } from '../conventions/schemas.js';
-import { Moved } from '../errors/redirect.js';
+import { PermanentRedirect } from '../errors/redirect.js';
 import { FolderPath } from '../folders/path.js';
 import type { AddAssetRoute } from './routes.js';
 import { AssetList, Checksum, Kind } from './schema.js';
@@ -59,7 +59,7 @@ export const listAssets: AddAssetRoute = (app, assets) => {
         scope: 'spaces:read',
         role: 'viewer',
         problems: ['space_not_found'],
-        isCostly: isSearch(),
+        isSearch: isSearch(),
       },
       schema: {
         operationId: 'listAssets',
@@ -70,7 +70,7 @@ export const listAssets: AddAssetRoute = (app, assets) => {
         params: ContentParams({}),
         querystring: AssetQuery,
         headers: ReadConditions,
-        response: { 200: pageOf(ref(AssetList)), 304: NotModified, 308: Moved },
+        response: { 200: pageOf(ref(AssetList)), 304: NotModified, 308: PermanentRedirect },
       },
     },
     (request, reply) => {

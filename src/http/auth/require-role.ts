@@ -1,5 +1,5 @@
 import { ServiceError } from '../../errors.js';
-import { includesRole, type Outcome, type Role } from '../../repositories/access/principal.js';
+import { includesRole, type AccessResult, type Role } from '../../repositories/access/principal.js';
 
 /**
  * What a handler may tell its caller of a namespace.
@@ -8,7 +8,7 @@ import { includesRole, type Outcome, type Role } from '../../repositories/access
  * @returns the value, null when it was not found
  * @throws `ServiceError` `namespace_not_found` for a stranger, `insufficient_role` for a member
  */
-export function requireRole<Value>(outcome: Outcome<Value>, needed: Role): Value | null {
+export function requireRole<Value>(outcome: AccessResult<Value>, needed: Role): Value | null {
   if (!outcome) {
     throw new ServiceError(
       'namespace_not_found',

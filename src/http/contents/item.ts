@@ -1,12 +1,12 @@
 import { type Static, type TSchema, Type } from '@sinclair/typebox';
 import type { FastifyReply } from 'fastify';
-import { type Conditions, isNotModified, tagged } from '../conventions/etag.js';
+import { type Conditions, isNotModified, withETag } from '../conventions/etag.js';
 
 export const JSON_TYPE = 'application/json; charset=utf-8';
 
 /** Declares an item that PostgreSQL has written as JSON already, with its `ETag`. */
 export function itemOf<Schema extends TSchema>(schema: Schema, headers: object = {}) {
-  return tagged(Type.Unsafe<Static<Schema> | Buffer>(schema), headers);
+  return withETag(Type.Unsafe<Static<Schema> | Buffer>(schema), headers);
 }
 
 /** Sends an item as the database wrote it. */

@@ -39,7 +39,7 @@ export function acceptsJson(accept: string | undefined): boolean {
  * it is known who asks and before the body is read. What has one form only, such as `/metrics`, is
  * served in it whatever is asked for (RFC 9110 §12.4.1).
  */
-export const negotiationPlugin = fp(
+export const acceptPlugin = fp(
   (app, _options, done) => {
     app.addHook('preParsing', (request, _reply, payload, next) => {
       if (acceptsJson(request.headers.accept)) next(null, payload);

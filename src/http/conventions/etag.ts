@@ -64,7 +64,7 @@ export const EnsureHeaders = Type.Object({
 });
 
 /** Declares that an answer carries an `ETag`, and what other headers of its own. */
-export function tagged<Schema extends TSchema>(schema: Schema, others: object = {}): Schema {
+export function withETag<Schema extends TSchema>(schema: Schema, others: object = {}): Schema {
   const etag = {
     type: 'string',
     description: 'Names this version of the resource, for `If-Match` and `If-None-Match`',
@@ -73,7 +73,7 @@ export function tagged<Schema extends TSchema>(schema: Schema, others: object = 
 }
 
 /** The answer to a read of what the client has already. It has no body: to send null would make one. */
-export const NotModified = tagged(
+export const NotModified = withETag(
   Type.Unsafe<undefined>(
     Type.Null({ description: 'The representation you have is the current one' }),
   ),

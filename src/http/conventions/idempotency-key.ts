@@ -2,7 +2,7 @@ import { type TSchema, Type } from '@sinclair/typebox';
 import type { FastifyReply } from 'fastify';
 import { createHash } from 'node:crypto';
 import type { IdempotencyKey } from '../../repositories/idempotency.js';
-import { tagged, WriteConditions } from './etag.js';
+import { withETag, WriteConditions } from './etag.js';
 
 const KEY_MAX_LENGTH = 255;
 export const KEY_PATTERN = '^[!-~]*$';
@@ -35,8 +35,11 @@ export const replayedHeader = {
 };
 
 /** Declares that an answer carries an `ETag` and may be one that was given before. */
-export function repeatable<Schema extends TSchema>(schema: Schema, others: object = {}): Schema {
-  return tagged(schema, { ...others, ...replayedHeader });
+export function withIdempotencyReplay<Schema extends TSchema>(
+  schema: Schema,
+  others: object = {},
+): Schema {
+  return withETag(schema, { ...others, ...replayedHeader });
 }
 
 /**
@@ -63,8 +66,8 @@ export const locationHeader = {
 };
 
 /** Declares the answer of a create: `repeatable`, with the `Location` of what was made. */
-export function created<Schema extends TSchema>(schema: Schema): Schema {
-  return repeatable(schema, locationHeader);
+export function createdResponse<Schema extends TSchema>(schema: Schema): Schema {
+  return withIdempotencyReplay(schema, locationHeader);
 }
 
 /** Says so when the answer is one that was given before. */

@@ -4,7 +4,7 @@ import { SKIPPED_MAX } from '../../repositories/lists/numbered-pages.js';
 import type { CachedPage } from '../../repositories/lists/page-cache.js';
 import { VERSION } from '../../version.js';
 import { isNotModified } from './etag.js';
-import { linkHeader, linkPages } from './pagination.js';
+import { linkHeader, setLinkHeader } from './pagination.js';
 
 /** Declares a numbered page of a list: a body that is finished already, with `ETag` and `Link`. */
 export function pageOf<Schema extends TSchema>(schema: Schema) {
@@ -30,7 +30,7 @@ export function sendPage(
   describe: (total: number) => { page: number; pageSize: number; totalPages: number },
   skippedMax = SKIPPED_MAX,
 ) {
-  linkPages(request, reply, describe(total), skippedMax);
+  setLinkHeader(request, reply, describe(total), skippedMax);
   const tag = `W/"${VERSION}-${revision}"`;
   void reply.header('etag', tag);
   if (isNotModified(request.headers, tag)) return reply.code(304).send();

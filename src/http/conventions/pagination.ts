@@ -13,7 +13,7 @@ interface Paged {
  * @param skippedMax how many items come before a page that is answered; `last` is left out where it has more
  * @returns the page, as it was given
  */
-export function linkPages<Page extends Paged>(
+export function setLinkHeader<Page extends Paged>(
   { url }: Pick<FastifyRequest, 'url'>,
   reply: FastifyReply,
   paged: Page,

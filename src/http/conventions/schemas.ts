@@ -119,12 +119,12 @@ export const StoredMetadata = Type.Unsafe<JsonObject | null>({
 
 export const Id = Type.String({ format: 'uuid', description: 'UUIDv7, in order of creation.' });
 
-export const Moment = (description: string) => Type.String({ format: 'date-time', description });
+export const Timestamp = (description: string) => Type.String({ format: 'date-time', description });
 
 /** The members that tell when something in a space was written. */
 export const versionProperties = (what: string) => ({
-  createdAt: Moment(`When the ${what} was created`),
-  updatedAt: Moment(`When the ${what} was last written`),
+  createdAt: Timestamp(`When the ${what} was created`),
+  updatedAt: Timestamp(`When the ${what} was last written`),
   version: Type.Integer({ minimum: 1, description: `Counts the writes of the ${what}, from 1` }),
 });
 
@@ -132,7 +132,7 @@ export const versionProperties = (what: string) => ({
 export const deletedAtProperty = (what: string) => ({
   deletedAt: Type.Optional(
     Nullable(
-      Moment(
+      Timestamp(
         `Only in lists of another \`state\` than \`active\`: when the ${what} was deleted, or null`,
       ),
     ),

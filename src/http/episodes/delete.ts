@@ -1,6 +1,6 @@
 import { Type } from '@sinclair/typebox';
 import { callerOf, inSpace } from '../contents/space.js';
-import { expectedVersions, tagged, WriteConditions } from '../conventions/etag.js';
+import { expectedVersions, withETag, WriteConditions } from '../conventions/etag.js';
 import { type AddEpisodeRoute, episodeName, found } from './routes.js';
 import { EpisodeParams } from './schema.js';
 
@@ -21,7 +21,7 @@ export const deleteEpisode: AddEpisodeRoute = (app, episodes) => {
         tags: ['episodes'],
         params: EpisodeParams,
         headers: WriteConditions,
-        response: { 204: tagged(Type.Null({ description: 'Deleted' })) },
+        response: { 204: withETag(Type.Null({ description: 'Deleted' })) },
       },
     },
     async (request, reply) => {

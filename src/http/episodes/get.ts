@@ -2,7 +2,7 @@ import { itemOf, sendItemUnlessKnown } from '../contents/item.js';
 import { callerOf, inSpace } from '../contents/space.js';
 import { NotModified, ReadConditions } from '../conventions/etag.js';
 import { ref } from '../conventions/schemas.js';
-import { Moved } from '../errors/redirect.js';
+import { PermanentRedirect } from '../errors/redirect.js';
 import { type AddEpisodeRoute, episodeName, found } from './routes.js';
 import { Episode, EpisodeParams } from './schema.js';
 
@@ -21,7 +21,7 @@ export const getEpisode: AddEpisodeRoute = (app, episodes) => {
         tags: ['episodes'],
         params: EpisodeParams,
         headers: ReadConditions,
-        response: { 200: itemOf(ref(Episode)), 304: NotModified, 308: Moved },
+        response: { 200: itemOf(ref(Episode)), 304: NotModified, 308: PermanentRedirect },
       },
     },
     async (request, reply) => {

@@ -13,7 +13,7 @@ import {
   selector,
 } from '../conventions/list-query.js';
 import { ref } from '../conventions/schemas.js';
-import { Moved } from '../errors/redirect.js';
+import { PermanentRedirect } from '../errors/redirect.js';
 import { FolderPath } from '../folders/path.js';
 import type { AddEpisodeRoute } from './routes.js';
 import { EpisodeList } from './schema.js';
@@ -60,7 +60,7 @@ export const listEpisodes: AddEpisodeRoute = (app, episodes) => {
         scope: 'spaces:read',
         role: 'viewer',
         problems: ['space_not_found'],
-        isCostly: isSearch('recursive'),
+        isSearch: isSearch('recursive'),
       },
       schema: {
         operationId: 'listEpisodes',
@@ -70,7 +70,7 @@ export const listEpisodes: AddEpisodeRoute = (app, episodes) => {
         params: ContentParams({}),
         querystring: Query,
         headers: ReadConditions,
-        response: { 200: pageOf(ref(EpisodeList)), 304: NotModified, 308: Moved },
+        response: { 200: pageOf(ref(EpisodeList)), 304: NotModified, 308: PermanentRedirect },
       },
     },
     (request, reply) => {

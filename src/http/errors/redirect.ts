@@ -4,7 +4,7 @@ import type { ProblemCode, ServiceError } from '../../errors.js';
 import { parameter } from '../observability/log-fields.js';
 
 /** The answer to a read by a slug that was given up for another. It has no body. */
-export const Moved = {
+export const PermanentRedirect = {
   ...Type.Unsafe<undefined>(
     Type.Null({
       description:

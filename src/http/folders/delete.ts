@@ -1,6 +1,6 @@
 import { Type } from '@sinclair/typebox';
 import { callerOf, inSpace, possibleId } from '../contents/space.js';
-import { expectedVersions, tagged, WriteConditions } from '../conventions/etag.js';
+import { expectedVersions, withETag, WriteConditions } from '../conventions/etag.js';
 import { type AddFolderRoute, found } from './routes.js';
 import { FolderParams } from './schema.js';
 
@@ -20,7 +20,7 @@ export const deleteFolder: AddFolderRoute = (app, folders) => {
         tags: ['folders'],
         params: FolderParams,
         headers: WriteConditions,
-        response: { 204: tagged(Type.Null({ description: 'Deleted' })) },
+        response: { 204: withETag(Type.Null({ description: 'Deleted' })) },
       },
     },
     async (request, reply) => {

@@ -6,7 +6,7 @@ import { NotModified, ReadConditions } from '../conventions/etag.js';
 import { pageOf } from '../conventions/list-page.js';
 import { isSearch, TextFilter } from '../conventions/list-query.js';
 import { cursorProperty, pageQueryProperties, Query, ref } from '../conventions/schemas.js';
-import { Moved } from '../errors/redirect.js';
+import { PermanentRedirect } from '../errors/redirect.js';
 import { FolderPath } from './path.js';
 import type { AddFolderRoute } from './routes.js';
 import { FolderList } from './schema.js';
@@ -34,7 +34,7 @@ export const listFolders: AddFolderRoute = (app, folders) => {
         scope: 'spaces:read',
         role: 'viewer',
         problems: ['space_not_found'],
-        isCostly: isSearch('parent', 'recursive'),
+        isSearch: isSearch('parent', 'recursive'),
       },
       schema: {
         operationId: 'listFolders',
@@ -44,7 +44,7 @@ export const listFolders: AddFolderRoute = (app, folders) => {
         params: ContentParams({}),
         querystring: FolderQuery,
         headers: ReadConditions,
-        response: { 200: pageOf(ref(FolderList)), 304: NotModified, 308: Moved },
+        response: { 200: pageOf(ref(FolderList)), 304: NotModified, 308: PermanentRedirect },
       },
     },
     (request, reply) => {

@@ -4,173 +4,173 @@ import { ServiceError } from '../../errors.js';
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** where it holds a place at the database */
-    admittedTo: Lane | null;
+    /** the limit that counts the request, while it is at the database */
+    concurrencyLimit: ConcurrencyLimit | null;
   }
   interface FastifyContextConfig {
     /** whether the request, which is valid, may keep the database busy for long */
-    isCostly?: (request: FastifyRequest) => boolean;
+    isSearch?: (request: FastifyRequest) => boolean;
   }
   interface FastifyInstance {
-    admission: Admission;
+    load: Load;
   }
 }
 
-export interface AdmissionOptions {
-  /** how many requests are at the database at once */
-  places: number;
-  /** how many of those that may take long are there beside them */
-  costlyPlaces: number;
-  /** how many wait for a place of each kind; more are refused */
+export interface LoadSheddingOptions {
+  /** the most requests at the database at once */
+  maxConcurrent: number;
+  /** the most searches there, beside the others */
+  maxConcurrentSearches: number;
+  /** the most requests that wait, of each kind; more are rejected */
   queueMax: number;
   /** kept up to date */
-  admission: Admission;
+  load: Load;
 }
 
-/** How things stand, for whoever watches. */
-export interface Admission {
+/** The requests of the service now, for metrics. */
+export interface Load {
   /** requests at the database */
   active: number;
-  /** requests that wait for a place */
+  /** requests in a queue */
   waiting: number;
-  /** requests refused since the start */
-  refused: number;
+  /** requests rejected since the start */
+  rejected: number;
 }
 
-/** Requests that share places. */
-interface Lane {
-  readonly places: number;
-  /** how many of them one subject has while others wait */
-  readonly share: number;
+/** Bounds the requests of one kind. */
+interface ConcurrencyLimit {
+  readonly maxConcurrent: number;
+  /** the most active requests of one subject while others wait */
+  readonly maxPerSubject: number;
   active: number;
-  /** of each subject that has places */
+  /** the active requests of each subject that has some */
   readonly bySubject: Map<string, number>;
-  /** those that wait for a place, in the order they came */
+  /** the requests that wait, oldest first */
   readonly queue: Waiting[];
 }
 
 interface Waiting {
   request: FastifyRequest;
   since: number;
-  answer: (error?: ServiceError) => void;
+  /** continues the request, or rejects it */
+  next: (error?: ServiceError) => void;
 }
 
-/** Whoever was not admitted by then is refused: the caller's own patience is what is saved. */
-const PATIENCE_MS = 500;
+/** Longest time a request waits in the queue before it is rejected with 503. */
+const QUEUE_TIMEOUT_MS = 500;
 
-/** How long a refusal is kept back: as long as `Retry-After` would have a caller wait who heeds it. */
-const REFUSAL_MS = 1000;
+/** How long a rejection is delayed: as long as a caller waits that obeys `Retry-After`. */
+const REJECTION_DELAY_MS = 1000;
 
-/** How many refusals are kept back at most; pipelining makes more requests than connections. */
-const REFUSALS_MAX = 10_000;
+/** The most rejections that are delayed; with pipelining there are more requests than connections. */
+const DELAYED_REJECTIONS_MAX = 10_000;
 
 const SWEEP_MS = 50;
 
-/** One for all: under overload nothing may be made for each request that is not needed. */
+/** One error for all: under overload each allocation counts. */
 const overloaded = new ServiceError(
   'overloaded',
   'More requests have come than can be answered in time. Try again in a moment.',
 );
 
 /**
- * Admits a bounded number of requests to the database at once and lets a bounded number wait for a
- * bounded time, in the order they came; the rest is refused. postgres.js itself would queue without
- * any bound. A caller who has gone is forgotten. Requests that are refused for another reason never
- * get here.
+ * Bounds the requests at the database and the queue before it, in number and in time, first come first served.
+ * postgres.js itself has an unbounded queue, and `@fastify/under-pressure` has none.
  *
- * Beyond the queue a refusal is decided at once and told a second later. A caller who is told at once
- * comes again at once, and thousands of those take the processor from the answers that are still good;
- * one who waits costs a place in a list.
+ * A request beyond the queue is rejected at once, but the response is delayed by a second: a client that gets it
+ * at once retries at once, and thousands of retries take the processor from the requests that can be served.
  *
- * Requests that may take long have places and a queue of their own, so that however many come, the others do not
- * wait behind them; and no subject has more than half of those places while others wait.
+ * Searches have a limit and a queue of their own, so that others never wait behind them, and one subject has at
+ * most half of that limit while others wait.
  *
- * Register it before the guard, so that a full queue costs no verification of tokens.
+ * Register it before authentication, so that a full queue costs no verification of tokens.
  */
-export const admissionPlugin = fp<AdmissionOptions>(
-  (app, { places, costlyPlaces, queueMax, admission }, done) => {
-    const usual = createLane(places, places);
-    // A search takes long: one subject leaves half of the places to others.
-    const costly = createLane(costlyPlaces, Math.ceil(costlyPlaces / 2));
-    const refusals: Waiting[] = [];
+export const loadSheddingPlugin = fp<LoadSheddingOptions>(
+  (app, { maxConcurrent, maxConcurrentSearches, queueMax, load }, done) => {
+    const usual = createLimit(maxConcurrent, maxConcurrent);
+    const searches = createLimit(maxConcurrentSearches, Math.ceil(maxConcurrentSearches / 2));
+    const delayed: Waiting[] = [];
     let timer: NodeJS.Timeout | undefined;
 
-    app.decorateRequest('admittedTo', null);
+    app.decorateRequest('concurrencyLimit', null);
 
-    const isFull = (lane: Lane) => lane.active >= lane.places && lane.queue.length >= queueMax;
+    const isFull = (limit: ConcurrencyLimit) =>
+      limit.active >= limit.maxConcurrent && limit.queue.length >= queueMax;
 
     app.addHook('onRequest', (request, _reply, next) => {
-      if (isFull(usual)) refuseLater({ request, since: performance.now(), answer: next });
+      if (isFull(usual)) rejectLater({ request, since: performance.now(), next });
       else next();
     });
 
     app.addHook('preHandler', (request, _reply, next) => {
-      const lane = request.routeOptions.config.isCostly?.(request) ? costly : usual;
-      if (lane.active < lane.places) {
-        admit(lane, request, next);
+      const limit = request.routeOptions.config.isSearch?.(request) ? searches : usual;
+      if (limit.active < limit.maxConcurrent) {
+        start(limit, request, next);
         return;
       }
-      const waiting = { request, since: performance.now(), answer: next };
-      if (isFull(lane)) {
-        refuseLater(waiting);
+      const waiting = { request, since: performance.now(), next };
+      if (isFull(limit)) {
+        rejectLater(waiting);
       } else {
-        lane.queue.push(waiting);
-        admission.waiting += 1;
+        limit.queue.push(waiting);
+        load.waiting += 1;
         timer ??= setInterval(sweep, SWEEP_MS);
       }
     });
 
-    // Not when the answer has been sent: a caller who reads slowly would keep the place.
+    // Not when the response is sent: a client that reads slowly would hold the limit.
     app.addHook('onSend', (request, _reply, _payload, next) => {
-      const lane = request.admittedTo;
-      if (lane) {
-        request.admittedTo = null;
-        lane.active -= 1;
-        count(lane, request, -1);
-        admission.active -= 1;
-        admitNext(lane);
+      const limit = request.concurrencyLimit;
+      if (limit) {
+        request.concurrencyLimit = null;
+        limit.active -= 1;
+        count(limit, request, -1);
+        load.active -= 1;
+        startWaiting(limit);
       }
       next();
     });
 
-    function admit(lane: Lane, request: FastifyRequest, answer: Waiting['answer']): void {
-      lane.active += 1;
-      count(lane, request, 1);
-      admission.active += 1;
-      request.admittedTo = lane;
-      answer();
+    function start(limit: ConcurrencyLimit, request: FastifyRequest, next: Waiting['next']): void {
+      limit.active += 1;
+      count(limit, request, 1);
+      load.active += 1;
+      request.concurrencyLimit = limit;
+      next();
     }
 
-    function admitNext(lane: Lane): void {
-      while (lane.active < lane.places) {
-        const fair = lane.queue.findIndex(({ request }) => held(lane, request) < lane.share);
-        const [first] = lane.queue.splice(Math.max(fair, 0), 1);
+    function startWaiting(limit: ConcurrencyLimit): void {
+      while (limit.active < limit.maxConcurrent) {
+        const fair = limit.queue.findIndex(
+          ({ request }) => activeOf(limit, request) < limit.maxPerSubject,
+        );
+        const [first] = limit.queue.splice(Math.max(fair, 0), 1);
         if (!first) return;
-        admission.waiting -= 1;
-        if (!hasGone(first)) admit(lane, first.request, first.answer);
+        load.waiting -= 1;
+        if (!isDisconnected(first)) start(limit, first.request, first.next);
       }
     }
 
-    function refuseLater(waiting: Waiting): void {
-      admission.refused += 1;
-      if (refusals.length >= REFUSALS_MAX) {
-        waiting.answer(overloaded);
+    function rejectLater(waiting: Waiting): void {
+      load.rejected += 1;
+      if (delayed.length >= DELAYED_REJECTIONS_MAX) {
+        waiting.next(overloaded);
       } else {
-        refusals.push(waiting);
+        delayed.push(waiting);
         timer ??= setInterval(sweep, SWEEP_MS);
       }
     }
 
-    /** Refuses those who have waited for too long, and tells those who were refused long enough ago. */
+    /** Rejects requests whose time in the queue is over, and sends delayed rejections. */
     function sweep(): void {
       const now = performance.now();
-      for (const { queue } of [usual, costly]) {
-        const impatient = takeOlder(queue, now - PATIENCE_MS);
-        admission.waiting -= impatient.length;
-        admission.refused += tell(impatient);
+      for (const { queue } of [usual, searches]) {
+        const expired = removeExpired(queue, now - QUEUE_TIMEOUT_MS);
+        load.waiting -= expired.length;
+        load.rejected += rejectAll(expired);
       }
-      tell(takeOlder(refusals, now - REFUSAL_MS));
-      if (admission.waiting === 0 && refusals.length === 0) {
+      rejectAll(removeExpired(delayed, now - REJECTION_DELAY_MS));
+      if (load.waiting === 0 && delayed.length === 0) {
         clearInterval(timer);
         timer = undefined;
       }
@@ -178,39 +178,39 @@ export const admissionPlugin = fp<AdmissionOptions>(
 
     done();
   },
-  { name: 'admission', dependencies: ['problem'] },
+  { name: 'load-shedding', dependencies: ['problem'] },
 );
 
-function createLane(places: number, share: number): Lane {
-  return { places, share, active: 0, bySubject: new Map(), queue: [] };
+function createLimit(maxConcurrent: number, maxPerSubject: number): ConcurrencyLimit {
+  return { maxConcurrent, maxPerSubject, active: 0, bySubject: new Map(), queue: [] };
 }
 
-/** @returns how many places the subject of a request has */
-function held({ bySubject }: Lane, { user: { subject } }: FastifyRequest): number {
+/** @returns how many requests of the subject are active */
+function activeOf({ bySubject }: ConcurrencyLimit, { user: { subject } }: FastifyRequest): number {
   return bySubject.get(subject) ?? 0;
 }
 
-function count(lane: Lane, request: FastifyRequest, change: number): void {
-  // Where one may have all places, nobody has to know who has how many.
-  if (lane.share >= lane.places) return;
-  const now = held(lane, request) + change;
-  if (now === 0) lane.bySubject.delete(request.user.subject);
-  else lane.bySubject.set(request.user.subject, now);
+function count(limit: ConcurrencyLimit, request: FastifyRequest, change: number): void {
+  // Without a limit per subject nobody reads the counts.
+  if (limit.maxPerSubject >= limit.maxConcurrent) return;
+  const now = activeOf(limit, request) + change;
+  if (now === 0) limit.bySubject.delete(request.user.subject);
+  else limit.bySubject.set(request.user.subject, now);
 }
 
-/** Takes those out of a queue who have been in it since before some time. */
-function takeOlder(queue: Waiting[], time: number): Waiting[] {
+/** @returns the requests that have waited since before `time`, removed from the queue */
+function removeExpired(queue: Waiting[], time: number): Waiting[] {
   const kept = queue.findIndex(({ since }) => since > time);
   return queue.splice(0, kept === -1 ? queue.length : kept);
 }
 
-/** @returns how many were there to be told */
-function tell(refused: Waiting[]): number {
-  const present = refused.filter((waiting) => !hasGone(waiting));
-  for (const { answer } of present) answer(overloaded);
-  return present.length;
+/** @returns how many clients are still connected, and get the rejection */
+function rejectAll(rejected: Waiting[]): number {
+  const connected = rejected.filter((waiting) => !isDisconnected(waiting));
+  for (const { next } of connected) next(overloaded);
+  return connected.length;
 }
 
-function hasGone({ request }: Waiting): boolean {
+function isDisconnected({ request }: Waiting): boolean {
   return request.socket.destroyed;
 }

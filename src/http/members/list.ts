@@ -4,7 +4,7 @@ import { readCursorPage } from '../conventions/cursor-page.js';
 import { NotModified, ReadConditions } from '../conventions/etag.js';
 import { pageOf, present, renderPage, sendPage } from '../conventions/list-page.js';
 import { NamespaceParams, PageQuery, paging, ref } from '../conventions/schemas.js';
-import { Moved } from '../errors/redirect.js';
+import { PermanentRedirect } from '../errors/redirect.js';
 import { type AddMemberRoute, toMember } from './routes.js';
 import { MemberList } from './schema.js';
 
@@ -24,7 +24,7 @@ export const listMembers: AddMemberRoute = (app, members) => {
         params: NamespaceParams,
         querystring: PageQuery,
         headers: ReadConditions,
-        response: { 200: pageOf(ref(MemberList)), 304: NotModified, 308: Moved },
+        response: { 200: pageOf(ref(MemberList)), 304: NotModified, 308: PermanentRedirect },
       },
     },
     async (request, reply) => {

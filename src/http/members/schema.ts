@@ -1,6 +1,6 @@
 import { Type } from '@sinclair/typebox';
 import {
-  Moment,
+  Timestamp,
   NamespaceParams,
   nextCursorProperty,
   PAGE_SIZE_MAX,
@@ -25,8 +25,8 @@ export const Member = Type.Object(
       description: 'The `sub` of the member’s tokens',
     }),
     role: Role,
-    createdAt: Moment('When the member was added'),
-    updatedAt: Moment('When the role was last changed'),
+    createdAt: Timestamp('When the member was added'),
+    updatedAt: Timestamp('When the role was last changed'),
   },
   { $id: 'Member', description: 'A member of a namespace', examples: [example] },
 );

@@ -1,5 +1,5 @@
 import {
-  created,
+  createdResponse,
   IdempotencyHeader,
   idempotencyKey,
   markReplayed,
@@ -24,7 +24,7 @@ export const createNamespace: AddNamespaceRoute = (app, namespaces) => {
         tags: ['namespaces'],
         headers: IdempotencyHeader,
         body: ref(NamespaceCreate),
-        response: { 201: created(ref(Namespace)) },
+        response: { 201: createdResponse(ref(Namespace)) },
       },
     },
     async (request, reply) => {

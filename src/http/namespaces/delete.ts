@@ -1,6 +1,11 @@
 import { Type } from '@sinclair/typebox';
 import { requireRole } from '../auth/require-role.js';
-import { etagOf, expectedNamespaceVersions, tagged, WriteConditions } from '../conventions/etag.js';
+import {
+  etagOf,
+  expectedNamespaceVersions,
+  withETag,
+  WriteConditions,
+} from '../conventions/etag.js';
 import { NamespaceParams } from '../conventions/schemas.js';
 import { type AddNamespaceRoute, foundNamespace } from './routes.js';
 
@@ -20,7 +25,7 @@ export const deleteNamespace: AddNamespaceRoute = (app, namespaces) => {
         tags: ['namespaces'],
         params: NamespaceParams,
         headers: WriteConditions,
-        response: { 204: tagged(Type.Null({ description: 'Deleted' })) },
+        response: { 204: withETag(Type.Null({ description: 'Deleted' })) },
       },
     },
     async (request, reply) => {

@@ -4,10 +4,10 @@ import {
   namespaceEtag,
   NotModified,
   ReadConditions,
-  tagged,
+  withETag,
 } from '../conventions/etag.js';
 import { NamespaceParams, ref } from '../conventions/schemas.js';
-import { Moved } from '../errors/redirect.js';
+import { PermanentRedirect } from '../errors/redirect.js';
 import { type AddNamespaceRoute, foundNamespace, sendNamespace } from './routes.js';
 import { Namespace } from './schema.js';
 
@@ -25,7 +25,7 @@ export const getNamespace: AddNamespaceRoute = (app, namespaces) => {
         tags: ['namespaces'],
         params: NamespaceParams,
         headers: ReadConditions,
-        response: { 200: tagged(ref(Namespace)), 304: NotModified, 308: Moved },
+        response: { 200: withETag(ref(Namespace)), 304: NotModified, 308: PermanentRedirect },
       },
     },
     async (request, reply) => {

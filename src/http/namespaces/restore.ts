@@ -3,7 +3,7 @@ import { expectedNamespaceVersions } from '../conventions/etag.js';
 import {
   idempotencyKey,
   markReplayed,
-  repeatable,
+  withIdempotencyReplay,
   RestoreHeaders,
 } from '../conventions/idempotency-key.js';
 import { NamespaceParams, ref, Restore } from '../conventions/schemas.js';
@@ -28,7 +28,7 @@ export const restoreNamespace: AddNamespaceRoute = (app, namespaces) => {
         params: NamespaceParams,
         headers: RestoreHeaders,
         body: ref(Restore),
-        response: { 200: repeatable(ref(Namespace)) },
+        response: { 200: withIdempotencyReplay(ref(Namespace)) },
       },
     },
     async (request, reply) => {

@@ -4,7 +4,7 @@ import { SLUG_MAX_LENGTH } from '../../slug.js';
 import {
   Id,
   Metadata,
-  Moment,
+  Timestamp,
   Name,
   NAME_MAX_LENGTH,
   nextCursorProperty,
@@ -72,8 +72,8 @@ export const Namespace = Type.Object(
     ...namespaceProperties,
     metadata: StoredMetadata,
     spaces: Type.Integer({ minimum: 0, description: 'How many spaces it holds' }),
-    createdAt: Moment('When the namespace was created'),
-    updatedAt: Moment('When the namespace itself was last written'),
+    createdAt: Timestamp('When the namespace was created'),
+    updatedAt: Timestamp('When the namespace itself was last written'),
   },
   {
     $id: 'Namespace',

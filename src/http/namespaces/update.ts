@@ -1,5 +1,5 @@
 import { requireRole } from '../auth/require-role.js';
-import { expectedNamespaceVersions, tagged, WriteConditions } from '../conventions/etag.js';
+import { expectedNamespaceVersions, withETag, WriteConditions } from '../conventions/etag.js';
 import { NamespaceParams, ref } from '../conventions/schemas.js';
 import { metadataMerge, PATCH_TYPES } from '../server/json-body.js';
 import { type AddNamespaceRoute, foundNamespace, sendNamespace } from './routes.js';
@@ -24,7 +24,7 @@ export const updateNamespace: AddNamespaceRoute = (app, namespaces) => {
         params: NamespaceParams,
         headers: WriteConditions,
         body: ref(NamespaceUpdate),
-        response: { 200: tagged(ref(Namespace)) },
+        response: { 200: withETag(ref(Namespace)) },
       },
     },
     async (request, reply) => {

@@ -4,12 +4,12 @@ import type { Socket } from 'node:net';
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { Database } from '../../db/client.js';
 import type { PageCache } from '../../repositories/lists/page-cache.js';
-import type { Admission } from '../limits/load-shedding.js';
+import type { Load } from '../limits/load-shedding.js';
 
 export interface MetricsOptions {
   registry: Registry;
   /** these are read when the metrics are */
-  admission: Admission;
+  load: Load;
   pools: Database[];
   pages: PageCache;
 }
@@ -37,7 +37,7 @@ export function processMetrics(): Registry {
  * statuses, problem codes; nothing that a caller sends becomes one.
  */
 export const metricsPlugin = fp<MetricsOptions>(
-  (app, { registry, admission, pools, pages }, done) => {
+  (app, { registry, load, pools, pages }, done) => {
     const registers = [registry];
     const durations = new Histogram({
       name: 'http_request_duration_seconds',
@@ -54,12 +54,12 @@ export const metricsPlugin = fp<MetricsOptions>(
     });
     let inFlight = 0;
     gauge(registry, 'http_requests_in_flight', 'Requests not yet answered', () => inFlight);
-    gauge(registry, 'database_requests_active', 'Requests at the database', () => admission.active);
+    gauge(registry, 'database_requests_active', 'Requests at the database', () => load.active);
     gauge(
       registry,
       'database_requests_waiting',
       'Requests that wait for the database',
-      () => admission.waiting,
+      () => load.waiting,
     );
     gauge(registry, 'database_statements_active', 'Statements that wait for PostgreSQL', () =>
       sum(pools, (pool) => pool.usage().statements),

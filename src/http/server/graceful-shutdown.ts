@@ -12,7 +12,7 @@ declare module 'fastify' {
  * How the application behaves once `draining` is set: it is not ready any more, answers all the same,
  * and closes each connection with its next answer, so that callers go elsewhere before it closes.
  */
-export const drainPlugin = fp(
+export const gracefulShutdownPlugin = fp(
   (app, _options, done) => {
     app.decorate('draining', false);
     app.addHook('onSend', ({ raw }, reply, _payload, next) => {

@@ -15,7 +15,7 @@ export const BODY_LIMIT = 64 * 1024;
 const MERGE_PATCH = 'application/merge-patch+json';
 
 /** Reads JSON bodies and no others: UTF-8 only, and no key that could reach a prototype. */
-export const bodyPlugin = fp(
+export const jsonBodyPlugin = fp(
   (app, _options, done) => {
     const parseText = app.getDefaultJsonParser('error', 'error');
     const parseJson: FastifyBodyParser<Buffer> = (request, body, parsed) => {

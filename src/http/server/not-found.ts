@@ -11,7 +11,7 @@ const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'] as const;
  * not have with 405, a path that there is not with 404. No token is asked for, and a body is not even
  * looked at. Register it before the routes, and after what puts headers on every answer.
  */
-export const methodsPlugin = fp<{ maxParamLength: number }>(
+export const notFoundPlugin = fp<{ maxParamLength: number }>(
   (app, { maxParamLength }, done) => {
     // Fastify's own router finds routes by pattern and not by path.
     const paths = findMyWay({ maxParamLength, ignoreTrailingSlash: true });

@@ -13,7 +13,7 @@ export const securityHeaders = {
 };
 
 /** Gives every answer the security headers. */
-export const securityPlugin = fp(
+export const securityHeadersPlugin = fp(
   (app, _options, done) => {
     app.addHook('onRequest', (_request, reply, next) => {
       void reply.headers(securityHeaders);

@@ -1,7 +1,7 @@
 import { requireRole } from '../auth/require-role.js';
 import { etagOf } from '../conventions/etag.js';
 import {
-  created,
+  createdResponse,
   IdempotencyHeader,
   idempotencyKey,
   markReplayed,
@@ -26,7 +26,7 @@ export const createSpace: AddSpaceRoute = (app, spaces) => {
         params: NamespaceParams,
         headers: IdempotencyHeader,
         body: ref(SpaceCreate),
-        response: { 201: created(ref(Space)) },
+        response: { 201: createdResponse(ref(Space)) },
       },
     },
     async (request, reply) => {

@@ -1,6 +1,6 @@
 import { Type } from '@sinclair/typebox';
 import { requireRole } from '../auth/require-role.js';
-import { etagOf, expectedSpaceVersions, tagged, WriteConditions } from '../conventions/etag.js';
+import { etagOf, expectedSpaceVersions, withETag, WriteConditions } from '../conventions/etag.js';
 import { type AddSpaceRoute, foundSpace } from './routes.js';
 import { SpaceParams } from './schema.js';
 
@@ -20,7 +20,7 @@ export const deleteSpace: AddSpaceRoute = (app, spaces) => {
         tags: ['spaces'],
         params: SpaceParams,
         headers: WriteConditions,
-        response: { 204: tagged(Type.Null({ description: 'Deleted' })) },
+        response: { 204: withETag(Type.Null({ description: 'Deleted' })) },
       },
     },
     async (request, reply) => {

@@ -6,7 +6,7 @@ import {
   expectedSpaceVersions,
   expectNone,
   spaceEtag,
-  tagged,
+  withETag,
 } from '../conventions/etag.js';
 import { locationHeader } from '../conventions/idempotency-key.js';
 import { ref } from '../conventions/schemas.js';
@@ -28,8 +28,8 @@ export const ensureSpace: AddSpaceRoute = (app, spaces) => {
         headers: EnsureHeaders,
         body: ref(SpaceEnsure),
         response: {
-          200: tagged(ref(Space)),
-          201: tagged(ref(Space), locationHeader),
+          200: withETag(ref(Space)),
+          201: withETag(ref(Space), locationHeader),
         },
       },
     },

@@ -4,10 +4,10 @@ import {
   NotModified,
   ReadConditions,
   spaceEtag,
-  tagged,
+  withETag,
 } from '../conventions/etag.js';
 import { ref } from '../conventions/schemas.js';
-import { Moved } from '../errors/redirect.js';
+import { PermanentRedirect } from '../errors/redirect.js';
 import { type AddSpaceRoute, foundSpace } from './routes.js';
 import { SpaceDetails, SpaceParams } from './schema.js';
 
@@ -26,7 +26,7 @@ export const getSpace: AddSpaceRoute = (app, spaces) => {
         tags: ['spaces'],
         params: SpaceParams,
         headers: ReadConditions,
-        response: { 200: tagged(ref(SpaceDetails)), 304: NotModified, 308: Moved },
+        response: { 200: withETag(ref(SpaceDetails)), 304: NotModified, 308: PermanentRedirect },
       },
     },
     async (request, reply) => {

@@ -8,10 +8,10 @@ import { NotModified, ReadConditions } from '../conventions/etag.js';
 import { pageOf, present, sendPage } from '../conventions/list-page.js';
 import { cursorList, isSearch } from '../conventions/list-query.js';
 import { NamespaceParams, paging, ref } from '../conventions/schemas.js';
-import { Moved } from '../errors/redirect.js';
+import { PermanentRedirect } from '../errors/redirect.js';
 import type { AddSpaceRoute } from './routes.js';
 import { SpaceList } from './schema.js';
-import { selectionOf, SpaceListQuery } from './selection.js';
+import { toListOptions, SpaceListQuery } from './selection.js';
 
 type ListAnswer = Omit<Static<typeof SpaceList>, 'spaces'> & Pick<SpacePage, 'items'>;
 
@@ -27,7 +27,7 @@ export const listSpaces: AddSpaceRoute = (app, spaces) => {
       config: {
         scope: 'spaces:read',
         role: 'viewer',
-        isCostly: isSearch(),
+        isSearch: isSearch(),
       },
       schema: {
         operationId: 'listSpaces',
@@ -41,7 +41,7 @@ export const listSpaces: AddSpaceRoute = (app, spaces) => {
         response: {
           200: pageOf(Type.Unsafe<ListAnswer>(ref(SpaceList))),
           304: NotModified,
-          308: Moved,
+          308: PermanentRedirect,
         },
       },
       serializerCompiler: () => serializeList,
@@ -49,7 +49,7 @@ export const listSpaces: AddSpaceRoute = (app, spaces) => {
     async (request, reply) => {
       const { user, query } = request;
       const { slug } = request.params;
-      const selection = selectionOf(query);
+      const selection = toListOptions(query);
       if (query.cursor !== undefined) {
         const { items, page } = await readCursorPage({
           ...cursorList([], selection),

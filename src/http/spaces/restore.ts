@@ -3,7 +3,7 @@ import { expectedSpaceVersions, spaceEtag } from '../conventions/etag.js';
 import {
   idempotencyKey,
   markReplayed,
-  repeatable,
+  withIdempotencyReplay,
   RestoreHeaders,
 } from '../conventions/idempotency-key.js';
 import { ref, Restore } from '../conventions/schemas.js';
@@ -28,7 +28,7 @@ export const restoreSpace: AddSpaceRoute = (app, spaces) => {
         params: SpaceParams,
         headers: RestoreHeaders,
         body: ref(Restore),
-        response: { 200: repeatable(ref(Space)) },
+        response: { 200: withIdempotencyReplay(ref(Space)) },
       },
     },
     async (request, reply) => {

@@ -6,7 +6,7 @@ import {
   DESCRIPTION_MAX_LENGTH,
   Id,
   Metadata,
-  Moment,
+  Timestamp,
   Name,
   NAME_MAX_LENGTH,
   NamespaceParams,
@@ -52,7 +52,7 @@ export const SpaceListItem = Type.Object(
     ...itemProperties,
     deletedAt: Type.Optional(
       Nullable(
-        Moment(
+        Timestamp(
           'Only in lists of another `state` than `active`: when the space was deleted, or null',
         ),
       ),
@@ -107,8 +107,8 @@ export const SpaceDetails = Type.Object(
     ...spaceProperties,
     namespace: ref(SpaceNamespace),
     contents: ref(SpaceContents),
-    createdAt: Moment('When the space was created'),
-    updatedAt: Moment('When the space was last written'),
+    createdAt: Timestamp('When the space was created'),
+    updatedAt: Timestamp('When the space was last written'),
     version: Type.Integer({ minimum: 1, description: 'Counts the writes of the space, from 1' }),
   },
   {

@@ -25,7 +25,7 @@ export const SpaceListQuery = ListQuery({
  * @returns what was asked for
  * @throws `ServiceError` `validation_failed` where a value is not one after all
  */
-export const selectionOf = selector((asked: Static<typeof SpaceListQuery>): SpaceSelection => {
+export const toListOptions = selector((asked: Static<typeof SpaceListQuery>): SpaceSelection => {
   const filters = { ...commonFilters(asked), slugs: asked.slug ?? [] };
   return selectSpaces(filters, orderOf(asked, sortFields));
 });

@@ -1,5 +1,10 @@
 import { requireRole } from '../auth/require-role.js';
-import { expectedSpaceVersions, spaceEtag, tagged, WriteConditions } from '../conventions/etag.js';
+import {
+  expectedSpaceVersions,
+  spaceEtag,
+  withETag,
+  WriteConditions,
+} from '../conventions/etag.js';
 import { ref } from '../conventions/schemas.js';
 import { metadataMerge, PATCH_TYPES } from '../server/json-body.js';
 import { type AddSpaceRoute, foundSpace } from './routes.js';
@@ -24,7 +29,7 @@ export const updateSpace: AddSpaceRoute = (app, spaces) => {
         params: SpaceParams,
         headers: WriteConditions,
         body: ref(SpaceUpdate),
-        response: { 200: tagged(ref(Space)) },
+        response: { 200: withETag(ref(Space)) },
       },
     },
     async (request, reply) => {

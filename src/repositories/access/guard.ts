@@ -13,7 +13,7 @@ import { param } from './statement.js';
  *
  * @param condition which namespace
  */
-export function accessTo(db: Database, condition: SQL | undefined) {
+export function accessCte(db: Database, condition: SQL | undefined) {
   return db.$with('access').as(
     db
       .select({
@@ -93,19 +93,19 @@ export function lockedAccess(
 }
 
 /** @returns the condition, within a statement that carries `access`, that the role suffices */
-export function accessAllows(needed: Role): SQL {
+export function hasRole(needed: Role): SQL {
   return sql`(select caller_role from access) >= ${sql.raw(`'${needed}'`)}`;
 }
 
 /** The condition of `access` for a namespace that the resolver found. */
-export const byIdAndSlug = and(
+export const activeNamespaceByIdAndSlug = and(
   eq(namespaces.id, param('namespaceId')),
   eq(namespaces.slug, param('namespaceSlug')),
   isNull(namespaces.deletedAt),
 );
 
 /** The condition of `access` for a namespace of which nothing but the slug is known. */
-export const bySlug = and(
+export const activeNamespaceBySlug = and(
   eq(namespaces.slug, param('namespaceSlug')),
   isNull(namespaces.deletedAt),
 );
@@ -115,12 +115,12 @@ export const bySlug = and(
  * are one statement: by one more, a stranger could tell that there was a namespace.
  */
 export function accessBySlug(db: Database) {
-  const holder = db.select({ id: namespaces.id }).from(namespaces).where(bySlug);
+  const holder = db.select({ id: namespaces.id }).from(namespaces).where(activeNamespaceBySlug);
   const formerHolder = db
     .select({ id: namespaceSlugs.heldBy })
     .from(namespaceSlugs)
     .where(eq(namespaceSlugs.slug, param('namespaceSlug')));
-  return accessTo(
+  return accessCte(
     db,
     and(
       eq(namespaces.id, sql`coalesce((${holder}), (${formerHolder}))`),

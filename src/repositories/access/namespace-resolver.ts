@@ -7,7 +7,7 @@ import { isSlug } from '../../slug.js';
 import { accessBySlug } from './guard.js';
 import { type Principal, principalParams, type Role } from './principal.js';
 import { shared } from './shared-reads.js';
-import { repeat } from './statement.js';
+import { executeOne } from './statement.js';
 
 /** How many slugs are remembered; some 200 bytes each. */
 const REMEMBERED_SLUGS = 50_000;
@@ -54,7 +54,7 @@ export function namespaceResolver(db: Database, remembered = REMEMBERED_SLUGS) {
     let namespaceId = ids.get(slug);
     let row = namespaceId === undefined ? undefined : await query({ ...caller, namespaceId });
     if (!row) {
-      const found = await repeat(lookup, caller);
+      const found = await executeOne(lookup, caller, { retryOnDisconnect: true });
       if (found?.slug !== slug) {
         ids.delete(slug);
         if (found) throw renamed('namespace', found.slug);

@@ -14,7 +14,7 @@ export interface Principal {
  * What a namespace answers: null when there is none that this principal may know of, otherwise the
  * caller's role in it and the value, null when it was not found or the role did not allow it.
  */
-export type Outcome<Value> = { readonly role: Role; readonly value: Value | null } | null;
+export type AccessResult<Value> = { readonly role: Role; readonly value: Value | null } | null;
 
 /** @returns whether `role` includes what `needed` may do */
 export function includesRole(role: Role, needed: Role): boolean {

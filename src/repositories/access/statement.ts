@@ -1,5 +1,5 @@
 import { sql } from 'drizzle-orm';
-import { translate, wasCutOff, wasRolledBack } from '../../db/errors.js';
+import { isConnectionLost, isSerializationFailure, toFailure } from '../../db/errors.js';
 import { inSpan } from '../../db/tracing.js';
 
 /** Positional values are Drizzle's business; statements are written with these names. */
@@ -25,55 +25,45 @@ export function unprepared<Row>(query: {
  */
 export type Values = Record<string, unknown> & { slug?: string | null; quota?: number | null };
 
-/** How often a statement is tried that PostgreSQL takes back in favour of others. */
+/** How often a statement is tried that PostgreSQL rolls back in favour of others. */
 const ATTEMPTS = 5;
 
+interface ExecuteOptions {
+  /**
+   * Whether the statement is run once more when its connection is lost. Only for a statement that may run twice:
+   * it only reads, or it has its effect once.
+   */
+  retryOnDisconnect?: boolean;
+}
+
 /**
- * Runs a prepared statement that may write.
+ * Executes a prepared statement, again where PostgreSQL has rolled it back in favour of another.
  *
- * @throws `Failure` where the failure has a meaning, otherwise the driver's error
+ * @returns its rows
+ * @throws `Failure` where the error has a meaning for the caller, otherwise the driver's error
  */
-export function runAll<Row>(statement: Statement<Row>, values: Values): Promise<Row[]> {
-  return execute(statement, values, false);
-}
-
-/** As `runAll`, for a statement that answers at most one row. */
-export async function run<Row>(
+export async function executeMany<Row>(
   statement: Statement<Row>,
   values: Values,
-): Promise<Row | undefined> {
-  return (await execute(statement, values, false))[0];
-}
-
-/**
- * As `runAll`, for a statement that may be run twice, because it only reads or because it has its
- * effect once: when it has lost its connection it is run once more.
- */
-export function repeatAll<Row>(statement: Statement<Row>, values: Values): Promise<Row[]> {
-  return execute(statement, values, true);
-}
-
-/** As `repeatAll`, for a statement that answers at most one row. */
-export async function repeat<Row>(
-  statement: Statement<Row>,
-  values: Values,
-): Promise<Row | undefined> {
-  return (await execute(statement, values, true))[0];
-}
-
-async function execute<Row>(
-  statement: Statement<Row>,
-  values: Values,
-  repeatable: boolean,
+  { retryOnDisconnect = false }: ExecuteOptions = {},
 ): Promise<Row[]> {
   for (let attempt = 1; ; attempt += 1) {
     try {
       return await inSpan(statement, () => statement.execute(values));
     } catch (error) {
-      const again = wasRolledBack(error)
+      const isRetried = isSerializationFailure(error)
         ? attempt < ATTEMPTS
-        : repeatable && attempt === 1 && wasCutOff(error);
-      if (!again) throw translate(error, values);
+        : retryOnDisconnect && attempt === 1 && isConnectionLost(error);
+      if (!isRetried) throw toFailure(error, values);
     }
   }
+}
+
+/** As `executeMany`, for a statement that answers at most one row. */
+export async function executeOne<Row>(
+  statement: Statement<Row>,
+  values: Values,
+  options?: ExecuteOptions,
+): Promise<Row | undefined> {
+  return (await executeMany(statement, values, options))[0];
 }

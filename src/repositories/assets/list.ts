@@ -96,7 +96,7 @@ export function listAssets(context: RepositoryContext) {
       deletedAt: assets.deletedAt,
       inContainer: inSpace(assets),
       counted: contentTotal(context.db, 'assets'),
-      paths: ['checksum', 'episode', 'prefix', 'search', 'kind', 'createdAt', 'updatedAt'],
+      accessPaths: ['checksum', 'episode', 'prefix', 'search', 'kind', 'createdAt', 'updatedAt'],
       orders: {
         ...usualOrders,
         name: { key: fileNameOrder, type: sql`text`, text: (key) => key },

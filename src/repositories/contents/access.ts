@@ -1,7 +1,7 @@
 import { and, eq, isNull, type SQL, sql } from 'drizzle-orm';
 import type { Database } from '../../db/client.js';
 import { spaces } from '../../db/schema/spaces.js';
-import { accessAllows, accessTo, byIdAndSlug, lockedAccess } from '../access/guard.js';
+import { hasRole, accessCte, activeNamespaceByIdAndSlug, lockedAccess } from '../access/guard.js';
 import { type Role } from '../access/principal.js';
 import { param } from '../access/statement.js';
 
@@ -24,7 +24,7 @@ export interface SpaceAccess {
 export function readingSpace(db: Database) {
   const space = db.$with('read_space').as(db.select({ id: spaces.id }).from(spaces).where(isSpace));
   return {
-    expressions: [space, accessTo(db, byIdAndSlug)],
+    expressions: [space, accessCte(db, activeNamespaceByIdAndSlug)],
     access: accessFields('read_space'),
     allowed: allowedIn('read_space', 'viewer'),
   };
@@ -35,7 +35,7 @@ export function readingSpace(db: Database) {
  * in that order, as `lockedAccess` says, before what lies in the space.
  */
 export function writingSpace(db: Database) {
-  const { expressions, locked } = lockedAccess(db, byIdAndSlug, 'key share');
+  const { expressions, locked } = lockedAccess(db, activeNamespaceByIdAndSlug, 'key share');
   const [namespace, membership, access] = expressions;
   const space = db.$with('locked_space').as(
     db
@@ -59,7 +59,7 @@ function accessFields(space: string) {
 }
 
 function allowedIn(space: string, needed: Role): SQL {
-  return sql`(${accessAllows(needed)} and exists (select from ${sql.identifier(space)}))`;
+  return sql`(${hasRole(needed)} and exists (select from ${sql.identifier(space)}))`;
 }
 
 /** The condition that a row of a table lies in the space. */

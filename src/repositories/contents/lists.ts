@@ -1,6 +1,6 @@
 import { type SQL, sql } from 'drizzle-orm';
 import type { RepositoryContext } from '../context.js';
-import { type ListPart, listsOf, routedLists, type Walk } from '../lists/index.js';
+import { type ListPart, listsOf, routedLists, type CursorRequest } from '../lists/index.js';
 import { timeText } from '../lists/item-json.js';
 import { type ListedTable } from '../lists/listed-table.js';
 import type { Page } from '../lists/numbered-pages.js';
@@ -64,7 +64,7 @@ export function contentLists<Sort extends string>(
     async walk(
       { principal, path }: ContentCaller,
       selection: Selection<Sort>,
-      walk: Walk,
+      walk: CursorRequest,
     ): Promise<ContentOutcome<ListPart>> {
       let result: InSpace<unknown> | null = null;
       const found = await listsFor(selection, 0).walk(

@@ -1,9 +1,9 @@
 import { type SQL, sql, type WithSubquery } from 'drizzle-orm';
 import { includesRole, type Principal } from '../access/principal.js';
 import { shared } from '../access/shared-reads.js';
-import { repeat, run, type Statement, type Values } from '../access/statement.js';
+import { executeOne, type Statement, type Values } from '../access/statement.js';
 import type { RepositoryContext } from '../context.js';
-import { type IdempotencyKey, onceByKey, runOnce } from '../idempotency.js';
+import { type IdempotencyKey, idempotencyCtes, executeIdempotent } from '../idempotency.js';
 import { readingSpace, type SpaceAccess, writingSpace } from './access.js';
 import type { ContentItem, Written } from './item.js';
 import type { InSpace, SpacePath, SpaceScope } from './space-resolver.js';
@@ -106,7 +106,7 @@ export function contentOperations({
     );
     return async (caller: ContentCaller, values: Values): Promise<ContentOutcome<ItemState>> => {
       const result = await resolveSpace(caller.principal, caller.path, (scope) =>
-        repeat(statement, { ...values, ...scope }),
+        executeOne(statement, { ...values, ...scope }, { retryOnDisconnect: true }),
       );
       return outcomeOf(result, result?.row ? presentRow(result.row.answer) : null);
     };
@@ -131,7 +131,7 @@ export function contentOperations({
 
   /** As `plainStatement`, with the idempotency key of the request. */
   function keyedStatement(name: string, effect: MakeEffect): Statement<WriteRow> {
-    const once = onceByKey(db, writing.allowed, answerColumns, answerRecord);
+    const once = idempotencyCtes(db, writing.allowed, answerColumns, answerRecord);
     const { expressions, answer: query, isReady = always } = effect(once.isClaimed);
     const answer = db.$with('answer', answerColumns).as(query);
     return present(
@@ -178,7 +178,7 @@ export function contentOperations({
   function prepareWrite(name: string, effect: MakeEffect) {
     const statement = plainStatement(name, effect);
     return (caller: ContentCaller, values: Values) =>
-      write(caller, (scope) => run(statement, { ...values, ...scope }));
+      write(caller, (scope) => executeOne(statement, { ...values, ...scope }));
   }
 
   /**
@@ -193,8 +193,12 @@ export function contentOperations({
     return (caller: ContentCaller, values: Values, operation: string, key: IdempotencyKey | null) =>
       write(caller, (scope) => {
         const all = { ...values, ...scope };
-        if (!key) return run(plain, all);
-        return runOnce(keyed, { ...all, ...key, operation: `${operation} ${scope.spaceId}` });
+        if (!key) return executeOne(plain, all);
+        return executeIdempotent(keyed, {
+          ...all,
+          ...key,
+          operation: `${operation} ${scope.spaceId}`,
+        });
       });
   }
 

@@ -13,7 +13,7 @@ import {
 } from '../access/namespace-resolver.js';
 import { type Principal, principalParams, type Role } from '../access/principal.js';
 import { shared } from '../access/shared-reads.js';
-import { param, repeat } from '../access/statement.js';
+import { param, executeOne } from '../access/statement.js';
 import type { SpaceAccess } from './access.js';
 
 /** How many spaces are remembered; some 300 bytes each. */
@@ -111,7 +111,7 @@ export function spaceResolver(db: Database, resolveNamespace: ResolveNamespace) 
           return { role: row.access.role, row, namespaceId, presentSlug: null };
         }
       }
-      const found = await repeat(lookup, caller);
+      const found = await executeOne(lookup, caller, { retryOnDisconnect: true });
       if (!found?.role) return null;
       if (found.namespaceSlug !== namespace) {
         resolveNamespace.forget(namespace);

@@ -58,7 +58,7 @@ export function listEpisodes(context: RepositoryContext) {
       deletedAt: episodes.deletedAt,
       inContainer: inSpace(episodes),
       counted: contentTotal(context.db, 'episodes'),
-      paths: ['folder', 'search', 'status', 'createdAt', 'updatedAt'],
+      accessPaths: ['folder', 'search', 'status', 'createdAt', 'updatedAt'],
       orders: {
         ...usualOrders,
         name: { key: nameOrder, type: sql`text`, text: (key) => key },

@@ -7,7 +7,7 @@ import { contentTotal } from '../contents/counters.js';
 import { contentLists } from '../contents/lists.js';
 import type { ContentCaller } from '../contents/operations.js';
 import type { RepositoryContext } from '../context.js';
-import { type Walk } from '../lists/index.js';
+import { type CursorRequest } from '../lists/index.js';
 import type { Page } from '../lists/numbered-pages.js';
 import { type Selection } from '../lists/selection.js';
 import { folderItem } from './item.js';
@@ -54,7 +54,7 @@ export function listFolders(context: RepositoryContext) {
       deletedAt: null,
       inContainer: within,
       counted: which ? contentTotal(db, 'folders', total) : contentTotal(db, 'folders'),
-      paths: [],
+      accessPaths: [],
       orders: { path: { key, type: sql`text`, text: (value) => value } },
       item: { active: folderItem, deleted: folderItem, all: folderItem },
     });
@@ -74,7 +74,7 @@ export function listFolders(context: RepositoryContext) {
       part: Page,
       render: (items: string, total: number) => Buffer,
     ) => listsFor(selection).page(caller, selection, part, render),
-    walk: (caller: ContentCaller, selection: FolderSelection, walk: Walk) =>
+    walk: (caller: ContentCaller, selection: FolderSelection, walk: CursorRequest) =>
       listsFor(selection).walk(caller, selection, walk),
   };
 }

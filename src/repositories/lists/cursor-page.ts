@@ -1,5 +1,5 @@
 /** Where a walk through a list has come to. */
-export interface Position {
+export interface ListPosition {
   /** how many items there were when it began */
   total: number;
   /** what the list is ordered by */
@@ -14,7 +14,7 @@ export interface Part<Item> {
   items: Item[];
   total: number;
   /** where the next part begins, null where there is none */
-  next: Position | null;
+  next: ListPosition | null;
 }
 
 /**
@@ -25,7 +25,7 @@ export function partOf<Item>(
   rows: Item[],
   limit: number,
   total: number,
-  positionOf: (item: Item) => Pick<Position, 'key' | 'id'>,
+  positionOf: (item: Item) => Pick<ListPosition, 'key' | 'id'>,
 ): Omit<Part<Item>, 'namespaceId'> {
   const items = rows.slice(0, limit);
   const last = items.at(-1);

@@ -1,8 +1,8 @@
 import type { Database } from '../../db/client.js';
 import { shared } from '../access/shared-reads.js';
-import { repeat, type Statement, unprepared } from '../access/statement.js';
+import { executeOne, type Statement, unprepared } from '../access/statement.js';
 import { creationOrder } from './creation-order.js';
-import type { Position } from './cursor-page.js';
+import type { ListPosition } from './cursor-page.js';
 import { type ListedTable, type ListRow } from './listed-table.js';
 import { expectReadable, type Page, readable, SKIPPED_MAX } from './numbered-pages.js';
 import type { CachedPage, Lookup, PageCache } from './page-cache.js';
@@ -22,14 +22,14 @@ export interface ListPart {
   items: string;
   total: number;
   /** where the next part of a walk begins, null where there is none */
-  next: Position | null;
+  next: ListPosition | null;
 }
 
 /** The next part of a list, wherever its items have come to be meanwhile. */
-export interface Walk {
+export interface CursorRequest {
   limit: number;
   /** null for the first part */
-  after: Position | null;
+  after: ListPosition | null;
 }
 
 /**
@@ -52,7 +52,10 @@ export function listsOf<Sort extends string>(
   const byCreation = creationOrder(db, listed);
   const prepared = new Map<string, Statement<ListRow>>();
 
-  function statementFor(selection: Selection<Sort>, after: Position | null): Statement<ListRow> {
+  function statementFor(
+    selection: Selection<Sort>,
+    after: ListPosition | null,
+  ): Statement<ListRow> {
     const { sort, descending, state, conditions } = selection;
     const shape = conditions.map(({ name, by }) => `${name} ${String(by)}`);
     const isNear = after && after.total < SCAN_IN_ORDER_FROM;
@@ -92,7 +95,11 @@ export function listsOf<Sort extends string>(
       const name = JSON.stringify([listed.name, sort, descending, state, part, values]);
       const result = await run(async (scope) => {
         const lookup = pages.lookUp(`${scope.namespaceId} ${scope.spaceId ?? ''} ${name}`);
-        const row = await repeat(statement, { ...values, ...read, ...scope, known: lookup.known });
+        const row = await executeOne(
+          statement,
+          { ...values, ...read, ...scope, known: lookup.known },
+          { retryOnDisconnect: true },
+        );
         return row && { ...row, lookup };
       });
       if (!result) return null;
@@ -110,12 +117,16 @@ export function listsOf<Sort extends string>(
     async walk<Result extends { row: ListRow }>(
       run: Run<ListRow, Result>,
       selection: Selection<Sort>,
-      { limit, after }: Walk,
+      { limit, after }: CursorRequest,
     ): Promise<{ result: Result; part: ListPart } | null> {
       const statement = statementFor(selection, after);
       const place = { limit, offset: 0, known: null, ...after };
       const result = await run((scope) =>
-        repeat(statement, { ...selection.values, ...place, ...scope }),
+        executeOne(
+          statement,
+          { ...selection.values, ...place, ...scope },
+          { retryOnDisconnect: true },
+        ),
       );
       if (!result) return null;
       const { items, total, more, key, id } = result.row;

@@ -33,7 +33,7 @@ export interface ListedTable<Sort extends string> {
   /** the condition that the inverted index `search` begins with */
   inSearch: SQL;
   /** the indexes by which rows of a filter are found, from that which leads to the fewest on */
-  paths: readonly string[];
+  accessPaths: readonly string[];
   orders: Record<Sort, Order>;
   /** an item as JSON text */
   item: Record<State, SQL>;

@@ -1,7 +1,7 @@
 import { and, type SQL, sql } from 'drizzle-orm';
 import type { Database } from '../../db/client.js';
 import { param } from '../access/statement.js';
-import type { Position } from './cursor-page.js';
+import type { ListPosition } from './cursor-page.js';
 import {
   accessColumns,
   isChanged,
@@ -44,7 +44,10 @@ export function listQuery<Sort extends string>(db: Database, listed: ListedTable
    * there are many, the order of the list is walked and what does not match is passed over. Which of
    * the two is written into the statement, because the planner would have to guess how many there are.
    */
-  function query({ sort, descending, state, conditions }: Selection<Sort>, after: Position | null) {
+  function query(
+    { sort, descending, state, conditions }: Selection<Sort>,
+    after: ListPosition | null,
+  ) {
     const { key, type, text } = orders[sort];
     const direction = sql.raw(descending ? 'desc' : 'asc');
     const order = sql`key ${direction}, id ${direction}`;
@@ -55,7 +58,7 @@ export function listQuery<Sort extends string>(db: Database, listed: ListedTable
     const materializes =
       (conditions.length > 0 || state === 'deleted') &&
       (after === null || after.total < SCAN_IN_ORDER_FROM);
-    const best = listed.paths.find((one) => conditions.some(({ by }) => by === one));
+    const best = listed.accessPaths.find((one) => conditions.some(({ by }) => by === one));
     const by = materializes ? best : sort;
     const foundIn = (which: SQL | undefined) => sql`
       select id, ${key} as key from ${table}
@@ -112,7 +115,7 @@ export function listQuery<Sort extends string>(db: Database, listed: ListedTable
   }
 
   /** How many items the list holds: a common table expression of one row. */
-  function totalOf(materializes: boolean, state: State, after: Position | null) {
+  function totalOf(materializes: boolean, state: State, after: ListPosition | null) {
     const matching = materializes
       ? sql`matched`
       : sql`${table} where ${and(inContainer, mayRead, isChanged)}`;

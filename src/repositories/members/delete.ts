@@ -1,7 +1,7 @@
 import { and, eq, sql } from 'drizzle-orm';
 import { members } from '../../db/schema/members.js';
-import { includesRole, type Outcome, type Principal } from '../access/principal.js';
-import { param, run } from '../access/statement.js';
+import { includesRole, type AccessResult, type Principal } from '../access/principal.js';
+import { param, executeOne } from '../access/statement.js';
 import type { RepositoryContext } from '../context.js';
 import { countForSubjects } from '../namespaces/subject-counters.js';
 import { inNamespace, lastOwner } from './columns.js';
@@ -47,9 +47,9 @@ export function deleteMember({ db, resolveNamespace }: RepositoryContext) {
     principal: Principal,
     namespaceSlug: string,
     member: string,
-  ): Promise<Outcome<{ subject: string }>> => {
+  ): Promise<AccessResult<{ subject: string }>> => {
     const result = await resolveNamespace(principal, namespaceSlug, (scope) =>
-      run(statement, { ...scope, member, leaver: member, quota: null }),
+      executeOne(statement, { ...scope, member, leaver: member, quota: null }),
     );
     if (!result) return null;
     const { role, row } = result;

@@ -1,19 +1,19 @@
 import { and, asc, eq, isNotNull, sql } from 'drizzle-orm';
 import { members } from '../../db/schema/members.js';
 import { namespaces } from '../../db/schema/namespaces.js';
-import { accessTo, byIdAndSlug } from '../access/guard.js';
-import type { Outcome, Principal } from '../access/principal.js';
+import { accessCte, activeNamespaceByIdAndSlug } from '../access/guard.js';
+import type { AccessResult, Principal } from '../access/principal.js';
 import { shared } from '../access/shared-reads.js';
-import { param, repeatAll } from '../access/statement.js';
+import { param, executeMany } from '../access/statement.js';
 import type { RepositoryContext } from '../context.js';
-import { type Part, partOf, type Position } from '../lists/cursor-page.js';
+import { type Part, partOf, type ListPosition } from '../lists/cursor-page.js';
 import { expectReadable, type Page, readable } from '../lists/numbered-pages.js';
 import type { CachedPage } from '../lists/page-cache.js';
 import { inNamespace, memberColumns, type MemberRow } from './columns.js';
 
 /** Prepares the statements that list the members of a namespace. */
 export function listMembers({ db, resolveNamespace, pages }: RepositoryContext) {
-  const access = accessTo(db, byIdAndSlug);
+  const access = accessCte(db, activeNamespaceByIdAndSlug);
   const always = sql`true`;
   // A change of a member gives the namespace a new revision, and so does a write of the namespace itself.
   const state = db.$with('state').as(
@@ -85,12 +85,12 @@ export function listMembers({ db, resolveNamespace, pages }: RepositoryContext) 
       namespaceSlug: string,
       page: Page,
       render: (items: MemberRow[], total: number) => Buffer,
-    ): Promise<Outcome<CachedPage>> {
+    ): Promise<AccessResult<CachedPage>> {
       const name = JSON.stringify(['members', page]);
       const result = await resolveNamespace(principal, namespaceSlug, async (scope) => {
         const lookup = pages.lookUp(`${scope.namespaceId} ${name}`);
         const values = { ...scope, ...readable(page), known: lookup.known };
-        const rows = await repeatAll(listStatement, values);
+        const rows = await executeMany(listStatement, values, { retryOnDisconnect: true });
         const [first] = rows;
         return first && { ...first, lookup, items: rows.flatMap((row) => row.page ?? []) };
       });
@@ -107,11 +107,15 @@ export function listMembers({ db, resolveNamespace, pages }: RepositoryContext) 
       principal: Principal,
       namespaceSlug: string,
       limit: number,
-      after: Position | null,
-    ): Promise<Outcome<Part<MemberRow>>> {
+      after: ListPosition | null,
+    ): Promise<AccessResult<Part<MemberRow>>> {
       const place = { limit: limit + 1, key: after?.key ?? null, id: after?.id ?? null };
       const result = await resolveNamespace(principal, namespaceSlug, async (scope) => {
-        const rows = await repeatAll(walkStatement, { ...scope, ...place });
+        const rows = await executeMany(
+          walkStatement,
+          { ...scope, ...place },
+          { retryOnDisconnect: true },
+        );
         const [first] = rows;
         return first && { ...first, items: rows.flatMap((row) => row.page ?? []) };
       });

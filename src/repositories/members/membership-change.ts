@@ -2,7 +2,7 @@ import { and, eq, or, type SQL, sql, type SQLWrapper } from 'drizzle-orm';
 import type { Database } from '../../db/client.js';
 import { members } from '../../db/schema/members.js';
 import { namespaces } from '../../db/schema/namespaces.js';
-import { accessTo, byIdAndSlug } from '../access/guard.js';
+import { accessCte, activeNamespaceByIdAndSlug } from '../access/guard.js';
 import type { Role } from '../access/principal.js';
 import { param } from '../access/statement.js';
 import { newRevision } from '../namespaces/revision.js';
@@ -17,7 +17,7 @@ export const mayChange = (role: SQLWrapper) =>
  * turn before left them, the caller's own role included.
  */
 export function membershipChange(db: Database) {
-  const access = accessTo(db, byIdAndSlug);
+  const access = accessCte(db, activeNamespaceByIdAndSlug);
   const seen = db.$with('seen').as(
     db
       .select({
@@ -31,7 +31,7 @@ export function membershipChange(db: Database) {
     db
       .select({ id: namespaces.id })
       .from(namespaces)
-      .where(and(byIdAndSlug, sql`(select may_change from ${seen})`))
+      .where(and(activeNamespaceByIdAndSlug, sql`(select may_change from ${seen})`))
       .for('no key update'),
   );
   const affected = db.$with('affected').as(

@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm';
 import { members } from '../../db/schema/members.js';
-import { includesRole, type Outcome, type Principal, type Role } from '../access/principal.js';
-import { param, run } from '../access/statement.js';
+import { includesRole, type AccessResult, type Principal, type Role } from '../access/principal.js';
+import { param, executeOne } from '../access/statement.js';
 import type { RepositoryContext } from '../context.js';
 import { countForSubjects } from '../namespaces/subject-counters.js';
 import { lastOwner, memberColumns, type MemberRow } from './columns.js';
@@ -48,10 +48,10 @@ export function putMember({ db, resolveNamespace, quotas }: RepositoryContext) {
     namespaceSlug: string,
     member: string,
     role: Role,
-  ): Promise<Outcome<MemberRow & { created: boolean }>> => {
+  ): Promise<AccessResult<MemberRow & { created: boolean }>> => {
     const quota = quotas.membersPerNamespace;
     const result = await resolveNamespace(principal, namespaceSlug, (scope) =>
-      run(statement, { ...scope, member, role, leaver: null, quota }),
+      executeOne(statement, { ...scope, member, role, leaver: null, quota }),
     );
     if (!result) return null;
     if (!result.row.member && includesRole(result.role, 'owner')) throw lastOwner(member);

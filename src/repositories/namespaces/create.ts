@@ -4,14 +4,14 @@ import { members } from '../../db/schema/members.js';
 import { namespaces } from '../../db/schema/namespaces.js';
 import { Failure } from '../../failure.js';
 import { type Principal, principalParams } from '../access/principal.js';
-import { param, run } from '../access/statement.js';
+import { param, executeOne } from '../access/statement.js';
 import type { RepositoryContext } from '../context.js';
 import {
-  type Answered,
+  type Replayable,
   type IdempotencyKey,
-  onceByKey,
+  idempotencyCtes,
   recordOf,
-  runOnce,
+  executeIdempotent,
 } from '../idempotency.js';
 import {
   type CountedNamespace,
@@ -59,7 +59,7 @@ export function createNamespace({ db, quotas, slugHoldDays }: RepositoryContext)
     .select()
     .from(created)
     .prepare('namespace_create');
-  const onceCreated = onceByKey(db, always, namespaceColumns, recordOf(namespaceColumns));
+  const onceCreated = idempotencyCtes(db, always, namespaceColumns, recordOf(namespaceColumns));
   const createdOnce = db.$with('namespace', namespaceColumns).as(sql`
     insert into ${namespaces} (id, slug, name, metadata, created_by)
     select ${param('id')}::uuid, ${param('slug')}, ${param('name')},
@@ -103,17 +103,17 @@ export function createNamespace({ db, quotas, slugHoldDays }: RepositoryContext)
     principal: Principal,
     namespace: NewNamespace,
     key: IdempotencyKey | null,
-  ): Promise<Answered<CountedNamespace>> => {
+  ): Promise<Replayable<CountedNamespace>> => {
     const quota = quotas.namespacesPerSubject;
     const values = { ...namespace, ...principalParams(principal), id: uuidv7(), quota };
     const row: CreateRow | undefined = key
-      ? await runOnce(createOnceStatement, {
+      ? await executeIdempotent(createOnceStatement, {
           ...values,
           ...key,
           namespaceId: NIL,
           operation: 'createNamespace',
         })
-      : { namespace: (await run(createStatement, values)) ?? null };
+      : { namespace: (await executeOne(createStatement, values)) ?? null };
     if (row?.stored && row.mayRead !== true) {
       throw new Failure('key_of_lost_namespace', {});
     }

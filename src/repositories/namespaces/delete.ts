@@ -1,8 +1,8 @@
 import { and, sql } from 'drizzle-orm';
 import { namespaces } from '../../db/schema/namespaces.js';
-import { accessAllows, byIdAndSlug, lockedAccess } from '../access/guard.js';
-import type { Outcome, Principal } from '../access/principal.js';
-import { run } from '../access/statement.js';
+import { hasRole, activeNamespaceByIdAndSlug, lockedAccess } from '../access/guard.js';
+import type { AccessResult, Principal } from '../access/principal.js';
+import { executeOne } from '../access/statement.js';
 import type { RepositoryContext } from '../context.js';
 import { type Expected, expectWritten, hasVersion, versionParams } from '../version.js';
 import { type NamespaceRow, nextVersion } from './columns.js';
@@ -13,15 +13,15 @@ import { untilCurrent } from './until-current.js';
 
 /** Prepares the statement that deletes a namespace, softly; members and spaces stay for a restore. */
 export function deleteNamespace({ db, resolveNamespace }: RepositoryContext, get: GetNamespace) {
-  const writing = lockedAccess(db, byIdAndSlug, 'update');
-  const mayOwn = accessAllows('owner');
+  const writing = lockedAccess(db, activeNamespaceByIdAndSlug, 'update');
+  const mayOwn = hasRole('owner');
   const always = sql`true`;
   const deleted = db.$with('namespace').as(
     db
       .update(namespaces)
       .set({ ...nextVersion, deletedAt: sql`now()` })
       // Its members are counted as the snapshot has them.
-      .where(and(byIdAndSlug, mayOwn, hasVersion(namespaces), writing.isCurrent))
+      .where(and(activeNamespaceByIdAndSlug, mayOwn, hasVersion(namespaces), writing.isCurrent))
       .returning({
         id: namespaces.id,
         version: namespaces.version,
@@ -49,9 +49,11 @@ export function deleteNamespace({ db, resolveNamespace }: RepositoryContext, get
     principal: Principal,
     namespaceSlug: string,
     expected: Expected,
-  ): Promise<Outcome<Pick<NamespaceRow, 'id' | 'version'>>> => {
+  ): Promise<AccessResult<Pick<NamespaceRow, 'id' | 'version'>>> => {
     const result = await resolveNamespace(principal, namespaceSlug, (scope) =>
-      untilCurrent(() => run(statement, { ...scope, ...versionParams(expected), quota: null })),
+      untilCurrent(() =>
+        executeOne(statement, { ...scope, ...versionParams(expected), quota: null }),
+      ),
     );
     const outcome = result && { role: result.role, value: result.row.namespace };
     if (outcome?.value) resolveNamespace.forget(namespaceSlug);

@@ -1,16 +1,16 @@
 import { eq, sql } from 'drizzle-orm';
 import { namespaces } from '../../db/schema/namespaces.js';
-import { accessTo, byIdAndSlug } from '../access/guard.js';
-import type { Outcome, Principal } from '../access/principal.js';
+import { accessCte, activeNamespaceByIdAndSlug } from '../access/guard.js';
+import type { AccessResult, Principal } from '../access/principal.js';
 import { shared } from '../access/shared-reads.js';
-import { param, repeat } from '../access/statement.js';
+import { param, executeOne } from '../access/statement.js';
 import type { RepositoryContext } from '../context.js';
 import { spaceTotal } from '../spaces/counters.js';
 import { counted, type CountedNamespace, namespaceColumns } from './columns.js';
 
 /** Prepares the statement that finds a namespace by its slug. */
 export function getNamespace({ db, resolveNamespace }: RepositoryContext) {
-  const access = accessTo(db, byIdAndSlug);
+  const access = accessCte(db, activeNamespaceByIdAndSlug);
   const total = spaceTotal(db);
   const always = sql`true`;
   const found = db.$with('namespace').as(
@@ -29,8 +29,10 @@ export function getNamespace({ db, resolveNamespace }: RepositoryContext) {
       .prepare('namespace_find'),
   );
 
-  return async (principal: Principal, slug: string): Promise<Outcome<CountedNamespace>> => {
-    const result = await resolveNamespace(principal, slug, (scope) => repeat(statement, scope));
+  return async (principal: Principal, slug: string): Promise<AccessResult<CountedNamespace>> => {
+    const result = await resolveNamespace(principal, slug, (scope) =>
+      executeOne(statement, scope, { retryOnDisconnect: true }),
+    );
     return result && { role: result.role, value: counted(result.row) };
   };
 }

@@ -4,9 +4,9 @@ import { namespaces } from '../../db/schema/namespaces.js';
 import { subjectCounters } from '../../db/schema/subject-counters.js';
 import type { Principal } from '../access/principal.js';
 import { shared } from '../access/shared-reads.js';
-import { param, repeat, repeatAll } from '../access/statement.js';
+import { param, executeOne, executeMany } from '../access/statement.js';
 import type { RepositoryContext } from '../context.js';
-import { type Part, partOf, type Position } from '../lists/cursor-page.js';
+import { type Part, partOf, type ListPosition } from '../lists/cursor-page.js';
 import { expectReadable, type Page, readable } from '../lists/numbered-pages.js';
 import type { CachedPage } from '../lists/page-cache.js';
 import type { OwnNamespace } from './columns.js';
@@ -101,7 +101,7 @@ export function listNamespaces({ db, pages }: RepositoryContext) {
     ): Promise<CachedPage> {
       const lookup = pages.lookUp(JSON.stringify(['namespaces', subject, page]));
       const values = { subject, ...readable(page), known: lookup.known };
-      const rows = await repeatAll(listStatement, values);
+      const rows = await executeMany(listStatement, values, { retryOnDisconnect: true });
       const [state] = rows;
       if (!state) throw new Error('PostgreSQL counted namespaces and did not return how many');
       expectReadable(page, state.total);
@@ -113,12 +113,12 @@ export function listNamespaces({ db, pages }: RepositoryContext) {
     async walk(
       { subject }: Principal,
       limit: number,
-      after: Position | null,
+      after: ListPosition | null,
     ): Promise<Part<OwnNamespace>> {
       const place = { subject, limit: limit + 1, id: after?.id ?? null };
       const [rows, counted] = await Promise.all([
-        repeatAll(walkStatement, place),
-        after ? null : repeat(countStatement, { subject }),
+        executeMany(walkStatement, place, { retryOnDisconnect: true }),
+        after ? null : executeOne(countStatement, { subject }, { retryOnDisconnect: true }),
       ]);
       const total = after?.total ?? counted?.total ?? 0;
       const items = rows.map(({ item }) => item);

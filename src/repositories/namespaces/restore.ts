@@ -1,22 +1,22 @@
 import { and, eq, isNotNull, isNull, type SQL, sql } from 'drizzle-orm';
 import { namespaces } from '../../db/schema/namespaces.js';
 import { isSlug } from '../../slug.js';
-import { accessAllows, lockedAccess } from '../access/guard.js';
+import { hasRole, lockedAccess } from '../access/guard.js';
 import {
   includesRole,
-  type Outcome,
+  type AccessResult,
   type Principal,
   principalParams,
   type Role,
 } from '../access/principal.js';
-import { param, run } from '../access/statement.js';
+import { param, executeOne } from '../access/statement.js';
 import type { RepositoryContext } from '../context.js';
 import {
-  type Answered,
+  type Replayable,
   type IdempotencyKey,
-  onceByKey,
+  idempotencyCtes,
   recordOf,
-  runOnce,
+  executeIdempotent,
 } from '../idempotency.js';
 import { spaceTotal } from '../spaces/counters.js';
 import { type Expected, expectVersion, hasVersion, versionParams } from '../version.js';
@@ -50,7 +50,7 @@ export function restoreNamespace({
   slugHoldDays,
 }: RepositoryContext) {
   const targets = restoreTargets(db);
-  const mayOwn = accessAllows('owner');
+  const mayOwn = hasRole('owner');
   const total = spaceTotal(db);
   const always = sql`true`;
   const slug = sql`${param('slug')}::text`;
@@ -104,7 +104,7 @@ export function restoreNamespace({
     .leftJoin(restored, always)
     .leftJoin(total, always)
     .prepare('namespace_restore');
-  const onceRestored = onceByKey(
+  const onceRestored = idempotencyCtes(
     db,
     mayOwn,
     { ...namespaceColumns, spaces: sql<number>`spaces`.as('spaces') },
@@ -160,15 +160,15 @@ export function restoreNamespace({
     newSlug: string | null,
     expected: Expected,
     key: IdempotencyKey | null,
-  ): Promise<Outcome<Answered<CountedNamespace>>> => {
+  ): Promise<AccessResult<Replayable<CountedNamespace>>> => {
     const quota = quotas.namespacesPerSubject;
     if (!isSlug(slug)) return null;
     const caller = { ...principalParams(principal), namespaceSlug: slug };
     const once = key && { ...key, operation: `restoreNamespace ${slug}` };
-    const attempt = async (): Promise<Outcome<Answered<CountedNamespace>>> => {
+    const attempt = async (): Promise<AccessResult<Replayable<CountedNamespace>>> => {
       const target = await (once
-        ? run(targets.once, { ...caller, ...once, ...versionParams(expected) })
-        : run(targets.plain, { ...caller, ...versionParams(expected) }));
+        ? executeOne(targets.once, { ...caller, ...once, ...versionParams(expected) })
+        : executeOne(targets.plain, { ...caller, ...versionParams(expected) }));
       // It may have another slug now, which the resolver says.
       if (!target?.id) {
         await resolveNamespace(principal, slug, () => Promise.resolve(undefined));
@@ -184,8 +184,8 @@ export function restoreNamespace({
       };
       const row: RestoreRow | undefined = await untilCurrent<RestoreRow>(() =>
         once
-          ? runOnce(restoreOnceStatement, { ...values, ...once })
-          : run(restoreStatement, values),
+          ? executeIdempotent(restoreOnceStatement, { ...values, ...once })
+          : executeOne(restoreStatement, values),
       );
       const role = row?.access.role;
       if (!role) return null;

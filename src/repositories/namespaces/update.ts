@@ -1,8 +1,8 @@
 import { and, sql } from 'drizzle-orm';
 import { namespaces } from '../../db/schema/namespaces.js';
-import { accessAllows, byIdAndSlug, lockedAccess } from '../access/guard.js';
-import type { Outcome, Principal } from '../access/principal.js';
-import { param, run } from '../access/statement.js';
+import { hasRole, activeNamespaceByIdAndSlug, lockedAccess } from '../access/guard.js';
+import type { AccessResult, Principal } from '../access/principal.js';
+import { param, executeOne } from '../access/statement.js';
 import type { RepositoryContext } from '../context.js';
 import { spaceTotal } from '../spaces/counters.js';
 import { type MergeMetadata, updateFields } from '../update-fields.js';
@@ -22,8 +22,8 @@ export function updateNamespace(
   { db, resolveNamespace, slugHoldDays }: RepositoryContext,
   get: GetNamespace,
 ) {
-  const writing = lockedAccess(db, byIdAndSlug, 'update');
-  const mayOwn = accessAllows('owner');
+  const writing = lockedAccess(db, activeNamespaceByIdAndSlug, 'update');
+  const mayOwn = hasRole('owner');
   const total = spaceTotal(db);
   const always = sql`true`;
   const slug = sql`${param('slug')}::text`;
@@ -39,7 +39,7 @@ export function updateNamespace(
           then ${sql.param(param('metadata'), namespaces.metadata)}::jsonb
           else ${namespaces.metadata} end`,
       })
-      .where(and(byIdAndSlug, mayOwn, hasVersion(namespaces)))
+      .where(and(activeNamespaceByIdAndSlug, mayOwn, hasVersion(namespaces)))
       .returning(namespaceColumns),
   );
   // The lock shows what the namespace is when it is written.
@@ -73,14 +73,14 @@ export function updateNamespace(
     fields: NamespaceChanges,
     expected: Expected,
     merge: MergeMetadata | null = null,
-  ): Promise<Outcome<CountedNamespace>> => {
+  ): Promise<AccessResult<CountedNamespace>> => {
     const read = () => get(principal, namespaceSlug);
     const write = async (
       changes: NamespaceChanges,
       versions: Expected,
-    ): Promise<Outcome<CountedNamespace>> => {
+    ): Promise<AccessResult<CountedNamespace>> => {
       const result = await resolveNamespace(principal, namespaceSlug, (scope) =>
-        run(statement, {
+        executeOne(statement, {
           ...scope,
           ...versionParams(versions),
           slug: changes.slug ?? null,

@@ -3,7 +3,7 @@ import type { JsonObject } from '../../db/schema/columns.js';
 import { spaces } from '../../db/schema/spaces.js';
 import { param } from '../access/statement.js';
 import type { Contents } from '../contents/counters.js';
-import type { Answered } from '../idempotency.js';
+import type { Replayable } from '../idempotency.js';
 
 /** What a space is made of by who creates it. */
 export const sentColumns = {
@@ -52,7 +52,7 @@ export function answered<Written extends object>({
 }: {
   stored?: Written | null;
   space: Written | null;
-}): Answered<Written> | null {
+}): Replayable<Written> | null {
   if (stored) return { ...stored, replayed: true };
   return space && { ...space, replayed: false };
 }

@@ -2,16 +2,16 @@ import { and, type SQL, sql } from 'drizzle-orm';
 import { v7 as uuidv7 } from 'uuid';
 import { spaces } from '../../db/schema/spaces.js';
 import { Failure, type Failures, isFailure } from '../../failure.js';
-import { accessAllows, accessTo, byIdAndSlug, lockedAccess } from '../access/guard.js';
-import type { Outcome, Principal, Role } from '../access/principal.js';
-import { param, repeat, run } from '../access/statement.js';
+import { hasRole, accessCte, activeNamespaceByIdAndSlug, lockedAccess } from '../access/guard.js';
+import type { AccessResult, Principal, Role } from '../access/principal.js';
+import { param, executeOne } from '../access/statement.js';
 import type { RepositoryContext } from '../context.js';
 import {
-  type Answered,
+  type Replayable,
   type IdempotencyKey,
-  onceByKey,
+  idempotencyCtes,
   recordOf,
-  runOnce,
+  executeIdempotent,
 } from '../idempotency.js';
 import { answered, jsonParam, type NewSpace, sentColumns, type SpaceRow } from './columns.js';
 import { inNamespace, isActive } from './conditions.js';
@@ -32,9 +32,9 @@ interface CreateBatchRow {
 
 /** Prepares the statements that create several spaces, with and without an idempotency key. */
 export function createSpaces({ db, resolveNamespace, quotas }: RepositoryContext) {
-  const access = accessTo(db, byIdAndSlug);
-  const writing = lockedAccess(db, byIdAndSlug, 'key share');
-  const mayWrite = accessAllows('editor');
+  const access = accessCte(db, activeNamespaceByIdAndSlug);
+  const writing = lockedAccess(db, activeNamespaceByIdAndSlug, 'key share');
+  const mayWrite = hasRole('editor');
   const always = sql`true`;
 
   // In the order of their slugs, so that two batches never deadlock.
@@ -54,7 +54,7 @@ export function createSpaces({ db, resolveNamespace, quotas }: RepositoryContext
     .leftJoin(batch, always)
     .prepare('space_create_all');
 
-  const once = onceByKey(
+  const once = idempotencyCtes(
     db,
     mayWrite,
     // Another name than in the batch: Drizzle does not qualify it.
@@ -97,7 +97,7 @@ export function createSpaces({ db, resolveNamespace, quotas }: RepositoryContext
     slugs: string[],
   ): Promise<Set<string>> {
     const result = await resolveNamespace(principal, namespaceSlug, (scope) =>
-      repeat(takenStatement, { ...scope, slugs }),
+      executeOne(takenStatement, { ...scope, slugs }, { retryOnDisconnect: true }),
     );
     return new Set(result?.row.taken?.slugs);
   }
@@ -116,7 +116,7 @@ export function createSpaces({ db, resolveNamespace, quotas }: RepositoryContext
     namespaceSlug: string,
     sent: NewSpace[],
     key: IdempotencyKey | null,
-  ): Promise<Outcome<Answered<{ spaces: CreatedSpace[] }>>> => {
+  ): Promise<AccessResult<Replayable<{ spaces: CreatedSpace[] }>>> => {
     const values = {
       spaces: sent.map((space) => ({ ...space, id: uuidv7() })),
       quota: quotas.spacesPerNamespace,
@@ -124,8 +124,13 @@ export function createSpaces({ db, resolveNamespace, quotas }: RepositoryContext
     const attempt = () =>
       resolveNamespace<CreateBatchRow>(principal, namespaceSlug, (scope) =>
         key
-          ? runOnce(statementOnce, { ...scope, ...values, ...key, operation: 'createSpaces' })
-          : run(statement, { ...scope, ...values }),
+          ? executeIdempotent(statementOnce, {
+              ...scope,
+              ...values,
+              ...key,
+              operation: 'createSpaces',
+            })
+          : executeOne(statement, { ...scope, ...values }),
       );
     for (let attempts = 1; ; attempts += 1) {
       try {

@@ -1,15 +1,15 @@
 import { sql } from 'drizzle-orm';
 import { v7 as uuidv7 } from 'uuid';
-import { accessAllows, byIdAndSlug, lockedAccess } from '../access/guard.js';
-import type { Outcome, Principal, Role } from '../access/principal.js';
-import { run } from '../access/statement.js';
+import { hasRole, activeNamespaceByIdAndSlug, lockedAccess } from '../access/guard.js';
+import type { AccessResult, Principal, Role } from '../access/principal.js';
+import { executeOne } from '../access/statement.js';
 import type { RepositoryContext } from '../context.js';
 import {
-  type Answered,
+  type Replayable,
   type IdempotencyKey,
-  onceByKey,
+  idempotencyCtes,
   recordOf,
-  runOnce,
+  executeIdempotent,
 } from '../idempotency.js';
 import { answered, type NewSpace, spaceColumns, type SpaceRow } from './columns.js';
 import { countSpaces } from './counters.js';
@@ -24,8 +24,8 @@ interface CreateRow {
 
 /** Prepares the statements that create a space, with and without an idempotency key. */
 export function createSpace({ db, resolveNamespace, quotas }: RepositoryContext) {
-  const writing = lockedAccess(db, byIdAndSlug, 'key share');
-  const mayWrite = accessAllows('editor');
+  const writing = lockedAccess(db, activeNamespaceByIdAndSlug, 'key share');
+  const mayWrite = hasRole('editor');
   const always = sql`true`;
 
   const created = insertSpaces(db, spaceColumns, oneSpace(mayWrite));
@@ -36,7 +36,7 @@ export function createSpace({ db, resolveNamespace, quotas }: RepositoryContext)
     .leftJoin(created, always)
     .prepare('space_create');
 
-  const once = onceByKey(db, mayWrite, spaceColumns, recordOf(spaceColumns));
+  const once = idempotencyCtes(db, mayWrite, spaceColumns, recordOf(spaceColumns));
   const createdOnce = insertSpaces(db, spaceColumns, oneSpace(once.isClaimed));
   const statementOnce = db
     .with(
@@ -65,12 +65,17 @@ export function createSpace({ db, resolveNamespace, quotas }: RepositoryContext)
     namespaceSlug: string,
     space: NewSpace,
     key: IdempotencyKey | null,
-  ): Promise<Outcome<Answered<SpaceRow>>> => {
+  ): Promise<AccessResult<Replayable<SpaceRow>>> => {
     const values = { ...space, id: uuidv7(), quota: quotas.spacesPerNamespace };
     const result = await resolveNamespace<CreateRow>(principal, namespaceSlug, (scope) =>
       key
-        ? runOnce(statementOnce, { ...scope, ...values, ...key, operation: 'createSpace' })
-        : run(statement, { ...scope, ...values }),
+        ? executeIdempotent(statementOnce, {
+            ...scope,
+            ...values,
+            ...key,
+            operation: 'createSpace',
+          })
+        : executeOne(statement, { ...scope, ...values }),
     );
     return result && { role: result.role, value: answered(result.row) };
   };

@@ -1,8 +1,8 @@
 import { and, sql } from 'drizzle-orm';
 import { spaces } from '../../db/schema/spaces.js';
-import { accessAllows, byIdAndSlug, lockedAccess } from '../access/guard.js';
-import type { Outcome, Principal } from '../access/principal.js';
-import { run } from '../access/statement.js';
+import { hasRole, activeNamespaceByIdAndSlug, lockedAccess } from '../access/guard.js';
+import type { AccessResult, Principal } from '../access/principal.js';
+import { executeOne } from '../access/statement.js';
 import type { RepositoryContext } from '../context.js';
 import { type Expected, expectWritten, hasVersion, versionParams } from '../version.js';
 import type { SpaceRow } from './columns.js';
@@ -13,12 +13,12 @@ import type { GetSpace } from './get.js';
 
 /** Prepares the statement that deletes a space, softly. */
 export function deleteSpace({ db, resolveNamespace, quotas }: RepositoryContext, get: GetSpace) {
-  const writing = lockedAccess(db, byIdAndSlug, 'key share');
+  const writing = lockedAccess(db, activeNamespaceByIdAndSlug, 'key share');
   const deleted = db.$with('space').as(
     db
       .update(spaces)
       .set({ ...nextVersion, deletedAt: sql`now()` })
-      .where(and(inNamespace, hasSlug, isActive, accessAllows('editor'), hasVersion(spaces)))
+      .where(and(inNamespace, hasSlug, isActive, hasRole('editor'), hasVersion(spaces)))
       .returning({ id: spaces.id, version: spaces.version }),
   );
   const statement = db
@@ -39,9 +39,9 @@ export function deleteSpace({ db, resolveNamespace, quotas }: RepositoryContext,
     namespaceSlug: string,
     spaceSlug: string,
     expected: Expected,
-  ): Promise<Outcome<Pick<SpaceRow, 'id' | 'version'>>> => {
+  ): Promise<AccessResult<Pick<SpaceRow, 'id' | 'version'>>> => {
     const result = await resolveNamespace(principal, namespaceSlug, (scope) =>
-      run(statement, {
+      executeOne(statement, {
         ...scope,
         ...versionParams(expected),
         spaceSlug: possibleSlug(spaceSlug),

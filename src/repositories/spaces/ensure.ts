@@ -1,9 +1,9 @@
 import { and, eq, sql } from 'drizzle-orm';
 import { v7 as uuidv7 } from 'uuid';
 import { spaces } from '../../db/schema/spaces.js';
-import { accessAllows, byIdAndSlug, lockedAccess } from '../access/guard.js';
-import { includesRole, type Outcome, type Principal } from '../access/principal.js';
-import { param, repeat } from '../access/statement.js';
+import { hasRole, activeNamespaceByIdAndSlug, lockedAccess } from '../access/guard.js';
+import { includesRole, type AccessResult, type Principal } from '../access/principal.js';
+import { param, executeOne } from '../access/statement.js';
 import { contentsOf } from '../contents/counters.js';
 import type { RepositoryContext } from '../context.js';
 import { type FilledSpace, type NewSpace, spaceColumns } from './columns.js';
@@ -13,12 +13,12 @@ import { insertSpaces, oneSpace } from './insert.js';
 
 /** Prepares the statement that creates a space unless an active one has its slug. */
 export function ensureSpace({ db, resolveNamespace, quotas }: RepositoryContext) {
-  const writing = lockedAccess(db, byIdAndSlug, 'key share');
+  const writing = lockedAccess(db, activeNamespaceByIdAndSlug, 'key share');
   const always = sql`true`;
   const ensured = insertSpaces(
     db,
     spaceColumns,
-    oneSpace(accessAllows('editor')),
+    oneSpace(hasRole('editor')),
     sql`on conflict (namespace_id, slug) where deleted_at is null do nothing`,
   );
   const existing = db.$with('existing').as(
@@ -50,11 +50,11 @@ export function ensureSpace({ db, resolveNamespace, quotas }: RepositoryContext)
     principal: Principal,
     namespaceSlug: string,
     space: NewSpace,
-  ): Promise<Outcome<FilledSpace & { created: boolean }>> => {
+  ): Promise<AccessResult<FilledSpace & { created: boolean }>> => {
     const values = { ...space, id: uuidv7(), quota: quotas.spacesPerNamespace };
     for (;;) {
       const result = await resolveNamespace(principal, namespaceSlug, (scope) =>
-        repeat(statement, { ...scope, ...values }),
+        executeOne(statement, { ...scope, ...values }, { retryOnDisconnect: true }),
       );
       if (!result) return null;
       const { role, row } = result;

@@ -3,10 +3,10 @@ import type { Database } from '../../db/client.js';
 import { formerSpaceSlugs } from '../../db/schema/former-slugs.js';
 import { spaces } from '../../db/schema/spaces.js';
 import { isSlug } from '../../slug.js';
-import { accessTo, byIdAndSlug } from '../access/guard.js';
+import { accessCte, activeNamespaceByIdAndSlug } from '../access/guard.js';
 import { type Principal } from '../access/principal.js';
 import { shared } from '../access/shared-reads.js';
-import { param, repeat } from '../access/statement.js';
+import { param, executeOne } from '../access/statement.js';
 import type { RepositoryContext } from '../context.js';
 
 const isFormerSpaceSlug = and(
@@ -31,7 +31,7 @@ export function dropSpaceSlug(db: Database) {
 
 /** Makes the part of the repository of spaces that knows what they were called before. */
 export function formerSlugs({ db, resolveNamespace }: RepositoryContext) {
-  const access = accessTo(db, byIdAndSlug);
+  const access = accessCte(db, activeNamespaceByIdAndSlug);
   const heldBy = db
     .select({ id: formerSpaceSlugs.heldBy })
     .from(formerSpaceSlugs)
@@ -70,7 +70,7 @@ export function formerSlugs({ db, resolveNamespace }: RepositoryContext) {
     ): Promise<string | null> {
       if (!isSlug(spaceSlug)) return null;
       const result = await resolveNamespace(principal, namespaceSlug, (scope) =>
-        repeat(statement, { ...scope, spaceSlug }),
+        executeOne(statement, { ...scope, spaceSlug }, { retryOnDisconnect: true }),
       );
       return result?.row.slug ?? null;
     },

@@ -1,9 +1,9 @@
 import { and, sql } from 'drizzle-orm';
 import { spaces } from '../../db/schema/spaces.js';
-import { accessTo, byIdAndSlug } from '../access/guard.js';
-import type { Outcome, Principal } from '../access/principal.js';
+import { accessCte, activeNamespaceByIdAndSlug } from '../access/guard.js';
+import type { AccessResult, Principal } from '../access/principal.js';
 import { shared } from '../access/shared-reads.js';
-import { repeat } from '../access/statement.js';
+import { executeOne } from '../access/statement.js';
 import { contentsOf } from '../contents/counters.js';
 import type { RepositoryContext } from '../context.js';
 import { type NamespacedSpace, spaceColumns } from './columns.js';
@@ -11,7 +11,7 @@ import { hasSlug, inNamespace, isActive, possibleSlug } from './conditions.js';
 
 /** Prepares the statement that finds an active space by its slug. */
 export function getSpace({ db, resolveNamespace }: RepositoryContext) {
-  const access = accessTo(db, byIdAndSlug);
+  const access = accessCte(db, activeNamespaceByIdAndSlug);
   const found = db.$with('space').as(
     db
       .select(spaceColumns)
@@ -35,9 +35,13 @@ export function getSpace({ db, resolveNamespace }: RepositoryContext) {
     principal: Principal,
     namespaceSlug: string,
     spaceSlug: string,
-  ): Promise<Outcome<NamespacedSpace>> => {
+  ): Promise<AccessResult<NamespacedSpace>> => {
     const result = await resolveNamespace(principal, namespaceSlug, (scope) =>
-      repeat(statement, { ...scope, spaceSlug: possibleSlug(spaceSlug) }),
+      executeOne(
+        statement,
+        { ...scope, spaceSlug: possibleSlug(spaceSlug) },
+        { retryOnDisconnect: true },
+      ),
     );
     if (!result) return null;
     const { role, namespaceId, row } = result;

@@ -6,12 +6,12 @@ import {
   slugOrder,
   spaces,
 } from '../../db/schema/spaces.js';
-import { accessAllows, accessTo, byIdAndSlug } from '../access/guard.js';
-import { type Outcome, type Principal } from '../access/principal.js';
+import { hasRole, accessCte, activeNamespaceByIdAndSlug } from '../access/guard.js';
+import { type AccessResult, type Principal } from '../access/principal.js';
 import { param } from '../access/statement.js';
 import type { RepositoryContext } from '../context.js';
 import { commonConditions, type CommonFilters } from '../lists/filters.js';
-import { type ListPart, listsOf, routedLists, type Walk } from '../lists/index.js';
+import { type ListPart, listsOf, routedLists, type CursorRequest } from '../lists/index.js';
 import { datedItem, timeText } from '../lists/item-json.js';
 import type { ListedTable } from '../lists/listed-table.js';
 import { type Page } from '../lists/numbered-pages.js';
@@ -58,12 +58,12 @@ export function listSpaces({ db, searchDb, resolveNamespace, pages }: Repository
     table: spaces,
     deletedAt: spaces.deletedAt,
     inContainer: inNamespace,
-    access: [accessTo(db, byIdAndSlug)],
+    access: [accessCte(db, activeNamespaceByIdAndSlug)],
     spaceId: sql`null::uuid`,
-    mayRead: accessAllows('viewer'),
+    mayRead: hasRole('viewer'),
     counted: spaceTotal(db),
     inSearch: sql`${searchedNamespace} = ${param('namespaceId')}::text`,
-    paths: ['slug', 'search', 'createdAt', 'updatedAt'],
+    accessPaths: ['slug', 'search', 'createdAt', 'updatedAt'],
     orders: {
       createdAt: { key: sql`id`, type: sql`uuid`, text: (key) => sql`${key}::text` },
       updatedAt: { key: sql`updated_at`, type: sql`timestamptz`, text: timeText },
@@ -82,7 +82,7 @@ export function listSpaces({ db, searchDb, resolveNamespace, pages }: Repository
       selection: SpaceSelection,
       part: Page,
       render: (items: string, total: number) => Buffer,
-    ): Promise<Outcome<CachedPage>> {
+    ): Promise<AccessResult<CachedPage>> {
       const found = await listsFor(selection, part.offset).page(
         (read) => resolveNamespace(principal, namespaceSlug, read),
         selection,
@@ -97,8 +97,8 @@ export function listSpaces({ db, searchDb, resolveNamespace, pages }: Repository
       principal: Principal,
       namespaceSlug: string,
       selection: SpaceSelection,
-      walk: Walk,
-    ): Promise<Outcome<SpacePage>> {
+      walk: CursorRequest,
+    ): Promise<AccessResult<SpacePage>> {
       const found = await listsFor(selection, 0).walk(
         (read) => resolveNamespace(principal, namespaceSlug, read),
         selection,

@@ -1,16 +1,16 @@
 import { and, desc, eq, isNotNull, type SQL, sql } from 'drizzle-orm';
 import { slugOrder, spaces } from '../../db/schema/spaces.js';
-import { accessAllows, byIdAndSlug, lockedAccess } from '../access/guard.js';
-import { includesRole, type Outcome, type Principal, type Role } from '../access/principal.js';
-import { param, run } from '../access/statement.js';
+import { hasRole, activeNamespaceByIdAndSlug, lockedAccess } from '../access/guard.js';
+import { includesRole, type AccessResult, type Principal, type Role } from '../access/principal.js';
+import { param, executeOne } from '../access/statement.js';
 import { type Contents, contentsOf } from '../contents/counters.js';
 import type { RepositoryContext } from '../context.js';
 import {
-  type Answered,
+  type Replayable,
   type IdempotencyKey,
-  onceByKey,
+  idempotencyCtes,
   recordOf,
-  runOnce,
+  executeIdempotent,
 } from '../idempotency.js';
 import {
   type Expected,
@@ -42,8 +42,8 @@ interface RestoreRow {
 
 /** Prepares the statements that restore a deleted space, with and without an idempotency key. */
 export function restoreSpace({ db, resolveNamespace, quotas }: RepositoryContext) {
-  const writing = lockedAccess(db, byIdAndSlug, 'key share');
-  const mayWrite = accessAllows('editor');
+  const writing = lockedAccess(db, activeNamespaceByIdAndSlug, 'key share');
+  const mayWrite = hasRole('editor');
   const always = sql`true`;
 
   // The expected one, however many of the slug were deleted after it, or else the last.
@@ -111,7 +111,7 @@ export function restoreSpace({ db, resolveNamespace, quotas }: RepositoryContext
     .leftJoin(notDeleted, always)
     .prepare('space_restore');
 
-  const once = onceByKey(db, mayWrite, spaceColumns, recordOf(spaceColumns));
+  const once = idempotencyCtes(db, mayWrite, spaceColumns, recordOf(spaceColumns));
   const restoredOnce = restoreWhere(once.isClaimed);
   const statementOnce = db
     .with(
@@ -160,7 +160,7 @@ export function restoreSpace({ db, resolveNamespace, quotas }: RepositoryContext
     newSlug: string | null,
     expected: Expected,
     key: IdempotencyKey | null,
-  ): Promise<Outcome<Answered<FilledSpace>>> => {
+  ): Promise<AccessResult<Replayable<FilledSpace>>> => {
     const former = possibleSlug(spaceSlug);
     const operation = `restoreSpace ${former}`;
     const attempt = async () => {
@@ -173,8 +173,8 @@ export function restoreSpace({ db, resolveNamespace, quotas }: RepositoryContext
           quota: quotas.spacesPerNamespace,
         };
         return key
-          ? runOnce(statementOnce, { ...values, ...key, operation })
-          : run(statement, values);
+          ? executeIdempotent(statementOnce, { ...values, ...key, operation })
+          : executeOne(statement, values);
       });
       if (!result) return null;
       const { role, row } = result;

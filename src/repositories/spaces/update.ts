@@ -1,8 +1,8 @@
 import { and, sql } from 'drizzle-orm';
 import { spaces } from '../../db/schema/spaces.js';
-import { accessAllows, byIdAndSlug, lockedAccess } from '../access/guard.js';
-import type { Outcome, Principal } from '../access/principal.js';
-import { param, run } from '../access/statement.js';
+import { hasRole, activeNamespaceByIdAndSlug, lockedAccess } from '../access/guard.js';
+import type { AccessResult, Principal } from '../access/principal.js';
+import { param, executeOne } from '../access/statement.js';
 import { contentsOf } from '../contents/counters.js';
 import type { RepositoryContext } from '../context.js';
 import { type MergeMetadata, updateFields } from '../update-fields.js';
@@ -21,7 +21,7 @@ import type { GetSpace } from './get.js';
 
 /** Prepares the statement that updates a space. */
 export function updateSpace({ db, resolveNamespace, quotas }: RepositoryContext, get: GetSpace) {
-  const writing = lockedAccess(db, byIdAndSlug, 'key share');
+  const writing = lockedAccess(db, activeNamespaceByIdAndSlug, 'key share');
   const updated = db.$with('space').as(
     db
       .update(spaces)
@@ -35,7 +35,7 @@ export function updateSpace({ db, resolveNamespace, quotas }: RepositoryContext,
         metadata: sql`case when ${param('setMetadata')}::boolean then ${jsonParam('metadata')}
           else ${spaces.metadata} end`,
       })
-      .where(and(inNamespace, hasSlug, isActive, accessAllows('editor'), hasVersion(spaces)))
+      .where(and(inNamespace, hasSlug, isActive, hasRole('editor'), hasVersion(spaces)))
       .returning(spaceColumns),
   );
   const statement = db
@@ -63,14 +63,14 @@ export function updateSpace({ db, resolveNamespace, quotas }: RepositoryContext,
     fields: SpaceChanges,
     expected: Expected,
     merge: MergeMetadata | null = null,
-  ): Promise<Outcome<FilledSpace>> => {
-    const read = (): Promise<Outcome<FilledSpace>> => get(principal, namespaceSlug, spaceSlug);
+  ): Promise<AccessResult<FilledSpace>> => {
+    const read = (): Promise<AccessResult<FilledSpace>> => get(principal, namespaceSlug, spaceSlug);
     const write = async (
       changes: SpaceChanges,
       versions: Expected,
-    ): Promise<Outcome<FilledSpace>> => {
+    ): Promise<AccessResult<FilledSpace>> => {
       const result = await resolveNamespace(principal, namespaceSlug, (scope) =>
-        run(statement, {
+        executeOne(statement, {
           ...scope,
           ...versionParams(versions),
           spaceSlug: possibleSlug(spaceSlug),

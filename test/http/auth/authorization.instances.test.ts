@@ -1,7 +1,12 @@
 import { type Test, test } from 'tap';
 import { type Answer, type Client, type Service, startService } from '../../helpers/app.js';
 import { pick } from '../../helpers/json.js';
-import { furnish, type Operation, operationsWithin, people } from '../../helpers/operations.js';
+import {
+  seedNamespace,
+  type Operation,
+  operationsWithin,
+  members,
+} from '../../helpers/operations.js';
 import { isProblem } from '../../helpers/problem.js';
 
 /** One database, two processes of the service: `there` has to honour at once what `here` is told. */
@@ -25,11 +30,11 @@ async function afterChange(
   slugToAsk: (slug: string) => string = (slug) => slug,
 ): Promise<void> {
   const { here, there } = await startTwo(t);
-  const owner = await here.as(people.owner);
+  const owner = await here.as(members.owner);
   const caller = await there.as(subject);
   for (const [index, operation] of operationsWithin.entries()) {
     const slug = `acme-${index}`;
-    await furnish(here, slug);
+    await seedNamespace(here, slug);
     t.equal((await caller.get(`/namespaces/${slug}`)).status, 200, 'the process knows it');
     t.ok((await change(owner, slug)).status < 300, 'the change is made');
     verify(await caller.send(operation.request(slugToAsk(slug))), operation, slug);
@@ -37,8 +42,8 @@ async function afterChange(
 }
 
 const removed: [subject: string, role: string][] = [
-  [people.viewer, 'viewer'],
-  [people.editor, 'editor'],
+  [members.viewer, 'viewer'],
+  [members.editor, 'editor'],
 ];
 for (const [subject, role] of removed) {
   test(`a removed ${role} is a stranger at the next request, in every process`, (t) =>
@@ -56,11 +61,11 @@ test('an owner who was demoted has the new role at the next request, in every pr
   afterChange(
     t,
     async (owner, slug) => {
-      const members = `/namespaces/${slug}/members`;
-      await owner.put(`${members}/second-owner`, { role: 'owner' });
-      return owner.put(`${members}/${people.owner}`, { role: 'viewer' });
+      const path = `/namespaces/${slug}/members`;
+      await owner.put(`${path}/second-owner`, { role: 'owner' });
+      return owner.put(`${path}/${members.owner}`, { role: 'viewer' });
     },
-    people.owner,
+    members.owner,
     (answer, { title, role, status }) => {
       if (role === 'viewer') t.equal(answer.status, status, title);
       else isProblem(t, answer, 'insufficient_role', title);
@@ -70,8 +75,8 @@ test('an owner who was demoted has the new role at the next request, in every pr
 test('a viewer who was promoted has the new role at the next request, in every process', (t) =>
   afterChange(
     t,
-    (owner, slug) => owner.put(`/namespaces/${slug}/members/${people.viewer}`, { role: 'owner' }),
-    people.viewer,
+    (owner, slug) => owner.put(`/namespaces/${slug}/members/${members.viewer}`, { role: 'owner' }),
+    members.viewer,
     (answer, { title, status }) => {
       t.equal(answer.status, status, title);
     },
@@ -81,7 +86,7 @@ test('the old slug of a renamed namespace leads to the new one at the next reque
   afterChange(
     t,
     (owner, slug) => owner.patch(`/namespaces/${slug}`, { slug: `new-${slug}` }),
-    people.owner,
+    members.owner,
     (answer, { title, request }, slug) => {
       const { method, path } = request(`new-${slug}`);
       if (method === 'GET') {
@@ -97,10 +102,10 @@ test('the old slug of a renamed namespace is 404 to a stranger at the next reque
   afterChange(
     t,
     async (owner, slug) => {
-      await owner.delete(`/namespaces/${slug}/members/${people.viewer}`);
+      await owner.delete(`/namespaces/${slug}/members/${members.viewer}`);
       return owner.patch(`/namespaces/${slug}`, { slug: `new-${slug}` });
     },
-    people.viewer,
+    members.viewer,
     (answer, { title }, slug) => {
       isProblem(t, answer, 'namespace_not_found', title);
       t.notMatch(answer.text, `new-${slug}`, title);
@@ -114,7 +119,7 @@ test('whoever takes the old slug of a namespace has it at the next request, in e
       await owner.patch(`/namespaces/${slug}`, { slug: `new-${slug}` });
       return owner.post('/namespaces', { slug });
     },
-    people.viewer,
+    members.viewer,
     (answer, { title }) => {
       isProblem(t, answer, 'namespace_not_found', title);
     },
@@ -124,7 +129,7 @@ test('the new slug of a renamed namespace answers at the next request, in every 
   afterChange(
     t,
     (owner, slug) => owner.patch(`/namespaces/${slug}`, { slug: `new-${slug}` }),
-    people.owner,
+    members.owner,
     (answer, { title, status }) => {
       t.equal(answer.status, status, title);
     },
@@ -135,7 +140,7 @@ test('a deleted namespace is 404 at the next request, in every process', (t) =>
   afterChange(
     t,
     (owner, slug) => owner.delete(`/namespaces/${slug}`),
-    people.owner,
+    members.owner,
     (answer, { title, id, status }) => {
       if (id === 'restoreNamespace') t.equal(answer.status, status, title);
       else isProblem(t, answer, 'namespace_not_found', title);
@@ -144,11 +149,11 @@ test('a deleted namespace is 404 at the next request, in every process', (t) =>
 
 test('a restored namespace answers at the next request, in every process', async (t) => {
   const { here, there } = await startTwo(t);
-  const owner = await here.as(people.owner);
-  const caller = await there.as(people.owner);
+  const owner = await here.as(members.owner);
+  const caller = await there.as(members.owner);
   for (const [index, { title, status, request }] of operationsWithin.entries()) {
     const slug = `acme-${index}`;
-    await furnish(here, slug);
+    await seedNamespace(here, slug);
     await caller.get(`/namespaces/${slug}`);
     await owner.delete(`/namespaces/${slug}`);
     isProblem(t, await caller.get(`/namespaces/${slug}`), 'namespace_not_found', title);
@@ -159,11 +164,11 @@ test('a restored namespace answers at the next request, in every process', async
 
 test('a slug leads to the namespace that has it now, in every process', async (t) => {
   const { here, there } = await startTwo(t);
-  const owner = await here.as(people.owner);
-  const caller = await there.as(people.owner);
+  const owner = await here.as(members.owner);
+  const caller = await there.as(members.owner);
   const ids: unknown[] = [];
   for (const name of ['first', 'second', 'third']) {
-    await furnish(here, 'acme');
+    await seedNamespace(here, 'acme');
     await owner.patch('/namespaces/acme', { name });
     const { json } = await caller.get('/namespaces/acme');
     t.equal(pick(json, 'name'), name);
@@ -180,8 +185,8 @@ test('a slug leads to the namespace that has it now, in every process', async (t
 
 test('what is written to a space through one process is read through the other', async (t) => {
   const { here, there } = await startTwo(t);
-  await furnish(here, 'acme');
-  const [writer, reader] = [await here.as(people.editor), await there.as(people.viewer)];
+  await seedNamespace(here, 'acme');
+  const [writer, reader] = [await here.as(members.editor), await there.as(members.viewer)];
   const lab = '/namespaces/acme/spaces/lab';
   t.equal((await reader.get(lab)).status, 200);
   await writer.patch(lab, { slug: 'renamed' });

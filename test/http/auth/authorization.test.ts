@@ -1,7 +1,7 @@
 import { test } from 'tap';
 import type { Answer } from '../../helpers/app.js';
 import { startService } from '../../helpers/app.js';
-import { furnish, operations, operationsWithin, people } from '../../helpers/operations.js';
+import { seedNamespace, operations, operationsWithin, members } from '../../helpers/operations.js';
 import { isProblem } from '../../helpers/problem.js';
 import { startCounted } from '../../helpers/proxy.js';
 
@@ -18,15 +18,15 @@ test('what a caller may do depends on the role, for every operation', async (t) 
   const service = await startService(t);
   const callers = {
     stranger: await service.as('stranger'),
-    viewer: await service.as(people.viewer),
-    editor: await service.as(people.editor),
-    owner: await service.as(people.owner),
+    viewer: await service.as(members.viewer),
+    editor: await service.as(members.editor),
+    owner: await service.as(members.owner),
     admin: await service.as('trusted-service', 'admin'),
   };
   for (const kind of ['stranger', 'viewer', 'editor', 'owner', 'admin'] as const) {
     for (const [index, { title, role, status, request }] of operations.entries()) {
       const slug = `${kind}-${index}`;
-      await furnish(service, slug);
+      await seedNamespace(service, slug);
       const refused = role && refusals[kind][role];
       const answer = await callers[kind].send(request(slug));
       t.equal(answer.status, refused ?? status, `${title} as ${kind}`);
@@ -38,18 +38,18 @@ test('what a caller may do depends on the role, for every operation', async (t) 
 
 test('what is refused changes nothing', async (t) => {
   const service = await startService(t);
-  await furnish(service, 'acme');
-  const owner = await service.as(people.owner);
+  await seedNamespace(service, 'acme');
+  const owner = await service.as(members.owner);
   const state = async () => {
     const paths = ['', '/members', '/spaces', '/spaces/lab'];
     const answers = await Promise.all(paths.map((path) => owner.get(`/namespaces/acme${path}`)));
     return answers.map(({ text }) => text);
   };
   const before = await state();
-  for (const subject of ['stranger', people.viewer, people.editor]) {
+  for (const subject of ['stranger', members.viewer, members.editor]) {
     const caller = await service.as(subject);
     for (const { title, role, request } of operationsWithin) {
-      if (role !== 'owner' && (role !== 'editor' || subject === people.editor)) continue;
+      if (role !== 'owner' && (role !== 'editor' || subject === members.editor)) continue;
       const { status } = await caller.send(request('acme'));
       t.equal(status, subject === 'stranger' ? 404 : 403, `${title} as ${subject}`);
     }
@@ -78,18 +78,18 @@ test('to a stranger a namespace is one that never was, in every byte', async (t)
   };
   // Every statement is prepared, as it is in a process that has run for a while.
   for (const { request } of operations) {
-    await furnish(service, 'warm');
-    await (await service.as(people.owner)).send(request('warm'));
-    await (await service.as(people.owner)).delete('/namespaces/warm');
+    await seedNamespace(service, 'warm');
+    await (await service.as(members.owner)).send(request('warm'));
+    await (await service.as(members.owner)).delete('/namespaces/warm');
   }
   for (const [index, { title }] of operationsWithin.entries()) {
     const never = await send(index);
-    await furnish(service, `acme-${index}`);
+    await seedNamespace(service, `acme-${index}`);
     t.same(await send(index), never, `${title}: exists, and this process knows it`);
-    await (await service.as(people.owner)).patch(`/namespaces/acme-${index}`, { slug: 'moved' });
+    await (await service.as(members.owner)).patch(`/namespaces/acme-${index}`, { slug: 'moved' });
     await send(index);
     t.same(await send(index), never, `${title}: was renamed`);
-    await (await service.as(people.owner)).delete('/namespaces/moved');
+    await (await service.as(members.owner)).delete('/namespaces/moved');
     t.same(await send(index), never, `${title}: was deleted`);
   }
 });
@@ -98,7 +98,7 @@ test('a namespace that this process has not seen is no different to a stranger',
   const { service, proxy } = await startCounted(t);
   const fresh = await startService(t, { db: service.db });
   const stranger = await fresh.as('stranger');
-  await furnish(service, 'acme');
+  await seedNamespace(service, 'acme');
   for (const { title, request } of operationsWithin) {
     const [none, acme] = [request('none'), request('acme')];
     await stranger.send(none);

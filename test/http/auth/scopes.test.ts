@@ -4,7 +4,7 @@ import type { Scope } from '../../../src/http/auth/scopes.js';
 import { type Answer, SECRET, type Send, type Service, startService } from '../../helpers/app.js';
 import { pick } from '../../helpers/json.js';
 import { isOpenApi } from '../../helpers/openapi.js';
-import { furnish, operations, operationsWithin, people } from '../../helpers/operations.js';
+import { seedNamespace, operations, operationsWithin, members } from '../../helpers/operations.js';
 import { isProblem } from '../../helpers/problem.js';
 
 const scopes: Scope[] = ['namespaces:read', 'namespaces:write', 'spaces:read', 'spaces:write'];
@@ -59,8 +59,8 @@ test('a token without the claim has every scope but admin', async (t) => {
   const service = await startService(t);
   const bob = await service.as('bob');
   for (const [index, { title, status, role, request }] of operations.entries()) {
-    await furnish(service, `ns-${index}`);
-    const owner = await service.as(people.owner);
+    await seedNamespace(service, `ns-${index}`);
+    const owner = await service.as(members.owner);
     t.equal((await owner.send(request(`ns-${index}`))).status, status, `${title} in one's own`);
     if (role === null) continue;
     const foreign = await bob.send(request(`ns-${index}`));
@@ -95,8 +95,8 @@ test('a claim that names no known scope grants nothing', async (t) => {
 
 test('403 for a scope comes before anything else of the request is looked at', async (t) => {
   const service = await startService(t);
-  await furnish(service, 'acme');
-  const reader = await service.as(people.owner, 'spaces:read');
+  await seedNamespace(service, 'acme');
+  const reader = await service.as(members.owner, 'spaces:read');
   const requests: Record<string, Send> = {
     'body too large': { method: 'POST', path: '/namespaces', body: 'a'.repeat(70_000) },
     'wrong content type': {
@@ -126,7 +126,7 @@ test('admin acts as owner in every namespace, whatever else its token has', asyn
     const admin = await service.as('trusted-service', scope);
     for (const [index, { title, status, request }] of operationsWithin.entries()) {
       const slug = `ns-${index}-${scope.length}`;
-      await furnish(service, slug);
+      await seedNamespace(service, slug);
       t.equal((await admin.send(request(slug))).status, status, `${title} with ${scope}`);
     }
   }
@@ -134,7 +134,7 @@ test('admin acts as owner in every namespace, whatever else its token has', asyn
 
 test('admin is a member of nothing by it', async (t) => {
   const service = await startService(t);
-  await furnish(service, 'acme');
+  await seedNamespace(service, 'acme');
   const admin = await service.as('trusted-service', 'admin');
   t.match((await admin.get('/namespaces')).json, { namespaces: [], total: 0 });
   await admin.put('/namespaces/acme/members/bob', { role: 'editor' });

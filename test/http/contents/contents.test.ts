@@ -4,7 +4,7 @@ import { anyAsset, type Lab, startLabs } from '../../helpers/contents.js';
 import { pick, pickString } from '../../helpers/json.js';
 import { isOpenApi } from '../../helpers/openapi.js';
 import { isProblem } from '../../helpers/problem.js';
-import { INVALID, refuses } from '../../helpers/spaces.js';
+import { INVALID, assertProblem } from '../../helpers/spaces.js';
 
 test('the script of the existing client: 404, the space, 201, and 200 from then on', async (t) => {
   const { owner } = await startLabs(t);
@@ -352,7 +352,9 @@ test('what is not valid is 400 and named, and nothing is made', async (t) => {
   ];
   for (const [method, path, body, field] of bodies) {
     const answer = await owner.send({ method, path: `${lab.path}/${path}`, body });
-    refuses(t, answer, INVALID, `${method} ${path} ${JSON.stringify(body).slice(0, 80)}`, [field]);
+    assertProblem(t, answer, INVALID, `${method} ${path} ${JSON.stringify(body).slice(0, 80)}`, [
+      field,
+    ]);
   }
   const queries = [
     ['folders', 'parent=a', '/parent'],
@@ -377,7 +379,7 @@ test('what is not valid is 400 and named, and nothing is made', async (t) => {
   ] as const;
   for (const [kind, query, field] of queries) {
     const answer = await owner.get(`${lab.path}/${kind}?${query}`);
-    refuses(t, answer, INVALID, `${kind}?${query}`, [field]);
+    assertProblem(t, answer, INVALID, `${kind}?${query}`, [field]);
   }
   t.same(await lab.contents(), before);
 });

@@ -3,7 +3,7 @@ import { test } from 'tap';
 import { acceptsJson, weights } from '../../../src/http/conventions/accept.js';
 import { startService } from '../../helpers/app.js';
 import { openDatabase } from '../../helpers/database.js';
-import { furnish, operations, people } from '../../helpers/operations.js';
+import { seedNamespace, operations, members } from '../../helpers/operations.js';
 import { isProblem } from '../../helpers/problem.js';
 
 test('an Accept that JSON will do for is accepted', (t) => {
@@ -74,8 +74,8 @@ const html = { accept: 'text/html' };
 
 test('every operation refuses to answer what it cannot produce, and does nothing', async (t) => {
   const service = await startService(t);
-  await furnish(service, 'acme');
-  const owner = await service.as(people.owner);
+  await seedNamespace(service, 'acme');
+  const owner = await service.as(members.owner);
   for (const { title, request } of operations) {
     const asked = request('acme');
     const headers = { ...asked.headers, ...html };

@@ -7,7 +7,7 @@ import {
   INVALID,
   NO_SPACE,
   read,
-  refuses,
+  assertProblem,
   Space,
   startSpaces,
 } from '../../helpers/spaces.js';
@@ -210,10 +210,10 @@ test('a header that is no list of tags is 400', async (t) => {
         sendIfMatch('POST', `${of}/restore`, header),
       ];
       for (const answer of await Promise.all(writes)) {
-        refuses(t, answer, INVALID, `If-Match: ${header.slice(0, 20)}`, ['/if-match']);
+        assertProblem(t, answer, INVALID, `If-Match: ${header.slice(0, 20)}`, ['/if-match']);
       }
       const got = await send('GET', of, { 'if-none-match': header });
-      refuses(t, got, INVALID, `If-None-Match: ${header.slice(0, 20)}`, ['/if-none-match']);
+      assertProblem(t, got, INVALID, `If-None-Match: ${header.slice(0, 20)}`, ['/if-none-match']);
     }
   }
   t.equal((await owner.get(lab)).status, 200, 'nothing was deleted');
@@ -322,16 +322,26 @@ test('404 and 403 come before 412, and 412 before 409', async (t) => {
       isProblem(t, await viewer.send(request(of)), 'insufficient_role', title);
       isProblem(t, await owner.send(request(of)), 'precondition_failed', title);
     }
-    refuses(t, await owner.send(request(`${projects}/nowhere`)), NO_SPACE, title);
+    assertProblem(t, await owner.send(request(`${projects}/nowhere`)), NO_SPACE, title);
   }
   const tag = etagOf(await owner.get(lab));
-  refuses(t, await sendIfMatch('PATCH', lab, tag, { slug: 'taken' }), CONFLICT, 'last of all');
+  assertProblem(
+    t,
+    await sendIfMatch('PATCH', lab, tag, { slug: 'taken' }),
+    CONFLICT,
+    'last of all',
+  );
 
   await owner.delete(lab);
   await create({ name: 'Lab' });
   const restore = await sendIfMatch('POST', `${spaces}/lab/restore`, stale);
   isProblem(t, restore, 'precondition_failed', 'restore, and the slug is taken');
-  refuses(t, await owner.post(`${spaces}/lab/restore`), CONFLICT, 'restore without the header');
+  assertProblem(
+    t,
+    await owner.post(`${spaces}/lab/restore`),
+    CONFLICT,
+    'restore without the header',
+  );
 });
 
 test('a stranger learns nothing from If-None-Match', async (t) => {

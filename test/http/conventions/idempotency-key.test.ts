@@ -6,7 +6,7 @@ import { ROUND_TRIPS_PER_STATEMENT } from '../../helpers/database.js';
 import { pick, pickString } from '../../helpers/json.js';
 import { isProblem } from '../../helpers/problem.js';
 import { startCounted } from '../../helpers/proxy.js';
-import { INVALID, refuses } from '../../helpers/spaces.js';
+import { INVALID, assertProblem } from '../../helpers/spaces.js';
 
 const spaces = '/namespaces/acme/spaces';
 
@@ -353,7 +353,7 @@ test('a key that is none is 400', async (t) => {
   for (const key of keys) {
     for (const { path, body } of operations) {
       const answer = await post(owner, path, key, body);
-      refuses(t, answer, INVALID, `"${key.slice(0, 5)}"`, ['/idempotency-key']);
+      assertProblem(t, answer, INVALID, `"${key.slice(0, 5)}"`, ['/idempotency-key']);
     }
   }
   for (const key of ['k'.repeat(255), '"8e03978e-40d5-43dd-bc93-6894a57f9324"', "!~%_\\'"]) {

@@ -5,7 +5,13 @@
 import { test } from 'tap';
 import { type Answer, type Client, type Service, startService } from '../../helpers/app.js';
 import { createDatabase } from '../../helpers/database.js';
-import { furnish, MEMBER, type Operation, operations, people } from '../../helpers/operations.js';
+import {
+  seedNamespace,
+  MEMBER,
+  type Operation,
+  operations,
+  members,
+} from '../../helpers/operations.js';
 
 /** Lists of every kind: each resource, filters, orders, states and pages. */
 const listsOf = (namespace: string): string[] => {
@@ -49,7 +55,7 @@ test('after every write, each process answers every list as the database has it'
   const { processes, truth } = await startThree(t);
   const [reader, writer] = processes;
   for (const [index, operation] of writes.entries()) {
-    for (const subject of [people.owner, people.viewer]) {
+    for (const subject of [members.owner, members.viewer]) {
       await t.test(`${operation.title}, read by ${subject}`, (t) =>
         answersAlike(t, `fresh-${index}-${subject}`, operation, subject),
       );
@@ -62,7 +68,7 @@ test('after every write, each process answers every list as the database has it'
     operation: Operation,
     subject: string,
   ): Promise<void> {
-    await furnish(truth, namespace);
+    await seedNamespace(truth, namespace);
     const callers = await Promise.all(processes.map((one) => one.as(subject)));
     const direct = await truth.as(subject);
     const before = await askAll(callers, namespace);
@@ -71,7 +77,7 @@ test('after every write, each process answers every list as the database has it'
       before.map(shown),
       'a page that is kept is answered as before',
     );
-    const owner = await writer.as(people.owner);
+    const owner = await writer.as(members.owner);
     t.equal((await owner.send(operation.request(namespace))).status, operation.status);
 
     // Its slug may be another one now.
@@ -113,9 +119,9 @@ async function askAll(callers: Client[], namespace: string): Promise<Answer[]> {
 test('a member whom another process removes gets 404 for a list that its process keeps', async (t) => {
   const { processes } = await startThree(t);
   const [reader, writer] = processes;
-  await furnish(reader, 'left');
+  await seedNamespace(reader, 'left');
   const member = await reader.as(MEMBER);
-  const owner = await writer.as(people.owner);
+  const owner = await writer.as(members.owner);
   const path = '/namespaces/left/spaces';
   const kept = await member.get(path);
   t.equal(kept.status, 200);
@@ -127,8 +133,8 @@ test('a member whom another process removes gets 404 for a list that its process
 
 test('numbered pages have a weak ETag and are 304 without a body while they are the same', async (t) => {
   const service: Service = await startService(t);
-  await furnish(service, 'tagged');
-  const viewer = await service.as(people.viewer);
+  await seedNamespace(service, 'tagged');
+  const viewer = await service.as(members.viewer);
   for (const path of listsOf('tagged')) {
     const first = await viewer.get(path);
     const tag = String(first.headers['etag']);

@@ -1,7 +1,7 @@
 import { test } from 'tap';
 import { type Service, startService } from '../../helpers/app.js';
 import { ROUND_TRIPS_PER_STATEMENT } from '../../helpers/database.js';
-import { furnish, operations, people } from '../../helpers/operations.js';
+import { seedNamespace, operations, members } from '../../helpers/operations.js';
 import { startCounted, type Traffic } from '../../helpers/proxy.js';
 
 /** What the API reference allows, as `[statements, round trips in sequence]`. */
@@ -69,16 +69,16 @@ test('every operation keeps to its round trips', async (t) => {
 
   for (const [index, { title, id, status, request }] of operations.entries()) {
     const measure = async (service: Service, namespace: string) => {
-      const owner = await service.as(people.owner);
+      const owner = await service.as(members.owner);
       const traffic = await proxy.count(() => owner.send(request(namespace)));
       t.equal(traffic.result.status, status, `${title} succeeds`);
       return traffic;
     };
-    await furnish(known, `warm-${index}`);
+    await seedNamespace(known, `warm-${index}`);
     await measure(known, `warm-${index}`);
-    await furnish(known, `known-${index}`);
-    await furnish(known, `unseen-${index}`);
-    const knower = await known.as(people.owner);
+    await seedNamespace(known, `known-${index}`);
+    await seedNamespace(known, `unseen-${index}`);
+    const knower = await known.as(members.owner);
     await knower.get(`/namespaces/known-${index}/projects/lab/folders`);
 
     proxy.delay = 1;
@@ -105,8 +105,8 @@ test('every operation keeps to its round trips', async (t) => {
 
 test('an update of nothing costs no more than a get', async (t) => {
   const { service, proxy } = await startCounted(t);
-  await furnish(service, 'acme');
-  const owner = await service.as(people.owner);
+  await seedNamespace(service, 'acme');
+  const owner = await service.as(members.owner);
   for (const path of ['/namespaces/acme', '/namespaces/acme/projects/lab']) {
     await owner.get(path);
     const { statements, roundTrips } = await proxy.count(() => owner.patch(path, {}));
@@ -159,8 +159,8 @@ test('a 404 costs a stranger the same whether the namespace is there, was there 
 
 test('a slug that was given up costs a member no statement more for a namespace, and one for a space', async (t) => {
   const { service, proxy } = await startCounted(t);
-  await furnish(service, 'before');
-  const owner = await service.as(people.owner);
+  await seedNamespace(service, 'before');
+  const owner = await service.as(members.owner);
   await owner.patch('/namespaces/before', { slug: 'acme' });
   await owner.patch('/namespaces/acme/spaces/lab', { slug: 'workshop' });
   const costs: [path: string, status: number, statements: number][] = [
@@ -185,8 +185,8 @@ test('a slug that was given up costs a member no statement more for a namespace,
 
 test('a batch that is refused costs a look at its slugs', async (t) => {
   const { service, proxy } = await startCounted(t);
-  await furnish(service, 'acme');
-  const owner = await service.as(people.owner);
+  await seedNamespace(service, 'acme');
+  const owner = await service.as(members.owner);
   const send = () =>
     owner.post('/namespaces/acme/spaces/batch', { spaces: [{ name: 'A' }, { name: 'Lab' }] });
   await send();

@@ -5,7 +5,7 @@ import { type Answer, startService } from '../../helpers/app.js';
 import { openDatabase } from '../../helpers/database.js';
 import { pick } from '../../helpers/json.js';
 import { memoryLogger } from '../../helpers/logger.js';
-import { furnish, operations, people } from '../../helpers/operations.js';
+import { seedNamespace, operations, members } from '../../helpers/operations.js';
 import { isProblem } from '../../helpers/problem.js';
 
 test('every code is listed in the OpenAPI document', async (t) => {
@@ -63,8 +63,8 @@ test('an unexpected failure is 500 and tells nothing; the log tells its id and n
 test('no operation tells anything of an unexpected failure', async (t) => {
   const { logger, text } = memoryLogger();
   const service = await startService(t, { logger });
-  await furnish(service, 'acme');
-  const owner = await service.as(people.owner);
+  await seedNamespace(service, 'acme');
+  const owner = await service.as(members.owner);
   await service.db.execute(sql`alter table namespaces rename column slug to hidden`);
   await service.db.execute(sql`alter table members rename column subject to hidden`);
   for (const { title, request } of operations) {
@@ -152,10 +152,10 @@ test('the id of a request is echoed when it is plain, and made otherwise', async
 
 test('a problem reads well in a terminal and says what to do next', async (t) => {
   const service = await startService(t);
-  await furnish(service, 'acme');
+  await seedNamespace(service, 'acme');
   const { send } = service;
-  const owner = await service.as(people.owner);
-  const viewer = await service.as(people.viewer);
+  const owner = await service.as(members.owner);
+  const viewer = await service.as(members.viewer);
   const space = '/namespaces/acme/projects/lab';
   const key = { 'idempotency-key': 'twice' };
   await owner.send({ method: 'POST', path: '/namespaces', body: { slug: 'a' }, headers: key });
@@ -174,7 +174,7 @@ test('a problem reads well in a terminal and says what to do next', async (t) =>
       'This needs the role "editor" in the namespace; yours is "viewer". Ask an owner.',
     ],
     [
-      await owner.delete(`/namespaces/acme/members/${people.owner}`),
+      await owner.delete(`/namespaces/acme/members/${members.owner}`),
       'Make another member owner first.',
     ],
     [

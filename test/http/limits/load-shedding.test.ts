@@ -34,7 +34,7 @@ async function startSmall(t: Test, queueMax: number) {
 
 /** Resolves when so many requests are at the database and so many wait. */
 async function reached({ app }: Service, active: number, waiting: number): Promise<void> {
-  while (app.admission.active !== active || app.admission.waiting !== waiting) {
+  while (app.load.active !== active || app.load.waiting !== waiting) {
     await new Promise((resolve) => setImmediate(resolve));
   }
 }
@@ -59,7 +59,7 @@ test('what is refused for another reason, and OPTIONS, never takes a connection'
     [401, 403, 400, 400, 404, 204, 413],
   );
   t.equal(proxy.traffic.roundTrips, 0, 'none was even opened');
-  t.equal(service.app.admission.active, 0);
+  t.equal(service.app.load.active, 0);
 });
 
 test('however many searches wait, other requests do not wait behind them', async (t) => {
@@ -128,8 +128,8 @@ test('beyond the places and the queue a request is refused', async (t) => {
     const refused = await alice.get('/namespaces/acme');
     isProblem(t, refused, 'overloaded');
     t.match(refused.headers['retry-after'], /^\d+$/);
-    t.equal(service.app.admission.refused, 1);
-    t.equal(service.app.admission.active, PLACES, 'it never got to the database');
+    t.equal(service.app.load.rejected, 1);
+    t.equal(service.app.load.active, PLACES, 'it never got to the database');
     t.equal((await service.send({ method: 'GET', path: '/livez' })).status, 200);
     return requests;
   });
@@ -164,7 +164,7 @@ test('who waits for too long is refused', async (t) => {
     ])) {
       isProblem(t, answer, 'overloaded');
     }
-    t.equal(service.app.admission.waiting, 0);
+    t.equal(service.app.load.waiting, 0);
     return requests;
   });
   for (const { status } of await Promise.all(admitted)) t.equal(status, 200);

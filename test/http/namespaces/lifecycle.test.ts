@@ -1,14 +1,14 @@
 import { test } from 'tap';
 import { startService } from '../../helpers/app.js';
 import { pick } from '../../helpers/json.js';
-import { furnish, operations, operationsWithin, people } from '../../helpers/operations.js';
+import { seedNamespace, operations, operationsWithin, members } from '../../helpers/operations.js';
 import { isProblem } from '../../helpers/problem.js';
 
 test('a deleted namespace answers like one that never was, to everybody', async (t) => {
   const service = await startService(t);
   const callers = [
-    await service.as(people.owner),
-    await service.as(people.editor),
+    await service.as(members.owner),
+    await service.as(members.editor),
     await service.as('stranger'),
     await service.as('root', 'admin'),
   ];
@@ -25,8 +25,8 @@ test('a deleted namespace answers like one that never was, to everybody', async 
     return texts;
   };
   const before = await sendAll();
-  await furnish(service, 'acme');
-  const owner = await service.as(people.owner);
+  await seedNamespace(service, 'acme');
+  const owner = await service.as(members.owner);
   t.equal((await owner.delete('/namespaces/acme')).status, 204);
   t.same(await sendAll(), before);
 });
@@ -61,11 +61,11 @@ test('the slug of a deleted namespace that is not held back can be reused, by an
 
 test('restore brings back the namespace with its members and spaces', async (t) => {
   const service = await startService(t);
-  const owner = await service.as(people.owner);
-  await furnish(service, 'acme');
+  const owner = await service.as(members.owner);
+  await seedNamespace(service, 'acme');
   await owner.patch('/namespaces/acme', { name: 'Acme', metadata: { a: 1 } });
   const before = await owner.get('/namespaces/acme');
-  const members = await owner.get('/namespaces/acme/members');
+  const listed = await owner.get('/namespaces/acme/members');
   const spaces = await owner.get('/namespaces/acme/spaces');
   await owner.delete('/namespaces/acme');
 
@@ -75,9 +75,9 @@ test('restore brings back the namespace with its members and spaces', async (t) 
     t.same(pick(restored.json, key), pick(before.json, key), key);
   }
   t.equal((await owner.get('/namespaces/acme')).text, restored.text);
-  t.equal((await owner.get('/namespaces/acme/members')).text, members.text);
+  t.equal((await owner.get('/namespaces/acme/members')).text, listed.text);
   t.equal((await owner.get('/namespaces/acme/spaces')).text, spaces.text);
-  const editor = await service.as(people.editor);
+  const editor = await service.as(members.editor);
   t.equal((await editor.post('/namespaces/acme/spaces', { name: 'New' })).status, 201);
   const gone = await editor.post('/namespaces/acme/spaces/gone/restore');
   t.equal(gone.status, 200, 'a space that was deleted before can still be restored');
@@ -85,17 +85,17 @@ test('restore brings back the namespace with its members and spaces', async (t) 
 
 test('only an owner restores', async (t) => {
   const service = await startService(t);
-  await furnish(service, 'acme');
-  await (await service.as(people.owner)).delete('/namespaces/acme');
+  await seedNamespace(service, 'acme');
+  await (await service.as(members.owner)).delete('/namespaces/acme');
   const restore = async (subject: string, scope?: string) =>
     (await service.as(subject, scope)).post('/namespaces/acme/restore');
   isProblem(t, await restore('stranger'), 'namespace_not_found');
-  isProblem(t, await restore(people.viewer), 'insufficient_role');
-  isProblem(t, await restore(people.editor), 'insufficient_role');
-  t.equal((await restore(people.owner)).status, 200);
-  await (await service.as(people.owner)).delete('/namespaces/acme');
+  isProblem(t, await restore(members.viewer), 'insufficient_role');
+  isProblem(t, await restore(members.editor), 'insufficient_role');
+  t.equal((await restore(members.owner)).status, 200);
+  await (await service.as(members.owner)).delete('/namespaces/acme');
   t.equal((await restore('root', 'admin')).status, 200);
-  const { status } = await (await service.as(people.owner)).get('/namespaces/acme');
+  const { status } = await (await service.as(members.owner)).get('/namespaces/acme');
   t.equal(status, 200);
 });
 

@@ -6,7 +6,7 @@ import { SECRET, startService } from '../../helpers/app.js';
 import { portOf } from '../../helpers/issuer.js';
 import { pick } from '../../helpers/json.js';
 import { memoryLogger } from '../../helpers/logger.js';
-import { furnish, operations, people } from '../../helpers/operations.js';
+import { seedNamespace, operations, members } from '../../helpers/operations.js';
 
 test('each request makes one line, with what was asked, by whom, and how it was answered', async (t) => {
   const { logger, lines } = memoryLogger();
@@ -47,8 +47,8 @@ test('a healthy service does not log that it is asked for its health', async (t)
 test('no line ever holds a token, or a part of one', async (t) => {
   const { logger, text, lines } = memoryLogger();
   const service = await startService(t, { logger });
-  await furnish(service, 'acme');
-  const claims = { subject: people.owner, expiresIn: '1 hour' };
+  await seedNamespace(service, 'acme');
+  const claims = { subject: members.owner, expiresIn: '1 hour' };
   const tokens = [
     await signToken(SECRET, claims),
     await signToken(`${SECRET} of another`, claims),
@@ -66,7 +66,7 @@ test('no line ever holds a token, or a part of one', async (t) => {
     await service.send({ method: 'POST', path: '/namespaces', body: { token }, headers });
     await service.send({ method: 'GET', path: `/nowhere?token=${token}` });
   }
-  const owner = await service.as(people.owner);
+  const owner = await service.as(members.owner);
   for (const { request } of operations) await owner.send(request('acme'));
 
   t.ok(lines().length > operations.length, 'there are lines');
@@ -79,8 +79,8 @@ test('no line ever holds a token, or a part of one', async (t) => {
 test('no line holds what a body said, whatever became of it', async (t) => {
   const { logger, text } = memoryLogger();
   const service = await startService(t, { logger });
-  await furnish(service, 'acme');
-  const owner = await service.as(people.owner);
+  await seedNamespace(service, 'acme');
+  const owner = await service.as(members.owner);
   const secret = 'between-us';
   const metadata = { note: secret };
   for (const body of [

@@ -2,7 +2,7 @@ import { SignJWT } from 'jose';
 import { pino } from 'pino';
 import { test } from 'tap';
 import { SECRET, startService } from '../../helpers/app.js';
-import { furnish, operations } from '../../helpers/operations.js';
+import { seedNamespace, operations } from '../../helpers/operations.js';
 
 /** A caller who names somebody else in every claim that is not verified. */
 const disguised = (claims: Record<string, unknown>) =>
@@ -17,7 +17,7 @@ test('the log and the audit name the verified subject, whatever is refused', asy
     { write: (line: string) => lines.push(JSON.parse(line) as Record<string, unknown>) },
   );
   const service = await startService(t, { logger });
-  await furnish(service, 'team');
+  await seedNamespace(service, 'team');
   const exp = Math.floor(Date.now() / 1000) + 3600;
   const tokens: [string, string | undefined, string][] = [
     ['a stranger', 'mallory', await disguised({ exp })],

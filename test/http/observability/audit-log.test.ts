@@ -2,17 +2,17 @@ import { pino } from 'pino';
 import { test } from 'tap';
 import { startService } from '../../helpers/app.js';
 import { memoryLogger } from '../../helpers/logger.js';
-import { furnish, operations, people } from '../../helpers/operations.js';
+import { seedNamespace, operations, members } from '../../helpers/operations.js';
 
 const isAudit = (line: unknown) => typeof line === 'object' && line !== null && 'audit' in line;
 
 test('every write makes an audit line of who did what to what, no read does', async (t) => {
   const { logger, lines } = memoryLogger();
   const service = await startService(t, { logger });
-  const owner = await service.as(people.owner);
+  const owner = await service.as(members.owner);
   for (const [index, { title, id, scope, status, request }] of operations.entries()) {
     const namespace = `team-${index}`;
-    await furnish(service, namespace);
+    await seedNamespace(service, namespace);
     const before = lines().length;
     const headers = { 'x-request-id': `mine-${index}` };
     await owner.send({ ...request(namespace), headers: { ...request('').headers, ...headers } });
@@ -20,7 +20,7 @@ test('every write makes an audit line of who did what to what, no read does', as
     if (scope.endsWith(':read')) {
       t.same(audit, [], title);
     } else {
-      const line = { level: 30, audit: true, reqId: `mine-${index}`, by: people.owner };
+      const line = { level: 30, audit: true, reqId: `mine-${index}`, by: members.owner };
       t.match(audit, [{ ...line, operation: id, status, outcome: 'ok' }], title);
       if (id !== 'createNamespace') t.match(audit, [{ namespace }], title);
     }
@@ -30,8 +30,8 @@ test('every write makes an audit line of who did what to what, no read does', as
 test('an audit line names the space, the member, and what was made', async (t) => {
   const { logger, lines } = memoryLogger();
   const service = await startService(t, { logger });
-  await furnish(service, 'acme');
-  const owner = await service.as(people.owner);
+  await seedNamespace(service, 'acme');
+  const owner = await service.as(members.owner);
   const before = lines().length;
   await owner.post('/namespaces', { slug: 'new' });
   await owner.post('/namespaces/acme/spaces', { name: 'Arm' });
@@ -59,9 +59,9 @@ test('an audit line names the space, the member, and what was made', async (t) =
 test('a refused write is audited with the reason', async (t) => {
   const { logger, lines } = memoryLogger();
   const service = await startService(t, { logger });
-  await furnish(service, 'acme');
-  const viewer = await service.as(people.viewer);
-  const reader = await service.as(people.owner, 'spaces:read');
+  await seedNamespace(service, 'acme');
+  const viewer = await service.as(members.viewer);
+  const reader = await service.as(members.owner, 'spaces:read');
   const stranger = await service.as('mallory');
   const before = lines().length;
   const path = '/namespaces/acme/spaces';
@@ -71,11 +71,11 @@ test('a refused write is audited with the reason', async (t) => {
   await service.send({ method: 'POST', path, body: { name: 'Arm' } });
   await viewer.post(path, { name: 1 });
   t.match(lines().slice(before).filter(isAudit), [
-    { by: people.viewer, status: 403, outcome: 'insufficient_role' },
+    { by: members.viewer, status: 403, outcome: 'insufficient_role' },
     { status: 403, outcome: 'insufficient_scope' },
     { by: 'mallory', status: 404, outcome: 'namespace_not_found' },
     { by: undefined, status: 401, outcome: 'token_missing' },
-    { by: people.viewer, status: 400, outcome: 'validation_failed' },
+    { by: members.viewer, status: 400, outcome: 'validation_failed' },
   ]);
 });
 

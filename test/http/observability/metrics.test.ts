@@ -8,7 +8,7 @@ import { signToken } from '../../../src/development/token.js';
 import { SECRET, type Service, startService } from '../../helpers/app.js';
 import { createDatabase, openDatabase } from '../../helpers/database.js';
 import { portOf } from '../../helpers/issuer.js';
-import { furnish, operations, people } from '../../helpers/operations.js';
+import { seedNamespace, operations, members } from '../../helpers/operations.js';
 import { startServer } from '../../helpers/process.js';
 
 const startMeasured = (t: Test) =>
@@ -55,7 +55,7 @@ test('requests are counted by method, template of the route, and status, without
   });
   t.same(samples(text, 'http_requests_in_flight'), { '': 1 }, 'this one');
 
-  Object.assign(service.app.admission, { active: 3, waiting: 7 });
+  Object.assign(service.app.load, { active: 3, waiting: 7 });
   const busy = await read(service);
   t.same(samples(busy, 'database_requests_active'), { '': 3 });
   t.same(samples(busy, 'database_requests_waiting'), { '': 7 });
@@ -89,8 +89,8 @@ test('it shows how much of the pool is in use', async (t) => {
 
 test('no caller can make a label', async (t) => {
   const service = await startMeasured(t);
-  await furnish(service, 'acme');
-  const owner = await service.as(people.owner);
+  await seedNamespace(service, 'acme');
+  const owner = await service.as(members.owner);
   for (const { request } of operations) await owner.send(request('acme'));
   const before = Object.keys(samples(await read(service), 'http_request_duration_seconds_count'));
 

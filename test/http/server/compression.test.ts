@@ -2,7 +2,7 @@ import { brotliDecompressSync, gunzipSync } from 'node:zlib';
 import { type Test, test } from 'tap';
 import { signToken } from '../../../src/development/token.js';
 import { SECRET, startService } from '../../helpers/app.js';
-import { furnish, people } from '../../helpers/operations.js';
+import { seedNamespace, members } from '../../helpers/operations.js';
 
 const LIST = '/namespaces/acme/spaces';
 
@@ -12,11 +12,11 @@ async function startLarge(t: Test, compression?: boolean) {
     ...(compression !== undefined && { compression }),
     corsOrigins: ['https://app.example'],
   });
-  await furnish(service, 'acme');
-  const owner = await service.as(people.owner);
+  await seedNamespace(service, 'acme');
+  const owner = await service.as(members.owner);
   const large = { name: 'Large', description: 'ü'.repeat(2000) };
   await owner.post(LIST, large);
-  const token = await signToken(SECRET, { subject: people.owner, expiresIn: '1 hour' });
+  const token = await signToken(SECRET, { subject: members.owner, expiresIn: '1 hour' });
   const get = (url: string, encoding?: string) =>
     service.app.inject({
       url,

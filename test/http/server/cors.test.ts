@@ -1,7 +1,7 @@
 import { test } from 'tap';
 import { startService } from '../../helpers/app.js';
 import { openDatabase } from '../../helpers/database.js';
-import { furnish, operations, people } from '../../helpers/operations.js';
+import { seedNamespace, operations, members } from '../../helpers/operations.js';
 import { isProblem } from '../../helpers/problem.js';
 
 const APP = 'https://app.example';
@@ -65,8 +65,8 @@ test('a preflight is answered without a token and without the database', async (
 
 test('a page that is allowed may read every answer and its headers', async (t) => {
   const service = await startService(t, { corsOrigins, rateLimit: { max: 100, redisUrl: null } });
-  await furnish(service, 'acme');
-  const owner = await service.as(people.owner);
+  await seedNamespace(service, 'acme');
+  const owner = await service.as(members.owner);
   const headers = { origin: APP };
   const answers = {
     success: await owner.send({ method: 'GET', path: '/namespaces/acme', headers }),

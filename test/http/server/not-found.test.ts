@@ -5,7 +5,7 @@ import { signToken } from '../../../src/development/token.js';
 import { SECRET, type Send, startService } from '../../helpers/app.js';
 import { openDatabase } from '../../helpers/database.js';
 import { portOf } from '../../helpers/issuer.js';
-import { furnish, operations, people } from '../../helpers/operations.js';
+import { seedNamespace, operations, members } from '../../helpers/operations.js';
 import { isProblem } from '../../helpers/problem.js';
 import { rawConnection } from '../../helpers/raw.js';
 
@@ -115,9 +115,9 @@ const headersOf = ({ headers }: { headers: object }) =>
 test('HEAD is GET without the body: the same status and headers, of problems and 304 too', async (t) => {
   for (const compression of [false, true]) {
     const service = await startService(t, { ...measured(), compression });
-    await furnish(service, 'acme');
-    const owner = await service.as(people.owner);
-    const token = await signToken(SECRET, { subject: people.owner, expiresIn: '1 hour' });
+    await seedNamespace(service, 'acme');
+    const owner = await service.as(members.owner);
+    const token = await signToken(SECRET, { subject: members.owner, expiresIn: '1 hour' });
     const large = { name: 'Large', description: 'x'.repeat(5000) };
     await owner.post('/namespaces/acme/spaces', large);
     const etag = String((await owner.get('/namespaces/acme/spaces/lab')).headers['etag']);

@@ -1,6 +1,6 @@
 import { test } from 'tap';
 import { startService } from '../../helpers/app.js';
-import { furnish, operations, people } from '../../helpers/operations.js';
+import { seedNamespace, operations, members } from '../../helpers/operations.js';
 
 const expected = {
   'cache-control': 'private, no-cache',
@@ -11,7 +11,7 @@ const expected = {
 
 test('every answer has the security headers and no banner', async (t) => {
   const service = await startService(t);
-  const owner = await service.as(people.owner);
+  const owner = await service.as(members.owner);
   const answers = {
     'no token': await service.send({ method: 'GET', path: '/namespaces' }),
     'no route': await service.send({ method: 'GET', path: '/nowhere' }),
@@ -22,7 +22,7 @@ test('every answer has the security headers and no banner', async (t) => {
     options: await service.send({ method: 'OPTIONS', path: '/namespaces' }),
   };
   for (const [index, { title, request }] of operations.entries()) {
-    await furnish(service, `team-${index}`);
+    await seedNamespace(service, `team-${index}`);
     Object.assign(answers, { [title]: await owner.send(request(`team-${index}`)) });
   }
   for (const [title, { headers }] of Object.entries(answers)) {

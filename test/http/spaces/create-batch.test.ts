@@ -8,7 +8,7 @@ import {
   INVALID,
   NO_NAMESPACE,
   read,
-  refuses,
+  assertProblem,
   Space,
   startSpaces,
 } from '../../helpers/spaces.js';
@@ -80,7 +80,7 @@ test('slugs that are taken are named by their place, and nothing is created', as
   await owner.delete(`${spaces}/gone`);
   const sent = [{ name: 'New' }, { name: 'Lab' }, { name: 'Gone' }, { name: 'B', slug: 'bench' }];
   const answer = await batch(spaces, sent);
-  refuses(t, answer, CONFLICT, 'taken', ['/spaces/1/slug', '/spaces/3/slug']);
+  assertProblem(t, answer, CONFLICT, 'taken', ['/spaces/1/slug', '/spaces/3/slug']);
   t.match(answer.json, { errors: [{ code: 'taken', message: /"lab"/ }, { code: 'taken' }] });
   t.equal((await list()).total, 2);
   t.equal((await owner.get(`${spaces}/new`)).status, 404);
@@ -92,10 +92,10 @@ test('two of one batch that want one slug are both named, derived or not', async
   const sent = [{ name: 'Lab' }, { name: 'Other' }, { name: 'LAB!' }, { name: 'x', slug: 'lab' }];
   const answer = await batch(spaces, sent);
   const paths = ['/spaces/0/slug', '/spaces/2/slug', '/spaces/3/slug'];
-  refuses(t, answer, CONFLICT, 'repeated', paths);
+  assertProblem(t, answer, CONFLICT, 'repeated', paths);
   t.match(answer.json, { errors: [{ code: 'repeated' }] });
   const both = await batch(spaces, [...sent, { name: 'Taken' }]);
-  refuses(t, both, CONFLICT, 'and taken', [...paths, '/spaces/4/slug']);
+  assertProblem(t, both, CONFLICT, 'and taken', [...paths, '/spaces/4/slug']);
   t.equal((await list()).total, 1);
 });
 
@@ -103,7 +103,7 @@ test('a hundred slugs that are taken are all named', async (t) => {
   const { spaces } = await makeNamespace();
   await batch(spaces, many(100));
   const answer = await batch(spaces, many(100));
-  refuses(
+  assertProblem(
     t,
     answer,
     CONFLICT,
@@ -128,7 +128,7 @@ test('what does not fit is named by its place', async (t) => {
   ];
   for (const [body, paths] of rows) {
     const answer = await owner.post(`${spaces}/batch`, body);
-    refuses(t, answer, INVALID, JSON.stringify(body).slice(0, 60), paths);
+    assertProblem(t, answer, INVALID, JSON.stringify(body).slice(0, 60), paths);
   }
   t.equal((await list()).total, 0);
 });
@@ -136,7 +136,7 @@ test('what does not fit is named by its place', async (t) => {
 test('a batch is no larger than any other body', async (t) => {
   const { spaces } = await makeNamespace();
   const large = many(20).map((space) => ({ ...space, description: 'x'.repeat(4_000) }));
-  refuses(t, await batch(spaces, large), [413, 'body_too_large'], '80 KB');
+  assertProblem(t, await batch(spaces, large), [413, 'body_too_large'], '80 KB');
   t.equal((await batch(spaces, large.slice(0, 15))).status, 201);
 });
 
@@ -197,9 +197,9 @@ test('a namespace that is none, and a role that does not suffice, create nothing
     path: `${spaces}/batch`,
     body: { spaces: [{ name: 'Lab' }] },
   };
-  refuses(t, await (await service.as('stranger')).send(request), NO_NAMESPACE, 'a stranger');
+  assertProblem(t, await (await service.as('stranger')).send(request), NO_NAMESPACE, 'a stranger');
   isProblem(t, await (await service.as('vic')).send(request), 'insufficient_role');
-  refuses(t, await batch('/namespaces/none/spaces', many(1)), NO_NAMESPACE, 'none');
+  assertProblem(t, await batch('/namespaces/none/spaces', many(1)), NO_NAMESPACE, 'none');
   t.equal((await list()).total, 1);
 });
 

@@ -1,7 +1,14 @@
 import { isDeepStrictEqual } from 'node:util';
 import t, { test } from 'tap';
 import { uuidv7 } from '../../helpers/json.js';
-import { CONFLICT, NO_NAMESPACE, read, refuses, Space, startSpaces } from '../../helpers/spaces.js';
+import {
+  CONFLICT,
+  NO_NAMESPACE,
+  read,
+  assertProblem,
+  Space,
+  startSpaces,
+} from '../../helpers/spaces.js';
 
 const { service, owner, makeNamespace } = await startSpaces(t);
 
@@ -117,7 +124,7 @@ test('a slug that is taken is 409, given or derived, under both nouns', async (t
   for (const [title, body] of rows) {
     for (const path of [spaces, projects]) {
       const answer = await owner.post(path, body);
-      refuses(t, answer, CONFLICT, title);
+      assertProblem(t, answer, CONFLICT, title);
       t.match(answer.json, { instance: path, detail: /"(taken|space-a4d14414)"/ });
     }
   }
@@ -200,7 +207,7 @@ test('nothing is created in a namespace that is deleted, foreign or was never th
   for (const { title, caller, slug } of rows) {
     for (const noun of ['spaces', 'projects']) {
       const answer = await caller.post(`/namespaces/${slug}/${noun}`, { name: 'Nobody' });
-      refuses(t, answer, NO_NAMESPACE, `${title}, ${noun}`);
+      assertProblem(t, answer, NO_NAMESPACE, `${title}, ${noun}`);
     }
   }
   t.equal((await foreign.list()).total, 0);

@@ -3,7 +3,7 @@ import { encodeCursor } from '../../../src/http/conventions/cursor.js';
 import { startService } from '../../helpers/app.js';
 import { pick } from '../../helpers/json.js';
 import { type Query, slugsOf, walk, walkOn } from '../../helpers/lists.js';
-import { INVALID, refuses, startSpaces } from '../../helpers/spaces.js';
+import { INVALID, assertProblem, startSpaces } from '../../helpers/spaces.js';
 
 const { service, owner, makeNamespace } = await startSpaces(t);
 
@@ -48,7 +48,7 @@ test('a cursor is good for its own list and as it was made', async (t) => {
     `${spaces}?cursor=${plain.startsWith('A') ? 'B' : 'A'}${plain.slice(1)}`,
     `${spaces}?cursor=AAAA`,
   ];
-  for (const path of refused) refuses(t, await owner.get(path), INVALID, path, ['/cursor']);
+  for (const path of refused) assertProblem(t, await owner.get(path), INVALID, path, ['/cursor']);
 
   t.same(slugsOf(await walkOn(owner, spaces, { sort: '-name' }, sorted)), ['b', 'a']);
   t.same(slugsOf(await walkOn(owner, projects, { pageSize: '1' }, plain)), ['b'], 'either noun');
@@ -85,13 +85,13 @@ test('a forged cursor is refused where PostgreSQL could not read its values', as
     for (const change of changes) {
       const cursor = encodeCursor({ list }, { ...position, ...change });
       const path = `${spaces}?sort=${sort}&cursor=${cursor}`;
-      refuses(t, await owner.get(path), INVALID, JSON.stringify([sort, change]), ['/cursor']);
+      assertProblem(t, await owner.get(path), INVALID, JSON.stringify([sort, change]), ['/cursor']);
     }
     const key = sort === 'updatedAt' ? '2026-01-01T00:00:00.000Z' : id;
     const readable = encodeCursor({ list }, { ...position, key, namespaceId: own });
     t.equal((await owner.get(`${spaces}?sort=${sort}&cursor=${readable}`)).status, 200, sort);
     const cursor = encodeCursor({ list }, { ...position, key });
-    refuses(t, await owner.get(`${spaces}?sort=${sort}&cursor=${cursor}`), INVALID, sort, [
+    assertProblem(t, await owner.get(`${spaces}?sort=${sort}&cursor=${cursor}`), INVALID, sort, [
       '/cursor',
     ]);
   }

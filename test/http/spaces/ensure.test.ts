@@ -2,7 +2,14 @@ import t, { test } from 'tap';
 import type { Answer } from '../../helpers/app.js';
 import { openDatabase } from '../../helpers/database.js';
 import { isProblem } from '../../helpers/problem.js';
-import { INVALID, NO_NAMESPACE, read, refuses, Space, startSpaces } from '../../helpers/spaces.js';
+import {
+  INVALID,
+  NO_NAMESPACE,
+  read,
+  assertProblem,
+  Space,
+  startSpaces,
+} from '../../helpers/spaces.js';
 
 const PARALLEL = 50;
 
@@ -126,7 +133,7 @@ test('If-None-Match with tags refuses the space that has one of them', async (t)
   t.equal((await ensure(`${spaces}/lab`, { 'if-none-match': '"x", "y"' })).status, 200);
   for (const header of ['', 'x', '*, "a"']) {
     const answer = await ensure(`${spaces}/lab`, { 'if-none-match': header });
-    refuses(t, answer, INVALID, header, ['/if-none-match']);
+    assertProblem(t, answer, INVALID, header, ['/if-none-match']);
   }
 });
 
@@ -134,7 +141,7 @@ test('a slug that none can be is 400 and named: it would be the slug of the new 
   const { spaces, list } = await makeNamespace();
   for (const slug of ['Lab', '-lab', 'a%20b', 'a%00', '%C3%A4', 'a%2Fb', 'a'.repeat(65)]) {
     const answer = await owner.put(`${spaces}/${slug}`, { name: 'Lab' });
-    refuses(t, answer, INVALID, slug, ['/projectSlug']);
+    assertProblem(t, answer, INVALID, slug, ['/projectSlug']);
   }
   t.equal((await list()).total, 0);
   t.equal((await owner.put(`${spaces}/${'a'.repeat(64)}`, { name: 'Lab' })).status, 201);
@@ -152,9 +159,9 @@ test('a body is needed, as for a create but without a slug', async (t) => {
   ];
   for (const [body, path] of rows) {
     const answer = await owner.put(`${spaces}/lab`, body);
-    refuses(t, answer, INVALID, JSON.stringify(body), [path]);
+    assertProblem(t, answer, INVALID, JSON.stringify(body), [path]);
   }
-  refuses(t, await owner.put(`${spaces}/lab`, []), INVALID, 'an array', ['']);
+  assertProblem(t, await owner.put(`${spaces}/lab`, []), INVALID, 'an array', ['']);
 });
 
 test('a namespace that is none comes before the precondition, and a role too', async (t) => {
@@ -168,9 +175,9 @@ test('a namespace that is none comes before the precondition, and a role too', a
     body: { name: 'Lab' },
     headers,
   };
-  refuses(t, await (await service.as('stranger')).send(request), NO_NAMESPACE, 'a stranger');
+  assertProblem(t, await (await service.as('stranger')).send(request), NO_NAMESPACE, 'a stranger');
   isProblem(t, await (await service.as('vic')).send(request), 'insufficient_role');
-  refuses(t, await ensure('/namespaces/none/spaces/lab', headers), NO_NAMESPACE, 'none');
+  assertProblem(t, await ensure('/namespaces/none/spaces/lab', headers), NO_NAMESPACE, 'none');
 });
 
 test('a request whose connection dies is run again by the service, and is still the one to create', async (t) => {

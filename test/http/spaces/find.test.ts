@@ -2,7 +2,7 @@ import { Type } from '@sinclair/typebox';
 import { sql } from 'drizzle-orm';
 import t, { test } from 'tap';
 import { list, type Query, search, slugsOf } from '../../helpers/lists.js';
-import { INVALID, read, refuses, startSpaces } from '../../helpers/spaces.js';
+import { INVALID, read, assertProblem, startSpaces } from '../../helpers/spaces.js';
 
 const { service, owner, makeNamespace } = await startSpaces(t);
 
@@ -144,6 +144,6 @@ test('what is not a value of a filter is refused, by its name', async (t) => {
     ['cursor=&cursor=', '/cursor'],
   ];
   for (const [query, path] of rows) {
-    refuses(t, await owner.get(`${spaces}?${query}`), INVALID, query, [path]);
+    assertProblem(t, await owner.get(`${spaces}?${query}`), INVALID, query, [path]);
   }
 });

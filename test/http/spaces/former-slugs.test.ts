@@ -1,7 +1,7 @@
 import t, { test } from 'tap';
 import { type Answer, type Client, startService } from '../../helpers/app.js';
 import { pick } from '../../helpers/json.js';
-import { NO_NAMESPACE, NO_SPACE, refuses, startSpaces } from '../../helpers/spaces.js';
+import { NO_NAMESPACE, NO_SPACE, assertProblem, startSpaces } from '../../helpers/spaces.js';
 
 const { service, owner, makeNamespace } = await startSpaces(t);
 
@@ -59,7 +59,7 @@ test('a read within a namespace by the slug that it had before leads to the pres
       leadsTo(await owner.send({ method, path: path + rest }), `${path}-now${rest}`);
     }
   }
-  refuses(t, await owner.get(`${path}/spaces?page=0`), [400, 'validation_failed'], 'first', [
+  assertProblem(t, await owner.get(`${path}/spaces?page=0`), [400, 'validation_failed'], 'first', [
     '/page',
   ]);
 });
@@ -110,7 +110,7 @@ test('a slug that did not change, and one that was refused, lead nowhere', async
     headers: { 'if-match': '"stale"' },
   });
   t.equal((await details('lab')).name, 'Same');
-  refuses(t, await owner.get(`${spaces}/other`), NO_SPACE, 'other');
+  assertProblem(t, await owner.get(`${spaces}/other`), NO_SPACE, 'other');
   const rows = await service.db.$client`
     select from former_space_slugs where namespace_id = (select id from namespaces where slug = ${slug})`;
   t.equal(rows.length, 0);
@@ -140,7 +140,7 @@ test('who takes the slug of a space ends the redirect for good', async (t) => {
     t.match((await owner.get(`${spaces}/lab`)).json, { slug: 'lab' });
 
     await owner.delete(`${spaces}/lab`);
-    refuses(t, await owner.get(`${spaces}/lab`), NO_SPACE, `${title}, then deleted`);
+    assertProblem(t, await owner.get(`${spaces}/lab`), NO_SPACE, `${title}, then deleted`);
     t.equal((await owner.post(`${spaces}/lab/restore`)).status, 200);
     await rename(`${spaces}/lab`, 'elsewhere');
     leadsTo(await owner.get(`${spaces}/lab`), `${spaces}/elsewhere`, `${title}, then renamed`);
@@ -163,7 +163,7 @@ test('who takes the slug of a namespace ends the redirect for good', async (t) =
     t.match((await owner.get(path)).json, { slug });
 
     await owner.delete(path);
-    refuses(t, await owner.get(path), NO_NAMESPACE, `${title}, then deleted`);
+    assertProblem(t, await owner.get(path), NO_NAMESPACE, `${title}, then deleted`);
     await owner.post(`${path}/restore`);
     await rename(path, `${slug}-elsewhere`);
     leadsTo(await owner.get(path), `${path}-elsewhere`, `${title}, then renamed`);
@@ -176,7 +176,7 @@ test('what is deleted is led to by none of its slugs, until it is restored', asy
   await rename(`${spaces}/lab`, 'workshop');
   await owner.delete(`${spaces}/workshop`);
   for (const former of ['lab', 'workshop']) {
-    refuses(t, await owner.get(`${spaces}/${former}`), NO_SPACE, former);
+    assertProblem(t, await owner.get(`${spaces}/${former}`), NO_SPACE, former);
   }
   await owner.post(`${spaces}/workshop/restore`);
   leadsTo(await owner.get(`${spaces}/lab`), `${spaces}/workshop`);
@@ -184,7 +184,7 @@ test('what is deleted is led to by none of its slugs, until it is restored', asy
   await rename(path, `${slug}-now`);
   await owner.delete(`${path}-now`);
   for (const former of [path, `${path}/spaces/lab`, `${path}-now`]) {
-    refuses(t, await owner.get(former), NO_NAMESPACE, former);
+    assertProblem(t, await owner.get(former), NO_NAMESPACE, former);
   }
   await owner.post(`${path}-now/restore`);
   leadsTo(await owner.get(path), `${path}-now`);
@@ -205,7 +205,7 @@ test('a write by a slug that was given up is 404, and names the present one', as
     owner.send({ method: 'DELETE', path: of, headers: { 'if-match': '"x"' } }),
   ];
   for (const answer of await Promise.all(writes(lab))) {
-    refuses(t, answer, NO_SPACE, 'space');
+    assertProblem(t, answer, NO_SPACE, 'space');
     t.match(answer.json, { detail: /"workshop"/ });
     t.equal(answer.headers.location, undefined);
   }
@@ -218,7 +218,7 @@ test('a write by a slug that was given up is 404, and names the present one', as
     owner.delete(`${path}/members/mia`),
   ];
   for (const answer of await Promise.all([...writes(path), ...writes(lab), ...within])) {
-    refuses(t, answer, NO_NAMESPACE, 'namespace');
+    assertProblem(t, answer, NO_NAMESPACE, 'namespace');
     t.match(answer.json, { detail: new RegExp(`"${slug}-now"`) });
   }
   t.match((await owner.get(`${path}-now/spaces/workshop`)).json, { version: 2 }, 'none was done');
@@ -236,19 +236,24 @@ test('only members are led on, by a token that may read', async (t) => {
     const never = await stranger.get(`/namespaces/never${rest}`);
     const answer = await stranger.get(path + rest);
     t.equal(answer.text, never.text.replaceAll('never', slug), rest);
-    refuses(t, await stranger.get(`${path}-now${rest}`), NO_NAMESPACE, rest);
+    assertProblem(t, await stranger.get(`${path}-now${rest}`), NO_NAMESPACE, rest);
     for (const member of [viewer, admin])
       leadsTo(await member.get(path + rest), `${path}-now${rest}`);
   }
   for (const member of [viewer, admin]) {
     leadsTo(await member.get(`${path}-now/spaces/lab`), `${path}-now/spaces/workshop`);
   }
-  refuses(t, await viewer.patch(`${path}-now/spaces/lab`, {}), [403, 'insufficient_role'], 'role');
+  assertProblem(
+    t,
+    await viewer.patch(`${path}-now/spaces/lab`, {}),
+    [403, 'insufficient_role'],
+    'role',
+  );
   const narrow = await service.as('vic', 'namespaces:read');
-  refuses(t, await narrow.get(spaces), [403, 'insufficient_scope'], 'scope');
+  assertProblem(t, await narrow.get(spaces), [403, 'insufficient_scope'], 'scope');
 
   await owner.delete(`${path}-now/members/vic`);
-  refuses(t, await viewer.get(path), NO_NAMESPACE, 'who left');
+  assertProblem(t, await viewer.get(path), NO_NAMESPACE, 'who left');
 });
 
 test('a slug that a stranger has taken leads its former members nowhere', async (t) => {
@@ -258,9 +263,9 @@ test('a slug that a stranger has taken leads its former members nowhere', async 
   const unheld = await startService(t, { databaseUrl, slugHoldDays: 0 });
   const stranger = await unheld.as('stranger');
   t.equal((await stranger.post('/namespaces', { slug })).status, 201);
-  refuses(t, await owner.get(path), NO_NAMESPACE, 'another has it');
+  assertProblem(t, await owner.get(path), NO_NAMESPACE, 'another has it');
   await stranger.delete(path);
-  refuses(t, await owner.get(path), NO_NAMESPACE, 'another had it');
+  assertProblem(t, await owner.get(path), NO_NAMESPACE, 'another had it');
 });
 
 test('namespaces do not share what their spaces were called', async (t) => {
@@ -269,7 +274,7 @@ test('namespaces do not share what their spaces were called', async (t) => {
   await rename(`${one.spaces}/lab`, 'workshop');
   await owner.delete(`${two.spaces}/lab`);
   leadsTo(await owner.get(`${one.spaces}/lab`), `${one.spaces}/workshop`);
-  refuses(t, await owner.get(`${two.spaces}/lab`), NO_SPACE, 'the other');
+  assertProblem(t, await owner.get(`${two.spaces}/lab`), NO_SPACE, 'the other');
 });
 
 test('who takes a slug in the moment it is given up ends the redirect too', async (t) => {
@@ -292,7 +297,7 @@ test('who takes a slug in the moment it is given up ends the redirect too', asyn
   });
   t.equal((await sent)?.status, 201);
   await owner.delete(`${spaces}/lab`);
-  refuses(t, await owner.get(`${spaces}/lab`), NO_SPACE, 'taken, then deleted');
+  assertProblem(t, await owner.get(`${spaces}/lab`), NO_SPACE, 'taken, then deleted');
 });
 
 test('an absolute URL leads to a path of this service', async () => {

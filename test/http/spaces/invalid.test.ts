@@ -1,5 +1,5 @@
 import t, { test } from 'tap';
-import { INVALID, read, refuses, Space, startSpaces } from '../../helpers/spaces.js';
+import { INVALID, read, assertProblem, Space, startSpaces } from '../../helpers/spaces.js';
 
 const { owner, makeNamespace } = await startSpaces(t);
 
@@ -144,7 +144,13 @@ test('what a create refuses', async (t) => {
   ];
   for (const { title, fields, paths } of rows) {
     for (const path of [spaces, projects]) {
-      refuses(t, await owner.post(path, bodyOf({ name: 'Lab' }, fields)), INVALID, title, paths);
+      assertProblem(
+        t,
+        await owner.post(path, bodyOf({ name: 'Lab' }, fields)),
+        INVALID,
+        title,
+        paths,
+      );
     }
   }
   t.equal((await list()).total, 0, 'nothing was created');
@@ -160,8 +166,14 @@ test('what an update refuses, under both media types', async (t) => {
   ];
   for (const { title, fields, paths } of rows) {
     const body = bodyOf({}, fields);
-    refuses(t, await owner.patch(`${spaces}/lab`, body), INVALID, title, paths);
-    refuses(t, await owner.mergePatch(`${projects}/lab`, body), INVALID, `${title}, merged`, paths);
+    assertProblem(t, await owner.patch(`${spaces}/lab`, body), INVALID, title, paths);
+    assertProblem(
+      t,
+      await owner.mergePatch(`${projects}/lab`, body),
+      INVALID,
+      `${title}, merged`,
+      paths,
+    );
   }
   t.equal((await owner.get(`${spaces}/lab`)).text, before.text, 'nothing was changed');
 });
@@ -182,10 +194,10 @@ test('a body that is no object is refused as a whole', async (t) => {
   const { spaces, create } = await makeNamespace();
   await create({ name: 'Lab' });
   for (const body of ['null', '[]', '[{"name":"x"}]', '"x"', '1', 'true', '']) {
-    refuses(t, await owner.post(spaces, body), INVALID, `POST ${body}`, ['']);
-    refuses(t, await owner.patch(`${spaces}/lab`, body), INVALID, `PATCH ${body}`, ['']);
+    assertProblem(t, await owner.post(spaces, body), INVALID, `POST ${body}`, ['']);
+    assertProblem(t, await owner.patch(`${spaces}/lab`, body), INVALID, `PATCH ${body}`, ['']);
   }
-  refuses(t, await owner.post(spaces), INVALID, 'no body at all', ['']);
+  assertProblem(t, await owner.post(spaces), INVALID, 'no body at all', ['']);
 });
 
 test('a flood of wrong fields gets a short answer', async (t) => {

@@ -7,7 +7,7 @@ import {
   NO_NAMESPACE,
   NO_SPACE,
   read,
-  refuses,
+  assertProblem,
   Space,
   SpaceDetails,
   startSpaces,
@@ -79,7 +79,7 @@ test('a deleted space answers like one that never was, under both nouns', async 
         ),
       );
       if (!gone || !never) throw new Error('Two requests have two answers');
-      refuses(t, gone, NO_SPACE, `${method} ${path}`);
+      assertProblem(t, gone, NO_SPACE, `${method} ${path}`);
       t.equal(gone.text.replaceAll('gone', 'never'), never.text, 'but for the path, byte by byte');
     }
   }
@@ -133,7 +133,7 @@ test('a restore is 409 when the slug has been taken meanwhile, and possible once
   const second = await create({ name: 'Phoenix' });
   for (const path of [spaces, projects]) {
     const answer = await owner.post(`${path}/phoenix/restore`);
-    refuses(t, answer, CONFLICT, path);
+    assertProblem(t, answer, CONFLICT, path);
     t.match(answer.json, { instance: `${path}/phoenix/restore`, detail: /"phoenix"/ });
   }
   t.equal((await details('phoenix')).id, second.id);
@@ -157,7 +157,12 @@ test('a restore picks the last deleted of the spaces that had the slug', async (
 
   t.equal(read(await owner.post(`${spaces}/x/restore`), Space).id, older.id);
   t.equal((await details('x')).id, older.id);
-  refuses(t, await owner.post(`${spaces}/a/restore`), NO_SPACE, 'its earlier slugs lead nowhere');
+  assertProblem(
+    t,
+    await owner.post(`${spaces}/a/restore`),
+    NO_SPACE,
+    'its earlier slugs lead nowhere',
+  );
 
   await owner.patch(`${spaces}/x`, { slug: 'y' });
   t.equal(read(await owner.post(`${spaces}/x/restore`), Space).id, newer.id, 'then the one before');
@@ -219,9 +224,9 @@ test('a namespace that is deleted, foreign or was never there hides its spaces',
   for (const { title, caller, slug } of rows) {
     for (const noun of ['spaces', 'projects']) {
       const path = `/namespaces/${slug}/${noun}/inside`;
-      refuses(t, await caller.get(path), NO_NAMESPACE, `get, ${title}`);
-      refuses(t, await caller.delete(path), NO_NAMESPACE, `delete, ${title}`);
-      refuses(t, await caller.post(`${path}/restore`), NO_NAMESPACE, `restore, ${title}`);
+      assertProblem(t, await caller.get(path), NO_NAMESPACE, `get, ${title}`);
+      assertProblem(t, await caller.delete(path), NO_NAMESPACE, `delete, ${title}`);
+      assertProblem(t, await caller.post(`${path}/restore`), NO_NAMESPACE, `restore, ${title}`);
     }
   }
   t.equal((await foreign.list()).total, 1, 'untouched');

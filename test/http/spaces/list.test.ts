@@ -1,5 +1,5 @@
 import t, { test } from 'tap';
-import { canonical, NO_NAMESPACE, refuses, startSpaces } from '../../helpers/spaces.js';
+import { canonical, NO_NAMESPACE, assertProblem, startSpaces } from '../../helpers/spaces.js';
 
 const { service, owner, makeNamespace } = await startSpaces(t);
 
@@ -172,7 +172,7 @@ test('a namespace that is deleted, foreign or was never there has no list: 404',
     ];
     for (const { title, caller, slug } of rows) {
       const answer = await caller.get(`/namespaces/${slug}/${noun}`);
-      refuses(t, answer, NO_NAMESPACE, `${title}, ${noun}`);
+      assertProblem(t, answer, NO_NAMESPACE, `${title}, ${noun}`);
     }
   }
 });

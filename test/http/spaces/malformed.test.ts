@@ -5,7 +5,7 @@ import {
   NO_NAMESPACE,
   NO_SPACE,
   type Refusal,
-  refuses,
+  assertProblem,
   startSpaces,
 } from '../../helpers/spaces.js';
 
@@ -53,9 +53,9 @@ test('a body that is not JSON in UTF-8, or reaches for a prototype, is 400', asy
     ['constructor.prototype in metadata', '{"metadata":{"constructor":{"prototype":{}}}}'],
   ];
   for (const [title, body] of rows) {
-    refuses(t, await owner.send({ ...post, body, headers: json }), MALFORMED, title);
-    refuses(t, await owner.send({ ...patch, body, headers: json }), MALFORMED, title);
-    refuses(t, await owner.send({ ...patch, body, headers: mergePatch }), MALFORMED, title);
+    assertProblem(t, await owner.send({ ...post, body, headers: json }), MALFORMED, title);
+    assertProblem(t, await owner.send({ ...patch, body, headers: json }), MALFORMED, title);
+    assertProblem(t, await owner.send({ ...patch, body, headers: mergePatch }), MALFORMED, title);
   }
   t.equal((await list()).total, 1);
 });
@@ -82,11 +82,11 @@ test('a content type that is not JSON is 415', async (t) => {
         body: '{"name":"x"}',
         headers: { 'content-type': type },
       });
-      refuses(t, answer, UNSUPPORTED, `${request.method} "${type}"`);
+      assertProblem(t, answer, UNSUPPORTED, `${request.method} "${type}"`);
     }
   }
   const answer = await owner.send({ ...post, body: '{"name":"x"}', headers: mergePatch });
-  refuses(t, answer, UNSUPPORTED, 'a merge patch is for PATCH only');
+  assertProblem(t, answer, UNSUPPORTED, 'a merge patch is for PATCH only');
 });
 
 test('the case and the parameters of the content type do not matter', async (t) => {
@@ -105,7 +105,7 @@ test('a body over 64 KiB is 413, with or without its length announced', async (t
   for (const request of [post, patch]) {
     for (const bytes of [BODY_LIMIT + 1, 65 * 1024, 1024 * 1024]) {
       const answer = await owner.send({ ...request, body: padded(bytes) });
-      refuses(t, answer, TOO_LARGE, `${request.method} ${bytes} bytes`);
+      assertProblem(t, answer, TOO_LARGE, `${request.method} ${bytes} bytes`);
     }
   }
   const answer = await owner.send({ ...post, body: padded(BODY_LIMIT) });
@@ -113,7 +113,7 @@ test('a body over 64 KiB is 413, with or without its length announced', async (t
   t.equal((await list()).total, 2);
 
   const chunked = await owner.send({ ...post, body: Readable.from([padded(BODY_LIMIT), ' ']) });
-  refuses(t, chunked, TOO_LARGE, 'chunked');
+  assertProblem(t, chunked, TOO_LARGE, 'chunked');
 });
 
 test('a page or a page size that is no whole number from 1 is 400 and named', async (t) => {
@@ -128,13 +128,13 @@ test('a page or a page size that is no whole number from 1 is 400 and named', as
     for (const query of queries) {
       for (const path of [spaces, projects]) {
         const answer = await owner.get(`${path}?${query}`);
-        refuses(t, answer, INVALID, `?${query.slice(0, 40)}`, [`/${key}`]);
+        assertProblem(t, answer, INVALID, `?${query.slice(0, 40)}`, [`/${key}`]);
         t.match(answer.json, { instance: path });
       }
     }
   }
   const both = await owner.get(`${spaces}?page=0&pageSize=x`);
-  refuses(t, both, INVALID, 'both at once', ['/page', '/pageSize']);
+  assertProblem(t, both, INVALID, 'both at once', ['/page', '/pageSize']);
 });
 
 test('an unknown query parameter of a list is 400 and named', async (t) => {
@@ -149,7 +149,7 @@ test('an unknown query parameter of a list is 400 and named', async (t) => {
     'toString',
   ]) {
     const answer = await owner.get(`${spaces}?page=1&${key}=1`);
-    refuses(t, answer, INVALID, key, [`/${key}`]);
+    assertProblem(t, answer, INVALID, key, [`/${key}`]);
   }
 });
 
@@ -179,18 +179,23 @@ test('a slug that cannot exist is 404 in a path, for every operation', async (t)
   for (const [title, slug] of Object.entries(impossible)) {
     for (const noun of ['spaces', 'projects']) {
       const space = `${path}/${noun}/${slug}`;
-      refuses(t, await owner.get(space), NO_SPACE, `get, ${title}`);
-      refuses(t, await owner.patch(space, {}), NO_SPACE, `update with nothing, ${title}`);
-      refuses(t, await owner.patch(space, { name: 'x' }), NO_SPACE, `update, ${title}`);
+      assertProblem(t, await owner.get(space), NO_SPACE, `get, ${title}`);
+      assertProblem(t, await owner.patch(space, {}), NO_SPACE, `update with nothing, ${title}`);
+      assertProblem(t, await owner.patch(space, { name: 'x' }), NO_SPACE, `update, ${title}`);
       const merge = await owner.mergePatch(space, { metadata: { a: 1 } });
-      refuses(t, merge, NO_SPACE, `merge, ${title}`);
-      refuses(t, await owner.delete(space), NO_SPACE, `delete, ${title}`);
-      refuses(t, await owner.post(`${space}/restore`), NO_SPACE, `restore, ${title}`);
+      assertProblem(t, merge, NO_SPACE, `merge, ${title}`);
+      assertProblem(t, await owner.delete(space), NO_SPACE, `delete, ${title}`);
+      assertProblem(t, await owner.post(`${space}/restore`), NO_SPACE, `restore, ${title}`);
 
       const collection = `/namespaces/${slug}/${noun}`;
-      refuses(t, await owner.get(collection), NO_NAMESPACE, `list, ${title}`);
-      refuses(t, await owner.post(collection, { name: 'x' }), NO_NAMESPACE, `create, ${title}`);
-      refuses(t, await owner.get(`${collection}/lab`), NO_NAMESPACE, `get in ${title}`);
+      assertProblem(t, await owner.get(collection), NO_NAMESPACE, `list, ${title}`);
+      assertProblem(
+        t,
+        await owner.post(collection, { name: 'x' }),
+        NO_NAMESPACE,
+        `create, ${title}`,
+      );
+      assertProblem(t, await owner.get(`${collection}/lab`), NO_NAMESPACE, `get in ${title}`);
     }
   }
 });
@@ -201,7 +206,7 @@ test('a path that is not validly percent-encoded is 400', async (t) => {
   for (const slug of rows) {
     for (const path of [`${spaces}/${slug}`, `/namespaces/${slug}/projects`]) {
       const answer = await owner.get(path);
-      refuses(t, answer, [400, 'malformed_request'], path);
+      assertProblem(t, answer, [400, 'malformed_request'], path);
       t.match(answer.json, { instance: path });
     }
   }

@@ -1,6 +1,13 @@
 import { isDeepStrictEqual } from 'node:util';
 import t, { test } from 'tap';
-import { INVALID, read, refuses, Space, SpaceDetails, startSpaces } from '../../helpers/spaces.js';
+import {
+  INVALID,
+  read,
+  assertProblem,
+  Space,
+  SpaceDetails,
+  startSpaces,
+} from '../../helpers/spaces.js';
 
 const { owner, makeNamespace } = await startSpaces(t);
 
@@ -101,7 +108,7 @@ test('a merge that would make metadata larger than 16 KiB is 400 and changes not
   const before = await owner.get(`${projects}/lab`);
 
   const patch = { name: 'New', metadata: { b: 'y'.repeat(room + 1) } };
-  refuses(t, await owner.mergePatch(`${projects}/lab`, patch), INVALID, 'a byte more', [
+  assertProblem(t, await owner.mergePatch(`${projects}/lab`, patch), INVALID, 'a byte more', [
     '/metadata',
   ]);
   t.equal((await owner.get(`${projects}/lab`)).text, before.text);

@@ -6,7 +6,7 @@ import {
   NO_NAMESPACE,
   NO_SPACE,
   type Refusal,
-  refuses,
+  assertProblem,
   startSpaces,
 } from '../../helpers/spaces.js';
 
@@ -195,7 +195,7 @@ test('of several things that are wrong, the first of the contract is answered', 
           ...(body !== undefined && { body }),
           ...(headers && { headers }),
         });
-        refuses(t, answer, refusal, `${title}, ${noun}: ${refusal.join(' ')}`, paths);
+        assertProblem(t, answer, refusal, `${title}, ${noun}: ${refusal.join(' ')}`, paths);
       }
     }
   }
@@ -204,12 +204,12 @@ test('of several things that are wrong, the first of the contract is answered', 
 
 test('a slug that is no slug hides no role, and a namespace that is none no body', async (t) => {
   const { path } = await furnish();
-  refuses(
+  assertProblem(
     t,
     await viewer.delete(`${path}/spaces/NO%00`),
     NO_ROLE,
     'role before an impossible slug',
   );
   const answer = await stranger.post('/namespaces/NO%00/spaces', { name: '' });
-  refuses(t, answer, INVALID, 'body before an impossible namespace', ['/name']);
+  assertProblem(t, answer, INVALID, 'body before an impossible namespace', ['/name']);
 });

@@ -6,7 +6,7 @@ import {
   NO_NAMESPACE,
   NO_SPACE,
   read,
-  refuses,
+  assertProblem,
   Space,
   startSpaces,
 } from '../../helpers/spaces.js';
@@ -153,9 +153,9 @@ test('a slug that another space has is 409, and nothing of the update is done', 
   const body = { slug: 'taken', description: 'Updated', metadata: { b: 2 } };
   for (const path of [`${spaces}/${full.slug}`, `${projects}/${full.slug}`]) {
     const answer = await owner.patch(path, body);
-    refuses(t, answer, CONFLICT, path);
+    assertProblem(t, answer, CONFLICT, path);
     t.match(answer.json, { instance: path, detail: /"taken"/ });
-    refuses(t, await owner.mergePatch(path, body), CONFLICT, `${path}, merged`);
+    assertProblem(t, await owner.mergePatch(path, body), CONFLICT, `${path}, merged`);
   }
   t.same(await details(full.slug), before);
 });
@@ -185,7 +185,7 @@ test('name and slug cannot be null', async (t) => {
   for (const field of ['name', 'slug']) {
     for (const update of Object.values(updates)) {
       const answer = await update(`${spaces}/${full.slug}`, { [field]: null, description: 'no' });
-      refuses(t, answer, INVALID, field, [`/${field}`]);
+      assertProblem(t, answer, INVALID, field, [`/${field}`]);
     }
   }
   t.same(await details(full.slug), before, 'nothing of it is done');
@@ -225,8 +225,8 @@ test('a space or a namespace that is deleted, foreign or was never there is 404'
     for (const noun of ['spaces', 'projects']) {
       const path = `/namespaces/${namespace}/${noun}/${space}`;
       for (const body of [{}, { description: 'x' }, { metadata: { a: 1 } }]) {
-        refuses(t, await caller.patch(path, body), refusal, `${title}, ${noun}`);
-        refuses(t, await caller.mergePatch(path, body), refusal, `${title}, ${noun}, merged`);
+        assertProblem(t, await caller.patch(path, body), refusal, `${title}, ${noun}`);
+        assertProblem(t, await caller.mergePatch(path, body), refusal, `${title}, ${noun}, merged`);
       }
     }
   }

@@ -1,6 +1,6 @@
 import { isNull } from 'drizzle-orm';
 import { index, pgTable, primaryKey, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core';
-import { jsonObject, lifecycle } from '../../../src/db/schema/columns.js';
+import { jsonObject, versionAndTimestamps } from '../../../src/db/schema/columns.js';
 
 /** A resource of a space that only the tests have: the calibration of a sensor. */
 export const calibrations = pgTable(
@@ -11,7 +11,7 @@ export const calibrations = pgTable(
     id: uuid('id').notNull(),
     name: text('name').notNull(),
     metadata: jsonObject('metadata'),
-    ...lifecycle,
+    ...versionAndTimestamps,
   },
   (table) => [
     primaryKey({ columns: [table.namespaceId, table.spaceId, table.id] }),

@@ -12,7 +12,7 @@ import {
   expectedVersions,
   NotModified,
   ReadConditions,
-  tagged,
+  withETag,
   WriteConditions,
 } from '../../../../src/http/conventions/etag.js';
 import {
@@ -169,7 +169,7 @@ const remove: Add = (app, calibrations) => {
         tags,
         params: CalibrationParams,
         headers: WriteConditions,
-        response: { 204: tagged(Type.Null({ description: 'Deleted' })) },
+        response: { 204: withETag(Type.Null({ description: 'Deleted' })) },
       },
     },
     async (request, reply) => {

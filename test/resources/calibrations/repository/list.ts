@@ -13,7 +13,7 @@ export function listCalibrations(context: RepositoryContext) {
     deletedAt: calibrations.deletedAt,
     inContainer: inSpace(calibrations),
     counted: contentTotal(context.db, 'calibrations'),
-    paths: [],
+    accessPaths: [],
     orders: { createdAt: usualOrders.createdAt },
     item: { active: item, deleted: datedItem(item), all: datedItem(item) },
   });
