@@ -41,7 +41,7 @@ export async function createDatabase(
   const { url, template } = testServer();
   const name = `test_${randomUUID().replaceAll('-', '')}`;
   const admin = postgres(url, { max: 1, onnotice: () => undefined });
-  await admin`create database ${admin(name)} template ${admin(options.empty ? 'template0' : template)}`;
+  await admin`create database ${admin(name)} template ${admin(options.empty ? 'template0' : template)} strategy file_copy`;
   t.teardown(async () => {
     await admin`drop database ${admin(name)} with (force)`;
     await admin.end();
