@@ -41,7 +41,7 @@ import { PageCache } from './repositories/lists/page-cache.js';
 import { noQuotas, type Quotas } from './repositories/quotas.js';
 import { documentTags, type Resource, resources as usualResources } from './resources.js';
 
-/** All that Node takes of a request's head: what cannot exist is the handlers' to say. */
+/** The length of a whole request head in Node: the handlers answer for names that cannot exist. */
 const MAX_PARAM_LENGTH = maxHeaderSize;
 
 /**
@@ -50,7 +50,7 @@ const MAX_PARAM_LENGTH = maxHeaderSize;
  */
 const REQUESTS_PER_CONNECTION = 4;
 
-/** What is answered within the time that a request waits, so that few wait in vain. */
+/** As many requests as are served within the time that one may wait in the queue. */
 const QUEUE_MAX = 1000;
 
 const PAGE_CACHE_BYTES = 64 * 2 ** 20;
@@ -63,7 +63,7 @@ export interface AppOptions {
   searchDb?: Database;
   /** nothing is logged without one */
   logger?: FastifyBaseLogger;
-  /** where what happens is counted; nothing is without it */
+  /** the registry of the metrics; nothing is counted without it */
   metrics?: {
     registry: Registry;
     /** whether this application also serves them, as `GET /metrics` */
@@ -85,7 +85,7 @@ export interface AppOptions {
   compression?: boolean;
   /** where callers reach the service, when that is not where it listens */
   publicUrl?: URL | null;
-  /** whose pages may call, as in `CORS_ORIGINS`; nobody's by default */
+  /** the origins whose pages may call, as in `CORS_ORIGINS`; none by default */
   corsOrigins?: readonly string[];
   /** instead of the usual ones */
   connections?: Partial<ConnectionLimits>;
@@ -127,7 +127,7 @@ export async function buildApp({
     },
     bodyLimit: BODY_LIMIT,
     ...connectionOptions(limits),
-    // What still comes on connections that are open while the process drains is answered.
+    // Requests on open connections are still served while the process shuts down.
     return503OnClosing: false,
     routerOptions: { maxParamLength: MAX_PARAM_LENGTH, ignoreTrailingSlash: true },
     rewriteUrl: rewriteTarget,

@@ -64,16 +64,15 @@ export interface Violation {
   message: string;
 }
 
-/** A failure that the caller may be told about; everything else is an `internal_error`. */
+/** A failure that the caller may see; any other error is an `internal_error`. */
 export class ServiceError extends Error {
   override readonly name = 'ServiceError';
 
   /**
-   * @param code which problem it is
-   * @param detail one sentence for the caller: what was wrong and what to do next
-   * @param options `violations` for a failed validation and for slugs of a batch that are taken,
-   *   `currentSlug` of what was not found, because it has another slug now, `cause` for the log
-   *   (never sent)
+   * @param code of the problem
+   * @param detail one sentence for the caller: the fault and the remedy
+   * @param options `violations` of a failed validation and of taken slugs of a batch, `currentSlug` of a
+   *   resource that has another slug now, `cause` for the log (never sent)
    */
   constructor(
     readonly code: ProblemCode,

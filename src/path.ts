@@ -1,7 +1,7 @@
-/** The path of what lies in no folder. */
+/** The path of a space itself, which is no folder. */
 export const ROOT = '/';
 
-/** The longest path, in characters, and the most segments it has (contract §7.1). */
+/** The longest path, in characters, and the most segments it has. */
 export const PATH_MAX_LENGTH = 1000;
 export const PATH_MAX_SEGMENTS = 16;
 export const SEGMENT_MAX_LENGTH = 100;

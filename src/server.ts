@@ -22,9 +22,9 @@ import {
   reportToPrimary,
 } from './http/observability/worker-metrics.js';
 import { listen } from './http/server/listen.js';
-import { leave, startWorkers } from './workers.js';
+import { disconnectFromPrimary, startWorkers } from './workers.js';
 
-/** How long requests that were accepted may take once the process has been told to stop. */
+/** Longest time of accepted requests after the signal to stop. */
 const DRAIN_MS = 10_000;
 
 /** One of so many connections is for searches. */
@@ -59,7 +59,7 @@ async function createLogger(level: string): Promise<Logger> {
   if (!process.stdout.isTTY) {
     const destination = pino.destination(BUFFERED);
     destination.on('error', stopWithoutReader);
-    // What pino flushes when the process exits would be tried for ever on a pipe that nobody reads.
+    // At exit pino would flush forever to a pipe without a reader.
     onShutdown(
       () =>
         new Promise((resolve) => {
@@ -72,7 +72,7 @@ async function createLogger(level: string): Promise<Logger> {
   return pino(options, pretty({ sync: true }));
 }
 
-/** What a worker tells the first process when its output has no reader. */
+/** The message of a worker whose output has no reader. */
 const UNREAD = 'spaces:unread';
 
 let isUnread = false;
@@ -87,7 +87,7 @@ function stopWithoutReader(): void {
 
 const cleanups: (() => Promise<unknown>)[] = [];
 
-/** @param undo what has to be done when the process ends, after all that is registered later */
+/** @param undo runs when the process ends, after all that are registered later */
 function onShutdown(undo: () => Promise<unknown>): void {
   cleanups.push(undo);
 }
@@ -166,7 +166,7 @@ async function serve(config: Config, url: string): Promise<AddressInfo> {
     ...(tracing && { tracing: tracing.plugin }),
   };
   const [app] = await Promise.all([buildApp(options), migrateGiven(config)]);
-  if (cluster.isWorker) onShutdown(leave);
+  if (cluster.isWorker) onShutdown(disconnectFromPrimary);
   if (registry && cluster.isWorker) {
     answerPrimary(registry);
     onShutdown(() => reportToPrimary(registry));
@@ -223,7 +223,7 @@ function explain(error: unknown): string {
   ) {
     return error.message;
   }
-  // Drizzle wraps what the driver threw, in a message that holds the statement.
+  // Drizzle wraps the error of the driver in one whose message contains the statement.
   if (error.cause instanceof Error) return explain(error.cause);
   const code = 'code' in error ? error.code : undefined;
   switch (code) {

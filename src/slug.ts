@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 
-/** What a slug looks like (contract §2.6); anything else cannot exist. */
+/** The pattern of a slug. */
 export const SLUG_PATTERN = '^[a-z0-9][a-z0-9._-]{0,63}$';
 export const SLUG_MAX_LENGTH = 64;
 
@@ -34,11 +34,11 @@ export function isSlug(text: string): boolean {
 }
 
 /**
- * Makes a slug of a name (contract §2.7). Deterministic, so that a repeated create meets 409.
+ * Derives a slug from a name. Deterministic, so that a repeated create is 409.
  *
  * @param name a trimmed, non-empty name
- * @returns a slug that `isSlug` accepts; a name whose letters cannot all be written in it gets a
- *   short hash of the name appended, a name of which nothing is left becomes `space-` and the hash
+ * @returns a slug that `isSlug` accepts; for a name with other letters than a slug has, with a short hash of
+ *   the name appended; for a name without any, `space-` and the hash
  */
 export function deriveSlug(name: string): string {
   const latin = name

@@ -89,7 +89,7 @@ function listening(worker: Worker): Promise<AddressInfo> {
   });
 }
 
-/** Lets a worker answer what it has accepted; its own limit of time ends that. */
+/** Lets a worker finish accepted requests, up to its own timeout. */
 function end(worker: Worker): Promise<void> {
   return new Promise((resolve) => {
     if (worker.isDead()) {
@@ -104,10 +104,10 @@ function end(worker: Worker): Promise<void> {
 }
 
 /**
- * In a worker that listens no more: resolves when the first process has heard of it, and what that
- * had handed over until then has come back to it. A worker that ended before would lose it.
+ * In a worker that no longer listens: resolves when the primary process has confirmed it, and all connections
+ * that it had handed over have arrived. A worker that exits earlier would lose them.
  */
-export function leave(): Promise<void> {
+export function disconnectFromPrimary(): Promise<void> {
   return new Promise((resolve) => {
     const { worker } = cluster;
     if (!worker?.isConnected()) {

@@ -99,7 +99,7 @@ export function breakingChanges(before: unknown, after: unknown): string[] {
 
 type Side = 'request' | 'response';
 
-/** @returns what a schema of a request no longer takes */
+/** @returns the ways in which a schema of a request accepts less than before */
 function restrictions(was: Node, is: Node): string[] {
   const tightened = (name: string, isTighter: (from: number, to: number) => boolean) => {
     const [from, to] = [was[name], is[name]];

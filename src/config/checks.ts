@@ -21,7 +21,7 @@ export function serviceLink(text = ''): string {
     : '';
 }
 
-/** What a setting has to be. Its value may be a secret, so that is not repeated. */
+/** @returns the expectation of a setting in words. The value may be a secret, and is not repeated. */
 export function expectation(schema: TSchema): string {
   if (TypeGuard.IsUnion(schema)) return schema.anyOf.map(expectation).join(' or ');
   if (TypeGuard.IsLiteral(schema)) return String(schema.const);
@@ -32,12 +32,12 @@ export function expectation(schema: TSchema): string {
   return isUrl(schema) ? 'a URL of the kind that docs/operations.md gives' : 'a text';
 }
 
-/** Whatever is not said to be something else must not start with a database and a token that it makes up. */
+/** Only `development`, `test` and unset may start with a generated database and token. */
 export function isProduction(environment = 'development'): boolean {
   return !['', 'development', 'test'].includes(environment);
 }
 
-/** What no single variable shows. */
+/** @returns the problems that involve several variables */
 export function inconsistencies(env: NodeJS.ProcessEnv): string[] {
   const { NODE_ENV, DATABASE_URL, JWT_SECRET, JWT_JWKS_URL } = env;
   const { DATABASE_URL_FILE, JWT_SECRET_FILE } = env;
@@ -75,9 +75,9 @@ export function inconsistencies(env: NodeJS.ProcessEnv): string[] {
   return found;
 }
 
-/** @returns what is wrong with a connection string of PostgreSQL, or null */
+/** @returns the problem of a PostgreSQL connection string, or null */
 function problemOf(url: string): string | null {
-  // Another URL is refused by its pattern.
+  // The pattern of the variable rejects other URLs.
   if (!/^postgres(ql)?:/.test(url)) return null;
   try {
     parseConnectionString(url);

@@ -9,7 +9,7 @@ export interface Target {
   path: string | null;
 }
 
-/** What a connection string says, as far as this service heeds it. */
+/** The parts of a connection string that this service uses. */
 export interface ConnectionString {
   /** at least one */
   targets: [Target, ...Target[]];
@@ -40,7 +40,7 @@ const HOST_AND_PORT = /^(\[[^\]]*\]|[^:[\]]*)(?::(\d*))?$/;
 
 /** Parameters that change nothing here, with the values that do not. Null is any value. */
 const withoutEffect: Record<string, string[] | null> = {
-  // The server's certificate is what proves it; see sslmode.
+  // Only the certificate of the server proves its identity; see sslmode.
   channel_binding: null,
   client_encoding: ['utf8', 'utf-8', 'unicode', 'auto'],
   fallback_application_name: null,
@@ -49,7 +49,7 @@ const withoutEffect: Record<string, string[] | null> = {
   keepalives_count: null,
   keepalives_idle: null,
   keepalives_interval: null,
-  // The primary is taken, in whatever order.
+  // The primary is found whatever the order of the hosts.
   load_balance_hosts: ['disable', 'random'],
   sslcompression: null,
   sslnegotiation: ['postgres'],
@@ -58,7 +58,7 @@ const withoutEffect: Record<string, string[] | null> = {
   uselibpqcompat: null,
 };
 
-/** What a connection may be asked to be: the service writes. */
+/** The values of `target_session_attrs` that fit a service that writes. */
 const WRITABLE = ['primary', 'read-write'];
 
 const SSL_MODES = ['disable', 'allow', 'prefer', 'require', 'verify-ca', 'verify-full'];

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { MINIMUM_SECRET_BYTES } from './schema.js';
 
-/** What may be in a file instead, because an environment is easily read and cannot be changed. */
+/** Variables that a file may hold instead, because an environment is easily read and cannot be changed. */
 const inFiles: Record<string, (file: string) => string> = {
   DATABASE_URL: readDatabaseUrl,
   JWT_SECRET: (file) => readSecrets(file)[0],

@@ -27,7 +27,7 @@ export interface RateLimitConfig {
   readonly redisUrl: string | null;
 }
 
-/** What `Environment` says, in the form the service uses it; null where nothing was set. */
+/** The environment in the form that the service uses; null for unset. */
 export interface Config {
   readonly production: boolean;
   readonly host: string;

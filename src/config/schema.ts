@@ -8,7 +8,7 @@ const QUOTA_MAX = 2 ** 31 - 1;
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
 
 /**
- * The configuration, which is environment variables and nothing else (contract §6). The table in the
+ * The configuration, which is environment variables and nothing else. The table in
  * docs/operations.md is made from these descriptions.
  */
 export const Environment = Type.Object({

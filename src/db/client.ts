@@ -41,7 +41,7 @@ const formats = {
   standard_conforming_strings: 'on',
 };
 
-/** What statements rest on, whatever `ALTER DATABASE` or `ALTER ROLE` have set. */
+/** Settings that the statements rely on, whatever `ALTER DATABASE` or `ALTER ROLE` set. */
 const semantics = {
   array_nulls: 'on',
   backslash_quote: 'safe_encoding',
@@ -54,10 +54,11 @@ const semantics = {
 };
 
 /**
- * Settings of a session. Every statement is written to need one plan, whatever the size of the
- * namespace: to plan it anew for each execution, as PostgreSQL else would, costs three times what
- * running it does. It is also written to go by an index: the planner knows but the average namespace,
- * and where one is large it would read the whole table, sort it, or start helpers, for each of the others.
+ * Planner settings of a session. Each statement has one plan for namespaces of every size: planning it again
+ * for each execution, as PostgreSQL does by default, costs three times its execution. Each statement also
+ * uses an index: the planner knows only the average namespace, and because of one large namespace it would
+ * scan the whole table, sort it, or start parallel workers for all others. See
+ * docs/decisions/0004-generic-plans.md.
  */
 export const planning = {
   plan_cache_mode: 'force_generic_plan',
@@ -65,16 +66,16 @@ export const planning = {
   enable_sort: 'off',
   // Else it reads the ids of a whole large namespace, to fetch fewer of the rows that another index names.
   cpu_index_tuple_cost: '0.2',
-  // As a text, because postgres.js leaves out what is 0.
+  // As text, because postgres.js omits the value 0.
   max_parallel_workers_per_gather: '0',
   jit: 'off',
 };
 
 /**
- * Opens a pool; connections are made when they are first needed. Whoever calls this ends it:
+ * Opens a pool; connections are made when they are first needed. The caller closes it with
  * `db.$client.end()`.
  *
- * @returns Drizzle on postgres.js, with the driver as `$client`, and how much of it is in use
+ * @returns Drizzle on postgres.js, with the driver as `$client` and the use of the pool
  */
 export function connect(options: DatabaseOptions) {
   const settings = parseConnectionString(options.url);
@@ -109,7 +110,7 @@ function driverOptions(
       application_name: applicationName,
       ...(options !== undefined && { options }),
       ...formats,
-      // A pooler refuses other settings, as it would not know which of its connections has them.
+      // A pooler rejects other settings, because it does not track them per connection.
       ...(prepare && { statement_timeout: statementTimeoutMs, ...semantics, ...planning }),
       ...(searchPath !== undefined && { search_path: searchPath }),
     },
@@ -118,9 +119,8 @@ function driverOptions(
 }
 
 /**
- * @returns a function that finds the server to connect to: of several, or where that is asked for, the primary.
- *   postgres.js is not told of the others: it would try again without end, and without a word to the statement,
- *   until one of them is well.
+ * @returns a function that finds the server to connect to: of several hosts, or on request, the primary.
+ *   postgres.js does not get the other hosts: it would retry them forever, without an error to the statement.
  */
 function targetFinder(options: DatabaseOptions, settings: ConnectionString) {
   const { targets, wantsPrimary } = settings;
@@ -154,7 +154,7 @@ function targetFinder(options: DatabaseOptions, settings: ConnectionString) {
   };
 }
 
-/** @returns as long as a statement, in seconds, because whoever waits for a connection waits for an answer */
+/** @returns the timeout of a statement, in seconds, because a statement waits for its connection */
 function connectTimeout(
   statementTimeoutMs: number,
   { connectTimeoutSeconds }: ConnectionString,
@@ -174,7 +174,8 @@ function passwordIn(urlFile: string, first: string): () => string {
     try {
       last = parseConnectionString(readDatabaseUrl(urlFile)).password;
     } catch {
-      // It is being replaced; should it stay away, PostgreSQL says what is wrong with the last one.
+      // The file is being replaced; if it stays unreadable, PostgreSQL rejects the last password with a
+      // reason.
     }
     return last;
   };

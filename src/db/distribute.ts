@@ -13,17 +13,18 @@ export interface DistributedTables {
 
 const DISTRIBUTION_COLUMN = 'namespace_id';
 
-/** The database cannot be distributed; the message says why and what to do. */
+/** The database cannot be distributed; the message gives the reason and the remedy. */
 export class DistributeError extends Error {
   override readonly name = 'DistributeError';
 }
 
 /**
- * Turns a migrated database into a distributed one (Citus). Tables that are distributed already stay as they are, so that it can be repeated.
+ * Turns a migrated database into a distributed one (Citus). Safe to run again: tables that are distributed
+ * already stay unchanged.
  *
  * @param url of the coordinator
  * @param tables those of each kind; the second are distributed together, by `namespace_id`
- * @returns a line for each table: what became of it
+ * @returns a line with the result for each table
  * @throws `DistributeError` where the extension or a migration is missing
  */
 export async function distribute(

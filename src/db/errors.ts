@@ -2,7 +2,7 @@ import { DrizzleQueryError } from 'drizzle-orm';
 import postgres from 'postgres';
 import { Failure } from '../failure.js';
 
-/** What postgres.js calls the ways in which a connection can fail, beside the system's own codes. */
+/** The codes of postgres.js for failures of a connection, beside those of the system. */
 const connectionFailures = new Set([
   'CONNECTION_CLOSED',
   'CONNECTION_DESTROYED',
@@ -50,7 +50,7 @@ interface Attempt {
   quota?: number | null;
 }
 
-/** What a violated constraint means, by the end of its name; what comes before is the table. */
+/** The meaning of a violated constraint, by the end of its name; the start of the name is the table. */
 const meanings: Record<string, (table: string, attempt: Attempt) => Failure> = {
   _slug_unique: (table, { slug }) => new Failure('slug_taken', { table, slug: slug ?? '' }),
   _slugs_pkey: (table, { slug }) => new Failure('slug_taken', { table, slug: slug ?? '' }),
@@ -65,7 +65,7 @@ const meanings: Record<string, (table: string, attempt: Attempt) => Failure> = {
 /** SQLSTATEs of a violated foreign key, unique index and check. */
 const violations = new Set(['23503', '23505', '23514']);
 
-/** @returns the error of the driver; Drizzle wraps it in one whose message holds the parameters */
+/** @returns the error of the driver; Drizzle wraps it in an error whose message contains the parameters */
 function driverError(error: unknown): unknown {
   return error instanceof Error && error.cause instanceof Error ? error.cause : error;
 }
@@ -84,7 +84,10 @@ export function isSerializationFailure(error: unknown): boolean {
   return sqlState(error)?.startsWith('40') ?? false;
 }
 
-/** @returns whether a part of the message may be what the caller sent: a data exception (class 22), and Drizzle's */
+/**
+ * @returns whether the message may contain data of the caller: that of a data exception (class 22), and that
+ *   of Drizzle
+ */
 export function quotesCaller(error: Error): boolean {
   return (
     error instanceof DrizzleQueryError ||
@@ -92,7 +95,7 @@ export function quotesCaller(error: Error): boolean {
   );
 }
 
-/** @returns whether PostgreSQL refused to write, as a standby does */
+/** @returns whether PostgreSQL rejected a write, as a standby does */
 export function isReadOnly(error: unknown): boolean {
   return sqlState(error) === READ_ONLY;
 }
@@ -103,7 +106,7 @@ export function isConnectionLost(error: unknown): boolean {
   return state === null ? connectionLoss.has(failureCode(error) ?? '') : endingStates.has(state);
 }
 
-/** @returns what the driver or the system calls the failure */
+/** @returns the code of the failure, of the driver or of the system */
 function failureCode(error: unknown): string | null {
   const cause = driverError(error);
   const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
@@ -111,12 +114,12 @@ function failureCode(error: unknown): string | null {
 }
 
 /**
- * Makes of a failed statement what the caller may know of it.
+ * Turns the error of a statement into a failure that the caller may see.
  *
- * @param error what Drizzle or postgres.js threw
- * @param attempt what was being written, for the message of a conflict
- * @returns a `Failure`, or the driver's error without Drizzle's message around it, because
- *   that holds the statement and its parameters
+ * @param error of Drizzle or postgres.js
+ * @param attempt the values being written, for the message of a conflict
+ * @returns a `Failure`, or the driver's error without the wrapper of Drizzle, because the message of that
+ *   contains the statement and its parameters
  */
 export function toFailure(error: unknown, attempt: Attempt): unknown {
   const cause = driverError(error);

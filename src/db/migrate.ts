@@ -16,12 +16,12 @@ const LOCK = 7_233_871;
 const UNDEFINED_TABLE = '42P01';
 
 /**
- * Brings the database to the newest migration. Safe to call from any number of processes at once:
- * they take turns, and only the first finds work. Changes nothing when there is nothing to apply, so
- * that a role which may not create tables can start the service.
+ * Applies the migrations that are missing. Safe to call from any number of processes at once: they take
+ * turns, and only the first has work. Without missing migrations it changes nothing, so that a role without
+ * the right to create tables can start the service.
  *
  * @param url of the database; a pooler in front of it is fine
- * @throws what PostgreSQL answers when a migration fails; nothing is applied then
+ * @throws the error of PostgreSQL when a migration fails; nothing is applied then
  */
 export async function migrate(url: string): Promise<void> {
   const searchPath = await prepareMigration(url);
@@ -46,18 +46,18 @@ export async function migrate(url: string): Promise<void> {
 
 const migrating = { poolMax: 1, statementTimeoutMs: 0, prepare: false };
 
-/** Where the tables are, whatever the search path of the role. */
+/** The schema of the tables, whatever the search path of the role. */
 const SCHEMA = 'public';
 
-/** The database cannot be used as it is; the message says why, and what to do. */
+/** The database is not usable; the message gives the reason and the remedy. */
 export class DatabaseNotReadyError extends Error {
   override readonly name = 'DatabaseNotReadyError';
 }
 
 /**
- * Looks at the database before a start that applies no migration.
+ * Checks the database before a start that applies no migrations.
  *
- * @throws `DatabaseNotReadyError`, or what the connection fails with
+ * @throws `DatabaseNotReadyError`, or the error of the connection
  */
 export async function expectMigrated(url: string): Promise<void> {
   const db = connect({ ...migrating, url });
@@ -150,7 +150,7 @@ async function prepareMigration(url: string): Promise<string | null> {
   }
 }
 
-/** What the indexes of lists with filters are made with. */
+/** The extensions of the indexes of lists with filters. */
 const EXTENSIONS = ['btree_gin', 'pg_trgm'];
 
 interface Extension extends Record<string, unknown> {

@@ -3,11 +3,11 @@ import { DEMO, developer } from './demo.js';
 import { signToken } from './token.js';
 
 /**
- * What a newcomer needs to make the first calls.
+ * The text for a newcomer's first calls.
  *
- * @param origin where the server listens, such as `http://127.0.0.1:3000`
- * @param token how tokens are checked; without a shared secret no token can be made
- * @param isOwn whether database and secret are those that the start made; else nobody is handed a token
+ * @param origin of the server, such as `http://127.0.0.1:3000`
+ * @param token the check of tokens; without a shared secret no token can be made
+ * @param isOwn whether the start made the database and the secret; otherwise no token is given out
  * @returns several lines
  */
 export async function introduction(

@@ -4,7 +4,7 @@ import { SignJWT } from 'jose';
  * Signs an HS256 token, for development and tests; in production tokens come from their issuer.
  *
  * @param secret at least 32 bytes
- * @param claims `scope` as in contract §3, absent for all scopes but `admin`; `expiresIn` as jose
+ * @param claims `scope` as docs/api.md has it (Authorization), absent for all scopes but `admin`; `expiresIn` as jose
  *   takes it, such as `1 day`
  */
 export function signToken(

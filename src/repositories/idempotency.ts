@@ -5,14 +5,14 @@ import { idempotencyKeys } from '../db/schema/idempotency-keys.js';
 import { Failure, isFailure } from '../failure.js';
 import { param, executeOne, type Statement, type Values } from './access/statement.js';
 
-/** By what a request that may be repeated is known again, within its subject and operation. */
+/** Identifies a retried request, per subject and operation. */
 export interface IdempotencyKey {
   readonly key: string;
   /** differs between requests that ask for different things */
   readonly fingerprint: string;
 }
 
-/** What a write answers, and whether an earlier request with the same key wrote it. */
+/** The result of a write, and whether an earlier request with the same key wrote it. */
 export type Replayable<Row> = Row & { replayed: boolean };
 
 /** How many expired keys a write with a key clears away: more than the one it leaves behind. */
@@ -39,15 +39,15 @@ export const usedNamespaces = sql`
   where ${and(isOwnKey, isHonoured)} and operation like 'restoreNamespace %'`;
 
 /**
- * The common table expressions that make of a statement one that has its effect once for a key: the
- * effect and the answer kept under the key are one statement, so that neither is ever without the
- * other, wherever a connection, a process or the database dies.
+ * The common table expressions that make a statement idempotent by key. The effect and the saved response are
+ * one statement, so that neither is ever without the other, wherever a connection, a process or the database
+ * dies.
  *
- * That the effect is had once is the primary key's doing: of two statements that overlap, the later
- * violates it and is rolled back. The advisory lock only spares the later one the wait.
+ * The primary key makes the effect unique: of two concurrent statements, the later one violates it and is
+ * rolled back. The advisory lock only saves the later one the wait.
  *
- * @param allowed the condition that the caller may have the effect, and so be told of it
- * @param columns what is kept of the effect
+ * @param allowed the condition that the caller may have the effect, and may see it
+ * @param columns the saved columns of the effect
  * @param record the same as the definition of a record
  */
 export function idempotencyCtes<Columns extends Record<string, PgColumn | SQL.Aliased>>(
@@ -59,7 +59,7 @@ export function idempotencyCtes<Columns extends Record<string, PgColumn | SQL.Al
   const inNamespace = eq(idempotencyKeys.namespaceId, param('namespaceId'));
   const isKey = and(inNamespace, isOwnKey);
 
-  const forgotten = db.$with('forgotten').as(
+  const expired = db.$with('expired').as(
     db
       .delete(idempotencyKeys)
       .where(and(isKey, sql`(${hasExpired}) is true`, allowed))
@@ -74,24 +74,24 @@ export function idempotencyCtes<Columns extends Record<string, PgColumn | SQL.Al
   const claim = db.$with('claim', { free: sql<boolean>`free`.as('free') }).as(sql`
     select pg_try_advisory_xact_lock(hashtextextended(concat_ws(' ', ${param('namespaceId')}::text,
       ${param('subject')}::text, ${param('operation')}::text, ${param('key')}::text), 0)) as free
-    from (select count(*) from forgotten) as done
+    from (select count(*) from expired) as done
     where ${allowed} and not exists (select from stored)`);
   // To name the namespace outside too would tempt the planner to read all of its keys.
-  const cleared = db.$with('cleared', {}).as(sql`
+  const purged = db.$with('purged', {}).as(sql`
     delete from ${idempotencyKeys} where ctid = any(array(
       select ctid from ${idempotencyKeys} where ${and(inNamespace, hasExpired)}
       order by expires_at limit ${sql.raw(String(PURGED_AT_ONCE))} for update skip locked))`);
 
   return {
     /** in the order they build on one another; the effect comes after them */
-    expressions: [forgotten, stored, claim, cleared],
+    expressions: [expired, stored, claim, purged],
     stored,
     claim,
     /** the condition that this statement is the one to have the effect */
     isClaimed: sql`(select free from claim)`,
-    /** @param effect a query of what is to be kept, as a column of JSON objects */
+    /** @param effect a query of the response to save, as a column of JSON objects */
     keep: (effect: SQL) =>
-      db.$with('kept', {}).as(sql`
+      db.$with('saved', {}).as(sql`
         insert into ${idempotencyKeys}
           (namespace_id, subject, operation, key, fingerprint, answer, expires_at)
         select ${param('namespaceId')}::uuid, ${param('subject')}, ${param('operation')},
@@ -100,7 +100,7 @@ export function idempotencyCtes<Columns extends Record<string, PgColumn | SQL.Al
   };
 }
 
-/** @returns columns as the definition of a record, for `onceByKey` */
+/** @returns columns as the definition of a record, for `idempotencyCtes` */
 export function recordOf(columns: Record<string, PgColumn>): SQL {
   return sql.join(
     Object.values(columns).map(
@@ -119,10 +119,10 @@ interface Keyed {
 const conflicts = ['slug_taken', 'name_taken', 'path_taken', 'key_in_use'] as const;
 
 /**
- * Runs a statement made with `onceByKey`.
+ * Executes a statement made with `idempotencyCtes`.
  *
- * @throws `Failure` `idempotency_key_reused` when the key belongs to another request,
- *   `idempotency_key_in_use` when the earlier one is not answered yet, and what `repeat` throws
+ * @throws `Failure` `key_reused` when the key belongs to another request, `key_in_use` when the earlier one
+ *   is still in progress, and the failures of `executeOne`
  */
 export async function executeIdempotent<Row extends Keyed>(
   statement: Statement<Row>,
@@ -130,7 +130,7 @@ export async function executeIdempotent<Row extends Keyed>(
 ): Promise<Row | undefined> {
   const row = await executeOne(statement, values, { retryOnDisconnect: true }).catch(
     (error: unknown) => {
-      // What is in the way may be this request's own effect, had while this statement waited.
+      // The conflict may be with this request's own effect, which committed while this statement waited.
       if (isFailure(error, ...conflicts))
         return executeOne(statement, values, { retryOnDisconnect: true });
       throw error;

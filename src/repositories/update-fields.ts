@@ -3,13 +3,13 @@ import { isFailure } from '../failure.js';
 import { includesRole, type Role } from './access/principal.js';
 import { type Expected, expectTag } from './version.js';
 
-/** Makes metadata of what is stored. */
+/** Makes metadata from the stored metadata. */
 export type MergeMetadata = (stored: JsonObject | null) => JsonObject | null;
 
 interface Resource<Result extends { value: unknown }, Changes> {
   /** the least role that a write takes */
   needed: Role;
-  /** the version of what was read, and its metadata */
+  /** @returns the version and the metadata of a value */
   stateOf: (value: NonNullable<Result['value']>) => { tag: string; metadata: JsonObject | null };
   read: () => Promise<Result | null>;
   /** writes the given fields of one of the expected versions; throws `precondition_failed` of another */
@@ -19,11 +19,11 @@ interface Resource<Result extends { value: unknown }, Changes> {
 /**
  * Writes the given fields of a resource and no others.
  *
- * With `merge` the metadata is made of what is stored. When another caller writes the resource in between, it
- * is made again, so that neither write is lost: each repetition is the success of another.
+ * With `merge` the metadata is made from the stored one. When another caller writes the resource in between,
+ * it is made again, so that neither write is lost: each repetition is the success of another.
  *
- * @throws `Failure` `precondition_failed` when the resource has none of the expected versions, and
- *   what `write` throws
+ * @throws `Failure` `precondition_failed` when the resource has none of the expected versions, and the
+ *   failures of `write`
  */
 export async function updateFields<
   Result extends { role: Role; value: unknown },

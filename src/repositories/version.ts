@@ -16,12 +16,12 @@ export interface Expected {
   readonly noneOf: readonly string[] | '*' | null;
 }
 
-/** @returns what names this version of this resource and no other: what entity tags are made of */
+/** @returns the name of this version of this resource: the text of its entity tag */
 export function versionTag({ id, version }: Versioned): string {
   return `${id}-${version}`;
 }
 
-/** What `versionTag` makes, with the id apart. */
+/** The form of a `versionTag`, with the id as a group. */
 const VERSION_TAG = /^([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})-\d+$/;
 
 /** The parameters of `hasExpectedId`, `isNamed` and `hasVersion`. No entity tag holds a space. */
@@ -33,7 +33,7 @@ export function versionParams({ oneOf, noneOf }: Expected) {
   };
 }
 
-/** The condition, which an index knows, that a row is one of those whose versions are asked for. */
+/** The condition, which an index supports, that a row is one of the expected ones. */
 export function hasExpectedId(id: SQLWrapper): SQL {
   return sql`${id} = any(string_to_array(${param('expectedIds')}, ' ')::uuid[])`;
 }
@@ -56,7 +56,7 @@ export function expectVersion(resource: Versioned, expected: Expected): void {
   expectTag(versionTag(resource), expected);
 }
 
-/** As `expectVersion`, of what names the version. */
+/** As `expectVersion`, of a version tag. */
 export function expectTag(tag: string, expected: Expected): void {
   if (!isExpected(tag, expected)) throw preconditionFailed();
 }
@@ -67,12 +67,12 @@ function isExpected(tag: string, { oneOf, noneOf }: Expected): boolean {
 }
 
 /**
- * Tells why a write wrote nothing. Costs a statement only where versions were expected.
+ * Explains why a write wrote nothing. Executes a statement only where versions were expected.
  *
  * @param needed the least role that the write takes
- * @param find reads what was to be written
- * @returns the outcome, when there is nothing to write or the role does not allow it
- * @throws `Failure` `precondition_failed` when it has none of the versions expected
+ * @param find reads the resource
+ * @returns the result, when there is nothing to write or the role does not allow it
+ * @throws `Failure` `precondition_failed` when it has none of the expected versions
  */
 export async function expectWritten<Value>(
   outcome: AccessResult<Value>,
@@ -86,7 +86,7 @@ export async function expectWritten<Value>(
   return outcome;
 }
 
-/** @returns the problem of a write whose resource is not one of the versions expected */
+/** @returns the failure of a write whose resource has none of the expected versions */
 export function preconditionFailed(): Failure {
   return new Failure('precondition_failed', {});
 }

@@ -3,7 +3,7 @@ import type { Test } from 'tap';
 import { type Client, type Service, startService } from './app.js';
 import { read } from './spaces.js';
 
-// The bodies as the contract has them, written down apart from `src`: no key missing, none added.
+// The bodies as docs/api.md has them, written apart from `src`: no key missing, none added.
 const exactly = { additionalProperties: false };
 const nullableText = Type.Union([Type.String(), Type.Null()]);
 const metadata = Type.Union([Type.Record(Type.String(), Type.Unknown()), Type.Null()]);

@@ -5,7 +5,7 @@ import type { ProblemCode } from '../../src/errors.js';
 import { type Answer, type Client, type Service, startService } from './app.js';
 import { isProblem } from './problem.js';
 
-// The bodies as the contract has them, written down apart from `src`: no key missing, none added.
+// The bodies as docs/api.md has them, written apart from `src`: no key missing, none added.
 const exactly = { additionalProperties: false };
 const nullable = <Schema extends TSchema>(schema: Schema) => Type.Union([schema, Type.Null()]);
 
@@ -76,7 +76,7 @@ export function canonical(answer: Answer): string {
 }
 
 /**
- * Asserts that an answer is a problem with the status of the contract.
+ * Asserts that an answer is a problem with its documented status.
  *
  * @param paths the fields that its `errors` name, in order; none for a problem without `errors`
  */
@@ -97,7 +97,7 @@ export function assertProblem(
 
 export type Refusal = [status: number, code: ProblemCode];
 
-/** The refusals of the contract that more than one file meets. */
+/** The problems that more than one file meets. */
 export const INVALID: Refusal = [400, 'validation_failed'];
 export const NO_NAMESPACE: Refusal = [404, 'namespace_not_found'];
 export const NO_SPACE: Refusal = [404, 'space_not_found'];

@@ -1,4 +1,4 @@
-/** The embedded PostgreSQL cannot be had; the message tells the user why and what to do. */
+/** The embedded PostgreSQL is not available; the message gives the user the reason and the remedy. */
 export class EmbeddedPostgresError extends Error {
   override readonly name = 'EmbeddedPostgresError';
 }

@@ -14,7 +14,7 @@ const SWEEP_MS = 100;
 /** How long a failed connection waits for its next attempt. */
 const RECONNECT_MS = 100;
 
-/** How often a pool is replaced at most because PostgreSQL refuses to write. */
+/** Shortest time between two replacements of the pool because PostgreSQL rejects writes. */
 const READ_ONLY_MS = 1000;
 
 /** How often a backend that does not end is cancelled and looked for. */
@@ -37,14 +37,15 @@ export interface PoolOptions {
 }
 
 /**
- * A pool of clients of the driver with one connection each. postgres.js makes a lost connection anew, but with what
- * was half read and half written on the old one, so that the new one can hang, or answer its first statement with
- * the failure of the last. Here a client whose connection ends is replaced, alone, and never connects again.
+ * A pool of driver clients with one connection each. postgres.js reconnects with half-read and half-written
+ * state of the lost connection, so that the new one can hang, or answer its first statement with the last
+ * failure. Here a client whose connection ends is replaced, alone, and never reconnects.
  *
- * postgres.js sets no limit to the wait for an answer, and PostgreSQL's own is of no use once it is stopped or the
- * network swallows packets. So a statement that has waited longer than PostgreSQL would let it run is given up. Its
- * connection counts on until its backend is gone: it is cancelled and looked for, so that the server never has more
- * connections than the pool. Where the host does not even accept that, all that is silent is closed.
+ * postgres.js sets no limit to the wait for a response, and that of PostgreSQL is useless once the server is
+ * stopped or the network drops packets. So a statement that waits longer than PostgreSQL lets it run is
+ * abandoned. Its connection counts until its backend is gone: the backend is cancelled and watched, so that
+ * the server never has more connections than the pool. Where the host does not even accept that, all silent
+ * connections are closed.
  */
 export function openPool({ max, statementTimeoutMs, driver, findTarget }: PoolOptions) {
   const patience = statementTimeoutMs > 0 ? statementTimeoutMs + MARGIN_MS : Infinity;
@@ -104,7 +105,10 @@ export function openPool({ max, statementTimeoutMs, driver, findTarget }: PoolOp
     return slot;
   }
 
-  /** Forgets a slot whose connection has ended; the driver rejects what was on it, and this what was not sent yet. */
+  /**
+   * Removes a slot whose connection has ended. The driver rejects the statements in progress, and this those
+   * not yet sent.
+   */
   function lose(index: number, slot: Slot, reason?: unknown): void {
     if (slots[index] === slot) slots[index] = undefined;
     setImmediate(() => {
@@ -115,7 +119,7 @@ export function openPool({ max, statementTimeoutMs, driver, findTarget }: PoolOp
     });
   }
 
-  /** Replaces a slot; what is under way on it is still answered. */
+  /** Replaces a slot; its statements in progress are still answered. */
   function retire(index: number, slot: Slot): Slot {
     return openSlot(index, slot.sql.end({ timeout: drainSeconds }));
   }
@@ -291,5 +295,5 @@ export function openPool({ max, statementTimeoutMs, driver, findTarget }: PoolOp
   return { sql, usage };
 }
 
-/** What postgres.js gives for a statement; its types leave `state` out. */
+/** The statement object of postgres.js, whose types omit `state`. */
 type Query<Answer> = PromiseLike<Answer> & { state?: { pid: number; secret: number } | null };

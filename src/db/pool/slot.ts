@@ -12,7 +12,7 @@ export interface Usage {
 
 export interface Statement {
   since: number;
-  /** what PostgreSQL calls the backend, once it is known */
+  /** the process id and the secret of the backend, once they are known */
   backend: () => Backend | null;
   giveUp: (reason: Error) => void;
 }
@@ -31,7 +31,7 @@ export interface Slot {
   statements: Set<Statement>;
   /** whether a transaction has it */
   isReserved: boolean;
-  /** whether it was given up, and waits for its backend to end */
+  /** whether it was abandoned, and waits for its backend to end */
   isStuck: boolean;
   expiresAt: number;
   /** when it has last heard from the server, and how much in all */
@@ -39,7 +39,7 @@ export interface Slot {
   bytesRead: number;
 }
 
-/** A transaction keeps its connection for long: what is not one goes elsewhere. */
+/** A transaction keeps its connection for long: other statements use another one. */
 export function load({ statements, isReserved }: Slot): number {
   return statements.size + (isReserved ? 1000 : 0);
 }

@@ -8,7 +8,7 @@ const CANCEL_MS = 500;
 /** https://www.postgresql.org/docs/current/protocol-message-formats.html, CancelRequest */
 const CANCEL_REQUEST_CODE = 80_877_102;
 
-/** A socket that says when it has closed, whatever listeners the driver takes away. */
+/** A socket that reports its closing, even after the driver has removed all listeners. */
 class ObservedSocket extends Socket {
   onClosed: () => void = () => undefined;
 
@@ -33,7 +33,7 @@ export function openSocket({ host, port, path }: Target) {
   return Object.assign(socket, { host, port });
 }
 
-/** @returns whether the host has taken the request to cancel what a backend does */
+/** @returns whether the host has accepted the request to cancel the statement of a backend */
 export function cancel({ host, port, path }: Target, { pid, secret }: Backend) {
   const request = Buffer.alloc(16);
   [16, CANCEL_REQUEST_CODE, pid, secret].forEach((value, index) =>

@@ -105,7 +105,7 @@ export const assets = pgTable(
     index('assets_episode_index')
       .on(table.namespaceId, table.spaceId, table.episodeId, table.id)
       .where(isNotNull(table.episodeId)),
-    // Also what a deletion of a folder looks up.
+    // Deletions of folders use it too.
     index('assets_folder_index')
       .on(table.namespaceId, table.spaceId, table.folderId, table.id)
       .where(isNotNull(table.folderId)),

@@ -5,8 +5,8 @@ import { SLUG_PATTERN } from '../../slug.js';
 export type JsonObject = Record<string, unknown>;
 
 /**
- * `jsonb` that always holds what it was given: Drizzle's own column writes SQL NULL as JSON `null`
- * when the value comes from a placeholder, and postgres.js may encode a string a second time.
+ * `jsonb` that stores its values unchanged: Drizzle's own column writes SQL NULL as JSON `null` when the
+ * value comes from a placeholder, and postgres.js may encode a string a second time.
  */
 const jsonb = {
   dataType: () => 'jsonb',
@@ -20,10 +20,10 @@ export const bytewiseText = customType<{ data: string }>({
   dataType: () => 'text collate "C"',
 });
 
-/** Milliseconds, because that is what a `Date` holds. */
+/** Milliseconds, the precision of a `Date`. */
 export const timestampMs = (name: string) => timestamp(name, { precision: 3, withTimezone: true });
 
-/** What every versioned resource carries. */
+/** The columns of every versioned resource. */
 export const versionAndTimestamps = {
   version: integer('version').notNull().default(1),
   createdAt: timestampMs('created_at').notNull().defaultNow(),

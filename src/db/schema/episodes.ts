@@ -96,7 +96,7 @@ export const episodes = pgTable(
     index('episodes_status_index')
       .on(table.namespaceId, table.spaceId, indexedStatus, table.id)
       .where(isNull(table.deletedAt)),
-    // Also what a deletion of a folder looks up.
+    // Deletions of folders use it too.
     index('episodes_folder_index').on(table.namespaceId, table.spaceId, table.folderId, table.id),
     index('episodes_search_index')
       .using(

@@ -39,9 +39,9 @@ export const siblingPrefix = (path: SQLWrapper): SQL => sql`left(${path}, 601)`;
 const path = sql.raw('path');
 
 /**
- * The folders of a space, a tree by materialized path: a subtree is a range of paths, which are
- * compared by their bytes. The root has no row. What lies in a folder refers to its id, so that a
- * folder moves without its contents being written.
+ * The folders of a space, a tree by materialized path: a subtree is a range of paths, which are compared by
+ * their bytes. The root has no row. Episodes and assets refer to the id of their folder, so that a move of
+ * the folder does not write them.
  */
 export const folders = pgTable(
   'folders',

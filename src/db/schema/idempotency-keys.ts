@@ -3,9 +3,9 @@ import { index, pgTable, primaryKey, text, uuid } from 'drizzle-orm/pg-core';
 import { jsonObject, timestampMs } from './columns.js';
 
 /**
- * What requests with an `Idempotency-Key` were answered. A key lies with the namespace that its
- * request wrote in, so that both are written by one statement where the database is distributed;
- * keys of requests for a new namespace lie under the nil UUID, hence no reference to `namespaces`.
+ * The responses to requests with an `Idempotency-Key`. A key belongs to the namespace that its request wrote
+ * in, so that one statement writes both where the database is distributed; keys of requests for a new
+ * namespace have the nil UUID, hence no reference to `namespaces`.
  */
 export const idempotencyKeys = pgTable(
   'idempotency_keys',

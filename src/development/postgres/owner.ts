@@ -56,7 +56,7 @@ async function removeDead(own: string, file: string): Promise<void> {
 
 async function removeUnlessLiving(file: string): Promise<void> {
   const text = await read(file);
-  // What is not there now may be there, and alive, in a moment.
+  // An owner that is missing now may be there, and alive, in a moment.
   if (text !== null && (await livingOwner(text)) === null) await rm(file, { force: true });
 }
 

@@ -9,9 +9,9 @@ export type Account = { readonly name: string; readonly uid: number; readonly gi
 const POLL_MS = 10;
 
 /**
- * What every program of PostgreSQL is started with. The folder is one that any user may enter.
- * The environment is not ours, which holds secrets; `LC_ALL` keeps messages in English, for us to
- * read, and `TZ` saves initdb the search for the system's time zone.
+ * The options that start every program of PostgreSQL. Any user may enter the folder. The environment is
+ * empty, because ours holds secrets; `LC_ALL` makes messages English, which are parsed, and `TZ` saves initdb
+ * the search for the system's time zone.
  */
 export function spawnOptions(account: Account) {
   const { PATH } = process.env;
@@ -25,8 +25,8 @@ export function spawnOptions(account: Account) {
 /**
  * Runs a program to its end.
  *
- * @returns what it wrote to its standard output
- * @throws when it cannot be started or does not succeed; the message has its standard error
+ * @returns its standard output
+ * @throws when it cannot be started or fails; the message has its standard error
  */
 export async function run(account: Account, file: string, args: string[]): Promise<string> {
   const running = promisify(execFile)(file, args, spawnOptions(account));

@@ -90,11 +90,11 @@ async function failure(directory: string, account: Account): Promise<string | nu
   }
 }
 
-/** Does what the package's install script does, and sets the executable bits. */
+/** Repeats the package's install script, and sets the executable bits. */
 async function mend(directory: string): Promise<void> {
   const list = await readFile(join(directory, 'native', 'pg-symlinks.json'), 'utf8');
   for (const { source, target } of Value.Parse(Links, JSON.parse(list))) {
-    // Most often it is there; whether what is there suffices, running the programs tells.
+    // Most often it is complete; running the programs tells.
     const ignore = () => undefined;
     await symlink(relative(dirname(target), source), join(directory, target)).catch(ignore);
   }

@@ -33,7 +33,7 @@ const LEFTOVERS_TIMEOUT_MS = 15_000;
 const PORT_ATTEMPTS = 10;
 const PATIENCE_MS = 10_000;
 const ORPHAN_PATIENCE_MS = 5000;
-/** PostgreSQL itself kills what has not gone 5 seconds after SIGQUIT. */
+/** PostgreSQL kills processes that are still there 5 seconds after SIGQUIT. */
 const QUIT_TIMEOUT_MS = 15_000;
 
 /**
@@ -47,8 +47,8 @@ export async function endOrphan(directory: string, patience = ORPHAN_PATIENCE_MS
   const pid = Number.parseInt(await readFile(file, 'utf8').catch(() => ''));
   const hasEnded = async () => !isPostmaster(await commandLine(pid), cluster);
   if (await hasEnded()) {
-    // By now the number may be another process's, which PostgreSQL would take for a living server.
-    // It still notices what is left of the old one, by its shared memory.
+    // Another process may have the process id by now, and PostgreSQL would take it for a live server. It
+    // still notices the rest of the old one, by its shared memory.
     await rm(file, { force: true });
     return;
   }
@@ -63,8 +63,8 @@ export async function endOrphan(directory: string, patience = ORPHAN_PATIENCE_MS
 }
 
 /**
- * Starts PostgreSQL on a free port of 127.0.0.1 and waits until it accepts connections. Should this
- * process exit without stopping it, it is told to shut down then.
+ * Starts PostgreSQL on a free port of 127.0.0.1 and waits until it accepts connections. If this process exits
+ * without stopping it, PostgreSQL shuts down then.
  *
  * @throws `EmbeddedPostgresError` with the end of the server's log when it does not start
  */
@@ -87,7 +87,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   }
 }
 
-/** @returns the server, or what it has logged when it ended instead of getting ready */
+/** @returns the server, or its log when it ended before it was ready */
 async function launch(
   { home, postgres, settings, patience = PATIENCE_MS }: ServerOptions,
   port: number,

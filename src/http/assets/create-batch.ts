@@ -1,6 +1,6 @@
 import { type Static, Type } from '@sinclair/typebox';
 import { JSON_TYPE } from '../contents/item.js';
-import { callerOf, ContentParams, inSpace, spacePath } from '../contents/space.js';
+import { callerOf, ContentParams, requireSpace, spacePath } from '../contents/space.js';
 import {
   IdempotencyHeader,
   idempotencyKey,
@@ -9,7 +9,7 @@ import {
 } from '../conventions/idempotency-key.js';
 import { ref } from '../conventions/schemas.js';
 import { creationProblems } from './create.js';
-import { type AddAssetRoute, assetPath, found, newAsset } from './routes.js';
+import { type AddAssetRoute, assetPath, orNotFound, newAsset } from './routes.js';
 import { AssetBatch, AssetBatchResult } from './schema.js';
 
 export const createAssets: AddAssetRoute = (app, assets) => {
@@ -38,7 +38,7 @@ export const createAssets: AddAssetRoute = (app, assets) => {
         'createAssets',
         idempotencyKey(headers['idempotency-key'], body),
       );
-      const batch = found(inSpace(outcome, 'editor'));
+      const batch = orNotFound(requireSpace(outcome, 'editor'));
       markReplayed(reply, batch);
       reply.created = batch.ids.split(' ').map((id) => assetPath(spacePath(params), id));
       return reply

@@ -1,6 +1,6 @@
 import type { ProblemCode } from '../../errors.js';
 import { itemOf, sendItem } from '../contents/item.js';
-import { callerOf, ContentParams, inSpace, spacePath } from '../contents/space.js';
+import { callerOf, ContentParams, requireSpace, spacePath } from '../contents/space.js';
 import {
   IdempotencyHeader,
   idempotencyKey,
@@ -9,7 +9,7 @@ import {
   replayedHeader,
 } from '../conventions/idempotency-key.js';
 import { ref } from '../conventions/schemas.js';
-import { type AddAssetRoute, assetPath, found, newAsset } from './routes.js';
+import { type AddAssetRoute, assetPath, orNotFound, newAsset } from './routes.js';
 import { Asset, AssetCreate } from './schema.js';
 
 export const creationProblems: ProblemCode[] = [
@@ -43,7 +43,7 @@ export const createAsset: AddAssetRoute = (app, assets) => {
         'createAsset',
         idempotencyKey(headers['idempotency-key'], body),
       );
-      const asset = found(inSpace(outcome, 'editor'));
+      const asset = orNotFound(requireSpace(outcome, 'editor'));
       markReplayed(reply, asset);
       void reply.code(201).header('location', assetPath(spacePath(params), asset.ids));
       return sendItem(reply, asset);

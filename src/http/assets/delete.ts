@@ -1,7 +1,7 @@
 import { Type } from '@sinclair/typebox';
-import { callerOf, inSpace, possibleId } from '../contents/space.js';
+import { callerOf, requireSpace, possibleId } from '../contents/space.js';
 import { expectedVersions, withETag, WriteConditions } from '../conventions/etag.js';
-import { type AddAssetRoute, found } from './routes.js';
+import { type AddAssetRoute, orNotFound } from './routes.js';
 import { AssetParams } from './schema.js';
 
 export const deleteAsset: AddAssetRoute = (app, assets) => {
@@ -29,7 +29,7 @@ export const deleteAsset: AddAssetRoute = (app, assets) => {
         possibleId(request.params.assetId),
         expectedVersions(request.headers),
       );
-      const { tag } = found(inSpace(outcome, 'editor'));
+      const { tag } = orNotFound(requireSpace(outcome, 'editor'));
       return reply.code(204).header('etag', `"${tag}"`).send(null);
     },
   );

@@ -1,9 +1,9 @@
 import { itemOf, sendItemUnlessKnown } from '../contents/item.js';
-import { callerOf, inSpace, possibleId } from '../contents/space.js';
+import { callerOf, requireSpace, possibleId } from '../contents/space.js';
 import { NotModified, ReadConditions } from '../conventions/etag.js';
 import { ref } from '../conventions/schemas.js';
 import { PermanentRedirect } from '../errors/redirect.js';
-import { type AddAssetRoute, found } from './routes.js';
+import { type AddAssetRoute, orNotFound } from './routes.js';
 import { Asset, AssetParams } from './schema.js';
 
 export const getAsset: AddAssetRoute = (app, assets) => {
@@ -26,7 +26,11 @@ export const getAsset: AddAssetRoute = (app, assets) => {
     },
     async (request, reply) => {
       const outcome = await assets.get(callerOf(request), possibleId(request.params.assetId));
-      return sendItemUnlessKnown(reply, request.headers, found(inSpace(outcome, 'viewer')));
+      return sendItemUnlessKnown(
+        reply,
+        request.headers,
+        orNotFound(requireSpace(outcome, 'viewer')),
+      );
     },
   );
 };

@@ -1,5 +1,5 @@
 import { itemOf, sendItem } from '../contents/item.js';
-import { callerOf, inSpace, possibleId } from '../contents/space.js';
+import { callerOf, requireSpace, possibleId } from '../contents/space.js';
 import { expectedVersions } from '../conventions/etag.js';
 import {
   idempotencyKey,
@@ -8,7 +8,7 @@ import {
   RestoreHeaders,
 } from '../conventions/idempotency-key.js';
 import { ref, RestoreAsIs } from '../conventions/schemas.js';
-import { type AddAssetRoute, found } from './routes.js';
+import { type AddAssetRoute, orNotFound } from './routes.js';
 import { Asset, AssetParams } from './schema.js';
 
 export const restoreAsset: AddAssetRoute = (app, assets) => {
@@ -46,7 +46,7 @@ export const restoreAsset: AddAssetRoute = (app, assets) => {
         expectedVersions(headers),
         idempotencyKey(headers['idempotency-key'], null),
       );
-      const asset = found(inSpace(outcome, 'editor'));
+      const asset = orNotFound(requireSpace(outcome, 'editor'));
       markReplayed(reply, asset);
       return sendItem(reply, asset);
     },

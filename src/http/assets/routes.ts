@@ -9,7 +9,7 @@ import type { AssetCreate } from './schema.js';
 export type AddAssetRoute = AddRoute<AssetsRepository>;
 
 /** @throws `ServiceError` `asset_not_found` */
-export function found<Value>(value: Value | null): Value {
+export function orNotFound<Value>(value: Value | null): Value {
   if (value !== null) return value;
   throw new ServiceError(
     'asset_not_found',

@@ -1,9 +1,9 @@
 import { itemOf, sendItem } from '../contents/item.js';
-import { callerOf, inSpace, possibleId } from '../contents/space.js';
+import { callerOf, requireSpace, possibleId } from '../contents/space.js';
 import { expectedVersions, WriteConditions } from '../conventions/etag.js';
 import { ref } from '../conventions/schemas.js';
 import { metadataMerge, PATCH_TYPES } from '../server/json-body.js';
-import { type AddAssetRoute, found } from './routes.js';
+import { type AddAssetRoute, orNotFound } from './routes.js';
 import { Asset, AssetParams, AssetUpdate } from './schema.js';
 
 export const updateAsset: AddAssetRoute = (app, assets) => {
@@ -39,7 +39,7 @@ export const updateAsset: AddAssetRoute = (app, assets) => {
         expectedVersions(headers),
         metadataMerge(request, given.metadata),
       );
-      return sendItem(reply, found(inSpace(outcome, 'editor')));
+      return sendItem(reply, orNotFound(requireSpace(outcome, 'editor')));
     },
   );
 };

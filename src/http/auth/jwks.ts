@@ -68,7 +68,7 @@ export function remoteKeys(url: URL, onChange: () => void, now: () => number = D
     confirmed = now();
   }
 
-  /** Fetches unless that was done just now; whoever asks meanwhile waits for the same fetch. */
+  /** Fetches unless that was done just now; concurrent callers share one fetch. */
   function refresh(): Promise<void> {
     const coolDown = keys ? COOL_DOWN_MS : FIRST_COOL_DOWN_MS;
     if (!pending && now() - lastFetch < coolDown) return Promise.resolve();
@@ -133,7 +133,10 @@ function toPem(published: PublishedKey | undefined): string | null {
   return published?.key.export({ type: 'spki', format: 'pem' }).toString() ?? null;
 }
 
-/** By type and curve, the algorithm of the tokens that a key verifies, and what it may be published as (RFC 9864). */
+/**
+ * By type and curve, the algorithm of the tokens that a key verifies, and the names under which it may be
+ * published (RFC 9864).
+ */
 const kinds: Record<string, { alg: string; names: string[] }> = {
   RSA: { alg: 'RS256', names: ['RS256'] },
   'EC P-256': { alg: 'ES256', names: ['ES256'] },

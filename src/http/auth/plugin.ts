@@ -33,7 +33,7 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** the scope a token needs; every guarded route names one */
     scope?: Scope;
-    /** the least role in the namespace; null for what is not within one */
+    /** the least role in the namespace; null for operations outside of one */
     role?: Role | null;
     /** the problems of this operation alone: those of its scope, role and headers are added */
     problems?: ProblemCode[];
@@ -47,9 +47,9 @@ const SYMMETRIC = ['HS256'] as const;
 const ASYMMETRIC = ['RS256', 'ES256', 'EdDSA'] as const;
 
 /**
- * Guards the routes of the context it is registered in: a request needs a valid token (else 401)
- * with the scope that its route names (else 403) before anything else of it is looked at. The same
- * hook documents what it demands.
+ * Guards the routes of the context it is registered in: a request needs a valid token (else 401) with the
+ * scope of its route (else 403) before any other part of it is read. The same hook documents these
+ * requirements.
  */
 export const authPlugin = fp<TokenConfig>(
   async (app, { key, secretFile, issuer, audience }) => {
@@ -70,7 +70,7 @@ export const authPlugin = fp<TokenConfig>(
     ];
     let secret: Secret;
     let readClaims = (request: FastifyRequest) => request.jwtVerify<Claims>();
-    /** what has to be waited for before a remembered token counts */
+    /** pending until a cached token may be used */
     let checkKeys: () => Promise<void> | null = () => null;
     if (key instanceof URL) {
       const findKey = remoteKeys(key, forget);
@@ -175,7 +175,7 @@ export const authPlugin = fp<TokenConfig>(
   { name: 'auth', dependencies: ['problem'] },
 );
 
-/** Lets a verified caller in, where the token's scopes reach. The caller is named before the refusal is logged. */
+/** Accepts a verified caller whose token has the scope. The caller is set first, so that the log names it. */
 function admit(request: FastifyRequest, caller: Caller): ServiceError | undefined {
   request.user = caller;
   const { scope } = request.routeOptions.config;

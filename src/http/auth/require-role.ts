@@ -2,7 +2,7 @@ import { ServiceError } from '../../errors.js';
 import { includesRole, type AccessResult, type Role } from '../../repositories/access/principal.js';
 
 /**
- * What a handler may tell its caller of a namespace.
+ * Reads the result of an operation in a namespace.
  *
  * @param needed the least role the operation takes
  * @returns the value, null when it was not found

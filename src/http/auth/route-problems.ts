@@ -25,7 +25,7 @@ export function takesInput({ querystring, headers, body }: FastifySchema = {}): 
   return Boolean(querystring ?? headers ?? body);
 }
 
-/** One that comes where none is asked for is read all the same, and refused where it cannot be. */
+/** A body is read even where none is declared, and rejected where it is unreadable. */
 export function readsBody(method: string | string[]): boolean {
   return method !== 'GET' && method !== 'HEAD';
 }

@@ -5,7 +5,7 @@ export const grantedByDefault = [
   'spaces:write',
 ] as const;
 
-/** What a route may ask for; `admin` comes on top of it and is never asked for. */
+/** The scopes that a route may declare; `admin` includes all of them and is never declared. */
 export type Scope = (typeof grantedByDefault)[number];
 
 /**

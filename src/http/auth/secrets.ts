@@ -19,11 +19,11 @@ export function fixedSecret(secret: string): Secrets {
 }
 
 /**
- * The secrets in a file, read again when it changes. What cannot be read, or holds nothing good,
- * changes nothing, because a half-written file must not lock everybody out.
+ * The secrets in a file, read again when it changes. An unreadable or invalid file changes nothing, because a
+ * half-written one must not lock all callers out.
  *
- * @param onChange called when there are other secrets than before
- * @throws when the file is not good to begin with
+ * @param onChange called when the secrets have changed
+ * @throws when the file is invalid at the start
  */
 export function secretsIn(file: string, onChange: () => void, log: FastifyBaseLogger): Secrets {
   let secrets = readSecrets(file);

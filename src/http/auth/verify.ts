@@ -6,7 +6,7 @@ import { isText } from '../server/keywords.js';
 import { grantedByDefault, scopesOf } from './scopes.js';
 import { badClaim, tokenError } from './token-errors.js';
 
-/** Who a verified token speaks for, and what it is narrowed to. */
+/** The subject of a verified token, and its scopes. */
 export interface Caller extends Principal {
   readonly scopes: ReadonlySet<string>;
 }

@@ -9,7 +9,7 @@ import { cursorList } from '../conventions/list-query.js';
 import { paging } from '../conventions/schemas.js';
 import type { SpaceParams } from '../spaces/schema.js';
 import { JSON_TYPE } from './item.js';
-import { callerOf, inSpace } from './space.js';
+import { callerOf, requireSpace } from './space.js';
 
 interface Listed<Sort extends string> {
   /** the key of the items in the answer */
@@ -41,7 +41,7 @@ export async function sendContentList<Sort extends string>(
       cursor: query.cursor,
       read: async (limit, after) => {
         const outcome = await lists.walk(caller, selection, { limit, after });
-        const part = present(inSpace(outcome, 'viewer'));
+        const part = present(requireSpace(outcome, 'viewer'));
         return { ...part, namespaceId: outcome?.namespaceId ?? '' };
       },
     });
@@ -51,6 +51,6 @@ export async function sendContentList<Sort extends string>(
   const outcome = await lists.page(caller, selection, { limit, offset }, (items, total) =>
     render(items, describe(total)),
   );
-  const page = present(inSpace(outcome, 'viewer'));
+  const page = present(requireSpace(outcome, 'viewer'));
   return sendPage(request, reply, page, describe, isBounded(selection) ? SKIPPED_MAX : Infinity);
 }

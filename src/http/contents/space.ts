@@ -4,7 +4,7 @@ import { NIL } from 'uuid';
 import { ServiceError } from '../../errors.js';
 import { renamed } from '../../repositories/access/namespace-resolver.js';
 import { type Role } from '../../repositories/access/principal.js';
-import type { ContentCaller, ContentOutcome } from '../../repositories/contents/operations.js';
+import type { ContentCaller, ContentResult } from '../../repositories/contents/operations.js';
 import { requireRole } from '../auth/require-role.js';
 import { SpaceParams } from '../spaces/schema.js';
 
@@ -13,7 +13,7 @@ export function ContentParams<Properties extends TProperties>(properties: Proper
   return Type.Object({ ...SpaceParams.properties, ...properties });
 }
 
-/** @returns who asks, and in which space */
+/** @returns the caller and the space of a request */
 export function callerOf({
   user,
   params,
@@ -27,17 +27,17 @@ export function spacePath({ slug, projectSlug }: Static<typeof SpaceParams>): st
 }
 
 /**
- * Reads the outcome of an operation in a space.
+ * Reads the result of an operation in a space.
  *
  * @param needed the least role the operation takes
  * @returns the value, null when it was not found
  * @throws `ServiceError` `namespace_not_found` for a stranger, `insufficient_role` for a member,
- *   `space_not_found` with the present slug, when it has another one now
+ *   `space_not_found`; `Failure` `renamed` when the space has another slug now
  */
-export function inSpace<Value>(outcome: ContentOutcome<Value>, needed: Role): Value | null {
+export function requireSpace<Value>(outcome: ContentResult<Value>, needed: Role): Value | null {
   const value = requireRole(outcome, needed);
   if (!outcome || outcome.isSpace) return value;
-  if (outcome.presentSlug !== null) throw renamed('space', outcome.presentSlug);
+  if (outcome.currentSlug !== null) throw renamed('space', outcome.currentSlug);
   throw spaceNotFound();
 }
 

@@ -7,7 +7,7 @@ const QUOTED = /"(?:\\.|[^"\\])*"?/g;
 /**
  * Reads a header such as `Accept` (RFC 9110 §12.4.2).
  *
- * @returns what it names, in lower case and without parameters, with the weight of each: 0 is refused
+ * @returns its names, in lower case and without parameters, with the weight of each: 0 rejects
  */
 export function weights(header: string): Map<string, number> {
   const found = new Map<string, number>();
@@ -24,10 +24,10 @@ const RANGES = ['application/json', 'application/*', '*/*'];
 
 /**
  * @param accept the header
- * @returns whether an answer in JSON will do; one who names only problems gets them in it
+ * @returns whether a JSON response is acceptable; a client that names only problems gets them in JSON
  */
 export function acceptsJson(accept: string | undefined): boolean {
-  // What nearly everybody sends is not parsed.
+  // The usual headers are not parsed.
   if (accept === undefined || accept === '*/*' || accept === 'application/json') return true;
   const found = weights(accept);
   const range = RANGES.find((name) => found.has(name)) ?? PROBLEM_TYPE;
@@ -35,9 +35,9 @@ export function acceptsJson(accept: string | undefined): boolean {
 }
 
 /**
- * Refuses requests for what the operations of the context it is registered in cannot produce, once
- * it is known who asks and before the body is read. What has one form only, such as `/metrics`, is
- * served in it whatever is asked for (RFC 9110 §12.4.1).
+ * Rejects requests for other media types than those of the operations, after authentication and before the
+ * body is read. A response with a single form, such as `/metrics`, is served whatever the header (RFC 9110
+ * §12.4.1).
  */
 export const acceptPlugin = fp(
   (app, _options, done) => {

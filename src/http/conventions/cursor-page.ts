@@ -9,7 +9,7 @@ import {
 } from './cursor.js';
 import { paging } from './schemas.js';
 
-/** What is read for one part of a walk. */
+/** The rows of one part of a walk. */
 interface Part<Items> {
   /** the namespace of the list; empty for the caller's own list of namespaces */
   namespaceId: string;

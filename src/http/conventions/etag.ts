@@ -45,7 +45,7 @@ export interface Conditions {
   'if-none-match'?: string | undefined;
 }
 
-/** Of the operation that creates what is not there (RFC 9110 §13.1). */
+/** Of the operation that creates a resource unless it exists (RFC 9110 §13.1). */
 export const EnsureHeaders = Type.Object({
   'if-match': Type.Optional(
     Type.String({
@@ -63,7 +63,7 @@ export const EnsureHeaders = Type.Object({
   ),
 });
 
-/** Declares that an answer carries an `ETag`, and what other headers of its own. */
+/** Declares the `ETag` of a response, and other headers of its own. */
 export function withETag<Schema extends TSchema>(schema: Schema, others: object = {}): Schema {
   const etag = {
     type: 'string',
@@ -72,14 +72,14 @@ export function withETag<Schema extends TSchema>(schema: Schema, others: object 
   return { ...schema, headers: { etag, ...others } };
 }
 
-/** The answer to a read of what the client has already. It has no body: to send null would make one. */
+/** The response to a read of a representation that the client has. It has no body: sending null would make one. */
 export const NotModified = withETag(
   Type.Unsafe<undefined>(
     Type.Null({ description: 'The representation you have is the current one' }),
   ),
 );
 
-/** @returns the strong entity tag of a space, and of what has been deleted */
+/** @returns the strong entity tag of a space, and of a deleted resource */
 export function etagOf(resource: { id: string; version: number }): string {
   return `"${versionTag(resource)}"`;
 }
@@ -93,8 +93,8 @@ export function namespaceEtag(namespace: { id: string; version: number; spaces: 
 }
 
 /**
- * @returns the strong entity tag of a space. Its representation holds the counts of what it contains, which
- *   change without a new version, so the tag of a space that is not empty holds them too.
+ * @returns the strong entity tag of a space. Its representation has the counts of its contents, which change
+ *   without a new version, so the tag of a space that is not empty has them too.
  */
 export function spaceEtag(space: { id: string; version: number; contents: Contents }): string {
   const { folders, episodes, assets } = space.contents;
@@ -120,14 +120,14 @@ export function expectedVersions(conditions: Conditions): Expected {
 }
 
 /**
- * As `expectedVersions`, of a namespace. The count in its tag is passed over, because no write of the namespace can
- * lose it: a space that was created meanwhile is no reason to refuse.
+ * As `expectedVersions`, of a namespace. The count in its tag is ignored, because no write of the namespace
+ * can lose it: a space that was created meanwhile is no reason to reject the write.
  */
 export function expectedNamespaceVersions(conditions: Conditions): Expected {
   return withoutCounts(expectedVersions(conditions), /\.\d+$/);
 }
 
-/** As `expectedNamespaceVersions`, of a space and the counts of what it contains. */
+/** As `expectedNamespaceVersions`, of a space and the counts of its contents. */
 export function expectedSpaceVersions(conditions: Conditions): Expected {
   return withoutCounts(expectedVersions(conditions), /(?:\.\d+){3}$/);
 }
@@ -143,9 +143,9 @@ function withoutCounts({ oneOf, noneOf }: Expected, counts: RegExp): Expected {
 /**
  * Evaluates the conditions of a read (RFC 9110 §13.2.2).
  *
- * @param current the entity tag of what would be answered, as it is sent
- * @returns whether the client has it already, and the answer is 304
- * @throws `ServiceError` `precondition_failed` when `If-Match` names another
+ * @param current the entity tag of the representation, as it is sent
+ * @returns whether the client has it already, and the response is 304
+ * @throws `Failure` `precondition_failed` when `If-Match` names another
  */
 export function isNotModified(conditions: Conditions, current: string): boolean {
   const { 'if-match': match, 'if-none-match': noneMatch } = conditions;
@@ -163,8 +163,8 @@ function matchesWeakly(header: string | undefined, current: string): boolean {
 /**
  * Reads `If-None-Match` of a request to create, by the same comparison.
  *
- * @param existing the entity tag of what is there
- * @throws `ServiceError` `precondition_failed` when the request is for it not to be there
+ * @param existing the entity tag of the existing resource
+ * @throws `ServiceError` `precondition_failed` when the request is only to create
  */
 export function expectNone(header: string | undefined, existing: string): void {
   if (!matchesWeakly(header, existing)) return;
@@ -182,7 +182,7 @@ function strongTags(header: string): string[] {
   return entityTags(header).filter((tag) => !tag.startsWith('W/'));
 }
 
-/** @returns what is between the quotation marks */
+/** @returns the tag without its quotation marks */
 function opaqueTag(tag: string): string {
   return tag.replace(/^W\//, '').slice(1, -1);
 }

@@ -43,9 +43,9 @@ export function withIdempotencyReplay<Schema extends TSchema>(
 }
 
 /**
- * @param key the header, one that fits its schema
- * @param body what the operation makes use of, validated; null when that is nothing. The order of
- *   its members and the white space between them make no difference.
+ * @param key the header, valid by its schema
+ * @param body the validated body that the operation uses; null for none. The order of its members and white
+ *   space make no difference.
  */
 export function idempotencyKey(
   key: string | undefined,
@@ -60,12 +60,12 @@ export function idempotencyKey(
   return { key, fingerprint: createHash('sha256').update(canonical).digest('base64url') };
 }
 
-/** Declares the header that says where what was made is. */
+/** Declares the header with the path of the created resource. */
 export const locationHeader = {
   location: { type: 'string', description: 'The path of what was created' },
 };
 
-/** Declares the answer of a create: `repeatable`, with the `Location` of what was made. */
+/** Declares the response of a create: as `withIdempotencyReplay`, with `Location`. */
 export function createdResponse<Schema extends TSchema>(schema: Schema): Schema {
   return withIdempotencyReplay(schema, locationHeader);
 }

@@ -42,7 +42,7 @@ export function renderPage(reply: FastifyReply, page: Record<string, unknown>): 
   return Buffer.from(String(reply.serializeInput(page, '200')));
 }
 
-/** @returns a list, which is there for everybody who may read its container */
+/** @returns the list, which exists for every caller that may read its container */
 export function present<Value>(list: Value | null): Value {
   if (list === null) throw new Error('A list is never null');
   return list;

@@ -24,7 +24,10 @@ const FILTER_LIMITS = { maxBytes: 1024, maxDepth: 16, maxNodes: 50, flatArrays: 
 
 const LEAP_SECOND = /(:\d\d):60/;
 
-/** The last time of four digits, in milliseconds: PostgreSQL does not read what JavaScript writes beyond. */
+/**
+ * The last time with four digits in the year, in milliseconds: PostgreSQL does not read longer years as
+ * JavaScript writes them.
+ */
 const TIME_MAX = Date.parse('9999-12-31T23:59:59.999Z');
 
 const Time = (description: string) =>
@@ -32,7 +35,7 @@ const Time = (description: string) =>
     Type.String({ format: 'date-time', description, examples: ['2026-11-23T09:30:00.000Z'] }),
   );
 
-/** A part of a searched text. @param what is searched */
+/** A part of a searched text. @param what the searched fields */
 export const TextFilter = (what: string) =>
   Type.Optional(
     Text({
@@ -47,9 +50,9 @@ export const TextFilter = (what: string) =>
   );
 
 interface ListQueryOptions<Sort extends string, Filters extends TProperties> {
-  /** what is listed, in the plural */
+  /** the plural of the resource */
   items: string;
-  /** what `q` searches */
+  /** the fields that `q` searches */
   searched: string;
   sortFields: readonly Sort[];
   /** the filters that this list alone has */
@@ -144,7 +147,7 @@ export function orderOf<Sort extends string>(
 const UNFILTERED = new Set(['page', 'pageSize', 'sort', 'state', 'cursor', 'recursive']);
 
 /**
- * Keeps what lists without filters select, which most lists are: there are few orders and states.
+ * Caches the selections of lists without filters, which most lists are: there are few orders and states.
  *
  * @param select makes the selection of a query string
  */
@@ -181,9 +184,9 @@ export function cursorList(
 const PLAIN = ['page', 'pageSize', 'sort', 'cursor'];
 
 /**
- * @param plain the parameters of this list that do not make it a search either
- * @returns a function that tells whether a list may take long: what fits has to be found and counted,
- *   or the page is far inside
+ * @param plain the parameters of this list that do not make it a search
+ * @returns a function that tells whether a list may take long: matches are to be found and counted, or the
+ *   page is deep
  */
 export function isSearch(...plain: string[]) {
   const others = new Set([...PLAIN, ...plain]);
@@ -197,7 +200,7 @@ export function isSearch(...plain: string[]) {
   };
 }
 
-function refused(name: string, code: string, message: string) {
+function invalidParameter(name: string, code: string, message: string) {
   return invalid('query string', [{ path: `/${name}`, code, message }]);
 }
 
@@ -206,13 +209,13 @@ function metadataOf(text: string): JsonObject {
   try {
     value = JSON.parse(text);
   } catch {
-    throw refused('metadata', 'json', 'must be a JSON object, such as {"team":"lab-a"}');
+    throw invalidParameter('metadata', 'json', 'must be a JSON object, such as {"team":"lab-a"}');
   }
-  if (!isObject(value)) throw refused('metadata', 'type', 'must be a JSON object');
+  if (!isObject(value)) throw invalidParameter('metadata', 'type', 'must be a JSON object');
   const unsafe = findUnsafeNumber(text);
-  if (unsafe) throw refused(`metadata${unsafe.path}`, unsafe.code, unsafe.message);
+  if (unsafe) throw invalidParameter(`metadata${unsafe.path}`, unsafe.code, unsafe.message);
   const problem = jsonProblem(value, FILTER_LIMITS);
-  if (problem !== null) throw refused('metadata', 'json_limits', problem);
+  if (problem !== null) throw invalidParameter('metadata', 'json_limits', problem);
   return value;
 }
 
@@ -226,7 +229,7 @@ function timeOf(name: string, text: string | undefined): Date | null {
   // JavaScript knows no leap second, and to PostgreSQL it is the first of the next minute.
   const isLeap = LEAP_SECOND.test(text);
   const milliseconds = Date.parse(text.replace(LEAP_SECOND, '$1:59').toUpperCase());
-  if (Number.isNaN(milliseconds)) throw refused(name, 'format', 'must be a date-time');
+  if (Number.isNaN(milliseconds)) throw invalidParameter(name, 'format', 'must be a date-time');
   const isBetween = /\.\d{3}\d*[1-9]/.test(text);
   const shift = (isLeap ? 1000 : 0) + (isBetween ? 1 : 0);
   return new Date(Math.min(Math.max(milliseconds + shift, 0), TIME_MAX));

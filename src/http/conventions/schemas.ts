@@ -128,7 +128,7 @@ export const versionProperties = (what: string) => ({
   version: Type.Integer({ minimum: 1, description: `Counts the writes of the ${what}, from 1` }),
 });
 
-/** The member that lists show of what can be deleted and restored. */
+/** The member of resources that can be deleted and restored, in lists. */
 export const deletedAtProperty = (what: string) => ({
   deletedAt: Type.Optional(
     Nullable(
@@ -183,7 +183,7 @@ export const cursorProperty = {
   ),
 };
 
-/** What lists take: which page, and how many items on it, or where a walk has come to. */
+/** The parameters of lists: the page and its size, or the cursor. */
 export const PageQuery = Query({ ...pageQueryProperties, ...cursorProperty });
 
 /** The member that a list has in a walk. */
@@ -214,8 +214,8 @@ export const pageProperties = {
 };
 
 /**
- * @param query what the client asked for
- * @returns the part of the list to read, and the members of the answer once its total is known
+ * @param query of the request
+ * @returns the part of the list to read, and the members of the response once its total is known
  */
 export function paging({ page, pageSize: asked }: Static<typeof PageQuery>) {
   const pageSize = Math.min(asked, PAGE_SIZE_MAX);

@@ -1,7 +1,7 @@
 import { Type } from '@sinclair/typebox';
-import { callerOf, inSpace } from '../contents/space.js';
+import { callerOf, requireSpace } from '../contents/space.js';
 import { expectedVersions, withETag, WriteConditions } from '../conventions/etag.js';
-import { type AddEpisodeRoute, episodeName, found } from './routes.js';
+import { type AddEpisodeRoute, episodeName, orNotFound } from './routes.js';
 import { EpisodeParams } from './schema.js';
 
 export const deleteEpisode: AddEpisodeRoute = (app, episodes) => {
@@ -30,7 +30,7 @@ export const deleteEpisode: AddEpisodeRoute = (app, episodes) => {
         episodeName(request.params.name),
         expectedVersions(request.headers),
       );
-      const { tag } = found(inSpace(outcome, 'editor'));
+      const { tag } = orNotFound(requireSpace(outcome, 'editor'));
       return reply.code(204).header('etag', `"${tag}"`).send(null);
     },
   );

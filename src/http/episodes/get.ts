@@ -1,9 +1,9 @@
 import { itemOf, sendItemUnlessKnown } from '../contents/item.js';
-import { callerOf, inSpace } from '../contents/space.js';
+import { callerOf, requireSpace } from '../contents/space.js';
 import { NotModified, ReadConditions } from '../conventions/etag.js';
 import { ref } from '../conventions/schemas.js';
 import { PermanentRedirect } from '../errors/redirect.js';
-import { type AddEpisodeRoute, episodeName, found } from './routes.js';
+import { type AddEpisodeRoute, episodeName, orNotFound } from './routes.js';
 import { Episode, EpisodeParams } from './schema.js';
 
 export const getEpisode: AddEpisodeRoute = (app, episodes) => {
@@ -26,7 +26,11 @@ export const getEpisode: AddEpisodeRoute = (app, episodes) => {
     },
     async (request, reply) => {
       const outcome = await episodes.get(callerOf(request), episodeName(request.params.name));
-      return sendItemUnlessKnown(reply, request.headers, found(inSpace(outcome, 'viewer')));
+      return sendItemUnlessKnown(
+        reply,
+        request.headers,
+        orNotFound(requireSpace(outcome, 'viewer')),
+      );
     },
   );
 };

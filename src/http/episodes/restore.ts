@@ -1,5 +1,5 @@
 import { itemOf, sendItem } from '../contents/item.js';
-import { callerOf, inSpace } from '../contents/space.js';
+import { callerOf, requireSpace } from '../contents/space.js';
 import { expectedVersions } from '../conventions/etag.js';
 import {
   idempotencyKey,
@@ -8,7 +8,7 @@ import {
   RestoreHeaders,
 } from '../conventions/idempotency-key.js';
 import { ref, RestoreAsIs } from '../conventions/schemas.js';
-import { type AddEpisodeRoute, episodeName, found } from './routes.js';
+import { type AddEpisodeRoute, episodeName, orNotFound } from './routes.js';
 import { Episode, EpisodeParams } from './schema.js';
 
 export const restoreEpisode: AddEpisodeRoute = (app, episodes) => {
@@ -40,7 +40,7 @@ export const restoreEpisode: AddEpisodeRoute = (app, episodes) => {
         expectedVersions(headers),
         idempotencyKey(headers['idempotency-key'], null),
       );
-      const episode = found(inSpace(outcome, 'editor'));
+      const episode = orNotFound(requireSpace(outcome, 'editor'));
       markReplayed(reply, episode);
       return sendItem(reply, episode);
     },

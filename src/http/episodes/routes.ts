@@ -12,7 +12,7 @@ export function episodeName(name: string): string {
 }
 
 /** @throws `ServiceError` `episode_not_found` */
-export function found<Value>(value: Value | null): Value {
+export function orNotFound<Value>(value: Value | null): Value {
   if (value !== null) return value;
   throw new ServiceError(
     'episode_not_found',

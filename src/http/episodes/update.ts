@@ -1,9 +1,9 @@
 import { itemOf, sendItem } from '../contents/item.js';
-import { callerOf, inSpace } from '../contents/space.js';
+import { callerOf, requireSpace } from '../contents/space.js';
 import { expectedVersions, WriteConditions } from '../conventions/etag.js';
 import { ref } from '../conventions/schemas.js';
 import { metadataMerge, PATCH_TYPES } from '../server/json-body.js';
-import { type AddEpisodeRoute, episodeName, found } from './routes.js';
+import { type AddEpisodeRoute, episodeName, orNotFound } from './routes.js';
 import { Episode, EpisodeParams, EpisodeUpdate } from './schema.js';
 
 export const updateEpisode: AddEpisodeRoute = (app, episodes) => {
@@ -39,7 +39,7 @@ export const updateEpisode: AddEpisodeRoute = (app, episodes) => {
         expectedVersions(headers),
         metadataMerge(request, given.metadata),
       );
-      return sendItem(reply, found(inSpace(outcome, 'editor')));
+      return sendItem(reply, orNotFound(requireSpace(outcome, 'editor')));
     },
   );
 };

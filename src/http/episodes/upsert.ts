@@ -1,5 +1,5 @@
 import { itemOf, sendItem } from '../contents/item.js';
-import { callerOf, ContentParams, inSpace, spacePath } from '../contents/space.js';
+import { callerOf, ContentParams, requireSpace, spacePath } from '../contents/space.js';
 import { expectedVersions } from '../conventions/etag.js';
 import {
   idempotencyKey,
@@ -9,7 +9,7 @@ import {
   RestoreHeaders,
 } from '../conventions/idempotency-key.js';
 import { ref } from '../conventions/schemas.js';
-import { type AddEpisodeRoute, episodePath, found } from './routes.js';
+import { type AddEpisodeRoute, episodePath, orNotFound } from './routes.js';
 import { Episode, EpisodeUpsert } from './schema.js';
 
 export const upsertEpisode: AddEpisodeRoute = (app, episodes) => {
@@ -48,7 +48,7 @@ export const upsertEpisode: AddEpisodeRoute = (app, episodes) => {
         headers['if-match'] !== undefined,
         idempotencyKey(headers['idempotency-key'], body),
       );
-      const episode = found(inSpace(outcome, 'editor'));
+      const episode = orNotFound(requireSpace(outcome, 'editor'));
       markReplayed(reply, episode);
       if (episode.inserted) {
         void reply.code(201).header('location', episodePath(spacePath(params), name));

@@ -124,7 +124,7 @@ const wordings: { [R in Reason]: Wording<R> } = {
   ],
 };
 
-/** What there may be no more of, by the table whose check says so. */
+/** The subjects of quotas, by the table of the check. */
 const quotas: Record<string, string> = {
   subject_counters: 'active namespaces that one subject created',
   space_counters: 'active spaces in a namespace',

@@ -198,7 +198,7 @@ const fastifyErrors: Record<string, [ProblemCode, string]> = {
   ],
 };
 
-/** What the parts of a request are called, by Fastify's names for them. */
+/** The names of the parts of a request, by Fastify's names. */
 const partNames: Record<string, string> = {
   body: 'body',
   headers: 'headers',
@@ -228,7 +228,7 @@ function toServiceError(error: FastifyError): ServiceError {
 }
 
 /**
- * @param where which part of the request
+ * @param where the part of the request
  * @returns a `validation_failed` whose detail begins with the first of the violations
  */
 export function invalid(where: string, violations: Violation[]) {

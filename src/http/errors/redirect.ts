@@ -3,7 +3,7 @@ import type { FastifyRequest } from 'fastify';
 import type { ProblemCode, ServiceError } from '../../errors.js';
 import { parameter } from '../observability/log-fields.js';
 
-/** The answer to a read by a slug that was given up for another. It has no body. */
+/** The response to a read by a former slug. It has no body. */
 export const PermanentRedirect = {
   ...Type.Unsafe<undefined>(
     Type.Null({
@@ -19,7 +19,7 @@ export const PermanentRedirect = {
   },
 };
 
-/** The parameter of the path that holds the slug of what was not found. */
+/** The parameter of the path that holds the slug of the missing resource. */
 const slugParameters: Partial<Record<ProblemCode, string>> = {
   namespace_not_found: 'slug',
   space_not_found: 'projectSlug',
@@ -28,9 +28,9 @@ const slugParameters: Partial<Record<ProblemCode, string>> = {
 const READS = new Set(['GET', 'HEAD']);
 
 /**
- * @param failure what the request came to
- * @returns the path and query by which it finds what it is about, null where there are none or it is
- *   a write, which a client must not repeat elsewhere by itself
+ * @param failure of the request
+ * @returns the path and query with the current slug, null where there is none, or the request is a write,
+ *   which a client must not repeat elsewhere by itself
  */
 export function currentAddress(
   request: FastifyRequest,

@@ -1,5 +1,5 @@
 import { itemOf, sendItem } from '../contents/item.js';
-import { callerOf, ContentParams, inSpace, spacePath } from '../contents/space.js';
+import { callerOf, ContentParams, requireSpace, spacePath } from '../contents/space.js';
 import {
   IdempotencyHeader,
   idempotencyKey,
@@ -8,7 +8,7 @@ import {
   replayedHeader,
 } from '../conventions/idempotency-key.js';
 import { ref } from '../conventions/schemas.js';
-import { type AddFolderRoute, found } from './routes.js';
+import { type AddFolderRoute, orNotFound } from './routes.js';
 import { Folder, FolderCreate } from './schema.js';
 
 export const createFolder: AddFolderRoute = (app, folders) => {
@@ -38,7 +38,7 @@ export const createFolder: AddFolderRoute = (app, folders) => {
         { path: body.path, metadata: body.metadata ?? null },
         idempotencyKey(headers['idempotency-key'], body),
       );
-      const folder = found(inSpace(outcome, 'editor'));
+      const folder = orNotFound(requireSpace(outcome, 'editor'));
       markReplayed(reply, folder);
       void reply.code(201).header('location', `${spacePath(params)}/folders/${folder.ids}`);
       return sendItem(reply, folder);

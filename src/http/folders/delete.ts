@@ -1,7 +1,7 @@
 import { Type } from '@sinclair/typebox';
-import { callerOf, inSpace, possibleId } from '../contents/space.js';
+import { callerOf, requireSpace, possibleId } from '../contents/space.js';
 import { expectedVersions, withETag, WriteConditions } from '../conventions/etag.js';
-import { type AddFolderRoute, found } from './routes.js';
+import { type AddFolderRoute, orNotFound } from './routes.js';
 import { FolderParams } from './schema.js';
 
 export const deleteFolder: AddFolderRoute = (app, folders) => {
@@ -29,7 +29,7 @@ export const deleteFolder: AddFolderRoute = (app, folders) => {
         possibleId(request.params.folderId),
         expectedVersions(request.headers),
       );
-      const { tag } = found(inSpace(outcome, 'editor'));
+      const { tag } = orNotFound(requireSpace(outcome, 'editor'));
       return reply.code(204).header('etag', `"${tag}"`).send(null);
     },
   );

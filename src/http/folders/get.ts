@@ -1,9 +1,9 @@
 import { itemOf, sendItemUnlessKnown } from '../contents/item.js';
-import { callerOf, inSpace, possibleId } from '../contents/space.js';
+import { callerOf, requireSpace, possibleId } from '../contents/space.js';
 import { NotModified, ReadConditions } from '../conventions/etag.js';
 import { ref } from '../conventions/schemas.js';
 import { PermanentRedirect } from '../errors/redirect.js';
-import { type AddFolderRoute, found } from './routes.js';
+import { type AddFolderRoute, orNotFound } from './routes.js';
 import { Folder, FolderParams } from './schema.js';
 
 export const getFolder: AddFolderRoute = (app, folders) => {
@@ -26,7 +26,11 @@ export const getFolder: AddFolderRoute = (app, folders) => {
     },
     async (request, reply) => {
       const outcome = await folders.get(callerOf(request), possibleId(request.params.folderId));
-      return sendItemUnlessKnown(reply, request.headers, found(inSpace(outcome, 'viewer')));
+      return sendItemUnlessKnown(
+        reply,
+        request.headers,
+        orNotFound(requireSpace(outcome, 'viewer')),
+      );
     },
   );
 };

@@ -6,7 +6,7 @@ import type { AddRoute } from '../resource.js';
 export type AddFolderRoute = AddRoute<FoldersRepository>;
 
 /** @throws `ServiceError` `folder_not_found` */
-export function found<Value>(value: Value | null): Value {
+export function orNotFound<Value>(value: Value | null): Value {
   if (value !== null) return value;
   throw new ServiceError(
     'folder_not_found',

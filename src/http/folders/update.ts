@@ -1,9 +1,9 @@
 import { itemOf, sendItem } from '../contents/item.js';
-import { callerOf, inSpace, possibleId } from '../contents/space.js';
+import { callerOf, requireSpace, possibleId } from '../contents/space.js';
 import { expectedVersions, WriteConditions } from '../conventions/etag.js';
 import { ref } from '../conventions/schemas.js';
 import { metadataMerge, PATCH_TYPES } from '../server/json-body.js';
-import { type AddFolderRoute, found } from './routes.js';
+import { type AddFolderRoute, orNotFound } from './routes.js';
 import { Folder, FolderParams, FolderUpdate } from './schema.js';
 
 export const updateFolder: AddFolderRoute = (app, folders) => {
@@ -43,7 +43,7 @@ export const updateFolder: AddFolderRoute = (app, folders) => {
         expectedVersions(headers),
         metadataMerge(request, body.metadata),
       );
-      return sendItem(reply, found(inSpace(outcome, 'editor')));
+      return sendItem(reply, orNotFound(requireSpace(outcome, 'editor')));
     },
   );
 };

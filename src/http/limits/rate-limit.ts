@@ -9,7 +9,7 @@ const WINDOW_MS = 60_000;
 /** How many subjects are counted where no Redis does it; those that were quiet longest are forgotten. */
 const COUNTED_SUBJECTS = 50_000;
 
-/** A counter that is slower than this costs more than what it saves. */
+/** A slower counter costs more than it saves. */
 const REDIS_TIMEOUT_MS = 100;
 
 /**
@@ -45,8 +45,8 @@ export const rateLimitPlugin = fp<RateLimitConfig>(
 );
 
 /**
- * Fails at once where it has no connection, and connects by itself again. The package is loaded here,
- * so that who does without does not wait for it.
+ * Fails at once while it is disconnected, and reconnects by itself. The package is loaded here, so that a
+ * service without Redis does not load it.
  */
 async function openRedis(url: string): Promise<Redis> {
   const { Redis } = await import('ioredis');

@@ -1,7 +1,7 @@
 import { Type } from '@sinclair/typebox';
 import { requireRole } from '../auth/require-role.js';
 import { isSubject } from '../auth/verify.js';
-import { type AddMemberRoute, foundMember } from './routes.js';
+import { type AddMemberRoute, memberOrNotFound } from './routes.js';
 import { MemberParams } from './schema.js';
 
 export const deleteMember: AddMemberRoute = (app, members) => {
@@ -24,10 +24,10 @@ export const deleteMember: AddMemberRoute = (app, members) => {
     },
     async (request, reply) => {
       const { slug, subject } = request.params;
-      // Nobody is called so, and PostgreSQL may refuse to look.
+      // No member has such a name, and PostgreSQL may reject it.
       const possible = isSubject(subject) ? subject : '';
       const needed = possible === request.user.subject ? 'viewer' : 'owner';
-      foundMember(requireRole(await members.delete(request.user, slug, possible), needed));
+      memberOrNotFound(requireRole(await members.delete(request.user, slug, possible), needed));
       return reply.code(204).send(null);
     },
   );

@@ -2,7 +2,7 @@ import { requireRole } from '../auth/require-role.js';
 import { isSubject } from '../auth/verify.js';
 import { ref, SUBJECT_MAX_LENGTH } from '../conventions/schemas.js';
 import { invalid } from '../errors/problem.js';
-import { type AddMemberRoute, foundMember, toMember } from './routes.js';
+import { type AddMemberRoute, memberOrNotFound, toMember } from './routes.js';
 import { Member, MemberParams, MemberPut } from './schema.js';
 
 export const putMember: AddMemberRoute = (app, members) => {
@@ -30,7 +30,7 @@ export const putMember: AddMemberRoute = (app, members) => {
         throw invalid('path', [{ path: '/subject', code: 'format', message }]);
       }
       const outcome = await members.put(request.user, slug, subject, request.body.role);
-      const member = foundMember(requireRole(outcome, 'owner'));
+      const member = memberOrNotFound(requireRole(outcome, 'owner'));
       return reply.code(member.created ? 201 : 200).send(toMember(member));
     },
   );

@@ -14,7 +14,7 @@ export function toMember({ createdAt, updatedAt, ...member }: MemberRow): Static
 }
 
 /** @throws `ServiceError` `member_not_found` */
-export function foundMember<Value>(value: Value | null): Value {
+export function memberOrNotFound<Value>(value: Value | null): Value {
   if (value !== null) return value;
   throw new ServiceError(
     'member_not_found',

@@ -7,7 +7,7 @@ import {
   WriteConditions,
 } from '../conventions/etag.js';
 import { NamespaceParams } from '../conventions/schemas.js';
-import { type AddNamespaceRoute, foundNamespace } from './routes.js';
+import { type AddNamespaceRoute, namespaceOrNotFound } from './routes.js';
 
 export const deleteNamespace: AddNamespaceRoute = (app, namespaces) => {
   app.delete(
@@ -32,7 +32,7 @@ export const deleteNamespace: AddNamespaceRoute = (app, namespaces) => {
       const { user, params, headers } = request;
       const expected = expectedNamespaceVersions(headers);
       const outcome = await namespaces.delete(user, params.slug, expected);
-      const deleted = foundNamespace(requireRole(outcome, 'owner'));
+      const deleted = namespaceOrNotFound(requireRole(outcome, 'owner'));
       return reply.code(204).header('etag', etagOf(deleted)).send(null);
     },
   );

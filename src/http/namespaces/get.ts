@@ -8,7 +8,7 @@ import {
 } from '../conventions/etag.js';
 import { NamespaceParams, ref } from '../conventions/schemas.js';
 import { PermanentRedirect } from '../errors/redirect.js';
-import { type AddNamespaceRoute, foundNamespace, sendNamespace } from './routes.js';
+import { type AddNamespaceRoute, namespaceOrNotFound, sendNamespace } from './routes.js';
 import { Namespace } from './schema.js';
 
 export const getNamespace: AddNamespaceRoute = (app, namespaces) => {
@@ -30,7 +30,7 @@ export const getNamespace: AddNamespaceRoute = (app, namespaces) => {
     },
     async (request, reply) => {
       const { user, params, headers } = request;
-      const namespace = foundNamespace(
+      const namespace = namespaceOrNotFound(
         requireRole(await namespaces.get(user, params.slug), 'viewer'),
       );
       if (isNotModified(headers, namespaceEtag(namespace))) {

@@ -7,7 +7,7 @@ import {
   RestoreHeaders,
 } from '../conventions/idempotency-key.js';
 import { NamespaceParams, ref, Restore } from '../conventions/schemas.js';
-import { type AddNamespaceRoute, foundNamespace, sendNamespace } from './routes.js';
+import { type AddNamespaceRoute, namespaceOrNotFound, sendNamespace } from './routes.js';
 import { Namespace } from './schema.js';
 
 export const restoreNamespace: AddNamespaceRoute = (app, namespaces) => {
@@ -41,7 +41,7 @@ export const restoreNamespace: AddNamespaceRoute = (app, namespaces) => {
         expectedNamespaceVersions(headers),
         idempotencyKey(headers['idempotency-key'], body),
       );
-      const namespace = foundNamespace(requireRole(outcome, 'owner'));
+      const namespace = namespaceOrNotFound(requireRole(outcome, 'owner'));
       markReplayed(reply, namespace);
       return sendNamespace(reply, namespace);
     },

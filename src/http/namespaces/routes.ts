@@ -21,7 +21,7 @@ export function sendNamespace(
 }
 
 /** @throws `ServiceError` `namespace_not_found`: it went away between two statements */
-export function foundNamespace<Value>(value: Value | null): Value {
+export function namespaceOrNotFound<Value>(value: Value | null): Value {
   if (value !== null) return value;
   throw new ServiceError(
     'namespace_not_found',

@@ -2,7 +2,7 @@ import { requireRole } from '../auth/require-role.js';
 import { expectedNamespaceVersions, withETag, WriteConditions } from '../conventions/etag.js';
 import { NamespaceParams, ref } from '../conventions/schemas.js';
 import { metadataMerge, PATCH_TYPES } from '../server/json-body.js';
-import { type AddNamespaceRoute, foundNamespace, sendNamespace } from './routes.js';
+import { type AddNamespaceRoute, namespaceOrNotFound, sendNamespace } from './routes.js';
 import { Namespace, NamespaceUpdate } from './schema.js';
 
 export const updateNamespace: AddNamespaceRoute = (app, namespaces) => {
@@ -33,7 +33,7 @@ export const updateNamespace: AddNamespaceRoute = (app, namespaces) => {
       const expected = expectedNamespaceVersions(request.headers);
       const merge = metadataMerge(request, changes.metadata);
       const outcome = await namespaces.update(request.user, slug, changes, expected, merge);
-      return sendNamespace(reply, foundNamespace(requireRole(outcome, 'owner')));
+      return sendNamespace(reply, namespaceOrNotFound(requireRole(outcome, 'owner')));
     },
   );
 };

@@ -9,7 +9,7 @@ import { pathOf, shownParameter, subjectOf } from './log-fields.js';
 
 declare module 'fastify' {
   interface FastifyReply {
-    /** the paths of what was made, where it is more than `Location` can say; for the audit */
+    /** the paths of the created resources, where `Location` cannot hold them; for the audit log */
     created: readonly string[] | null;
   }
 }
@@ -17,7 +17,7 @@ declare module 'fastify' {
 /** Writes one line for each request, when it has been answered. */
 export class RequestLog extends LogController {
   override incomingRequest(): void {
-    // What was asked is in the line of the answer.
+    // The line of the response has the request.
   }
 
   override requestCompleted(
@@ -46,10 +46,9 @@ export class RequestLog extends LogController {
 const READS = new Set(['GET', 'HEAD', 'OPTIONS']);
 
 /**
- * Writes a line of its own for each write of the context it is registered in, refused or done: who
- * did what to what, and what became of it. The line is written whatever level the log has, and also
- * where the caller did not wait for the answer. It holds nothing of the body, save the paths that
- * created resources got.
+ * Writes a line for each write of the context it is registered in, successful or not: the caller, the
+ * operation, the resource and the result. The line is written at every log level, and also when the client
+ * has disconnected. It contains nothing of the body, except the paths of created resources.
  */
 export const auditPlugin = fp(
   (app, _options, done) => {
@@ -59,7 +58,7 @@ export const auditPlugin = fp(
       if ([route.method].flat().every((method) => READS.has(method))) return;
       const operation = route.schema?.operationId;
       const audit: onSendHookHandler = (request, reply, payload, next) => {
-        // Nobody was asked who they are, and under overload each line counts.
+        // The caller is not known yet, and under overload each line counts.
         if (reply.problem === 'overloaded') {
           next(null, payload);
           return;

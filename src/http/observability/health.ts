@@ -12,7 +12,7 @@ const Health = Type.Object(
   { $id: 'Health', description: 'The service is well', examples: [{ status: 'ok' }] },
 );
 
-/** What the server itself refuses, before there is an operation. */
+/** The problems of the server itself, before there is an operation. */
 const callerProblems: ProblemCode[] = [
   'malformed_request',
   'expectation_failed',
@@ -24,11 +24,11 @@ const callerProblems: ProblemCode[] = [
 const CHECK_MS = 1000;
 
 /**
- * Looks at the database for any number of callers: one check at a time, whose result is kept for a second,
- * because anybody may ask.
+ * Checks the database for any number of callers: one check at a time, whose result is cached for a second,
+ * because `/readyz` needs no token.
  *
- * @param onChange called with what the failure is, or null, where it is another than the time before
- * @returns a function that resolves to what is wrong, or null
+ * @param onChange called with the failure, or null, when it changes
+ * @returns a function that resolves to the failure, or null
  */
 function databaseCheck(db: Database, onChange: (problem: ServiceError | null) => void) {
   let latest: Promise<ServiceError | null> | null = null;

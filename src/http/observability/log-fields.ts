@@ -3,7 +3,7 @@ import postgres from 'postgres';
 import { quotesCaller } from '../../db/errors.js';
 import { SUBJECT_MAX_LENGTH } from '../conventions/schemas.js';
 
-/** What the log may hold of an error: PostgreSQL's `detail` and `where` quote the caller's data. */
+/** The fields of an error that the log may contain: PostgreSQL's `detail` and `where` quote the caller's data. */
 export function serializeError(error: Error): Record<string, unknown> {
   const { cause } = error;
   const message = shorten(quotesCaller(error) ? 'A statement failed' : error.message);

@@ -14,7 +14,7 @@ export interface MetricsOptions {
   pages: PageCache;
 }
 
-/** From half of what a list takes to the longest that a statement may, in seconds. */
+/** From half the time of a list to the longest time of a statement, in seconds. */
 const DURATIONS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
 
 /** The one route that requests of no route are counted under, so that callers cannot make labels. */
@@ -23,7 +23,7 @@ const NO_ROUTE = { method: '*', url: 'none' };
 /** Instead of a status, where the caller went away before the answer. */
 const ABORTED = 'aborted';
 
-/** @returns a registry that already has what there is to say of the process and its event loop */
+/** @returns a registry with the metrics of the process and its event loop */
 export function processMetrics(): Registry {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
@@ -33,8 +33,8 @@ export function processMetrics(): Registry {
 }
 
 /**
- * Counts requests and what became of them. Label values are those of the code: templates of routes,
- * statuses, problem codes; nothing that a caller sends becomes one.
+ * Counts requests by their results. Label values come from the code: route templates, statuses, problem
+ * codes; no part of a request becomes one.
  */
 export const metricsPlugin = fp<MetricsOptions>(
   (app, { registry, load, pools, pages }, done) => {
@@ -113,7 +113,7 @@ export const metricsPlugin = fp<MetricsOptions>(
 
     app.addHook('onRequest', (request, reply, next) => {
       inFlight += 1;
-      // Fastify's onResponse passes over requests whose caller goes away.
+      // Fastify's onResponse does not run for requests whose client disconnects.
       onceClosed(request, reply, () => {
         inFlight -= 1;
         const status = reply.raw.writableEnded ? reply.statusCode : ABORTED;
@@ -181,13 +181,13 @@ function total(registry: Registry, name: string, help: string, read: () => numbe
   });
 }
 
-/** What metrics are read from. */
+/** The source of metrics. */
 export interface MetricsSource {
   contentType: string;
   metrics(): Promise<string>;
 }
 
-/** Serves what a source holds as `GET /metrics`, in the text format of Prometheus. */
+/** Serves the metrics of a source as `GET /metrics`, in the text format of Prometheus. */
 export function serveMetrics(app: FastifyInstance, source: MetricsSource): void {
   app.get(
     '/metrics',

@@ -13,7 +13,7 @@ export function requestId({ headers }: Pick<IncomingMessage, 'headers'>): string
   return typeof given === 'string' && acceptedRequestId.test(given) ? given : randomUUID();
 }
 
-/** Gives every answer the id of its request, and every request whose caller went away its line. */
+/** Sets the request id on every response, and logs requests whose client disconnects. */
 export const requestIdPlugin = fp(
   (app, _options, done) => {
     app.addHook('onRequest', (request, reply, next) => {

@@ -1,11 +1,11 @@
 import type { FastifyPluginAsync } from 'fastify';
 import fp from 'fastify-plugin';
 
-/** What traces the requests of an application, and sends what is left at the end. */
+/** Traces the requests of an application, and sends the rest at the end. */
 export interface Tracing {
   /** to be registered before anything else */
   readonly plugin: FastifyPluginAsync;
-  /** sends what has not been sent; waits no longer than the exporter's time limit */
+  /** sends the pending spans; waits no longer than the timeout of the exporter */
   stop(): Promise<void>;
 }
 
@@ -13,9 +13,8 @@ export interface Tracing {
 const UNTRACED = new Set(['/livez', '/readyz', '/metrics']);
 
 /**
- * Starts tracing for the whole process, by the standard environment variables of OpenTelemetry,
- * which its packages read themselves. They are loaded here and not before, so that who does not
- * trace does not pay.
+ * Starts tracing for the whole process, by the standard environment variables of OpenTelemetry, which its
+ * packages read themselves. They are loaded here, so that a service without tracing does not load them.
  */
 export async function startTracing(): Promise<Tracing> {
   const [otel, { OTLPTraceExporter }, sdk, resources, { SpanStatusCode }] = await Promise.all([
@@ -51,7 +50,7 @@ export async function startTracing(): Promise<Tracing> {
   const plugin: FastifyPluginAsync = async (app) => {
     await app.register(instrumentation.plugin());
     app.addHook('onSend', (request, reply, payload, next) => {
-      // Whoever was refused made the error, not this service.
+      // A rejected request is the error of the caller, not of this service.
       if (reply.statusCode < 500) {
         request.opentelemetry().span?.setStatus({ code: SpanStatusCode.OK });
       }
@@ -60,7 +59,7 @@ export async function startTracing(): Promise<Tracing> {
   };
   return {
     plugin: fp(plugin, { name: 'tracing' }),
-    // What cannot be sent is lost, which is no reason for the process to fail.
+    // Lost spans are no reason for the process to fail.
     stop: () => provider.shutdown().catch(() => undefined),
   };
 }

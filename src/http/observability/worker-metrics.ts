@@ -35,7 +35,7 @@ export async function reportToPrimary(registry: Registry): Promise<void> {
   if (process.connected) process.send?.({ type: REPORT, metrics });
 }
 
-/** In the first process: the metrics of all workers, added up, with what those counted that have ended. */
+/** In the primary process: the metrics of all workers, added up, including those that have ended. */
 export function metricsOfWorkers(): MetricsSource {
   const latest = new Map<number, Metrics>();
   const waiting = new Map<number, () => void>();
@@ -91,7 +91,7 @@ function seriesOf(value: MetricValue<string>): string {
 
 /** @returns whether a metric goes on counting after its process has ended */
 function isCumulative({ type }: MetricObjectWithValues<MetricValue<string>>): boolean {
-  // What the types say, and what is there, differ: the JSON has the names of the text format.
+  // The types differ from the values: the JSON has the names of the text format.
   return ['counter', 'histogram'].includes(String(type));
 }
 

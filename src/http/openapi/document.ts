@@ -74,7 +74,7 @@ export const openapiPlugin = fp<OpenapiOptions>(
   { name: 'openapi', dependencies: ['problem'] },
 );
 
-/** What Swagger UI has of operations, in collections of Immutable. */
+/** The operations of Swagger UI, in collections of Immutable. */
 interface Group {
   get(key: 'operations'): Operations;
   update(key: 'operations', change: (operations: Operations) => Operations): Group;
@@ -91,9 +91,9 @@ interface Groups {
 }
 
 /**
- * Lets the filter of Swagger UI find an operation by its tag, method, path, operationId or summary, in
- * letters of either case; its own knows tags alone. The text of the function is what the browser runs,
- * so it may refer to nothing outside and name no function in it.
+ * Lets the filter of Swagger UI find an operation by its tag, method, path, operationId or summary, ignoring
+ * case; its own filter knows only tags. The browser runs the text of the function, so it must not refer to
+ * anything outside, nor name a function in it.
  */
 const opsFilter = (groups: Groups, phrase: string) =>
   groups
@@ -158,7 +158,7 @@ const uiConfig = {
   tryItOutEnabled: true,
 };
 
-/** What is the same for everybody, and asks for no token. */
+/** The pages and documents that are the same for all callers, and need no token. */
 const documentation: FastifyPluginAsync = async (app) => {
   // Anybody may keep it, and asks each time by its ETag whether it has changed.
   app.addHook('onSend', (_request, reply, payload, next) => {

@@ -1,18 +1,18 @@
 /**
- * Writes an OpenAPI 3.1 document down to 3.0.3, for generators that know no other. It knows what
- * our documents use of 3.1: type lists with null, `examples` of a schema, and the licence's
- * identifier. (The library for it brings a TypeScript of its own, 65 MB, into production.)
+ * Converts an OpenAPI 3.1 document to 3.0.3, for generators that know no newer version. It converts the parts
+ * of 3.1 that our documents use: type lists with null, `examples` of a schema, and the licence's identifier.
+ * Ours, because `@apiture/openapi-down-convert` would bring a TypeScript of its own, 65 MB, into production.
  *
- * @param document parsed JSON; it is left as it is
+ * @param document parsed JSON; it stays unchanged
  */
 export function toOpenApi30(document: object): Record<string, unknown> {
   return { ...convertMembers(document), openapi: '3.0.3' };
 }
 
 /**
- * The namespace's slug is a path parameter, the list takes slugs of spaces in its query string. Both
- * are called `slug`, and some of these generators take one for the other. What a path parameter is
- * called is not sent.
+ * The namespace's slug is a path parameter, the list takes slugs of spaces in its query string. Both are
+ * called `slug`, and some of these generators take one for the other. The name of a path parameter is not
+ * sent.
  */
 const NAMESPACE_SLUG = 'namespaceSlug';
 

@@ -9,7 +9,7 @@ type SerializerFactory = ReturnType<typeof FastJsonStringifyCompiler>;
 
 /**
  * Ajv, but for path parameters: their schemas describe them, and one that does not fit is a resource
- * that cannot exist, which is 404 and not 400 (contract §2.6).
+ * that cannot exist, which is 404 and not 400.
  */
 export function validatorFactory() {
   const build = AjvCompiler();
@@ -34,8 +34,8 @@ type Validator = ReturnType<ReturnType<ValidatorBuilder>>;
 const VALUES_MAX = 1500;
 
 /**
- * Rejects what is larger by its first violation: limits of size come first in a schema, and to find each of thirty
- * thousand violations would keep the process busy for what nobody reads.
+ * Rejects a larger value by its first violation: limits of size come first in a schema, and finding each of
+ * thirty thousand violations would keep the process busy for a list that nobody reads.
  */
 function boundedValidator(first: Validator, all: Validator): Validator {
   const bounded = Object.assign((value: unknown) => {

@@ -18,11 +18,12 @@ const codings = {
 };
 
 /**
- * Compresses what is worth it for callers that can read it, off the main thread. Streams, which are
- * the files of Swagger UI, stay as they are.
+ * Compresses large responses for clients that accept it, off the main thread. Streams, which are the files of
+ * Swagger UI, stay as they are. Ours, because `@fastify/compress` also compresses responses with a strong
+ * ETag.
  *
- * BREACH needs a secret in the answer and a browser that sends credentials by itself: no answer
- * holds a token, and tokens are no cookies.
+ * BREACH needs a secret in the response and a browser that sends credentials by itself: no response contains
+ * a token, and tokens are no cookies.
  */
 export const compressionPlugin = fp(
   (app, _options, done) => {
@@ -60,7 +61,7 @@ function isLarge(payload: unknown): payload is string | Buffer {
   );
 }
 
-/** @returns what the header gives the greatest weight */
+/** @returns the coding with the greatest weight */
 function chooseCoding(header = ''): keyof typeof codings {
   const found = weights(header);
   let [chosen, greatest]: [keyof typeof codings, number] = ['identity', 0];

@@ -44,7 +44,7 @@ export const connectionLimits: ConnectionLimits = {
   maxConnectionsPerAddress: 5000,
 };
 
-/** What a client that takes responses bit by bit has to take in `progressTimeout`. */
+/** The least that a client reads of a response in each `progressTimeout`. */
 const PROGRESS_BYTES = 32 * 1024;
 
 /** How much of a body is read and discarded after its request was rejected, so that the response arrives. */
@@ -69,7 +69,7 @@ export function connectionOptions(limits: ConnectionLimits) {
   const http: ServerOptions = {
     headersTimeout: limits.headersTimeout,
     connectionsCheckingInterval: limits.checkInterval,
-    // Otherwise the first of several wins, and what stands before the service may have read the last.
+    // Otherwise the first of several wins, and a proxy in front of the service may have read the last.
     joinDuplicateHeaders: true,
     // Node's own answer has no body; see the hook below.
     requireHostHeader: false,
@@ -110,7 +110,7 @@ export const connectionsPlugin = fp<ConnectionLimits>(
       if (problem === null) {
         next();
       } else {
-        // What follows a body that cannot be delimited is not a request.
+        // Bytes after a body that cannot be delimited are not a request.
         if (request.headers['transfer-encoding'] !== undefined) reply.header('connection', 'close');
         next(problem);
       }
@@ -156,13 +156,13 @@ export function isUploading({ complete, headers }: IncomingMessage): boolean {
   return !complete && (coding !== undefined || length !== '0');
 }
 
-/** @returns whether the end of a request can be told */
+/** @returns whether the end of a request is known */
 function isDelimited({ headers }: IncomingMessage): boolean {
   const { 'transfer-encoding': coding = 'chunked' } = headers;
   return coding.trim().toLowerCase() === 'chunked';
 }
 
-/** Closes connections beyond the limits as they come, and those whose client does not read on. */
+/** Closes connections beyond the limits, and those whose client stops reading. */
 function watchSockets(limits: ConnectionLimits) {
   const sockets = new Map<Socket, { since: number; delivered: number }>();
   const byAddress = new Map<string, number>();
@@ -202,7 +202,7 @@ function watchSockets(limits: ConnectionLimits) {
   };
 }
 
-/** Answers what Node could not read as a request, and closes the connection. */
+/** Responds to bytes that Node could not read as a request, and closes the connection. */
 function refuse(error: Error & { code?: string }, socket: Socket): void {
   // A response that nobody asked for would be taken for that of the next request.
   const isUnasked = socket.bytesRead === 0 || answeredEarly.has(socket);

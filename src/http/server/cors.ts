@@ -8,7 +8,7 @@ declare module 'fastify' {
   }
 }
 
-/** What a request may have beside what every page may send. */
+/** The headers that a page may send, beside those that every page may send. */
 const REQUEST_HEADERS = [
   'authorization',
   'content-type',
@@ -20,7 +20,7 @@ const REQUEST_HEADERS = [
   'x-request-id',
 ].join(', ');
 
-/** What a page may read of an answer beside what it always may. */
+/** The response headers that a page may read, beside those that it always may. */
 const ANSWER_HEADERS = [
   'etag',
   'idempotent-replayed',
@@ -39,13 +39,14 @@ const HEADER_NAMES = /^[\w-]+(?:[ \t]*,[ \t]*[\w-]+)*$/;
 
 const METHODS = 'GET, HEAD, POST, PUT, PATCH, DELETE';
 
-/** How long a browser may remember what it was told before a request; Chromium keeps to two hours. */
+/** How long a browser may cache the answer to a preflight; Chromium's limit is two hours. */
 const MAX_AGE_SECONDS = 7200;
 
 /**
- * Lets pages of other origins call the service (https://fetch.spec.whatwg.org/#http-cors-protocol).
- * They send their tokens themselves: no cookie or other credential of the browser is allowed.
- * Register it before what can refuse a request, so that a page can read the refusal.
+ * Lets pages of other origins call the service (https://fetch.spec.whatwg.org/#http-cors-protocol). They send
+ * their tokens themselves: no cookie or other credential of the browser is allowed. Register it before hooks
+ * that reject requests, so that a page can read the rejection. Ours, because the hooks of `@fastify/cors` do
+ * not run for a URL that the router rejects.
  */
 export const corsPlugin = fp<{ origins: readonly string[] }>(
   (app, { origins }, done) => {

@@ -3,7 +3,7 @@ import { isUploading } from './connections.js';
 
 declare module 'fastify' {
   interface FastifyInstance {
-    /** whether the process was told to stop */
+    /** whether the process is shutting down */
     draining: boolean;
   }
 }

@@ -79,7 +79,7 @@ function malformed(detail: string): ServiceError {
   return new ServiceError('malformed_body', detail);
 }
 
-/** What a PATCH of a resource with metadata takes. */
+/** The media types of a PATCH of a resource with metadata. */
 export const PATCH_TYPES = ['application/json', MERGE_PATCH];
 
 /**

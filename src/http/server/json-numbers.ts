@@ -3,7 +3,7 @@ import type { Violation } from '../../errors.js';
 /** Where there is none of these, every number of a text is safe, which a scan of all of it would cost more to find. */
 const MAYBE_UNSAFE = /\d{16}|\d[eE]/;
 
-/** A string, a number, or a mark of structure; white space and literals are passed over. */
+/** A string, a number, or punctuation; white space and literals are skipped. */
 const TOKEN = /"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?|[{}[\],:]/gs;
 
 /** The longest literal that an error repeats. */

@@ -60,7 +60,7 @@ const path: Keyword = {
   },
 };
 
-/** @returns what is wrong with a path that is not the root, or null */
+/** @returns the problem of a path that is not the root, or null */
 function pathProblem(value: string): string | null {
   const [first, ...segments] = value.split('/');
   if (first !== '') return 'must begin with a slash';
@@ -97,7 +97,7 @@ const assetUri: Keyword = {
   },
 };
 
-/** @returns what is wrong with the URI of an asset, or null */
+/** @returns the problem of the URI of an asset, or null */
 function uriProblem(value: string): string | null {
   const scheme = /^([a-z][a-z0-9+.-]*):/i.exec(value)?.[1]?.toLowerCase() ?? '';
   if (!URI_SCHEMES.includes(scheme)) {
@@ -124,7 +124,7 @@ interface DataContext {
   parentDataProperty: string | number;
 }
 
-/** Control characters, separators of lines, and what reverses the direction of the text around it. */
+/** Control characters, line separators, and characters that reverse the direction of the surrounding text. */
 const FORBIDDEN = /[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/u;
 
 /** A character that is seen: no white space, no format character, nothing that fonts leave out. */
@@ -179,7 +179,7 @@ export const UNSTORABLE = 'must be valid Unicode without U+0000';
 
 /**
  * @param value an object of parsed JSON
- * @returns what keeps it from being stored or searched, or null
+ * @returns the reason why it cannot be stored or searched, or null
  */
 export function jsonProblem(value: object, limits: JsonLimits): string | null {
   const { maxBytes, maxDepth, maxNodes } = limits;

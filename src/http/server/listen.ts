@@ -6,11 +6,11 @@ import { createServer, type Server } from 'node:net';
 const MISSING = ['EADDRNOTAVAIL', 'EAFNOSUPPORT'];
 
 /**
- * Listens on every address of a host, such as the two of `localhost`. Connections of all of them go through the one
- * HTTP server of the application, so that its limits and handlers hold for each.
+ * Listens on every address of a host, such as the two of `localhost`. All connections go through the one HTTP
+ * server of the application, so that its limits and handlers apply to each.
  *
- * @param port 0 for any that is free, the same for all addresses
- * @throws what `listen` of Node throws
+ * @param port 0 for any free one, the same for all addresses
+ * @throws the error of `listen` of Node
  */
 export async function listen(app: FastifyInstance, host: string, port: number): Promise<void> {
   const [first, ...others] = await lookup(host, { all: true });

@@ -7,9 +7,9 @@ import { sendProblem } from '../errors/problem.js';
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'] as const;
 
 /**
- * Answers what no route answers: OPTIONS with the methods of the path, a method that the path does
- * not have with 405, a path that there is not with 404. No token is asked for, and a body is not even
- * looked at. Register it before the routes, and after what puts headers on every answer.
+ * Responds to requests without a route: OPTIONS with the methods of the path, a method that the path does not
+ * have with 405, an unknown path with 404. It needs no token, and ignores the body. Register it before the
+ * routes, and after the hooks that set headers on every response.
  */
 export const notFoundPlugin = fp<{ maxParamLength: number }>(
   (app, { maxParamLength }, done) => {
@@ -41,7 +41,7 @@ export const notFoundPlugin = fp<{ maxParamLength: number }>(
       return sendProblem(request, reply, new ServiceError('method_not_allowed', detail));
     };
     app.addHook('onRequest', (request, reply, next) => {
-      // Otherwise a body that is refused would come first.
+      // Otherwise a rejected body would come first.
       if (request.is404) answer(request, reply);
       else next();
     });

@@ -2,7 +2,7 @@ import fp from 'fastify-plugin';
 
 declare module 'fastify' {
   interface FastifyInstance {
-    /** what a proxy in front takes away from paths, such as `/api`; empty without one */
+    /** the prefix that a proxy removes from paths, such as `/api`; empty without one */
     publicPath: string;
   }
 }

@@ -1,9 +1,9 @@
 import fp from 'fastify-plugin';
 
 /**
- * What every answer tells a browser; Swagger UI brings a policy of its own. `private, no-cache` keeps
- * what belongs to a caller out of shared caches, and lets its own ask by ETag whether it has changed.
- * Strict-Transport-Security is for whatever ends TLS to send (RFC 6797 §7.2).
+ * The security headers of every response; Swagger UI has a policy of its own. `private, no-cache` keeps a
+ * caller's data out of shared caches, and lets its own cache revalidate by ETag. The TLS terminator sends
+ * Strict-Transport-Security (RFC 6797 §7.2).
  */
 export const securityHeaders = {
   'cache-control': 'private, no-cache',

@@ -25,9 +25,9 @@ export const ajvOptions = {
 } satisfies AjvOptions;
 
 /**
- * A query string holds only strings. Where a route's schema declares integers, strings of decimal
- * digits become numbers before validation, and where it declares an array, a single string becomes
- * one; anything else stays as it is and is refused by its type.
+ * A query string contains only strings. Where a route's schema declares integers, strings of decimal digits
+ * become numbers before validation, and where it declares an array, a single string becomes one; the schema
+ * then rejects all other types.
  */
 export function readQuery(app: FastifyInstance): void {
   app.addHook('onRoute', (route) => {
@@ -83,7 +83,7 @@ export interface Finding {
 
 const MAX_KEY_LENGTH = 100;
 
-/** What the patterns of schemas ask for. */
+/** The patterns of schemas in words. */
 const patternWords: Record<string, string> = {
   [SLUG_PATTERN]:
     'must be of a-z, 0-9, dots, underscores and hyphens, and begin with a letter or a digit',
@@ -92,7 +92,7 @@ const patternWords: Record<string, string> = {
   [KEY_PATTERN]: 'must be of visible ASCII characters, a UUID for example',
 };
 
-/** @returns what a client can act on: a JSON Pointer to the field, a code, and words */
+/** @returns a violation that a client can act on: a JSON Pointer to the field, a code, and words */
 export function toViolation({ keyword, instancePath, params, message }: Finding): Violation {
   switch (keyword) {
     case 'required':

@@ -1,7 +1,7 @@
 import { Type } from '@sinclair/typebox';
 import { requireRole } from '../auth/require-role.js';
 import { etagOf, expectedSpaceVersions, withETag, WriteConditions } from '../conventions/etag.js';
-import { type AddSpaceRoute, foundSpace } from './routes.js';
+import { type AddSpaceRoute, spaceOrNotFound } from './routes.js';
 import { SpaceParams } from './schema.js';
 
 export const deleteSpace: AddSpaceRoute = (app, spaces) => {
@@ -27,7 +27,7 @@ export const deleteSpace: AddSpaceRoute = (app, spaces) => {
       const { slug, projectSlug } = request.params;
       const expected = expectedSpaceVersions(request.headers);
       const outcome = await spaces.delete(request.user, slug, projectSlug, expected);
-      const deleted = await foundSpace(spaces, request, requireRole(outcome, 'editor'));
+      const deleted = await spaceOrNotFound(spaces, request, requireRole(outcome, 'editor'));
       return reply.code(204).header('etag', etagOf(deleted)).send(null);
     },
   );

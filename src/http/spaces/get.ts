@@ -8,7 +8,7 @@ import {
 } from '../conventions/etag.js';
 import { ref } from '../conventions/schemas.js';
 import { PermanentRedirect } from '../errors/redirect.js';
-import { type AddSpaceRoute, foundSpace } from './routes.js';
+import { type AddSpaceRoute, spaceOrNotFound } from './routes.js';
 import { SpaceDetails, SpaceParams } from './schema.js';
 
 export const getSpace: AddSpaceRoute = (app, spaces) => {
@@ -31,7 +31,7 @@ export const getSpace: AddSpaceRoute = (app, spaces) => {
     },
     async (request, reply) => {
       const { slug, projectSlug } = request.params;
-      const space = await foundSpace(
+      const space = await spaceOrNotFound(
         spaces,
         request,
         requireRole(await spaces.get(request.user, slug, projectSlug), 'viewer'),

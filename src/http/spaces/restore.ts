@@ -7,7 +7,7 @@ import {
   RestoreHeaders,
 } from '../conventions/idempotency-key.js';
 import { ref, Restore } from '../conventions/schemas.js';
-import { type AddSpaceRoute, foundSpace } from './routes.js';
+import { type AddSpaceRoute, spaceOrNotFound } from './routes.js';
 import { Space, SpaceParams } from './schema.js';
 
 export const restoreSpace: AddSpaceRoute = (app, spaces) => {
@@ -42,7 +42,7 @@ export const restoreSpace: AddSpaceRoute = (app, spaces) => {
         expectedSpaceVersions(request.headers),
         idempotencyKey(request.headers['idempotency-key'], body),
       );
-      const space = await foundSpace(spaces, request, requireRole(outcome, 'editor'));
+      const space = await spaceOrNotFound(spaces, request, requireRole(outcome, 'editor'));
       markReplayed(reply, space);
       void reply.header('etag', spaceEtag(space));
       return space;

@@ -15,13 +15,13 @@ export type AddSpaceRoute = AddRoute<SpacesRepository>;
  * @returns the space that was found
  * @throws `ServiceError` `space_not_found`, with the current slug when it has another one
  */
-export async function foundSpace<Value>(
+export async function spaceOrNotFound<Value>(
   spaces: SpacesRepository,
   { user, params }: { user: Principal; params: Static<typeof SpaceParams> },
   value: Value | null,
 ): Promise<Value> {
   if (value !== null) return value;
-  const currentSlug = await spaces.presentSlug(user, params.slug, params.projectSlug);
+  const currentSlug = await spaces.currentSlug(user, params.slug, params.projectSlug);
   if (currentSlug !== null) throw renamed('space', currentSlug);
   throw spaceNotFound();
 }
@@ -43,7 +43,7 @@ export function spacePath(namespace: string, { slug }: { slug: string }): string
   return `/namespaces/${namespace}/projects/${slug}`;
 }
 
-/** @returns what a statement wrote that always writes */
+/** @returns the value of a statement that always writes */
 export function written<Value>(value: Value | null): Value {
   if (value !== null) return value;
   throw new Error('PostgreSQL inserted a space and did not return it');

@@ -5,7 +5,7 @@ import { Slug } from '../conventions/schemas.js';
 
 const SLUGS_MAX = 100;
 
-/** What the list of spaces takes. */
+/** The query string of the list of spaces. */
 export const SpaceListQuery = ListQuery({
   items: 'spaces',
   searched: 'the name, the slug or the description',
@@ -22,8 +22,8 @@ export const SpaceListQuery = ListQuery({
 });
 
 /**
- * @returns what was asked for
- * @throws `ServiceError` `validation_failed` where a value is not one after all
+ * @returns the selection of a query string
+ * @throws `ServiceError` `validation_failed` for a value that its schema cannot check
  */
 export const toListOptions = selector((asked: Static<typeof SpaceListQuery>): SpaceSelection => {
   const filters = { ...commonFilters(asked), slugs: asked.slug ?? [] };

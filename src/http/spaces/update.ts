@@ -7,7 +7,7 @@ import {
 } from '../conventions/etag.js';
 import { ref } from '../conventions/schemas.js';
 import { metadataMerge, PATCH_TYPES } from '../server/json-body.js';
-import { type AddSpaceRoute, foundSpace } from './routes.js';
+import { type AddSpaceRoute, spaceOrNotFound } from './routes.js';
 import { Space, SpaceParams, SpaceUpdate } from './schema.js';
 
 export const updateSpace: AddSpaceRoute = (app, spaces) => {
@@ -39,7 +39,7 @@ export const updateSpace: AddSpaceRoute = (app, spaces) => {
       const expected = expectedSpaceVersions(request.headers);
       const merge = metadataMerge(request, given.metadata);
       const outcome = await spaces.update(request.user, slug, projectSlug, given, expected, merge);
-      const space = await foundSpace(spaces, request, requireRole(outcome, 'editor'));
+      const space = await spaceOrNotFound(spaces, request, requireRole(outcome, 'editor'));
       void reply.header('etag', spaceEtag(space));
       return space;
     },

@@ -9,7 +9,7 @@ import { param } from './statement.js';
 /**
  * A common table expression `access` of at most one row, the caller's role in a namespace: null for
  * a stranger, and no row when the namespace does not exist. Every statement carries it, so that
- * authorization costs no round trip of its own (contract §3).
+ * authorization costs no round trip of its own.
  *
  * @param condition which namespace
  */
@@ -37,17 +37,17 @@ const isKnownToCaller = sql`(${param('adminRole')}::member_role is not null or e
   where ${members.namespaceId} = ${param('namespaceId')} and ${members.subject} = ${param('subject')}))`;
 
 /**
- * As `accessTo`, for a statement that writes. A statement that waits for a lock goes on with the snapshot
- * it began with, so a right that it read there may be gone when it writes. Here the membership is locked
- * and, with the lock, read as committed: whoever changes it waits until this statement has written, or this
+ * As `accessCte`, for a statement that writes. A statement that waits for a lock continues with the snapshot
+ * it began with, so a role that it read there may be gone when it writes. Here the membership is locked and,
+ * with the lock, read as committed: a concurrent change of it waits until this statement has written, or this
  * statement sees the change. The lock on the namespace does the same for its slug and its deletion.
  *
- * Every statement locks in one order: the namespace, then members, then what it writes.
+ * Every statement locks in one order: the namespace, members, the rows it writes.
  *
- * @param condition which namespace; the parameter `namespaceId` is its id
+ * @param condition of the namespace; the parameter `namespaceId` is its id
  * @param strength `update` for a write of the namespace itself, which waits for the writes inside it
- * @returns the common table expressions, `access` last; a caller without access takes no lock. `isCurrent` is the
- *   condition that neither the namespace nor its members have changed between the snapshot and the lock
+ * @returns the common table expressions, `access` last; a caller without access takes no lock. `isCurrent` is
+ *   the condition that neither the namespace nor its members have changed between the snapshot and the lock
  */
 export function lockedAccess(
   db: Database,
@@ -111,13 +111,13 @@ export const activeNamespaceBySlug = and(
 );
 
 /**
- * As `accessTo`, of the namespace that has the slug `namespaceSlug`, or had it last where none has. Both
- * are one statement: by one more, a stranger could tell that there was a namespace.
+ * As `accessCte`, of the namespace that has the slug `namespaceSlug`, or had it last where none has. Both are
+ * one statement: by a second one a stranger could tell that there was a namespace.
  */
 export function accessBySlug(db: Database) {
   const holder = db.select({ id: namespaces.id }).from(namespaces).where(activeNamespaceBySlug);
   const formerHolder = db
-    .select({ id: namespaceSlugs.heldBy })
+    .select({ id: namespaceSlugs.namespaceId })
     .from(namespaceSlugs)
     .where(eq(namespaceSlugs.slug, param('namespaceSlug')));
   return accessCte(

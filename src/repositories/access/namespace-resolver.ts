@@ -13,14 +13,14 @@ import { executeOne } from './statement.js';
 const REMEMBERED_SLUGS = 50_000;
 
 /**
- * Finds the namespace that a statement is about.
+ * Finds the namespace of a statement.
  *
- * A statement for one namespace must bind its id, never join to it: the planner expects the average
- * namespace and fails the largest, and a distributed database cannot route it. So the id that a slug
- * last led to is remembered, and the statement itself checks, by `byIdAndSlug`, that it still does:
- * one round trip when the namespace is known, two when not, never a stale answer.
+ * A statement for one namespace must bind its id, never join to it: the planner expects the average namespace
+ * and fails the largest, and a distributed database cannot route it. So the id of each slug is cached, and
+ * the statement itself checks, by `activeNamespaceByIdAndSlug`, that it is still right: one round trip when
+ * the namespace is cached, two when not, never a stale response.
  *
- * @param remembered how many slugs at most
+ * @param remembered the most slugs in the cache
  */
 export function namespaceResolver(db: Database, remembered = REMEMBERED_SLUGS) {
   const ids = new LRUCache<string, string>({ max: remembered });
@@ -37,11 +37,10 @@ export function namespaceResolver(db: Database, remembered = REMEMBERED_SLUGS) {
   );
 
   /**
-   * @param query runs the statement and answers its row; undefined when the id no longer carries
-   *   the slug
-   * @returns the caller's role, the namespace's id and the row, or null when there is no such
-   *   namespace for this caller
-   * @throws `Failure` `namespace_not_found` with the present slug, when it has another one now
+   * @param query runs the statement and returns its row; undefined when the id no longer has the slug
+   * @returns the caller's role, the namespace's id and the row, or null when there is no such namespace for
+   *   this caller
+   * @throws `Failure` `renamed` when the namespace has another slug now
    */
   async function resolve<Row extends { access: { role: Role | null } }>(
     principal: Principal,
@@ -69,8 +68,8 @@ export function namespaceResolver(db: Database, remembered = REMEMBERED_SLUGS) {
   }
 
   /**
-   * To be called when a namespace has given up its slug. It would be noticed, but at the cost of a
-   * statement, by which the next stranger could tell that there was one.
+   * Call it when a namespace has released its slug. The statement would notice, but at the cost of a second
+   * one, by which the next stranger could tell that there was a namespace.
    */
   function forget(slug: string): void {
     ids.delete(slug);
@@ -88,7 +87,7 @@ export function namespaceResolver(db: Database, remembered = REMEMBERED_SLUGS) {
 
 export type ResolveNamespace = ReturnType<typeof namespaceResolver>;
 
-/** @returns the problem of a caller who asked by a slug that was given up for the present one */
+/** @returns the failure of a request by a former slug */
 export function renamed(what: 'namespace' | 'space', currentSlug: string): Failure {
   return new Failure('renamed', { what, currentSlug });
 }

@@ -2,7 +2,7 @@ import { memberRole } from '../../db/schema/members.js';
 
 export type Role = (typeof memberRole.enumValues)[number];
 
-/** Who is asking. The first argument of everything that reads or writes a namespace. */
+/** The caller. The first argument of every function that reads or writes a namespace. */
 export interface Principal {
   /** the token's `sub` */
   readonly subject: string;
@@ -11,12 +11,12 @@ export interface Principal {
 }
 
 /**
- * What a namespace answers: null when there is none that this principal may know of, otherwise the
- * caller's role in it and the value, null when it was not found or the role did not allow it.
+ * The result of an operation in a namespace: null when there is none that this principal may know of,
+ * otherwise the caller's role in it and the value, null when it was not found or the role did not allow it.
  */
 export type AccessResult<Value> = { readonly role: Role; readonly value: Value | null } | null;
 
-/** @returns whether `role` includes what `needed` may do */
+/** @returns whether `role` includes the rights of `needed` */
 export function includesRole(role: Role, needed: Role): boolean {
   return memberRole.enumValues.indexOf(role) >= memberRole.enumValues.indexOf(needed);
 }

@@ -1,9 +1,9 @@
 import type { Statement } from './statement.js';
 
 /**
- * Makes of a statement that only reads one that is sent once for all callers who ask for the same before
- * it is sent: those of one turn of the event loop. No answer is stale, because each caller has asked before
- * PostgreSQL takes the snapshot. The parameters name the caller, so that no answer crosses callers.
+ * Shares the execution of a read among callers that execute it with the same parameters in one turn of the
+ * event loop. No result is stale, because each caller has asked before PostgreSQL takes the snapshot. The
+ * parameters name the caller, so that no result crosses callers.
  *
  * @param statement one whose parameters are plain values
  * @returns the statement; callers share the rows and do not change them, and a failure rejects all of them

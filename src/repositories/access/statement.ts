@@ -19,10 +19,7 @@ export function unprepared<Row>(query: {
   return { getQuery: () => query.toSQL(), execute: (values) => query.execute(values) };
 }
 
-/**
- * The parameters of a statement. `slug`, where there is one, is the slug being written, `quota` the most that there may
- * be of what is being created.
- */
+/** The parameters of a statement. `slug` is the slug being written, `quota` the most rows that there may be. */
 export type Values = Record<string, unknown> & { slug?: string | null; quota?: number | null };
 
 /** How often a statement is tried that PostgreSQL rolls back in favour of others. */

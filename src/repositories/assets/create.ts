@@ -17,7 +17,7 @@ import type { Written } from '../contents/item.js';
 import {
   type ContentCaller,
   type ContentOperations,
-  type ContentOutcome,
+  type ContentResult,
   withItem,
 } from '../contents/operations.js';
 import type { RepositoryContext } from '../context.js';
@@ -26,7 +26,7 @@ import type { IdempotencyKey } from '../idempotency.js';
 import { jsonParam } from '../spaces/columns.js';
 import { assetItem, assetTag, type NewAsset } from './item.js';
 
-/** How often a batch is tried whose paths were taken, but are not any more. */
+/** How often a batch is tried whose paths were taken and no longer are. */
 const ATTEMPTS = 5;
 
 type Operation = 'createAsset' | 'createAssets';
@@ -37,7 +37,7 @@ type SentAsset = ReturnType<typeof sentAsset>;
 const EpisodeStates = Type.Array(Type.Tuple([Type.String(), Type.Boolean()]));
 const Positions = Type.Array(Type.Integer());
 
-/** Reads what a statement answers as JSON. */
+/** Parses the JSON of a row. */
 function readJson<Schema extends TSchema>(
   value: { item: string } | null | undefined,
   schema: Schema,
@@ -51,11 +51,10 @@ const sent = sql`jsonb_to_recordset(${jsonParam('assets')}) as sent (id uuid, "p
   tags jsonb, metadata jsonb)`;
 
 /**
- * Makes assets, all or none, and the folders on the way to them.
+ * Makes assets, all or none, and their missing folders.
  *
  * @returns a function for one asset and for several. Needs the role `editor`; throws `Failure`
- *   `episode_not_found`, `write_protected` and `path_taken`, of a batch with the place of each asset
- *   that it is about, and what `runOnce` throws
+ *   `assets_rejected`, and the failures of `executeIdempotent`
  */
 export function createAssets(
   { db }: Pick<RepositoryContext, 'db'>,
@@ -89,7 +88,7 @@ export function createAssets(
           and ${assets.localPath} = sent.local_path)`,
   );
 
-  /** @returns the assets whose episodes are not there or are protected */
+  /** @returns the assets whose episodes are missing or protected */
   async function withoutEpisode(
     caller: ContentCaller,
     rows: SentAsset[],
@@ -104,7 +103,7 @@ export function createAssets(
     });
   }
 
-  /** @returns the assets whose paths others have */
+  /** @returns the assets whose paths are taken */
   async function withTakenPath(
     caller: ContentCaller,
     rows: SentAsset[],
@@ -124,7 +123,7 @@ export function createAssets(
     batch: NewAsset[],
     operation: Operation,
     key: IdempotencyKey | null,
-  ): Promise<ContentOutcome<Written>> => {
+  ): Promise<ContentResult<Written>> => {
     const rows = batch.map(sentAsset);
     for (let attempts = 1; ; attempts += 1) {
       try {

@@ -15,8 +15,8 @@ import { assetTag, isAsset, storedAssetTag } from './item.js';
 /**
  * Deletes an asset, softly. Its path is free at once.
  *
- * @returns a function, whose value is the tag of the deleted asset. Needs the role `editor`; throws
- *   `Failure` `write_protected` or `precondition_failed`
+ * @returns a function, whose value is the tag of the deleted asset. Needs the role `editor`; throws `Failure`
+ *   `write_protected` or `precondition_failed`
  */
 export function deleteAsset(
   { db }: Pick<RepositoryContext, 'db'>,

@@ -29,7 +29,7 @@ export interface AssetFilters extends CommonFilters {
   checksum: string | null;
 }
 
-/** @returns what a list shows, for `listAssets` */
+/** @returns the selection of a list, for `listAssets` */
 export function selectAssets(
   { episode, prefix, kinds, checksum, ...common }: AssetFilters,
   order: { state: State; sort: Sort; descending: boolean },

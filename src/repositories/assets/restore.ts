@@ -6,7 +6,7 @@ import { includesRole } from '../access/principal.js';
 import { inSpace } from '../contents/access.js';
 import { countContents, countRows } from '../contents/counters.js';
 import { hasTag, type Written } from '../contents/item.js';
-import type { ContentCaller, ContentOperations, ContentOutcome } from '../contents/operations.js';
+import type { ContentCaller, ContentOperations, ContentResult } from '../contents/operations.js';
 import { explainMiss } from '../contents/state.js';
 import type { RepositoryContext } from '../context.js';
 import { ensureFolders } from '../folders/tree.js';
@@ -17,12 +17,12 @@ import { targetAsset } from './guard.js';
 import { assetItem, assetTag, isAsset, storedAssetTag } from './item.js';
 
 /**
- * Brings back a deleted asset, into its episode or the folder it was deleted from, which is made where it is gone.
- * An asset that is not deleted stays as it is.
+ * Restores a deleted asset, into its episode or its folder, which is made if it is gone. An asset that is not
+ * deleted stays as it is.
  *
- * @returns a function. Needs the role `editor`; throws `Failure` `path_taken` where another asset
- *   has taken the path meanwhile, `write_protected`, `episode_deleted`, `precondition_failed`, and what
- *   `runOnce` throws
+ * @returns a function. Needs the role `editor`; throws `Failure` `path_taken` where another asset has taken
+ *   the path meanwhile, `write_protected`, `asset_episode_deleted`, `precondition_failed`, and the failures
+ *   of `executeIdempotent`
  */
 export function restoreAsset(
   { db }: Pick<RepositoryContext, 'db'>,
@@ -81,7 +81,7 @@ export function restoreAsset(
     assetId: string,
     expected: Expected,
     key: IdempotencyKey | null,
-  ): Promise<ContentOutcome<Written>> => {
+  ): Promise<ContentResult<Written>> => {
     const operation = `restoreAsset ${assetId}`;
     for (;;) {
       const outcome = await write(caller, { ...versionParams(expected), assetId }, operation, key);

@@ -31,8 +31,8 @@ export function readingSpace(db: Database) {
 }
 
 /**
- * As `readingSpace`, for a statement that writes: the namespace, the membership and the space are locked
- * in that order, as `lockedAccess` says, before what lies in the space.
+ * As `readingSpace`, for a statement that writes: the namespace, the membership and the space are locked in
+ * that order, see `lockedAccess`, before the contents of the space.
  */
 export function writingSpace(db: Database) {
   const { expressions, locked } = lockedAccess(db, activeNamespaceByIdAndSlug, 'key share');

@@ -30,8 +30,8 @@ export function contentTotal(db: Database, kind: string, total = activeOf) {
 }
 
 /**
- * A common table expression that counts what a statement has written, and changes the revision of the lists of
- * each kind it names.
+ * A common table expression that counts the rows a statement has written, and changes the revision of the
+ * lists of each kind.
  *
  * @param written rows `(kind, difference)`, none of a kind that was not written
  */

@@ -49,8 +49,8 @@ export const versionMembers = {
 };
 
 /**
- * @param place what the item shows that is not of its own row, such as the path of its folder
- * @returns an expression of what names this version of an item; see `versionTag`
+ * @param place the value that the item shows from another row, such as the path of its folder
+ * @returns an expression of the version of an item; see `versionTag`
  */
 export function tagOf(
   row: { id: SQLWrapper; version: SQLWrapper },

@@ -7,7 +7,7 @@ import type { Page } from '../lists/numbered-pages.js';
 import type { CachedPage } from '../lists/page-cache.js';
 import { type Selection } from '../lists/selection.js';
 import { readingSpace } from './access.js';
-import { type ContentCaller, type ContentOutcome, outcomeOf } from './operations.js';
+import { type ContentCaller, type ContentResult, outcomeOf } from './operations.js';
 import type { InSpace } from './space-resolver.js';
 
 /** A table of a space's contents, for `contentLists`. */
@@ -45,7 +45,7 @@ export function contentLists<Sort extends string>(
       selection: Selection<Sort>,
       part: Page,
       render: (items: string, total: number) => Buffer,
-    ): Promise<ContentOutcome<CachedPage>> {
+    ): Promise<ContentResult<CachedPage>> {
       let result: InSpace<unknown> | null = null;
       const found = await listsFor(selection, part.offset).page(
         async (read) => {
@@ -65,7 +65,7 @@ export function contentLists<Sort extends string>(
       { principal, path }: ContentCaller,
       selection: Selection<Sort>,
       walk: CursorRequest,
-    ): Promise<ContentOutcome<ListPart>> {
+    ): Promise<ContentResult<ListPart>> {
       let result: InSpace<unknown> | null = null;
       const found = await listsFor(selection, 0).walk(
         async (read) => {

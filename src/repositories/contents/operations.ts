@@ -15,7 +15,7 @@ export interface ContentCaller {
 }
 
 /** The outcome of an operation inside a space: null when there is no such namespace for the caller. */
-export type ContentOutcome<Value> =
+export type ContentResult<Value> =
   | (Omit<InSpace<unknown>, 'row'> & {
       /** whether the space is there */
       isSpace: boolean;
@@ -104,7 +104,7 @@ export function contentOperations({
         .leftJoin(answer, always)
         .prepare(name),
     );
-    return async (caller: ContentCaller, values: Values): Promise<ContentOutcome<ItemState>> => {
+    return async (caller: ContentCaller, values: Values): Promise<ContentResult<ItemState>> => {
       const result = await resolveSpace(caller.principal, caller.path, (scope) =>
         executeOne(statement, { ...values, ...scope }, { retryOnDisconnect: true }),
       );
@@ -162,7 +162,7 @@ export function contentOperations({
   async function write(
     { principal, path }: ContentCaller,
     statement: (scope: SpaceScope) => Promise<WriteRow | undefined>,
-  ): Promise<ContentOutcome<AnswerRow & { replayed: boolean }>> {
+  ): Promise<ContentResult<AnswerRow & { replayed: boolean }>> {
     for (;;) {
       const result = await resolveSpace<WriteRow>(principal, path, statement);
       const row = result?.row;
@@ -184,8 +184,8 @@ export function contentOperations({
   /**
    * As `prepareWrite`, for an operation that takes an idempotency key.
    *
-   * @returns a function that throws what `runOnce` throws; with a key the effect is had once, however often
-   *   it is called
+   * @returns a function that throws the failures of `executeIdempotent`; with a key the effect occurs once,
+   *   however often it is called
    */
   function prepareKeyedWrite(name: string, effect: MakeEffect) {
     const plain = plainStatement(name, effect);
@@ -207,7 +207,7 @@ export function contentOperations({
 
 type Fields = Omit<AnswerRow, 'ids'> & { ids: string | null };
 
-/** A row as it is selected: of what there is no row of, all fields are null. */
+/** A selected row: all fields of a missing row are null. */
 interface SelectedRow {
   access: SpaceAccess;
   isReady: boolean | null;
@@ -238,22 +238,22 @@ function presentRow<Row extends { ids: string | null }>(row: Row): (Row & { ids:
 
 export type ContentOperations = ReturnType<typeof contentOperations>;
 
-/** @returns the outcome of a write whose item needs nothing that the statement cannot see */
+/** @returns the result of a write whose item needs no row that the statement cannot see */
 export function withItem(
-  outcome: ContentOutcome<AnswerRow & { replayed: boolean }>,
-): ContentOutcome<Written> {
+  outcome: ContentResult<AnswerRow & { replayed: boolean }>,
+): ContentResult<Written> {
   if (!outcome?.value) return outcome && { ...outcome, value: null };
   const { item } = outcome.value;
   if (item === null) throw new Error('PostgreSQL wrote an item and did not return it');
   return { ...outcome, value: { ...outcome.value, item } };
 }
 
-/** @returns the outcome of what a statement answered in its caller's space */
+/** @returns the result of a statement in its caller's space */
 export function outcomeOf<Value>(
   result: InSpace<unknown> | null,
   value: Value | null,
-): ContentOutcome<Value> {
+): ContentResult<Value> {
   if (!result) return null;
-  const { role, row, namespaceId, presentSlug } = result;
-  return { role, namespaceId, presentSlug, isSpace: row !== null, value };
+  const { role, row, namespaceId, currentSlug } = result;
+  return { role, namespaceId, currentSlug, isSpace: row !== null, value };
 }

@@ -39,7 +39,7 @@ export interface InSpace<Row> {
   row: Row | null;
   namespaceId: string;
   /** the slug that the space has now, where another one had it before */
-  presentSlug: string | null;
+  currentSlug: string | null;
 }
 
 /**
@@ -56,7 +56,7 @@ export function spaceResolver(db: Database, resolveNamespace: ResolveNamespace) 
     .from(spaces)
     .where(and(inNamespace, eq(spaces.slug, param('spaceSlug')), isNull(spaces.deletedAt)));
   const formerHolder = db
-    .select({ id: formerSpaceSlugs.heldBy })
+    .select({ id: formerSpaceSlugs.spaceId })
     .from(formerSpaceSlugs)
     .where(
       and(
@@ -85,9 +85,9 @@ export function spaceResolver(db: Database, resolveNamespace: ResolveNamespace) 
   );
 
   /**
-   * @param query runs the statement and answers its row; undefined when the namespace no longer has its slug
+   * @param query runs the statement and returns its row; undefined when the namespace no longer has its slug
    * @returns null when there is no such namespace for this caller
-   * @throws `Failure` `namespace_not_found` with the present slug, when it has another one now
+   * @throws `Failure` `renamed` when the namespace has another slug now
    */
   return async function resolve<Row extends { access: SpaceAccess }>(
     principal: Principal,
@@ -108,7 +108,7 @@ export function spaceResolver(db: Database, resolveNamespace: ResolveNamespace) 
         if (!row) resolveNamespace.forget(namespace);
         else if (row.access.role === null) return null;
         else if (row.access.spaceId !== null) {
-          return { role: row.access.role, row, namespaceId, presentSlug: null };
+          return { role: row.access.role, row, namespaceId, currentSlug: null };
         }
       }
       const found = await executeOne(lookup, caller, { retryOnDisconnect: true });
@@ -122,7 +122,7 @@ export function spaceResolver(db: Database, resolveNamespace: ResolveNamespace) 
       resolveNamespace.remember(namespace, namespaceId);
       if (found.spaceId === null || attempts === ATTEMPTS) {
         spaceIds.delete(`${namespaceId} ${space}`);
-        return { role, row: null, namespaceId, presentSlug };
+        return { role, row: null, namespaceId, currentSlug };
       }
       spaceId = found.spaceId;
       spaceIds.set(`${namespaceId} ${space}`, spaceId);

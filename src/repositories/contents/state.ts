@@ -2,20 +2,20 @@ import { Failure } from '../../failure.js';
 import { includesRole } from '../access/principal.js';
 import { type Expected, expectTag } from '../version.js';
 import type { ContentItem } from './item.js';
-import type { AnswerRow, ContentOutcome, ItemState } from './operations.js';
+import type { AnswerRow, ContentResult, ItemState } from './operations.js';
 
-/** @returns the outcome of a read: what is deleted is not there */
-export function active(outcome: ContentOutcome<ItemState>): ContentOutcome<ItemState> {
+/** @returns the result of a read without deleted items */
+export function active(outcome: ContentResult<ItemState>): ContentResult<ItemState> {
   return outcome?.value?.isDeleted ? { ...outcome, value: null } : outcome;
 }
 
 /**
- * Tells why a write of an item wrote nothing, from what is there now.
+ * Explains why a write of an item wrote nothing, from its current state.
  *
  * @throws `Failure` `write_protected` or `precondition_failed`
- * @returns whether it can be written now after all, because it was changed in between
+ * @returns whether the write can be retried, because the item changed in between
  */
-export function explainMiss(outcome: ContentOutcome<ItemState>, expected: Expected): boolean {
+export function explainMiss(outcome: ContentResult<ItemState>, expected: Expected): boolean {
   if (!outcome?.value || !includesRole(outcome.role, 'editor')) return false;
   if (outcome.value.isProtected) throw writeProtected();
   expectTag(outcome.value.tag, expected);
@@ -23,9 +23,9 @@ export function explainMiss(outcome: ContentOutcome<ItemState>, expected: Expect
 }
 
 interface Write {
-  write: () => Promise<ContentOutcome<AnswerRow>>;
+  write: () => Promise<ContentResult<AnswerRow>>;
   /** reads the item, given whether it was written, which may have given it another name */
-  read: (isWritten: boolean) => Promise<ContentOutcome<ItemState>>;
+  read: (isWritten: boolean) => Promise<ContentResult<ItemState>>;
 }
 
 /**
@@ -36,7 +36,7 @@ interface Write {
 export async function writeOrExplain(
   { write, read }: Write,
   expected: Expected,
-): Promise<ContentOutcome<ContentItem>> {
+): Promise<ContentResult<ContentItem>> {
   for (;;) {
     const outcome = await write();
     if (!outcome?.isSpace || !includesRole(outcome.role, 'editor')) {
@@ -50,7 +50,7 @@ export async function writeOrExplain(
   }
 }
 
-/** @returns the problem of a write to an episode that is protected, or to what is in it */
+/** @returns the failure of a write to a protected episode, or to an asset in it */
 function writeProtected(): Failure {
   return new Failure('write_protected', {});
 }

@@ -27,11 +27,11 @@ export interface EpisodeFilters extends CommonFilters {
   statuses: EpisodeStatus[];
   /** the path of a folder; null for all */
   folder: string | null;
-  /** whether what is below the folder is shown too */
+  /** whether items below the folder are shown too */
   recursive: boolean;
 }
 
-/** @returns what a list shows, for `listEpisodes` */
+/** @returns the selection of a list, for `listEpisodes` */
 export function selectEpisodes(
   { statuses, folder, recursive, ...common }: EpisodeFilters,
   order: { state: State; sort: Sort; descending: boolean },

@@ -5,7 +5,7 @@ import { includesRole } from '../access/principal.js';
 import { inSpace } from '../contents/access.js';
 import { countContents, countRows } from '../contents/counters.js';
 import { hasTag, type Written } from '../contents/item.js';
-import type { ContentCaller, ContentOperations, ContentOutcome } from '../contents/operations.js';
+import type { ContentCaller, ContentOperations, ContentResult } from '../contents/operations.js';
 import { explainMiss } from '../contents/state.js';
 import type { RepositoryContext } from '../context.js';
 import { ensureFolders } from '../folders/tree.js';
@@ -15,11 +15,11 @@ import type { FindEpisode } from './find.js';
 import { episodeItem, episodeTag, isNamedEpisode, storedEpisodeTag } from './item.js';
 
 /**
- * Brings back a deleted episode, and the assets that were deleted with it, into the folder it was deleted from,
- * which is made where it is gone. An episode that is not deleted stays as it is.
+ * Restores a deleted episode, and the assets that were deleted with it, into its folder, which is made if it
+ * is gone. An episode that is not deleted stays as it is.
  *
- * @returns a function. Needs the role `editor`; throws `Failure` `precondition_failed`, and what
- *   `runOnce` throws
+ * @returns a function. Needs the role `editor`; throws `Failure` `precondition_failed`, and the failures of
+ *   `executeIdempotent`
  */
 export function restoreEpisode(
   { db }: Pick<RepositoryContext, 'db'>,
@@ -69,7 +69,7 @@ export function restoreEpisode(
     episode: string,
     expected: Expected,
     key: IdempotencyKey | null,
-  ): Promise<ContentOutcome<Written>> => {
+  ): Promise<ContentResult<Written>> => {
     const operation = `restoreEpisode ${episode}`;
     for (;;) {
       const outcome = await write(caller, { ...versionParams(expected), episode }, operation, key);

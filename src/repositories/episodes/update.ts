@@ -32,7 +32,7 @@ export function updateEpisode(
   find: FindEpisode,
 ) {
   const write = prepareWrite('episode_update', (allowed) => {
-    // By the snapshot, so that no folder is made for a write that is refused; the row itself decides once more.
+    // By the snapshot, so that a rejected write makes no folder; the row itself decides once more.
     const isWanted = sql`exists (
       select from ${episodes}
       where ${isNamedEpisode} and deleted_at is null and not write_protected and ${hasTag(storedEpisodeTag)})`;

@@ -7,7 +7,7 @@ import { includesRole } from '../access/principal.js';
 import { param } from '../access/statement.js';
 import { countContents, countRows } from '../contents/counters.js';
 import { hasTag, type Written } from '../contents/item.js';
-import type { ContentCaller, ContentOperations, ContentOutcome } from '../contents/operations.js';
+import type { ContentCaller, ContentOperations, ContentResult } from '../contents/operations.js';
 import { explainMiss } from '../contents/state.js';
 import type { RepositoryContext } from '../context.js';
 import { ensureFolders } from '../folders/tree.js';
@@ -30,17 +30,18 @@ function episodeDeleted(): Failure {
 }
 
 /**
- * Makes an episode, or writes the given fields of the one that has its name.
+ * Makes an episode, or writes the given fields of the one with its name.
  *
- * @returns a function, whose argument `mustExist` says that none is to be made. Needs the role `editor`; throws `Failure` `episode_deleted` where an
- *   episode of the name was deleted, `write_protected`, `precondition_failed`, and what `runOnce` throws
+ * @returns a function; its argument `mustExist` makes no episode. Needs the role `editor`; throws `Failure`
+ *   `episode_deleted` where the episode of the name was deleted, `write_protected`, `precondition_failed`,
+ *   and the failures of `executeIdempotent`
  */
 export function upsertEpisode(
   { db }: Pick<RepositoryContext, 'db'>,
   { prepareKeyedWrite }: ContentOperations,
   find: FindEpisode,
 ) {
-  // By the snapshot, so that nothing is made for an upsert that is refused; the row itself decides once more.
+  // By the snapshot, so that a rejected upsert makes nothing; the row itself decides once more.
   const isWanted = sql`case when exists (select from ${episodes} where ${isNamedEpisode})
     then ${param('hasChanges')}::boolean and exists (
       select from ${episodes}
@@ -101,7 +102,7 @@ export function upsertEpisode(
     expected: Expected,
     mustExist: boolean,
     key: IdempotencyKey | null,
-  ): Promise<ContentOutcome<Written>> => {
+  ): Promise<ContentResult<Written>> => {
     const hasChanges = Object.keys(changes).length > 0;
     const conditions = { ...versionParams(expected), mustExist, hasChanges };
     const values = { ...changeParams(changes), ...conditions, episode };

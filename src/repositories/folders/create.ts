@@ -11,10 +11,10 @@ import { folderItem, folderTag } from './item.js';
 import { ensureFolders, parentOfPath } from './tree.js';
 
 /**
- * Makes a folder, and what is missing on the way to it.
+ * Makes a folder and its missing ancestors.
  *
- * @returns a function. Needs the role `editor`; throws `Failure` `path_taken` where there is a
- *   folder at the path, and what `runOnce` throws
+ * @returns a function. Needs the role `editor`; throws `Failure` `path_taken` where there is a folder at the
+ *   path, and the failures of `executeIdempotent`
  */
 export function createFolder(
   { db }: Pick<RepositoryContext, 'db'>,

@@ -7,7 +7,7 @@ import { includesRole } from '../access/principal.js';
 import { inSpace } from '../contents/access.js';
 import { countContents, countRows } from '../contents/counters.js';
 import { hasTag } from '../contents/item.js';
-import type { ContentCaller, ContentOperations, ContentOutcome } from '../contents/operations.js';
+import type { ContentCaller, ContentOperations, ContentResult } from '../contents/operations.js';
 import type { RepositoryContext } from '../context.js';
 import { type Expected, expectTag, versionParams } from '../version.js';
 import type { FindFolder } from './find.js';
@@ -15,10 +15,9 @@ import { folderTag, isFolder } from './item.js';
 import { changeTree, isChildOf } from './tree.js';
 
 /**
- * Deletes a folder for good when nothing is in it. What comes into it meanwhile holds it by a foreign key.
+ * Deletes an empty folder for good. Concurrent inserts into it hold it by a foreign key.
  *
- * @returns a function. Needs the role `editor`; throws `Failure` `folder_not_empty` or
- *   `precondition_failed`
+ * @returns a function. Needs the role `editor`; throws `Failure` `folder_not_empty` or `precondition_failed`
  */
 export function deleteFolder(
   { db }: Pick<RepositoryContext, 'db'>,
@@ -53,7 +52,7 @@ export function deleteFolder(
     caller: ContentCaller,
     folderId: string,
     expected: Expected,
-  ): Promise<ContentOutcome<{ tag: string }>> => {
+  ): Promise<ContentResult<{ tag: string }>> => {
     const outcome = await write(caller, { ...versionParams(expected), folderId });
     if (!outcome?.isSpace || outcome.value || !includesRole(outcome.role, 'editor')) return outcome;
     const found = await find(caller, folderId);

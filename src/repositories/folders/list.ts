@@ -17,7 +17,7 @@ import { isBelow, isChildOf } from './tree.js';
 export interface FolderFilters {
   /** the path of a folder, or the root */
   parent: string;
-  /** whether what is below its folders is shown too */
+  /** whether folders further below are shown too */
   recursive: boolean;
   /** a part of the name, in any case; null for all */
   text: string | null;
@@ -25,7 +25,7 @@ export interface FolderFilters {
 
 type FolderSelection = Selection<'path'>;
 
-/** @returns what a list shows, for `listFolders` */
+/** @returns the selection of a list, for `listFolders` */
 export function selectFolders({ parent, recursive, text }: FolderFilters): FolderSelection {
   const pattern = text === null ? null : `%${text.replace(/[\\%_]/g, '\\$&')}%`;
   const name = sql`regexp_replace(${folders.path}, '^.*/', '') collate "default"`;

@@ -81,13 +81,13 @@ export function changeTree(db: Database, condition: SQL) {
 }
 
 /**
- * Finds the folders of some paths, and makes those that are missing with all that is missing on the way.
+ * Finds the folders of some paths, and makes the missing ones with their missing ancestors.
  *
- * A folder that is there is locked, so that it can be neither moved nor deleted before the statement has
- * written into it. Where one is missing, the tree is changed, by one statement at a time. `isReady` is
- * false where the tree was changed meanwhile: the statement must do nothing then, and is to be run again.
+ * An existing folder is locked, so that it can be neither moved nor deleted before the statement has written
+ * into it. Where one is missing, the tree changes, by one statement at a time. `isReady` is false where
+ * another statement has changed the tree: the statement must do nothing then, and is retried.
  *
- * @param wanted a query of one column, the paths; null and the root are passed over
+ * @param wanted a query of one column, the paths; null and the root are skipped
  * @param allowed the condition that the caller may write
  * @param changes the condition that the statement changes the tree in any case
  */
@@ -98,7 +98,7 @@ export function ensureFolders(db: Database, wanted: SQL, allowed: SQL, changes =
     where path <> ${sql.raw(`'${ROOT}'`)} and ${allowed}`);
   const isMissing = sql`(exists (select from wanted_folders where not is_known) or (${allowed} and ${changes}))`;
   const changedTree = changeTree(db, isMissing);
-  // The tree is locked before its folders: whoever moves or deletes one does so too.
+  // The tree is locked before its folders, as in moves and deletions.
   const presentFolders = db.$with('present_folders', {}).as(sql`
     select id, path from ${folders}
     where ${inSpace(folders)}

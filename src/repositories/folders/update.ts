@@ -8,7 +8,7 @@ import { param } from '../access/statement.js';
 import { inSpace } from '../contents/access.js';
 import { countContents, countRows } from '../contents/counters.js';
 import { type ContentItem, hasTag, itemState } from '../contents/item.js';
-import type { ContentCaller, ContentOperations, ContentOutcome } from '../contents/operations.js';
+import type { ContentCaller, ContentOperations, ContentResult } from '../contents/operations.js';
 import type { RepositoryContext } from '../context.js';
 import { jsonParam } from '../spaces/columns.js';
 import { type MergeMetadata, updateFields } from '../update-fields.js';
@@ -25,11 +25,11 @@ export interface FolderChanges {
 }
 
 /**
- * Writes the given fields of a folder. A new path moves the whole subtree at once, and makes what is missing on
- * the way; what lies in the folders is not written, because it refers to them by their ids.
+ * Writes the given fields of a folder. A new path moves the whole subtree at once, and makes missing
+ * ancestors; the contents of the folders are not written, because they refer to them by id.
  *
  * @returns a function. Needs the role `editor`; throws `Failure` `folder_cycle`, `path_taken`,
- *   `write_protected` where a protected episode is in the subtree, or `precondition_failed`
+ *   `folder_protected` where a protected episode is in the subtree, or `precondition_failed`
  */
 export function updateFolder(
   { db }: Pick<RepositoryContext, 'db'>,
@@ -118,7 +118,7 @@ export function updateFolder(
     folderId: string,
     changes: FolderChanges,
     expected: Expected,
-  ): Promise<ContentOutcome<ContentItem>> => {
+  ): Promise<ContentResult<ContentItem>> => {
     const values = {
       ...versionParams(expected),
       folderId,

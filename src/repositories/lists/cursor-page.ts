@@ -2,9 +2,9 @@
 export interface ListPosition {
   /** how many items there were when it began */
   total: number;
-  /** what the list is ordered by */
+  /** the sort key */
   key: string;
-  /** what tells apart those that are equal in it */
+  /** the tie-breaker */
   id: string;
 }
 
@@ -19,7 +19,7 @@ export interface Part<Item> {
 
 /**
  * @param rows the items of the part, and one more where there is a next part
- * @param positionOf gives what an item is ordered by
+ * @param positionOf returns the position of an item
  */
 export function partOf<Item>(
   rows: Item[],

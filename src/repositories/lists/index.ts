@@ -18,7 +18,7 @@ type Run<Row, Result> = (
 
 /** A part of a list, as JSON. */
 export interface ListPart {
-  /** the items as JSON text, joined by commas: what stands between the brackets of the list */
+  /** the items as JSON text, joined by commas */
   items: string;
   total: number;
   /** where the next part of a walk begins, null where there is none */
@@ -33,8 +33,8 @@ export interface CursorRequest {
 }
 
 /**
- * How many lists of different filters and orders are prepared, the first that are asked for. Each connection keeps
- * the plans of all of them. What is not prepared takes a round trip more.
+ * The most lists of different filters and orders that are prepared, the first that are requested. Each
+ * connection keeps the plans of all of them. An unprepared one takes a round trip more.
  */
 const PREPARED_MAX = 100;
 
@@ -74,10 +74,10 @@ export function listsOf<Sort extends string>(
     /**
      * A numbered page.
      *
-     * @param run runs a statement in the caller's scope and answers its row
-     * @param render makes the body of the answer; called only where the page has changed
-     * @returns what `run` answered, and the page, which is for a caller whose access is confirmed
-     * @throws `Failure` `validation_failed` for a page too far inside a list in the order of what changes
+     * @param run runs a statement in the caller's scope and returns its row
+     * @param render makes the body of the response; called only where the page has changed
+     * @returns the result of `run`, and the page, which is for a caller whose access is confirmed
+     * @throws `Failure` `page_too_deep` for a deep page of a list in an order that can change
      */
     async page<Result extends { row: ReadRow }>(
       run: Run<ReadRow, Result>,
@@ -139,7 +139,7 @@ export function listsOf<Sort extends string>(
 /**
  * @param lists of the database
  * @param searches the same lists of the database of searches
- * @returns a function that chooses one: that of searches for what may take long
+ * @returns a function that chooses one: that of searches for lists that may take long
  */
 export function routedLists<Sort extends string>(lists: Lists<Sort>, searches: Lists<Sort>) {
   return (selection: Selection<Sort>, offset: number): Lists<Sort> =>

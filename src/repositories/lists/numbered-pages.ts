@@ -3,7 +3,7 @@ import { Failure } from '../../failure.js';
 /** How many items come before a numbered page, at most, where PostgreSQL passes over each of them. */
 export const SKIPPED_MAX = 10_000;
 
-/** @returns what is read of a page: of one too far inside nothing but the total of the list */
+/** @returns the part to read for a page: of a deep one only the total of the list */
 export function readable(page: Page): Page {
   return page.offset > SKIPPED_MAX ? { offset: 0, limit: 0 } : page;
 }

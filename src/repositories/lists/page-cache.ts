@@ -1,8 +1,8 @@
 import { LRUCache } from 'lru-cache';
 
-/** A finished page of a list, as it was answered at one revision of what it shows. */
+/** A finished page of a list, at one revision. */
 export interface CachedPage {
-  /** changes with every write of what the list shows */
+  /** changes with every write that the list shows */
   readonly revision: string;
   /** how many items the whole list has */
   readonly total: number;
@@ -46,10 +46,10 @@ export class PageCache {
   }
 
   /**
-   * Looks a page up before its statement runs. The statement gets the revision, and reads no items while
-   * the list still has it.
+   * Looks a page up before its statement runs. The statement gets the revision, and reads no items while the
+   * list still has it.
    *
-   * @param key names the list, the page and whatever else the body depends on
+   * @param key names the list, the page and all else that the body depends on
    */
   lookUp(key: string): Lookup {
     const page = this.#pages?.get(key) ?? null;
@@ -59,8 +59,8 @@ export class PageCache {
   /**
    * Call it only for a caller whose access the statement has confirmed.
    *
-   * @param read what the statement read: the items only where `revision` is not the known one
-   * @param render makes the body of the answer
+   * @param read the result of the statement: the items only where `revision` is not the known one
+   * @param render makes the body of the response
    * @returns the page as the database has it
    */
   settle(

@@ -40,9 +40,9 @@ export function listQuery<Sort extends string>(db: Database, listed: ListedTable
   /**
    * A list of any kind, from its beginning or from a position on.
    *
-   * Matches that few items can share are gathered by the index of what they have in common; where
-   * there are many, the order of the list is walked and what does not match is passed over. Which of
-   * the two is written into the statement, because the planner would have to guess how many there are.
+   * Few matches are materialized by the most selective index; with many matches the statement scans in the
+   * order of the list and skips the others. The choice is part of the statement, because the planner would
+   * have to guess the number of matches.
    */
   function query(
     { sort, descending, state, conditions }: Selection<Sort>,

@@ -26,7 +26,7 @@ export interface Selection<Sort extends string> extends Conditions {
   descending: boolean;
 }
 
-/** @returns whether what fits has to be found and counted, which may take long */
+/** @returns whether matches are to be found and counted, which may take long */
 export function isSearch({
   state,
   conditions,

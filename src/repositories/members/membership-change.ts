@@ -69,12 +69,12 @@ export function membershipChange(db: Database) {
 }
 
 /**
- * The common table expression that gives the namespace a new revision and counts its members. The lock of the turn
- * is held: no other statement changes the count, or deletes the namespace, meanwhile.
+ * The common table expression that gives the namespace a new revision and counts its members. The lock of the
+ * turn is held: no other statement changes the count, or deletes the namespace, meanwhile.
  *
  * @param changed the common table expression that wrote a member
- * @param difference what it adds to the count of members
- * @param bound the most members that there may be from now on
+ * @param difference added to the count of members
+ * @param bound the most members from now on
  */
 export function reviseNamespace(db: Database, changed: SQLWrapper, difference: SQL, bound: SQL) {
   return db.$with('revised', {}).as(sql`

@@ -81,7 +81,7 @@ export function createNamespace({ db, quotas, slugHoldDays }: RepositoryContext)
     .select({
       claim: { free: onceCreated.claim.free },
       stored: onceCreated.stored._.selectedFields,
-      // Whoever was removed meanwhile is told of it no more than anybody else.
+      // A caller who was removed meanwhile sees no more of it than any stranger.
       mayRead: sql<boolean | null>`${param('adminRole')}::member_role is not null or exists (
         select from ${members} where namespace_id = ${onceCreated.stored.id} and subject = ${param('subject')})`,
       namespace: createdOnce._.selectedFields,
@@ -96,8 +96,8 @@ export function createNamespace({ db, quotas, slugHoldDays }: RepositoryContext)
    * The caller becomes the first owner.
    *
    * @param key with it the namespace is created once, however often this is called
-   * @throws `Failure` `slug_taken` when another active namespace has the slug, and what
-   *   `runOnce` throws
+   * @throws `Failure` `slug_taken` when another active namespace has the slug, and the failures of
+   *   `executeIdempotent`
    */
   return async (
     principal: Principal,

@@ -145,14 +145,14 @@ export function restoreNamespace({
     .prepare('namespace_restore_once');
 
   /**
-   * Brings back the last deleted of the caller's namespaces that had this slug; a namespace that is
-   * not deleted stays as it is. Needs the role `owner`.
+   * Restores the last deleted of the caller's namespaces that had this slug; a namespace that is not deleted
+   * stays as it is. Needs the role `owner`.
    *
    * @param newSlug another slug for it, because its own may be taken; null to keep it
    * @param key with it the namespace is restored once, however often this is called
-   * @throws `Failure` `slug_taken` when another namespace has taken the slug meanwhile,
-   *   `precondition_failed` when the namespace has none of the expected versions, `quota_exceeded`
-   *   when its creator has no room for it, and what `runOnce` throws
+   * @throws `Failure` `slug_taken` when another namespace has taken the slug meanwhile, `precondition_failed`
+   *   when the namespace has none of the expected versions, `quota_exceeded` when the quota of its creator is
+   *   used up, and the failures of `executeIdempotent`
    */
   return async (
     principal: Principal,

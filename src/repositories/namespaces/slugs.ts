@@ -5,17 +5,17 @@ import { namespaceSlugs } from '../../db/schema/namespace-slugs.js';
 import { param } from '../access/statement.js';
 
 /**
- * The common table expressions by which a namespace takes a slug. One that is free is taken by whoever comes; one that
- * was given up is held back for a while for those who own its last holder (contract §4). Otherwise the
- * primary key of the slugs is violated: whether a slug is free is decided by it, never by a look beforehand.
+ * The common table expressions by which a namespace takes a slug. A free one can be taken by any namespace; a
+ * released one is reserved for a while for the owners of its last holder. Otherwise the primary key of the
+ * slugs is violated, which alone decides whether a slug is free.
  *
- * @param slug what is taken
+ * @param slug to take
  * @param claimant a query of the id of the namespace that takes it; without a row none is taken
- * @param holdDays how long a slug that was given up is held back
+ * @param holdDays for how long a released slug is reserved
  */
 export function claimSlug(db: Database, slug: SQL, claimant: SQL, holdDays: number) {
   const isOwner = sql`exists (
-    select from ${members} where ${members.namespaceId} = ${namespaceSlugs.heldBy}
+    select from ${members} where ${members.namespaceId} = ${namespaceSlugs.namespaceId}
       and ${members.subject} = ${param('subject')} and ${members.role} = 'owner')`;
   const claim = db.$with('slug_claim', {}).as(claimant);
   const released = db.$with('released', {}).as(sql`
@@ -31,9 +31,9 @@ export function claimSlug(db: Database, slug: SQL, claimant: SQL, holdDays: numb
 }
 
 /**
- * Frees the slug that the common table expression `namespace` has just given up, by another one or by its deletion.
+ * Releases the slug of the common table expression `namespace`, after a rename or a deletion.
  *
- * @param isGivenUp the condition that it was
+ * @param isGivenUp the condition that it is released
  */
 export function freeSlug(db: Database, isGivenUp: SQL) {
   return db.$with('freed', {}).as(sql`

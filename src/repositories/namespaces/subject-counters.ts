@@ -5,11 +5,10 @@ import { subjectCounters } from '../../db/schema/subject-counters.js';
 import { param } from '../access/statement.js';
 
 /**
- * Counts what subjects have come to have, or have no more. In the order of the subjects, so that of two statements
- * neither ever waits for the other to wait for it.
+ * Changes the counters of subjects. In the order of the subjects, so that two statements never deadlock.
  *
- * @param changes a query of `subject`, `memberships` and `created`, what is added to each; the parameter `quota` is the
- *   most that `created` may grow to, null for no bound
+ * @param changes a query of `subject`, `memberships` and `created`, added to each; the parameter `quota` is
+ *   the greatest value of `created`, null for no bound
  */
 export function countForSubjects(db: Database, changes: SQL) {
   return db.$with('counted_subjects', {}).as(sql`
@@ -23,10 +22,7 @@ export function countForSubjects(db: Database, changes: SQL) {
         else ${subjectCounters.createdMax} end`);
 }
 
-/**
- * Counts for its members and for whoever created it that the common table expression `namespace` was deleted or
- * restored.
- */
+/** Counts the deletion or the restore of the common table expression `namespace` for its members and its creator. */
 export function countForMembers(db: Database, difference: 1 | -1) {
   const one = sql.raw(String(difference));
   return countForSubjects(

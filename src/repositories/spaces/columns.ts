@@ -5,7 +5,7 @@ import { param } from '../access/statement.js';
 import type { Contents } from '../contents/counters.js';
 import type { Replayable } from '../idempotency.js';
 
-/** What a space is made of by who creates it. */
+/** The columns that the creator of a space sets. */
 export const sentColumns = {
   id: spaces.id,
   name: spaces.name,
@@ -45,7 +45,7 @@ export function withContents<Row extends object>(row: Row | null, contents: Cont
   return row && { ...row, contents };
 }
 
-/** What a write of a space has written now, or had written when its key came before. */
+/** @returns the row that a write has written, now or earlier with the same key */
 export function answered<Written extends object>({
   stored,
   space,

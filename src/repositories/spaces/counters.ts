@@ -23,18 +23,19 @@ export function spaceTotal(db: Database) {
 }
 
 /**
- * Counts the spaces that the common table expression `space` has just written, and changes the revision.
+ * Counts the spaces that the common table expression `space` has written, and changes the revision.
  *
- * A quota is exact because all counts of a namespace are then in one row, which no two statements change at once.
+ * A quota is exact because all counts of a namespace are then in one row, which no two statements change at
+ * once.
  *
- * @param difference what each of them adds to the active spaces
+ * @param difference added to the active spaces by each of them
  */
 export function countSpaces(db: Database, difference: 1 | 0 | -1) {
   const quota = sql`${param('quota')}::int`;
   const slots = sql.raw(String(COUNTER_SLOTS));
   const inNamespace = sql`${spaceCounters} where namespace_id = ${param('namespaceId')}`;
   const room = sql`${quota} - (select coalesce(sum(active), 0) from ${inNamespace} and slot <> 0)`;
-  // A row that is there may be negative: what is added to it is only compared once it is added.
+  // An existing row may be negative: the quota is checked after the addition.
   const first = sql`case when ${quota} is not null
     and not exists (select from ${inNamespace} and slot = 0) then ${room} end`;
   const grows = difference > 0;

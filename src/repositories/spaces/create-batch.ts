@@ -21,7 +21,7 @@ import { insertSpaces } from './insert.js';
 /** A space as it was sent. */
 export type CreatedSpace = Pick<SpaceRow, keyof typeof sentColumns>;
 
-/** How often a batch is tried whose slugs were taken, but are not any more. */
+/** How often a batch is tried whose slugs were taken and no longer are. */
 const ATTEMPTS = 5;
 
 interface CreateBatchRow {
@@ -108,8 +108,8 @@ export function createSpaces({ db, resolveNamespace, quotas }: RepositoryContext
    * @param sent the spaces, no two with one slug
    * @param key with it they are created once, however often this is called
    * @returns the spaces in the order they were given
-   * @throws `Failure` `slug_taken`, with the path of each slug that an active space of the
-   *   namespace or another one of the batch has, and what `runOnce` throws
+   * @throws `Failure` `slugs_taken`, with the position of each slug that an active space of the namespace or
+   *   another one of the batch has, and the failures of `executeIdempotent`
    */
   return async (
     principal: Principal,

@@ -57,8 +57,8 @@ export function createSpace({ db, resolveNamespace, quotas }: RepositoryContext)
    * Needs the role `editor`.
    *
    * @param key with it the space is created once, however often this is called
-   * @throws `Failure` `slug_taken` when an active space of the namespace has the slug, and
-   *   what `runOnce` throws
+   * @throws `Failure` `slug_taken` when an active space of the namespace has the slug, and the failures of
+   *   `executeIdempotent`
    */
   return async (
     principal: Principal,

@@ -14,7 +14,7 @@ const isFormerSpaceSlug = and(
   eq(formerSpaceSlugs.slug, param('spaceSlug')),
 );
 
-/** Keeps the slug that the common table expression `space` has just given up for another. */
+/** Keeps the slug that the common table expression `space` has released by a rename. */
 export function keepSpaceSlug(db: Database) {
   return db.$with('kept_slug', {}).as(sql`
     insert into ${formerSpaceSlugs} (namespace_id, slug, held_by)
@@ -29,11 +29,11 @@ export function dropSpaceSlug(db: Database) {
     delete from ${formerSpaceSlugs} where ${and(isFormerSpaceSlug, sql`exists (select from space)`)}`);
 }
 
-/** Makes the part of the repository of spaces that knows what they were called before. */
+/** Makes the part of the repository of spaces that finds them by former slugs. */
 export function formerSlugs({ db, resolveNamespace }: RepositoryContext) {
   const access = accessCte(db, activeNamespaceByIdAndSlug);
   const heldBy = db
-    .select({ id: formerSpaceSlugs.heldBy })
+    .select({ id: formerSpaceSlugs.spaceId })
     .from(formerSpaceSlugs)
     .where(isFormerSpaceSlug);
   const present = db.$with('present').as(
@@ -63,7 +63,7 @@ export function formerSlugs({ db, resolveNamespace }: RepositoryContext) {
      *
      * @returns the slug that its last holder has now, null when that was deleted or never was
      */
-    async presentSlug(
+    async currentSlug(
       principal: Principal,
       namespaceSlug: string,
       spaceSlug: string,

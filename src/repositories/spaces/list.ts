@@ -36,7 +36,7 @@ export interface SpacePage extends ListPart {
   namespaceId: string;
 }
 
-/** @returns what a list shows, for `listSpaces` */
+/** @returns the selection of a list, for `listSpaces` */
 export function selectSpaces(
   filters: SpaceFilters,
   order: { state: State; sort: Sort; descending: boolean },

@@ -144,14 +144,14 @@ export function restoreSpace({ db, resolveNamespace, quotas }: RepositoryContext
     .prepare('space_restore_once');
 
   /**
-   * Brings back the last deleted of the spaces that had this slug; a space that is not deleted
-   * stays as it is. Needs the role `editor`.
+   * Restores the last deleted of the spaces that had this slug; a space that is not deleted stays as it is.
+   * Needs the role `editor`.
    *
    * @param newSlug another slug for it, because its own may be taken; null to keep it
    * @param key with it the space is restored once, however often this is called
-   * @throws `Failure` `slug_taken` when an active space has taken the slug meanwhile,
-   *   `precondition_failed` when the space has none of the expected versions, `quota_exceeded`
-   *   when the namespace has as many spaces as it may, and what `runOnce` throws
+   * @throws `Failure` `slug_taken` when an active space has taken the slug meanwhile, `precondition_failed`
+   *   when the space has none of the expected versions, `quota_exceeded` when the namespace has as many
+   *   spaces as it may, and the failures of `executeIdempotent`
    */
   return async (
     principal: Principal,

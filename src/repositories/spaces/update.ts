@@ -52,7 +52,7 @@ export function updateSpace({ db, resolveNamespace, quotas }: RepositoryContext,
   /**
    * Writes the given fields and no others. Needs the role `editor`.
    *
-   * @param merge makes the metadata of what is stored; null where the changes hold it
+   * @param merge makes the metadata from the stored one; null where the changes contain it
    * @throws `Failure` `slug_taken` when another active space of the namespace has the slug,
    *   `precondition_failed` when the space has none of the expected versions
    */

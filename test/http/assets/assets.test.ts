@@ -1,4 +1,4 @@
-/** Assets (contract §7.3). */
+/** Assets. */
 import { test } from 'tap';
 import { anyAsset, startLabs } from '../../helpers/contents.js';
 import { isProblem } from '../../helpers/problem.js';

@@ -1,4 +1,4 @@
-/** Rules for all contents of a space (contract §7). */
+/** Rules for all contents of a space. */
 import { test } from 'tap';
 import { anyAsset, type Lab, startLabs } from '../../helpers/contents.js';
 import { pick, pickString } from '../../helpers/json.js';

@@ -35,13 +35,13 @@ const post = (client: Client, path: string, key: string, body?: unknown): Promis
   });
 
 /** What a caller can tell two answers apart by. */
-function essence({ status, text, headers }: Answer) {
+function comparable({ status, text, headers }: Answer) {
   return { status, text, location: headers.location, etag: headers.etag };
 }
 
 /** Asserts that the answer is the first one again, and says so. */
 function isReplay(t: Test, answer: Answer, first: Answer, title: string): void {
-  t.same(essence(answer), essence(first), title);
+  t.same(comparable(answer), comparable(first), title);
   t.equal(first.headers['idempotent-replayed'], undefined, `${title}: the first is no replay`);
   t.equal(answer.headers['idempotent-replayed'], 'true', `${title}: says so`);
 }

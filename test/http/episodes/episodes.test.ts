@@ -1,4 +1,4 @@
-/** Episodes (contract §7.2). */
+/** Episodes. */
 import { test } from 'tap';
 import type { Answer } from '../../helpers/app.js';
 import { startLabs } from '../../helpers/contents.js';

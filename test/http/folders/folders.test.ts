@@ -1,4 +1,4 @@
-/** Folders (contract §7.1). */
+/** Folders. */
 import { test } from 'tap';
 import { startLabs } from '../../helpers/contents.js';
 import { isProblem } from '../../helpers/problem.js';

@@ -15,7 +15,7 @@ async function createAll(service: Service, subject: string, slugs: string[]): Pr
   for (const slug of slugs) await client.post('/namespaces', { slug });
 }
 
-test('create answers the namespace, whole and in the order of the contract', async (t) => {
+test('create answers the namespace, whole and in the documented order', async (t) => {
   const service = await startService(t);
   const alice = await service.as('alice');
   const answer = await alice.post('/namespaces', {

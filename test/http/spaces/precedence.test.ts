@@ -184,7 +184,7 @@ const operations: {
   })),
 ];
 
-test('of several things that are wrong, the first of the contract is answered', async (t) => {
+test('of several things that are wrong, the first in the documented order is answered', async (t) => {
   const { path, list } = await furnish();
   for (const { title, method, path: behind, steps } of operations) {
     for (const noun of ['spaces', 'projects']) {
