@@ -64,7 +64,7 @@ export function spaceResolver(db: Database, resolveNamespace: ResolveNamespace) 
         eq(formerSpaceSlugs.slug, param('spaceSlug')),
       ),
     );
-  const present = db
+  const currentOfFormer = db
     .select({ slug: spaces.slug })
     .from(spaces)
     .where(and(inNamespace, eq(spaces.id, sql`(${formerHolder})`), isNull(spaces.deletedAt)));
@@ -76,7 +76,7 @@ export function spaceResolver(db: Database, resolveNamespace: ResolveNamespace) 
         namespaceId: access.id,
         namespaceSlug: namespaces.slug,
         spaceId: sql<string | null>`(${current})`,
-        presentSlug: sql<string | null>`(${present})`,
+        currentSlug: sql<string | null>`(${currentOfFormer})`,
       })
       .from(access)
       .innerJoin(namespaces, eq(namespaces.id, access.id))
@@ -117,7 +117,7 @@ export function spaceResolver(db: Database, resolveNamespace: ResolveNamespace) 
         resolveNamespace.forget(namespace);
         throw renamed('namespace', found.namespaceSlug);
       }
-      const { role, presentSlug } = found;
+      const { role, currentSlug } = found;
       namespaceId = found.namespaceId;
       resolveNamespace.remember(namespace, namespaceId);
       if (found.spaceId === null || attempts === ATTEMPTS) {

@@ -32,28 +32,28 @@ export function dropSpaceSlug(db: Database) {
 /** Makes the part of the repository of spaces that finds them by former slugs. */
 export function formerSlugs({ db, resolveNamespace }: RepositoryContext) {
   const access = accessCte(db, activeNamespaceByIdAndSlug);
-  const heldBy = db
+  const formerHolder = db
     .select({ id: formerSpaceSlugs.spaceId })
     .from(formerSpaceSlugs)
     .where(isFormerSpaceSlug);
-  const present = db.$with('present').as(
+  const current = db.$with('current').as(
     db
       .select({ slug: spaces.slug })
       .from(spaces)
       .where(
         and(
           eq(spaces.namespaceId, param('namespaceId')),
-          eq(spaces.id, sql`(${heldBy})`),
+          eq(spaces.id, sql`(${formerHolder})`),
           isNull(spaces.deletedAt),
         ),
       ),
   );
   const statement = shared(
     db
-      .with(access, present)
-      .select({ access: { role: access.role }, slug: present.slug })
+      .with(access, current)
+      .select({ access: { role: access.role }, slug: current.slug })
       .from(access)
-      .leftJoin(present, sql`true`)
+      .leftJoin(current, sql`true`)
       .prepare('space_present_slug'),
   );
 
