@@ -1,7 +1,7 @@
 /**
- * Runs the tests: `npm test`, or `npm test -- test/http/spaces.test.ts` for one file.
+ * Runs the tests: `npm test`, or `npm test -- test/http/spaces/list.test.ts` for one file.
  *
- * Starts an embedded PostgreSQL (unless `TEST_DATABASE_URL` names a server whose user may create
+ * Builds them, because loading each file's TypeScript in a process of its own took a sixth of the time. Starts an embedded PostgreSQL (unless `TEST_DATABASE_URL` names a server whose user may create
  * databases), makes a migrated template that every test file clones, and removes both afterwards.
  * With `--pgbouncer` the services under test connect to PgBouncer in front of it.
  */
@@ -12,6 +12,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import postgres from 'postgres';
+import { buildTests, OUTPUT } from './build.js';
 import { migrate } from '../src/db/migrate.js';
 import { startEmbeddedPostgres } from '../src/development/postgres/index.js';
 import { databaseUrl } from './helpers/database.js';
@@ -51,10 +52,9 @@ const POOLED = '--pgbouncer';
  *
  * @returns the exit code of tap
  */
-async function runTap(env: Record<string, string>): Promise<number> {
+async function runTap(files: string[], env: Record<string, string>): Promise<number> {
   const program = join('node_modules', 'tap', 'dist', 'esm', 'run.mjs');
-  const chosen = process.argv.slice(2).filter((arg) => arg !== POOLED);
-  const tap = spawn(process.execPath, [program, '--reporter=tap', ...chosen], {
+  const tap = spawn(process.execPath, [program, '--reporter=tap', ...files], {
     stdio: ['inherit', 'pipe', 'inherit'],
     env: { ...process.env, ...env },
   });
@@ -75,7 +75,9 @@ async function runTap(env: Record<string, string>): Promise<number> {
     const text = line.trimStart();
     // A failure is followed by what is known about it, between --- and three dots.
     if (text.startsWith('not ok ')) failing = true;
-    if (failing || /^ok .* # time=/.test(line)) console.log(line);
+    if (failing || /^ok .* # time=/.test(line)) {
+      console.log(line.replace(` - ${OUTPUT}/`, ' - ').replace('.test.js', '.test.ts'));
+    }
     if (text === '...' || /^(ok|# Subtest) /.test(text)) failing = false;
     if (text.startsWith('# NOT CHECKED')) unchecked.push(text.slice(2));
     if (line.startsWith('# {')) counts = line;
@@ -87,6 +89,8 @@ async function runTap(env: Record<string, string>): Promise<number> {
   return code;
 }
 
+const chosen = process.argv.slice(2).filter((arg) => arg !== POOLED);
+const files = await buildTests(chosen);
 const server = await startServer();
 const pooler = process.argv.includes(POOLED) ? await startPgBouncer(server.url) : undefined;
 const template = `spaces_template_${randomUUID().slice(0, 8)}`;
@@ -94,7 +98,7 @@ const admin = postgres(server.url, { max: 1, onnotice: () => undefined });
 try {
   await admin`create database ${admin(template)}`;
   await migrate(databaseUrl(server.url, template));
-  process.exitCode = await runTap({
+  process.exitCode = await runTap(files, {
     TEST_SERVER_URL: server.url,
     TEST_TEMPLATE: template,
     ...(pooler && { TEST_POOLER_URL: pooler.url }),

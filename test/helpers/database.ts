@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { sql } from 'drizzle-orm';
 import postgres from 'postgres';
 import type { Test } from 'tap';
 import { connect, type Database, type DatabaseOptions } from '../../src/db/client.js';
@@ -65,4 +66,13 @@ export function openDatabase(
   });
   t.teardown(() => db.$client.end({ timeout: 1 }));
   return db;
+}
+
+/** Deletes all rows, so that tests of one file can share a service one after another. */
+export async function emptyDatabase(db: Database): Promise<void> {
+  const tables = await db.execute<{ name: string }>(
+    sql`select relname as name from pg_class where relkind = 'r' and relnamespace = 'public'::regnamespace`,
+  );
+  const names = tables.map(({ name }) => sql.identifier(name));
+  await db.execute(sql`truncate ${sql.join(names, sql`, `)}`);
 }

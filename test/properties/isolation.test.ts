@@ -25,7 +25,7 @@ import {
   requestOf,
 } from './tenants.js';
 
-const RUNS = 100;
+const RUNS = 40;
 const SLUGS = ['n0', 'n1', 'n2'];
 const NO_SLUG = 'zz';
 const SPACES = ['s0', 's1', 's2'];

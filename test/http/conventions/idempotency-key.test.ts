@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import postgres from 'postgres';
-import { type Test, test } from 'tap';
+import t, { type Test, test } from 'tap';
 import { type Answer, type Client, type Service, startService } from '../../helpers/app.js';
-import { ROUND_TRIPS_PER_STATEMENT } from '../../helpers/database.js';
+import { emptyDatabase, ROUND_TRIPS_PER_STATEMENT } from '../../helpers/database.js';
 import { pick, pickString } from '../../helpers/json.js';
 import { isProblem } from '../../helpers/problem.js';
 import { startCounted } from '../../helpers/proxy.js';
@@ -10,9 +10,13 @@ import { INVALID, assertProblem } from '../../helpers/spaces.js';
 
 const spaces = '/namespaces/acme/spaces';
 
-/** A service with the namespace `acme`, in which `ed` is an editor. */
-async function startAcme(t: Test, service?: Service) {
-  const started = service ?? (await startService(t));
+/** Two processes on one database, for every test that needs no other. */
+const shared = await startService(t);
+const replica = await startService(t, { databaseUrl: shared.databaseUrl });
+
+/** A service with nothing but the namespace `acme`, in which `ed` is an editor. */
+async function startAcme(t: Test, started: Service = shared) {
+  await emptyDatabase(shared.db);
   const owner = await started.as('owner');
   await owner.post('/namespaces', { slug: 'acme' });
   await owner.put('/namespaces/acme/members/ed', { role: 'editor' });
@@ -423,10 +427,8 @@ const distinct = operations.filter(
 
 for (const { title, path, body, prepare, read } of distinct) {
   test(`${title}: of parallel requests with one key one has the effect`, async (t) => {
-    const { service, owner } = await startAcme(t);
-    const other = await (
-      await startService(t, { databaseUrl: service.databaseUrl })
-    ).as(owner.subject);
+    const { owner } = await startAcme(t);
+    const other = await replica.as(owner.subject);
     await prepare(owner);
     const answers = await Promise.all(
       Array.from({ length: 30 }, (_, index) =>
