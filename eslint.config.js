@@ -1,5 +1,6 @@
 import js from '@eslint/js';
 import { defineConfig, globalIgnores } from 'eslint/config';
+import simpleImportSort from 'eslint-plugin-simple-import-sort';
 import tseslint from 'typescript-eslint';
 
 export default defineConfig(
@@ -16,12 +17,20 @@ export default defineConfig(
   {
     languageOptions: { parserOptions: { projectService: true } },
     linterOptions: { reportUnusedDisableDirectives: 'error' },
+    plugins: { 'simple-import-sort': simpleImportSort },
     rules: {
+      'simple-import-sort/imports': [
+        'error',
+        { groups: [['^\\u0000', '^node:', '^@?\\w', '^', '^\\.']] },
+      ],
+      'simple-import-sort/exports': 'error',
+      '@typescript-eslint/no-import-type-side-effects': 'error',
       // A number in a message is what a reader expects; everything else still has to be made a string.
       '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true }],
       '@typescript-eslint/consistent-type-imports': 'error',
     },
   },
+  { files: ['src/**'], rules: { 'max-lines': ['error', 300] } },
   {
     files: ['test/**'],
     rules: {

@@ -3,10 +3,10 @@
  * assets beside one of 50 and a hundred empty ones: the first page of both, upserts into one space and
  * spread over a hundred, assets in batches, and a walk of the million while others write.
  */
-import autocannon from 'autocannon';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import autocannon from 'autocannon';
 import postgres from 'postgres';
 import { migrate } from '../src/db/migrate.js';
 import { startEmbeddedPostgres } from '../src/development/postgres/index.js';

@@ -1,9 +1,9 @@
-import autocannon from 'autocannon';
 import { execFile, execFileSync } from 'node:child_process';
 import { mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import autocannon from 'autocannon';
 
 export interface Load {
   url: string;

@@ -1,9 +1,9 @@
+import { maxHeaderSize } from 'node:http';
 import fastify, {
   type FastifyBaseLogger,
   type FastifyInstance,
   type FastifyPluginAsync,
 } from 'fastify';
-import { maxHeaderSize } from 'node:http';
 import type { Registry } from 'prom-client';
 import type { RateLimitConfig, TokenConfig } from './config/load.js';
 import type { Database } from './db/client.js';

@@ -1,8 +1,8 @@
-import closeWithGrace from 'close-with-grace';
 import cluster from 'node:cluster';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
+import closeWithGrace from 'close-with-grace';
 import { type Logger, pino } from 'pino';
 import postgres from 'postgres';
 import { buildApp, buildMetricsApp } from './app.js';

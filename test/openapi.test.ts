@@ -1,6 +1,6 @@
-import addFormats from 'ajv-formats';
-import { Ajv2020 } from 'ajv/dist/2020.js';
 import { readFile } from 'node:fs/promises';
+import { Ajv2020 } from 'ajv/dist/2020.js';
+import addFormats from 'ajv-formats';
 import { test } from 'tap';
 import { createDemo } from '../src/development/demo.js';
 import { startService } from './helpers/app.js';

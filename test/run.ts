@@ -12,9 +12,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import postgres from 'postgres';
-import { buildTests, OUTPUT } from './build.js';
 import { migrate } from '../src/db/migrate.js';
 import { startEmbeddedPostgres } from '../src/development/postgres/index.js';
+import { buildTests, OUTPUT } from './build.js';
 import { databaseUrl } from './helpers/database.js';
 import { startPgBouncer } from './helpers/pgbouncer.js';
 

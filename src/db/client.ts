@@ -1,5 +1,5 @@
-import { drizzle } from 'drizzle-orm/postgres-js';
 import { setTimeout } from 'node:timers/promises';
+import { drizzle } from 'drizzle-orm/postgres-js';
 import postgres from 'postgres';
 import {
   type ConnectionString,

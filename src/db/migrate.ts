@@ -1,7 +1,7 @@
+import { fileURLToPath } from 'node:url';
 import { sql } from 'drizzle-orm';
 import { readMigrationFiles } from 'drizzle-orm/migrator';
 import { migrate as applyMigrations } from 'drizzle-orm/postgres-js/migrator';
-import { fileURLToPath } from 'node:url';
 import { connect, type Database } from './client.js';
 import { sqlState } from './errors.js';
 

@@ -1,4 +1,4 @@
-import { type TokenConfig } from '../config/load.js';
+import type { TokenConfig } from '../config/load.js';
 import { DEMO, developer } from './demo.js';
 import { signToken } from './token.js';
 

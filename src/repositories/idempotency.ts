@@ -3,7 +3,7 @@ import type { PgColumn } from 'drizzle-orm/pg-core';
 import type { Database } from '../db/client.js';
 import { idempotencyKeys } from '../db/schema/idempotency-keys.js';
 import { Failure, isFailure } from '../failure.js';
-import { param, executeOne, type Statement, type Values } from './access/statement.js';
+import { executeOne, param, type Statement, type Values } from './access/statement.js';
 
 /** Identifies a retried request, per subject and operation. */
 export interface IdempotencyKey {

@@ -1,6 +1,6 @@
 import { type SQL, sql, type SQLWrapper } from 'drizzle-orm';
 import { Failure } from '../failure.js';
-import { includesRole, type AccessResult, type Role } from './access/principal.js';
+import { type AccessResult, includesRole, type Role } from './access/principal.js';
 import { param } from './access/statement.js';
 
 interface Versioned {

@@ -1,9 +1,9 @@
-import { sql } from 'drizzle-orm';
-import { readMigrationFiles } from 'drizzle-orm/migrator';
 import { execFile } from 'node:child_process';
 import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { sql } from 'drizzle-orm';
+import { readMigrationFiles } from 'drizzle-orm/migrator';
 import { type Test, test } from 'tap';
 import { isMigrated, migrate } from '../../src/db/migrate.js';
 import { createDatabase, openDatabase } from '../helpers/database.js';

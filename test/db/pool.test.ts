@@ -1,6 +1,6 @@
 /** Connections come and go: one at a time, and never more than the pool has. */
-import { sql } from 'drizzle-orm';
 import { setImmediate } from 'node:timers/promises';
+import { sql } from 'drizzle-orm';
 import postgres from 'postgres';
 import { type Test, test } from 'tap';
 import { startService } from '../helpers/app.js';

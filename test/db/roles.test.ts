@@ -1,11 +1,11 @@
-import { sql } from 'drizzle-orm';
 import { readFile } from 'node:fs/promises';
+import { sql } from 'drizzle-orm';
 import postgres from 'postgres';
 import { type Test, test } from 'tap';
 import { migrate } from '../../src/db/migrate.js';
 import { startService } from '../helpers/app.js';
 import { createDatabase, openDatabase } from '../helpers/database.js';
-import { seedNamespace, operations, members } from '../helpers/operations.js';
+import { members,operations, seedNamespace } from '../helpers/operations.js';
 import { startServer } from '../helpers/process.js';
 
 const INSUFFICIENT_PRIVILEGE = '42501';

@@ -2,13 +2,13 @@
  * A primary and a hot standby, replicating synchronously. The primary is killed under constant traffic
  * and the standby promoted: the service goes there by itself, and nothing that was acknowledged is lost.
  */
-import { sql } from 'drizzle-orm';
 import { execFileSync } from 'node:child_process';
 import { chmod, chown, mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { sql } from 'drizzle-orm';
 import postgres from 'postgres';
-import { test, type Test } from 'tap';
+import { type Test,test } from 'tap';
 import { connect } from '../../src/db/client.js';
 import { migrate } from '../../src/db/migrate.js';
 import {

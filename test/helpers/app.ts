@@ -1,5 +1,5 @@
-import type { FastifyInstance } from 'fastify';
 import { Readable } from 'node:stream';
+import type { FastifyInstance } from 'fastify';
 import type { Test } from 'tap';
 import { type AppOptions, buildApp } from '../../src/app.js';
 import type { Database } from '../../src/db/client.js';

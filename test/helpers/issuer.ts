@@ -1,6 +1,6 @@
-import { exportJWK, generateKeyPair, type JWK, SignJWT } from 'jose';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { exportJWK, generateKeyPair, type JWK, SignJWT } from 'jose';
 import type { Test } from 'tap';
 
 export interface SigningKey {

@@ -3,10 +3,10 @@
  * nobody should send. Nothing makes a 5xx, each answer is one that the document declares, and what was
  * written reads back as it was sent.
  */
-import formats from 'ajv-formats';
-import { Ajv2020 } from 'ajv/dist/2020.js';
-import fc from 'fast-check';
 import { isDeepStrictEqual } from 'node:util';
+import { Ajv2020 } from 'ajv/dist/2020.js';
+import formats from 'ajv-formats';
+import fc from 'fast-check';
 import { test } from 'tap';
 import { type Answer, type Client, startService } from '../helpers/app.js';
 import { pick, pickString } from '../helpers/json.js';

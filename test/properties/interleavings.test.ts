@@ -2,9 +2,9 @@
  * Tenants write at the same time, through two processes. The answers to what ran at once, and what the database
  * holds afterwards, are those of one after another in some order: no write uses a right that is gone.
  */
-import fc from 'fast-check';
 import { deepStrictEqual as deepEqual } from 'node:assert';
 import { isDeepStrictEqual } from 'node:util';
+import fc from 'fast-check';
 import { test } from 'tap';
 import { startService } from '../helpers/app.js';
 import { type Command, Model } from './model.js';

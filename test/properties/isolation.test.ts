@@ -3,9 +3,9 @@
  * that the database holds are as a simple model has them, and nothing tells a stranger that a namespace
  * exists.
  */
+import { deepStrictEqual as deepEqual } from 'node:assert';
 import { like } from 'drizzle-orm';
 import fc from 'fast-check';
-import { deepStrictEqual as deepEqual } from 'node:assert';
 import { test } from 'tap';
 import type { Database } from '../../src/db/client.js';
 import { idempotencyKeys } from '../../src/db/schema/idempotency-keys.js';

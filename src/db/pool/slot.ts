@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import type postgres from 'postgres';
-import { type Target } from '../../config/connection-string.js';
+import type { Target } from '../../config/connection-string.js';
 
 /** How much of a pool is in use. */
 export interface Usage {

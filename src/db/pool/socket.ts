@@ -1,6 +1,6 @@
 import { connect, Socket } from 'node:net';
-import { type Target } from '../../config/connection-string.js';
-import { type Backend } from './slot.js';
+import type { Target } from '../../config/connection-string.js';
+import type { Backend } from './slot.js';
 
 /** How long PostgreSQL may take to accept a request to cancel; a host that does not is taken for lost. */
 const CANCEL_MS = 500;

@@ -15,9 +15,9 @@ import {
   bytewiseText,
   jsonObject,
   jsonStrings,
-  versionAndTimestamps,
   metadataCheck,
   timestampMs,
+  versionAndTimestamps,
 } from './columns.js';
 import { episodes, searchedSpace } from './episodes.js';
 import { folders, pathDigest, pathPrefix } from './folders.js';

@@ -16,9 +16,9 @@ import {
   bytewiseText,
   jsonObject,
   jsonStrings,
-  versionAndTimestamps,
   metadataCheck,
   timestampMs,
+  versionAndTimestamps,
 } from './columns.js';
 import { folders } from './folders.js';
 import { nameOrder, spaces, timeOfId } from './spaces.js';

@@ -3,10 +3,10 @@ import { check, index, pgTable, primaryKey, text, uniqueIndex, uuid } from 'driz
 import {
   jsonObject,
   jsonStrings,
-  versionAndTimestamps,
   metadataCheck,
-  timestampMs,
   slugCheck,
+  timestampMs,
+  versionAndTimestamps,
 } from './columns.js';
 import { namespaces } from './namespaces.js';
 

@@ -1,8 +1,8 @@
-import { Type } from '@sinclair/typebox';
-import { Value } from '@sinclair/typebox/value';
 import { chmod, mkdtemp, readdir, readFile, rename, rm, symlink } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join, relative } from 'node:path';
+import { Type } from '@sinclair/typebox';
+import { Value } from '@sinclair/typebox/value';
 import { EmbeddedPostgresError } from '../../db/embedded/error.js';
 import { exists } from './data-directory.js';
 import { type Account, run } from './process.js';

@@ -1,8 +1,8 @@
 import type { AssetsRepository } from '../../repositories/assets/index.js';
 import type { ResourceRoutes } from '../resource.js';
 import { contentPrefixes } from '../spaces/nouns.js';
-import { createAssets } from './create-batch.js';
 import { createAsset } from './create.js';
+import { createAssets } from './create-batch.js';
 import { deleteAsset } from './delete.js';
 import { getAsset } from './get.js';
 import { listAssets } from './list.js';

@@ -1,5 +1,5 @@
-import { compactVerify, type ProtectedHeaderParameters } from 'jose';
 import { createPublicKey, type JsonWebKey, type KeyObject } from 'node:crypto';
+import { compactVerify, type ProtectedHeaderParameters } from 'jose';
 import { ServiceError } from '../../errors.js';
 
 const FETCH_TIMEOUT_MS = 3_000;

@@ -1,12 +1,12 @@
+import { createPublicKey } from 'node:crypto';
 import jwt, { type Secret } from '@fastify/jwt';
 import type { FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
 import { decodeProtectedHeader, jwtVerify } from 'jose';
 import { LRUCache } from 'lru-cache';
-import { createPublicKey } from 'node:crypto';
 import type { TokenConfig } from '../../config/load.js';
 import { type ProblemCode, ServiceError } from '../../errors.js';
-import { type Role } from '../../repositories/access/principal.js';
+import type { Role } from '../../repositories/access/principal.js';
 import { problemResponses } from '../errors/problem.js';
 import { remoteKeys } from './jwks.js';
 import {
@@ -17,7 +17,7 @@ import {
   roleProblems,
   takesInput,
 } from './route-problems.js';
-import { type Scope } from './scopes.js';
+import type { Scope } from './scopes.js';
 import { fixedSecret, secretsIn } from './secrets.js';
 import { expired } from './token-errors.js';
 import { type Caller, type Claims, isEd25519, LEEWAY_SECONDS, verify } from './verify.js';

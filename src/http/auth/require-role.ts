@@ -1,5 +1,5 @@
 import { ServiceError } from '../../errors.js';
-import { includesRole, type AccessResult, type Role } from '../../repositories/access/principal.js';
+import { type AccessResult, includesRole, type Role } from '../../repositories/access/principal.js';
 
 /**
  * Reads the result of an operation in a namespace.

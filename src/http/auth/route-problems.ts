@@ -1,6 +1,6 @@
-import { type FastifySchema } from 'fastify';
-import { type ProblemCode } from '../../errors.js';
-import { type Role } from '../../repositories/access/principal.js';
+import type { FastifySchema } from 'fastify';
+import type { ProblemCode } from '../../errors.js';
+import type { Role } from '../../repositories/access/principal.js';
 
 export function roleProblems(role: Role | null): ProblemCode[] {
   if (role === null) return [];

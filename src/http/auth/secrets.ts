@@ -1,6 +1,6 @@
-import type { FastifyBaseLogger } from 'fastify';
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import { unwatchFile, watchFile } from 'node:fs';
+import type { FastifyBaseLogger } from 'fastify';
 import { readSecrets } from '../../config/files.js';
 
 /** How often a file of secrets is looked at; a mounted one tells nobody that it has changed. */

@@ -1,6 +1,6 @@
-import { type FastifyRequest } from 'fastify';
+import type { FastifyRequest } from 'fastify';
 import { decodeProtectedHeader } from 'jose';
-import { type Principal } from '../../repositories/access/principal.js';
+import type { Principal } from '../../repositories/access/principal.js';
 import { SUBJECT_MAX_LENGTH } from '../conventions/schemas.js';
 import { isText } from '../server/keywords.js';
 import { grantedByDefault, scopesOf } from './scopes.js';

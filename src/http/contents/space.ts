@@ -3,7 +3,7 @@ import type { FastifyRequest } from 'fastify';
 import { NIL } from 'uuid';
 import { ServiceError } from '../../errors.js';
 import { renamed } from '../../repositories/access/namespace-resolver.js';
-import { type Role } from '../../repositories/access/principal.js';
+import type { Role } from '../../repositories/access/principal.js';
 import type { ContentCaller, ContentResult } from '../../repositories/contents/operations.js';
 import { requireRole } from '../auth/require-role.js';
 import { SpaceParams } from '../spaces/schema.js';

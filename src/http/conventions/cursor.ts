@@ -1,6 +1,6 @@
+import { createHash } from 'node:crypto';
 import { type Static, Type } from '@sinclair/typebox';
 import { Value } from '@sinclair/typebox/value';
-import { createHash } from 'node:crypto';
 import { invalid } from '../errors/problem.js';
 import { isText } from '../server/keywords.js';
 import { INT32_MAX } from './schemas.js';

@@ -1,6 +1,6 @@
+import { createHash } from 'node:crypto';
 import { type TSchema, Type } from '@sinclair/typebox';
 import type { FastifyReply } from 'fastify';
-import { createHash } from 'node:crypto';
 import type { IdempotencyKey } from '../../repositories/idempotency.js';
 import { withETag, WriteConditions } from './etag.js';
 

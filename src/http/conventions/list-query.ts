@@ -1,7 +1,7 @@
 import { type TProperties, Type } from '@sinclair/typebox';
 import type { FastifyRequest } from 'fastify';
 import type { JsonObject } from '../../db/schema/columns.js';
-import { type CommonFilters } from '../../repositories/lists/filters.js';
+import type { CommonFilters } from '../../repositories/lists/filters.js';
 import { SKIPPED_MAX } from '../../repositories/lists/numbered-pages.js';
 import { type Selection, type State, states } from '../../repositories/lists/selection.js';
 import { invalid } from '../errors/problem.js';

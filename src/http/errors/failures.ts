@@ -1,5 +1,5 @@
 import { type ProblemCode, ServiceError, type Violation } from '../../errors.js';
-import { type Failure, type Failures, type Reason } from '../../failure.js';
+import type { Failure, Failures, Reason } from '../../failure.js';
 
 type Wording<R extends Reason> = (
   data: Failures[R],

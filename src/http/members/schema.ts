@@ -1,12 +1,12 @@
 import { Type } from '@sinclair/typebox';
 import {
-  Timestamp,
   NamespaceParams,
   nextCursorProperty,
   PAGE_SIZE_MAX,
   pageProperties,
   ref,
   SUBJECT_MAX_LENGTH,
+  Timestamp,
 } from '../conventions/schemas.js';
 import { Role } from '../namespaces/schema.js';
 

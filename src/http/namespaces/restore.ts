@@ -3,8 +3,8 @@ import { expectedNamespaceVersions } from '../conventions/etag.js';
 import {
   idempotencyKey,
   markReplayed,
-  withIdempotencyReplay,
   RestoreHeaders,
+  withIdempotencyReplay,
 } from '../conventions/idempotency-key.js';
 import { NamespaceParams, ref, Restore } from '../conventions/schemas.js';
 import { type AddNamespaceRoute, namespaceOrNotFound, sendNamespace } from './routes.js';

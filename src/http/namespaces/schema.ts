@@ -4,7 +4,6 @@ import { SLUG_MAX_LENGTH } from '../../slug.js';
 import {
   Id,
   Metadata,
-  Timestamp,
   Name,
   NAME_MAX_LENGTH,
   nextCursorProperty,
@@ -14,6 +13,7 @@ import {
   ref,
   Slug,
   StoredMetadata,
+  Timestamp,
 } from '../conventions/schemas.js';
 
 const example = { id: '0199b2f4-5a07-7c11-8f2d-6e3b9d0c1a52', slug: 'demo', name: 'Demo team' };

@@ -1,4 +1,4 @@
-import { type FastifyRequest } from 'fastify';
+import type { FastifyRequest } from 'fastify';
 import postgres from 'postgres';
 import { quotesCaller } from '../../db/errors.js';
 import { SUBJECT_MAX_LENGTH } from '../conventions/schemas.js';

@@ -1,6 +1,6 @@
-import fp from 'fastify-plugin';
 import { randomUUID } from 'node:crypto';
-import { type IncomingMessage } from 'node:http';
+import type { IncomingMessage } from 'node:http';
+import fp from 'fastify-plugin';
 import { pathOf, shownParameter, subjectOf } from './log-fields.js';
 
 export const REQUEST_ID = 'x-request-id';

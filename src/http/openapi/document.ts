@@ -1,8 +1,8 @@
+import { createHash } from 'node:crypto';
 import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
 import type { FastifyPluginAsync } from 'fastify';
 import fp from 'fastify-plugin';
-import { createHash } from 'node:crypto';
 import { VERSION } from '../../version.js';
 import { isNotModified } from '../conventions/etag.js';
 import { isAlias } from '../spaces/nouns.js';

@@ -1,5 +1,5 @@
-import fp from 'fastify-plugin';
 import { brotliCompress, constants, gzip } from 'node:zlib';
+import fp from 'fastify-plugin';
 import { weights } from '../conventions/accept.js';
 
 /** Below it an answer fits into one packet as it is. */

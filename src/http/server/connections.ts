@@ -1,5 +1,3 @@
-import type { FastifyReply, FastifyRequest } from 'fastify';
-import fp from 'fastify-plugin';
 import {
   type IncomingMessage,
   type ServerOptions,
@@ -7,6 +5,8 @@ import {
   STATUS_CODES,
 } from 'node:http';
 import type { Socket } from 'node:net';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import fp from 'fastify-plugin';
 import { problems, ServiceError } from '../../errors.js';
 import { PROBLEM_TYPE, problemBody } from '../errors/problem.js';
 import { REQUEST_ID, requestId } from '../observability/request-id.js';

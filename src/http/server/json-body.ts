@@ -1,6 +1,6 @@
+import { isUtf8 } from 'node:buffer';
 import type { FastifyBodyParser, FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
-import { isUtf8 } from 'node:buffer';
 import type { JsonObject } from '../../db/schema/columns.js';
 import { ServiceError } from '../../errors.js';
 import { METADATA_LIMITS } from '../conventions/schemas.js';

@@ -1,6 +1,6 @@
-import type { FastifyInstance } from 'fastify';
 import { lookup } from 'node:dns/promises';
 import { createServer, type Server } from 'node:net';
+import type { FastifyInstance } from 'fastify';
 
 /** An address that the host has by name alone: a machine without IPv6 still knows `::1`. */
 const MISSING = ['EADDRNOTAVAIL', 'EAFNOSUPPORT'];

@@ -1,7 +1,7 @@
 import type { SpacesRepository } from '../../repositories/spaces/index.js';
 import type { ResourceRoutes } from '../resource.js';
-import { createSpaces } from './create-batch.js';
 import { createSpace } from './create.js';
+import { createSpaces } from './create-batch.js';
 import { deleteSpace } from './delete.js';
 import { ensureSpace } from './ensure.js';
 import { getSpace } from './get.js';

@@ -3,8 +3,8 @@ import { expectedSpaceVersions, spaceEtag } from '../conventions/etag.js';
 import {
   idempotencyKey,
   markReplayed,
-  withIdempotencyReplay,
   RestoreHeaders,
+  withIdempotencyReplay,
 } from '../conventions/idempotency-key.js';
 import { ref, Restore } from '../conventions/schemas.js';
 import { type AddSpaceRoute, spaceOrNotFound } from './routes.js';

@@ -6,7 +6,6 @@ import {
   DESCRIPTION_MAX_LENGTH,
   Id,
   Metadata,
-  Timestamp,
   Name,
   NAME_MAX_LENGTH,
   NamespaceParams,
@@ -19,6 +18,7 @@ import {
   StoredMetadata,
   StoredTags,
   Tags,
+  Timestamp,
 } from '../conventions/schemas.js';
 
 const example = {

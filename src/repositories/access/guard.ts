@@ -1,9 +1,9 @@
-import { and, eq, isNull, sql, type SQL } from 'drizzle-orm';
-import { type Database } from '../../db/client.js';
+import { and, eq, isNull, type SQL,sql } from 'drizzle-orm';
+import type { Database } from '../../db/client.js';
 import { members } from '../../db/schema/members.js';
 import { namespaceSlugs } from '../../db/schema/namespace-slugs.js';
 import { namespaces } from '../../db/schema/namespaces.js';
-import { type Role } from './principal.js';
+import type { Role } from './principal.js';
 import { param } from './statement.js';
 
 /**

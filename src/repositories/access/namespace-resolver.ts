@@ -1,6 +1,6 @@
 import { eq, isNotNull } from 'drizzle-orm';
 import { LRUCache } from 'lru-cache';
-import { type Database } from '../../db/client.js';
+import type { Database } from '../../db/client.js';
 import { namespaces } from '../../db/schema/namespaces.js';
 import { Failure } from '../../failure.js';
 import { isSlug } from '../../slug.js';

@@ -11,7 +11,7 @@ import type { RepositoryContext } from '../context.js';
 import { hasPath, isBelow } from '../folders/tree.js';
 import { commonConditions, type CommonFilters } from '../lists/filters.js';
 import { datedItem } from '../lists/item-json.js';
-import { type Selection, type State } from '../lists/selection.js';
+import type { Selection, State } from '../lists/selection.js';
 import { assetItem } from './item.js';
 
 export const assetSortFields = ['createdAt', 'updatedAt', 'name'] as const;

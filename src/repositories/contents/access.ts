@@ -1,8 +1,8 @@
 import { and, eq, isNull, type SQL, sql } from 'drizzle-orm';
 import type { Database } from '../../db/client.js';
 import { spaces } from '../../db/schema/spaces.js';
-import { hasRole, accessCte, activeNamespaceByIdAndSlug, lockedAccess } from '../access/guard.js';
-import { type Role } from '../access/principal.js';
+import { accessCte, activeNamespaceByIdAndSlug, hasRole, lockedAccess } from '../access/guard.js';
+import type { Role } from '../access/principal.js';
 import { param } from '../access/statement.js';
 
 /** The condition of the space that the resolver found. */

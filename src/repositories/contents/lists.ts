@@ -1,11 +1,11 @@
 import { type SQL, sql } from 'drizzle-orm';
 import type { RepositoryContext } from '../context.js';
-import { type ListPart, listsOf, routedLists, type CursorRequest } from '../lists/index.js';
+import { type CursorRequest,type ListPart, listsOf, routedLists } from '../lists/index.js';
 import { timeText } from '../lists/item-json.js';
-import { type ListedTable } from '../lists/listed-table.js';
+import type { ListedTable } from '../lists/listed-table.js';
 import type { Page } from '../lists/numbered-pages.js';
 import type { CachedPage } from '../lists/page-cache.js';
-import { type Selection } from '../lists/selection.js';
+import type { Selection } from '../lists/selection.js';
 import { readingSpace } from './access.js';
 import { type ContentCaller, type ContentResult, outcomeOf } from './operations.js';
 import type { InSpace } from './space-resolver.js';

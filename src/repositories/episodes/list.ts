@@ -14,7 +14,7 @@ import type { RepositoryContext } from '../context.js';
 import { foldersWithin } from '../folders/tree.js';
 import { commonConditions, type CommonFilters } from '../lists/filters.js';
 import { datedItem } from '../lists/item-json.js';
-import { type Selection, type State } from '../lists/selection.js';
+import type { Selection, State } from '../lists/selection.js';
 import { episodeItem, type EpisodeStatus } from './item.js';
 
 export const episodeSortFields = ['createdAt', 'updatedAt', 'name'] as const;

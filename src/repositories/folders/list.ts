@@ -7,9 +7,9 @@ import { contentTotal } from '../contents/counters.js';
 import { contentLists } from '../contents/lists.js';
 import type { ContentCaller } from '../contents/operations.js';
 import type { RepositoryContext } from '../context.js';
-import { type CursorRequest } from '../lists/index.js';
+import type { CursorRequest } from '../lists/index.js';
 import type { Page } from '../lists/numbered-pages.js';
-import { type Selection } from '../lists/selection.js';
+import type { Selection } from '../lists/selection.js';
 import { folderItem } from './item.js';
 import { isBelow, isChildOf } from './tree.js';
 

@@ -1,7 +1,7 @@
-import { sql, type SQL } from 'drizzle-orm';
-import { type JsonObject } from '../../db/schema/columns.js';
+import { type SQL,sql } from 'drizzle-orm';
+import type { JsonObject } from '../../db/schema/columns.js';
 import { param } from '../access/statement.js';
-import { type Condition } from './selection.js';
+import type { Condition } from './selection.js';
 
 /** @returns the least UUIDv7 of a millisecond (RFC 9562 §5.7) */
 function firstIdOf(time: Date): string {

@@ -3,7 +3,7 @@ import { shared } from '../access/shared-reads.js';
 import { executeOne, type Statement, unprepared } from '../access/statement.js';
 import { creationOrder } from './creation-order.js';
 import type { ListPosition } from './cursor-page.js';
-import { type ListedTable, type ListRow } from './listed-table.js';
+import type { ListedTable, ListRow } from './listed-table.js';
 import { expectReadable, type Page, readable, SKIPPED_MAX } from './numbered-pages.js';
 import type { CachedPage, Lookup, PageCache } from './page-cache.js';
 import { listQuery, SCAN_IN_ORDER_FROM } from './query.js';

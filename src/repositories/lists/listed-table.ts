@@ -1,8 +1,8 @@
-import { isNotNull, isNull, sql, type SQL, type WithSubquery } from 'drizzle-orm';
-import { type PgColumn, type PgTable } from 'drizzle-orm/pg-core';
-import { type Role } from '../access/principal.js';
+import { isNotNull, isNull, type SQL, sql, type WithSubquery } from 'drizzle-orm';
+import type { PgColumn, PgTable } from 'drizzle-orm/pg-core';
+import type { Role } from '../access/principal.js';
 import { param } from '../access/statement.js';
-import { type spaceTotal } from '../spaces/counters.js';
+import type { spaceTotal } from '../spaces/counters.js';
 import type { State } from './selection.js';
 
 /** An order of a list, which an index has; ids make it total. */

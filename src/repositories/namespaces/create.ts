@@ -4,14 +4,14 @@ import { members } from '../../db/schema/members.js';
 import { namespaces } from '../../db/schema/namespaces.js';
 import { Failure } from '../../failure.js';
 import { type Principal, principalParams } from '../access/principal.js';
-import { param, executeOne } from '../access/statement.js';
+import { executeOne,param } from '../access/statement.js';
 import type { RepositoryContext } from '../context.js';
 import {
-  type Replayable,
-  type IdempotencyKey,
-  idempotencyCtes,
-  recordOf,
   executeIdempotent,
+  idempotencyCtes,
+  type IdempotencyKey,
+  recordOf,
+  type Replayable,
 } from '../idempotency.js';
 import {
   type CountedNamespace,

@@ -3,20 +3,20 @@ import { namespaces } from '../../db/schema/namespaces.js';
 import { isSlug } from '../../slug.js';
 import { hasRole, lockedAccess } from '../access/guard.js';
 import {
-  includesRole,
   type AccessResult,
+  includesRole,
   type Principal,
   principalParams,
   type Role,
 } from '../access/principal.js';
-import { param, executeOne } from '../access/statement.js';
+import { executeOne,param } from '../access/statement.js';
 import type { RepositoryContext } from '../context.js';
 import {
-  type Replayable,
-  type IdempotencyKey,
-  idempotencyCtes,
-  recordOf,
   executeIdempotent,
+  idempotencyCtes,
+  type IdempotencyKey,
+  recordOf,
+  type Replayable,
 } from '../idempotency.js';
 import { spaceTotal } from '../spaces/counters.js';
 import { type Expected, expectVersion, hasVersion, versionParams } from '../version.js';

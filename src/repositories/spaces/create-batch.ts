@@ -2,16 +2,16 @@ import { and, type SQL, sql } from 'drizzle-orm';
 import { v7 as uuidv7 } from 'uuid';
 import { spaces } from '../../db/schema/spaces.js';
 import { Failure, type Failures, isFailure } from '../../failure.js';
-import { hasRole, accessCte, activeNamespaceByIdAndSlug, lockedAccess } from '../access/guard.js';
+import { accessCte, activeNamespaceByIdAndSlug, hasRole, lockedAccess } from '../access/guard.js';
 import type { AccessResult, Principal, Role } from '../access/principal.js';
-import { param, executeOne } from '../access/statement.js';
+import { executeOne,param } from '../access/statement.js';
 import type { RepositoryContext } from '../context.js';
 import {
-  type Replayable,
-  type IdempotencyKey,
-  idempotencyCtes,
-  recordOf,
   executeIdempotent,
+  idempotencyCtes,
+  type IdempotencyKey,
+  recordOf,
+  type Replayable,
 } from '../idempotency.js';
 import { answered, jsonParam, type NewSpace, sentColumns, type SpaceRow } from './columns.js';
 import { inNamespace, isActive } from './conditions.js';

@@ -1,15 +1,15 @@
 import { sql } from 'drizzle-orm';
 import { v7 as uuidv7 } from 'uuid';
-import { hasRole, activeNamespaceByIdAndSlug, lockedAccess } from '../access/guard.js';
+import { activeNamespaceByIdAndSlug, hasRole, lockedAccess } from '../access/guard.js';
 import type { AccessResult, Principal, Role } from '../access/principal.js';
 import { executeOne } from '../access/statement.js';
 import type { RepositoryContext } from '../context.js';
 import {
-  type Replayable,
-  type IdempotencyKey,
-  idempotencyCtes,
-  recordOf,
   executeIdempotent,
+  idempotencyCtes,
+  type IdempotencyKey,
+  recordOf,
+  type Replayable,
 } from '../idempotency.js';
 import { answered, type NewSpace, spaceColumns, type SpaceRow } from './columns.js';
 import { countSpaces } from './counters.js';

@@ -1,6 +1,6 @@
 import { and, sql } from 'drizzle-orm';
 import { spaces } from '../../db/schema/spaces.js';
-import { hasRole, activeNamespaceByIdAndSlug, lockedAccess } from '../access/guard.js';
+import { activeNamespaceByIdAndSlug, hasRole, lockedAccess } from '../access/guard.js';
 import type { AccessResult, Principal } from '../access/principal.js';
 import { executeOne } from '../access/statement.js';
 import type { RepositoryContext } from '../context.js';

@@ -4,9 +4,9 @@ import { formerSpaceSlugs } from '../../db/schema/former-slugs.js';
 import { spaces } from '../../db/schema/spaces.js';
 import { isSlug } from '../../slug.js';
 import { accessCte, activeNamespaceByIdAndSlug } from '../access/guard.js';
-import { type Principal } from '../access/principal.js';
+import type { Principal } from '../access/principal.js';
 import { shared } from '../access/shared-reads.js';
-import { param, executeOne } from '../access/statement.js';
+import { executeOne,param } from '../access/statement.js';
 import type { RepositoryContext } from '../context.js';
 
 const isFormerSpaceSlug = and(

@@ -1,6 +1,6 @@
 import type { RepositoryContext } from '../context.js';
-import { createSpaces } from './create-batch.js';
 import { createSpace } from './create.js';
+import { createSpaces } from './create-batch.js';
 import { deleteSpace } from './delete.js';
 import { ensureSpace } from './ensure.js';
 import { formerSlugs } from './former-slugs.js';

@@ -6,17 +6,17 @@ import {
   slugOrder,
   spaces,
 } from '../../db/schema/spaces.js';
-import { hasRole, accessCte, activeNamespaceByIdAndSlug } from '../access/guard.js';
-import { type AccessResult, type Principal } from '../access/principal.js';
+import { accessCte, activeNamespaceByIdAndSlug,hasRole } from '../access/guard.js';
+import type { AccessResult, Principal } from '../access/principal.js';
 import { param } from '../access/statement.js';
 import type { RepositoryContext } from '../context.js';
 import { commonConditions, type CommonFilters } from '../lists/filters.js';
-import { type ListPart, listsOf, routedLists, type CursorRequest } from '../lists/index.js';
+import { type CursorRequest,type ListPart, listsOf, routedLists } from '../lists/index.js';
 import { datedItem, timeText } from '../lists/item-json.js';
 import type { ListedTable } from '../lists/listed-table.js';
-import { type Page } from '../lists/numbered-pages.js';
+import type { Page } from '../lists/numbered-pages.js';
 import type { CachedPage } from '../lists/page-cache.js';
-import { type Selection, type State } from '../lists/selection.js';
+import type { Selection, State } from '../lists/selection.js';
 import { inNamespace } from './conditions.js';
 import { spaceTotal } from './counters.js';
 

@@ -1,16 +1,16 @@
 import { and, desc, eq, isNotNull, type SQL, sql } from 'drizzle-orm';
 import { slugOrder, spaces } from '../../db/schema/spaces.js';
-import { hasRole, activeNamespaceByIdAndSlug, lockedAccess } from '../access/guard.js';
-import { includesRole, type AccessResult, type Principal, type Role } from '../access/principal.js';
-import { param, executeOne } from '../access/statement.js';
+import { activeNamespaceByIdAndSlug, hasRole, lockedAccess } from '../access/guard.js';
+import { type AccessResult, includesRole, type Principal, type Role } from '../access/principal.js';
+import { executeOne,param } from '../access/statement.js';
 import { type Contents, contentsOf } from '../contents/counters.js';
 import type { RepositoryContext } from '../context.js';
 import {
-  type Replayable,
-  type IdempotencyKey,
-  idempotencyCtes,
-  recordOf,
   executeIdempotent,
+  idempotencyCtes,
+  type IdempotencyKey,
+  recordOf,
+  type Replayable,
 } from '../idempotency.js';
 import {
   type Expected,

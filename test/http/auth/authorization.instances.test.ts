@@ -2,10 +2,10 @@ import t, { type Test, test } from 'tap';
 import { type Answer, type Client, startService } from '../../helpers/app.js';
 import { pick } from '../../helpers/json.js';
 import {
-  seedNamespace,
+  members,
   type Operation,
   operationsWithin,
-  members,
+  seedNamespace,
 } from '../../helpers/operations.js';
 import { isProblem } from '../../helpers/problem.js';
 

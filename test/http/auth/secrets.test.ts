@@ -1,6 +1,6 @@
-import { sql } from 'drizzle-orm';
 import { rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { sql } from 'drizzle-orm';
 import { type Test, test } from 'tap';
 import { connect } from '../../../src/db/client.js';
 import { signToken } from '../../../src/development/token.js';

@@ -1,5 +1,5 @@
-import { CompactSign, SignJWT } from 'jose';
 import { createHmac, createPublicKey } from 'node:crypto';
+import { CompactSign, SignJWT } from 'jose';
 import { test } from 'tap';
 import type { ProblemCode } from '../../../src/errors.js';
 import { SECRET, type Send, type Service, startService } from '../../helpers/app.js';

@@ -3,11 +3,11 @@ import type { Answer, Send } from '../../helpers/app.js';
 import { pick } from '../../helpers/json.js';
 import { isProblem } from '../../helpers/problem.js';
 import {
+  assertProblem,
   CONFLICT,
   INVALID,
   NO_SPACE,
   read,
-  assertProblem,
   Space,
   startSpaces,
 } from '../../helpers/spaces.js';

@@ -6,11 +6,11 @@ import { test } from 'tap';
 import { type Answer, type Client, type Service, startService } from '../../helpers/app.js';
 import { createDatabase } from '../../helpers/database.js';
 import {
-  seedNamespace,
   MEMBER,
+  members,
   type Operation,
   operations,
-  members,
+  seedNamespace,
 } from '../../helpers/operations.js';
 
 /** Lists of every kind: each resource, filters, orders, states and pages. */

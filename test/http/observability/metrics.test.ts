@@ -1,6 +1,6 @@
-import { sql } from 'drizzle-orm';
 import { once } from 'node:events';
 import { connect } from 'node:net';
+import { sql } from 'drizzle-orm';
 import { Registry } from 'prom-client';
 import { type Test, test } from 'tap';
 import { buildMetricsApp } from '../../../src/app.js';
@@ -8,7 +8,7 @@ import { signToken } from '../../../src/development/token.js';
 import { SECRET, type Service, startService } from '../../helpers/app.js';
 import { createDatabase, openDatabase } from '../../helpers/database.js';
 import { portOf } from '../../helpers/issuer.js';
-import { seedNamespace, operations, members } from '../../helpers/operations.js';
+import { members,operations, seedNamespace } from '../../helpers/operations.js';
 import { startServer } from '../../helpers/process.js';
 
 const startMeasured = (t: Test) =>

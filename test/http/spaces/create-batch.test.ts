@@ -4,11 +4,11 @@ import type { Answer } from '../../helpers/app.js';
 import { openDatabase } from '../../helpers/database.js';
 import { isProblem } from '../../helpers/problem.js';
 import {
+  assertProblem,
   CONFLICT,
   INVALID,
   NO_NAMESPACE,
   read,
-  assertProblem,
   Space,
   startSpaces,
 } from '../../helpers/spaces.js';

@@ -2,10 +2,10 @@ import { isDeepStrictEqual } from 'node:util';
 import t, { test } from 'tap';
 import { uuidv7 } from '../../helpers/json.js';
 import {
+  assertProblem,
   CONFLICT,
   NO_NAMESPACE,
   read,
-  assertProblem,
   Space,
   startSpaces,
 } from '../../helpers/spaces.js';

@@ -3,7 +3,7 @@ import { encodeCursor } from '../../../src/http/conventions/cursor.js';
 import { startService } from '../../helpers/app.js';
 import { pick } from '../../helpers/json.js';
 import { type Query, slugsOf, walk, walkOn } from '../../helpers/lists.js';
-import { INVALID, assertProblem, startSpaces } from '../../helpers/spaces.js';
+import { assertProblem, INVALID, startSpaces } from '../../helpers/spaces.js';
 
 const { service, owner, makeNamespace } = await startSpaces(t);
 

@@ -3,10 +3,10 @@ import type { Answer } from '../../helpers/app.js';
 import { openDatabase } from '../../helpers/database.js';
 import { isProblem } from '../../helpers/problem.js';
 import {
+  assertProblem,
   INVALID,
   NO_NAMESPACE,
   read,
-  assertProblem,
   Space,
   startSpaces,
 } from '../../helpers/spaces.js';

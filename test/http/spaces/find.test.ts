@@ -2,7 +2,7 @@ import { Type } from '@sinclair/typebox';
 import { sql } from 'drizzle-orm';
 import t, { test } from 'tap';
 import { list, type Query, search, slugsOf } from '../../helpers/lists.js';
-import { INVALID, read, assertProblem, startSpaces } from '../../helpers/spaces.js';
+import { assertProblem, INVALID, read, startSpaces } from '../../helpers/spaces.js';
 
 const { service, owner, makeNamespace } = await startSpaces(t);
 

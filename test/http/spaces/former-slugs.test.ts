@@ -1,7 +1,7 @@
 import t, { test } from 'tap';
 import { type Answer, type Client, startService } from '../../helpers/app.js';
 import { pick } from '../../helpers/json.js';
-import { NO_NAMESPACE, NO_SPACE, assertProblem, startSpaces } from '../../helpers/spaces.js';
+import { assertProblem, NO_NAMESPACE, NO_SPACE, startSpaces } from '../../helpers/spaces.js';
 
 const { service, owner, makeNamespace } = await startSpaces(t);
 

@@ -1,5 +1,5 @@
 import t, { test } from 'tap';
-import { INVALID, read, assertProblem, Space, startSpaces } from '../../helpers/spaces.js';
+import { assertProblem, INVALID, read, Space, startSpaces } from '../../helpers/spaces.js';
 
 const { owner, makeNamespace } = await startSpaces(t);
 

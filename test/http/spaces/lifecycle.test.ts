@@ -2,12 +2,12 @@ import { isDeepStrictEqual } from 'node:util';
 import t, { test } from 'tap';
 import { isoMoment, pick, uuidv7 } from '../../helpers/json.js';
 import {
+  assertProblem,
   CONFLICT,
   type Namespace,
   NO_NAMESPACE,
   NO_SPACE,
   read,
-  assertProblem,
   Space,
   SpaceDetails,
   startSpaces,

@@ -1,5 +1,5 @@
 import t, { test } from 'tap';
-import { canonical, NO_NAMESPACE, assertProblem, startSpaces } from '../../helpers/spaces.js';
+import { assertProblem, canonical, NO_NAMESPACE, startSpaces } from '../../helpers/spaces.js';
 
 const { service, owner, makeNamespace } = await startSpaces(t);
 

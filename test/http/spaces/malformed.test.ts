@@ -1,11 +1,11 @@
 import { Readable } from 'node:stream';
 import t, { test } from 'tap';
 import {
+  assertProblem,
   INVALID,
   NO_NAMESPACE,
   NO_SPACE,
   type Refusal,
-  assertProblem,
   startSpaces,
 } from '../../helpers/spaces.js';
 

@@ -1,9 +1,9 @@
 import { isDeepStrictEqual } from 'node:util';
 import t, { test } from 'tap';
 import {
+  assertProblem,
   INVALID,
   read,
-  assertProblem,
   Space,
   SpaceDetails,
   startSpaces,

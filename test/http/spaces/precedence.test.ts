@@ -1,12 +1,12 @@
 import t, { test } from 'tap';
 import type { Client, Send } from '../../helpers/app.js';
 import {
+  assertProblem,
   CONFLICT,
   INVALID,
   NO_NAMESPACE,
   NO_SPACE,
   type Refusal,
-  assertProblem,
   startSpaces,
 } from '../../helpers/spaces.js';
 

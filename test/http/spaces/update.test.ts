@@ -1,12 +1,12 @@
 import { isDeepStrictEqual } from 'node:util';
 import t, { test } from 'tap';
 import {
+  assertProblem,
   CONFLICT,
   INVALID,
   NO_NAMESPACE,
   NO_SPACE,
   read,
-  assertProblem,
   Space,
   startSpaces,
 } from '../../helpers/spaces.js';

@@ -4,8 +4,8 @@ import { sendContentList } from '../../../../src/http/contents/list.js';
 import {
   callerOf,
   ContentParams,
-  requireSpace,
   possibleId,
+  requireSpace,
   spaceNotFound,
 } from '../../../../src/http/contents/space.js';
 import {
@@ -16,8 +16,8 @@ import {
   WriteConditions,
 } from '../../../../src/http/conventions/etag.js';
 import {
-  idempotencyKey,
   IdempotencyHeader,
+  idempotencyKey,
   markReplayed,
 } from '../../../../src/http/conventions/idempotency-key.js';
 import { pageOf } from '../../../../src/http/conventions/list-page.js';

@@ -1,5 +1,5 @@
-import { contentTotal } from '../../../../src/repositories/contents/counters.js';
 import { inSpace } from '../../../../src/repositories/contents/access.js';
+import { contentTotal } from '../../../../src/repositories/contents/counters.js';
 import { contentLists, usualOrders } from '../../../../src/repositories/contents/lists.js';
 import type { RepositoryContext } from '../../../../src/repositories/context.js';
 import { datedItem } from '../../../../src/repositories/lists/item-json.js';
