@@ -2,6 +2,7 @@ import type { PgTable } from 'drizzle-orm/pg-core';
 import type { DistributedTables } from './db/distribute.js';
 import { assets } from './db/schema/assets.js';
 import { contentCounters } from './db/schema/content-counters.js';
+import { cursorKeys } from './db/schema/cursor-keys.js';
 import { episodes } from './db/schema/episodes.js';
 import { folders, folderTrees } from './db/schema/folders.js';
 import { formerSpaceSlugs } from './db/schema/former-slugs.js';
@@ -65,7 +66,7 @@ export function defineResource<Repository>({
 }
 
 /** Tables that belong to no one resource. */
-const ownTables = [contentCounters, idempotencyKeys];
+const ownTables = { reference: [cursorKeys], byNamespace: [contentCounters, idempotencyKeys] };
 
 /** All resources, in the order in which their operations are added. */
 export const resources: readonly Resource[] = [
@@ -124,7 +125,7 @@ export function documentTags(all: readonly Resource[]) {
 /** @returns the tables of resources by where a distributed database keeps them */
 export function distributedTables(all: readonly Resource[]): DistributedTables {
   return {
-    reference: all.flatMap(({ sharedTables }) => sharedTables),
-    byNamespace: [...all.flatMap(({ tables }) => tables), ...ownTables],
+    reference: [...all.flatMap(({ sharedTables }) => sharedTables), ...ownTables.reference],
+    byNamespace: [...all.flatMap(({ tables }) => tables), ...ownTables.byNamespace],
   };
 }

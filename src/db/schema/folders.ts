@@ -10,7 +10,7 @@ import {
   uuid,
 } from 'drizzle-orm/pg-core';
 import { PATH_MAX_LENGTH, PATH_MAX_SEGMENTS } from '../../path.js';
-import { bytewiseText, jsonObject, metadataCheck,versionAndTimestamps } from './columns.js';
+import { bytewiseText, jsonObject, metadataCheck, versionAndTimestamps } from './columns.js';
 import { spaces } from './spaces.js';
 
 /** A new UUIDv7 (RFC 9562 §5.7), made by PostgreSQL because a statement makes as many folders as are missing. */

@@ -9,7 +9,7 @@ import {
   uniqueIndex,
   uuid,
 } from 'drizzle-orm/pg-core';
-import { jsonObject, metadataCheck, slugCheck,versionAndTimestamps } from './columns.js';
+import { jsonObject, metadataCheck, slugCheck, versionAndTimestamps } from './columns.js';
 
 /** Users and teams. A reference table where the database is distributed (docs/scaling.md). */
 export const namespaces = pgTable(

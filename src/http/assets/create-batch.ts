@@ -9,7 +9,7 @@ import {
 } from '../conventions/idempotency-key.js';
 import { ref } from '../conventions/schemas.js';
 import { creationProblems } from './create.js';
-import { type AddAssetRoute, assetPath, newAsset,orNotFound } from './routes.js';
+import { type AddAssetRoute, assetPath, newAsset, orNotFound } from './routes.js';
 import { AssetBatch, AssetBatchResult } from './schema.js';
 
 export const createAssets: AddAssetRoute = (app, assets) => {

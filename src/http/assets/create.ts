@@ -9,7 +9,7 @@ import {
   replayedHeader,
 } from '../conventions/idempotency-key.js';
 import { ref } from '../conventions/schemas.js';
-import { type AddAssetRoute, assetPath, newAsset,orNotFound } from './routes.js';
+import { type AddAssetRoute, assetPath, newAsset, orNotFound } from './routes.js';
 import { Asset, AssetCreate } from './schema.js';
 
 export const creationProblems: ProblemCode[] = [

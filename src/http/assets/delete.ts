@@ -1,5 +1,5 @@
 import { Type } from '@sinclair/typebox';
-import { callerOf, possibleId,requireSpace } from '../contents/space.js';
+import { callerOf, possibleId, requireSpace } from '../contents/space.js';
 import { expectedVersions, withETag, WriteConditions } from '../conventions/etag.js';
 import { type AddAssetRoute, orNotFound } from './routes.js';
 import { AssetParams } from './schema.js';

@@ -1,5 +1,5 @@
 import { itemOf, sendItem } from '../contents/item.js';
-import { callerOf, possibleId,requireSpace } from '../contents/space.js';
+import { callerOf, possibleId, requireSpace } from '../contents/space.js';
 import { expectedVersions } from '../conventions/etag.js';
 import {
   idempotencyKey,

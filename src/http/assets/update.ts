@@ -1,5 +1,5 @@
 import { itemOf, sendItem } from '../contents/item.js';
-import { callerOf, possibleId,requireSpace } from '../contents/space.js';
+import { callerOf, possibleId, requireSpace } from '../contents/space.js';
 import { expectedVersions, WriteConditions } from '../conventions/etag.js';
 import { ref } from '../conventions/schemas.js';
 import { metadataMerge, PATCH_TYPES } from '../server/json-body.js';

@@ -1,5 +1,5 @@
 import { Type } from '@sinclair/typebox';
-import { callerOf, possibleId,requireSpace } from '../contents/space.js';
+import { callerOf, possibleId, requireSpace } from '../contents/space.js';
 import { expectedVersions, withETag, WriteConditions } from '../conventions/etag.js';
 import { type AddFolderRoute, orNotFound } from './routes.js';
 import { FolderParams } from './schema.js';

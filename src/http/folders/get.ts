@@ -1,5 +1,5 @@
 import { itemOf, sendItemUnlessKnown } from '../contents/item.js';
-import { callerOf, possibleId,requireSpace } from '../contents/space.js';
+import { callerOf, possibleId, requireSpace } from '../contents/space.js';
 import { NotModified, ReadConditions } from '../conventions/etag.js';
 import { ref } from '../conventions/schemas.js';
 import { PermanentRedirect } from '../errors/redirect.js';

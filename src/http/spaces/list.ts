@@ -11,7 +11,7 @@ import { NamespaceParams, paging, ref } from '../conventions/schemas.js';
 import { PermanentRedirect } from '../errors/redirect.js';
 import type { AddSpaceRoute } from './routes.js';
 import { SpaceList } from './schema.js';
-import { SpaceListQuery,toListOptions } from './selection.js';
+import { SpaceListQuery, toListOptions } from './selection.js';
 
 type ListAnswer = Omit<Static<typeof SpaceList>, 'spaces'> & Pick<SpacePage, 'items'>;
 

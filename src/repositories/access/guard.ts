@@ -1,4 +1,4 @@
-import { and, eq, isNull, type SQL,sql } from 'drizzle-orm';
+import { and, eq, isNull, type SQL, sql } from 'drizzle-orm';
 import type { Database } from '../../db/client.js';
 import { members } from '../../db/schema/members.js';
 import { namespaceSlugs } from '../../db/schema/namespace-slugs.js';

@@ -1,6 +1,6 @@
 import { type SQL, sql } from 'drizzle-orm';
 import type { RepositoryContext } from '../context.js';
-import { type CursorRequest,type ListPart, listsOf, routedLists } from '../lists/index.js';
+import { type CursorRequest, type ListPart, listsOf, routedLists } from '../lists/index.js';
 import { timeText } from '../lists/item-json.js';
 import type { ListedTable } from '../lists/listed-table.js';
 import type { Page } from '../lists/numbered-pages.js';

@@ -3,7 +3,7 @@ import { includesRole, type Principal } from '../access/principal.js';
 import { shared } from '../access/shared-reads.js';
 import { executeOne, type Statement, type Values } from '../access/statement.js';
 import type { RepositoryContext } from '../context.js';
-import { executeIdempotent,idempotencyCtes, type IdempotencyKey } from '../idempotency.js';
+import { executeIdempotent, idempotencyCtes, type IdempotencyKey } from '../idempotency.js';
 import { readingSpace, type SpaceAccess, writingSpace } from './access.js';
 import type { ContentItem, Written } from './item.js';
 import type { InSpace, SpacePath, SpaceScope } from './space-resolver.js';

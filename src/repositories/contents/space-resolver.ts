@@ -13,7 +13,7 @@ import {
 } from '../access/namespace-resolver.js';
 import { type Principal, principalParams, type Role } from '../access/principal.js';
 import { shared } from '../access/shared-reads.js';
-import { executeOne,param } from '../access/statement.js';
+import { executeOne, param } from '../access/statement.js';
 import type { SpaceAccess } from './access.js';
 
 /** How many spaces are remembered; some 300 bytes each. */

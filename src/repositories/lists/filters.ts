@@ -1,4 +1,4 @@
-import { type SQL,sql } from 'drizzle-orm';
+import { type SQL, sql } from 'drizzle-orm';
 import type { JsonObject } from '../../db/schema/columns.js';
 import { param } from '../access/statement.js';
 import type { Condition } from './selection.js';

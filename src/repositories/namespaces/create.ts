@@ -4,7 +4,7 @@ import { members } from '../../db/schema/members.js';
 import { namespaces } from '../../db/schema/namespaces.js';
 import { Failure } from '../../failure.js';
 import { type Principal, principalParams } from '../access/principal.js';
-import { executeOne,param } from '../access/statement.js';
+import { executeOne, param } from '../access/statement.js';
 import type { RepositoryContext } from '../context.js';
 import {
   executeIdempotent,

@@ -3,7 +3,7 @@ import { namespaces } from '../../db/schema/namespaces.js';
 import { accessCte, activeNamespaceByIdAndSlug } from '../access/guard.js';
 import type { AccessResult, Principal } from '../access/principal.js';
 import { shared } from '../access/shared-reads.js';
-import { executeOne,param } from '../access/statement.js';
+import { executeOne, param } from '../access/statement.js';
 import type { RepositoryContext } from '../context.js';
 import { spaceTotal } from '../spaces/counters.js';
 import { counted, type CountedNamespace, namespaceColumns } from './columns.js';

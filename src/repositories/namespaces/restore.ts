@@ -9,7 +9,7 @@ import {
   principalParams,
   type Role,
 } from '../access/principal.js';
-import { executeOne,param } from '../access/statement.js';
+import { executeOne, param } from '../access/statement.js';
 import type { RepositoryContext } from '../context.js';
 import {
   executeIdempotent,

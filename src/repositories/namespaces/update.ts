@@ -2,7 +2,7 @@ import { and, sql } from 'drizzle-orm';
 import { namespaces } from '../../db/schema/namespaces.js';
 import { activeNamespaceByIdAndSlug, hasRole, lockedAccess } from '../access/guard.js';
 import type { AccessResult, Principal } from '../access/principal.js';
-import { executeOne,param } from '../access/statement.js';
+import { executeOne, param } from '../access/statement.js';
 import type { RepositoryContext } from '../context.js';
 import { spaceTotal } from '../spaces/counters.js';
 import { type MergeMetadata, updateFields } from '../update-fields.js';

@@ -4,7 +4,7 @@ import { spaces } from '../../db/schema/spaces.js';
 import { Failure, type Failures, isFailure } from '../../failure.js';
 import { accessCte, activeNamespaceByIdAndSlug, hasRole, lockedAccess } from '../access/guard.js';
 import type { AccessResult, Principal, Role } from '../access/principal.js';
-import { executeOne,param } from '../access/statement.js';
+import { executeOne, param } from '../access/statement.js';
 import type { RepositoryContext } from '../context.js';
 import {
   executeIdempotent,

@@ -3,7 +3,7 @@ import { v7 as uuidv7 } from 'uuid';
 import { spaces } from '../../db/schema/spaces.js';
 import { activeNamespaceByIdAndSlug, hasRole, lockedAccess } from '../access/guard.js';
 import { type AccessResult, includesRole, type Principal } from '../access/principal.js';
-import { executeOne,param } from '../access/statement.js';
+import { executeOne, param } from '../access/statement.js';
 import { contentsOf } from '../contents/counters.js';
 import type { RepositoryContext } from '../context.js';
 import { type FilledSpace, type NewSpace, spaceColumns } from './columns.js';

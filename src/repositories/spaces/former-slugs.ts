@@ -6,7 +6,7 @@ import { isSlug } from '../../slug.js';
 import { accessCte, activeNamespaceByIdAndSlug } from '../access/guard.js';
 import type { Principal } from '../access/principal.js';
 import { shared } from '../access/shared-reads.js';
-import { executeOne,param } from '../access/statement.js';
+import { executeOne, param } from '../access/statement.js';
 import type { RepositoryContext } from '../context.js';
 
 const isFormerSpaceSlug = and(

@@ -6,12 +6,12 @@ import {
   slugOrder,
   spaces,
 } from '../../db/schema/spaces.js';
-import { accessCte, activeNamespaceByIdAndSlug,hasRole } from '../access/guard.js';
+import { accessCte, activeNamespaceByIdAndSlug, hasRole } from '../access/guard.js';
 import type { AccessResult, Principal } from '../access/principal.js';
 import { param } from '../access/statement.js';
 import type { RepositoryContext } from '../context.js';
 import { commonConditions, type CommonFilters } from '../lists/filters.js';
-import { type CursorRequest,type ListPart, listsOf, routedLists } from '../lists/index.js';
+import { type CursorRequest, type ListPart, listsOf, routedLists } from '../lists/index.js';
 import { datedItem, timeText } from '../lists/item-json.js';
 import type { ListedTable } from '../lists/listed-table.js';
 import type { Page } from '../lists/numbered-pages.js';

@@ -2,7 +2,7 @@ import { and, desc, eq, isNotNull, type SQL, sql } from 'drizzle-orm';
 import { slugOrder, spaces } from '../../db/schema/spaces.js';
 import { activeNamespaceByIdAndSlug, hasRole, lockedAccess } from '../access/guard.js';
 import { type AccessResult, includesRole, type Principal, type Role } from '../access/principal.js';
-import { executeOne,param } from '../access/statement.js';
+import { executeOne, param } from '../access/statement.js';
 import { type Contents, contentsOf } from '../contents/counters.js';
 import type { RepositoryContext } from '../context.js';
 import {

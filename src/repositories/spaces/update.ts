@@ -2,7 +2,7 @@ import { and, sql } from 'drizzle-orm';
 import { spaces } from '../../db/schema/spaces.js';
 import { activeNamespaceByIdAndSlug, hasRole, lockedAccess } from '../access/guard.js';
 import type { AccessResult, Principal } from '../access/principal.js';
-import { executeOne,param } from '../access/statement.js';
+import { executeOne, param } from '../access/statement.js';
 import { contentsOf } from '../contents/counters.js';
 import type { RepositoryContext } from '../context.js';
 import { type MergeMetadata, updateFields } from '../update-fields.js';

@@ -1,1 +1,0 @@
-DROP TABLE "cursor_keys";
