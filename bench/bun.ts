@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { type Contender, startContender } from './processes.js';
+import { type Candidate, startCandidate } from './processes.js';
 
 const run = promisify(execFile);
 const PACKAGES = ['bun', 'elysia', '@elysiajs/jwt'];
@@ -19,7 +19,7 @@ const INSTALL_TIMEOUT_MS = 120_000;
  * @param env beside PORT
  * @returns the candidate, or null with a line on standard error where the packages do not install
  */
-export async function startBun(env: Record<string, string>): Promise<Contender | null> {
+export async function startBun(env: Record<string, string>): Promise<Candidate | null> {
   const directory = await mkdtemp(join(tmpdir(), 'spaces-bun-'));
   const remove = () => rm(directory, { recursive: true, force: true });
   try {
@@ -29,7 +29,7 @@ export async function startBun(env: Record<string, string>): Promise<Contender |
     const script = join(directory, 'server.js');
     await copyFile(fileURLToPath(new URL('bun-elysia.js', import.meta.url)), script);
     const program = join(directory, 'node_modules', '.bin', 'bun');
-    const candidate = await startContender('Bun + Elysia', [script], env, program);
+    const candidate = await startCandidate('Bun + Elysia', [script], env, program);
     return {
       ...candidate,
       stop: async () => {

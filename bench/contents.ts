@@ -14,7 +14,7 @@ import { signToken } from '../src/development/token.js';
 import { SUBJECT } from './data.js';
 import { run } from './load.js';
 import { median } from './median.js';
-import { startContender } from './processes.js';
+import { startCandidate } from './processes.js';
 
 const SECRET = 'a secret that is only used by the benchmark';
 const LARGE = Number(process.env['BENCH_EPISODES'] ?? 1_000_000);
@@ -62,7 +62,7 @@ try {
   for (const { definition } of searches) await sql.unsafe(definition);
   await sql`vacuum analyze`;
   await sql`checkpoint`;
-  const service = await startContender('service', ['dist/server.js'], {
+  const service = await startCandidate('service', ['dist/server.js'], {
     DATABASE_URL: server.url,
     JWT_SECRET: SECRET,
     NODE_ENV: 'production',

@@ -13,7 +13,7 @@ import { startEmbeddedPostgres } from '../src/development/postgres/index.js';
 import { signToken } from '../src/development/token.js';
 import { fill, sizes, SUBJECT } from './data.js';
 import { median } from './median.js';
-import { startContender } from './processes.js';
+import { startCandidate } from './processes.js';
 
 const scale = process.argv.includes('--quick') ? 0.1 : 1;
 const ROUNDS = 5;
@@ -77,7 +77,7 @@ async function indexesOfPlans(): Promise<string> {
 try {
   await migrate(server.url);
   await fill(server.url, scale);
-  const service = await startContender('service', ['dist/server.js'], {
+  const service = await startCandidate('service', ['dist/server.js'], {
     DATABASE_URL: server.url,
     JWT_SECRET: SECRET,
     NODE_ENV: 'production',

@@ -13,7 +13,7 @@ import { startEmbeddedPostgres } from '../src/development/postgres/index.js';
 import { signToken } from '../src/development/token.js';
 import { type Load, type Result, run } from './load.js';
 import { median } from './median.js';
-import { startContender } from './processes.js';
+import { startCandidate } from './processes.js';
 
 const SECRET = 'a secret that is only used by the benchmark';
 const ROWS = 200_000;
@@ -138,7 +138,7 @@ try {
   await migrate(server.url);
   await sql.unsafe(fill);
   await sql`vacuum analyze`;
-  const service = await startContender('service', ['dist/server.js'], {
+  const service = await startCandidate('service', ['dist/server.js'], {
     DATABASE_URL: server.url,
     DATABASE_POOL_MAX: String(POOL_MAX),
     JWT_SECRET: SECRET,

@@ -20,9 +20,9 @@ import { migrate } from '../src/db/migrate.js';
 import { startEmbeddedPostgres } from '../src/development/postgres/index.js';
 import { signToken } from '../src/development/token.js';
 import { fill, SUBJECT } from './data.js';
-import type { Flood, Flooded } from './flood.js';
+import type { LoadPlan, LoadResult } from './load-generator.js';
 import { median } from './median.js';
-import { residentMiB, startContender } from './processes.js';
+import { residentMiB, startCandidate } from './processes.js';
 
 const BUSY = 32;
 const TIMES = [1, 2, 5, 10];
@@ -35,17 +35,17 @@ const SECRET = 'a secret that is only used by the benchmark';
 const LEAST_OF_PEAK = 0.8;
 const LONGEST_MS = 1000;
 
-interface Row extends Flooded {
+interface Row extends LoadResult {
   mib: number;
 }
 
 const directory = await mkdtemp(join(tmpdir(), 'spaces-overload-'));
 const server = await startEmbeddedPostgres({ directory, database: 'bench' });
-const flooder = fork(fileURLToPath(new URL('flood.ts', import.meta.url)));
+const generator = fork(fileURLToPath(new URL('load-generator.ts', import.meta.url)));
 try {
   await migrate(server.url);
   await fill(server.url, 0.01);
-  const service = await startContender('service', ['dist/server.js'], {
+  const service = await startCandidate('service', ['dist/server.js'], {
     DATABASE_URL: server.url,
     JWT_SECRET: SECRET,
     NODE_ENV: 'production',
@@ -55,10 +55,10 @@ try {
   const measure = async (clients: number, rate: number | null): Promise<Row> => {
     const port = Number(new URL(service.origin).port);
     const path = '/namespaces/fifty/spaces';
-    const load: Flood = { port, path, token, seconds: SECONDS, clients, rate };
-    const result = await new Promise<Flooded>((resolve) => {
-      flooder.once('message', resolve);
-      flooder.send(load);
+    const load: LoadPlan = { port, path, token, seconds: SECONDS, clients, rate };
+    const result = await new Promise<LoadResult>((resolve) => {
+      generator.once('message', resolve);
+      generator.send(load);
     });
     return { ...result, mib: residentMiB(service.pid) };
   };
@@ -139,7 +139,7 @@ try {
       : `Not kept: ${broken.map(({ name }) => name).join(', ')}.`,
   );
 } finally {
-  flooder.kill();
+  generator.kill();
   await server.stop();
   await rm(directory, { recursive: true, force: true });
   await rm(server.directory, { recursive: true, force: true });

@@ -5,7 +5,7 @@ import { freePort } from '../src/development/postgres/server.js';
 /** Clock ticks a second in /proc, the same on every Linux that Node runs on. */
 const TICKS = 100;
 
-export interface Contender {
+export interface Candidate {
   name: string;
   pid: number;
   origin: string;
@@ -21,12 +21,12 @@ export interface Contender {
  * @param env beside PORT, which is chosen here
  * @param program Node by default
  */
-export async function startContender(
+export async function startCandidate(
   name: string,
   args: string[],
   env: Record<string, string>,
   program = process.execPath,
-): Promise<Contender> {
+): Promise<Candidate> {
   const port = await freePort();
   const nowhere = openSync('/dev/null', 'w');
   const started = performance.now();

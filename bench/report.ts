@@ -93,7 +93,7 @@ function markdown(report: Report): string {
     '| ratio, median (and of each round) | |',
     '|---|---|',
     ...ratiosOf('hot', hot),
-    `| hot: service / ceiling | ${ratio(hot['service'], hot['ceiling'])} |`,
+    `| hot: service / upper bound | ${ratio(hot['service'], hot['upper-bound'])} |`,
     ...ratiosOf('spread', spread),
     ...ratiosOf('churn', churn),
     `| list: two workers / one process | ${ratio(byWorkers['two workers'], byWorkers['one process'])} |`,

@@ -1,7 +1,7 @@
 /**
  * The benchmark: `npm run bench`, or `npm run bench -- --quick` for two minutes of it.
  *
- * Rounds of the contenders are interleaved, because machines are shared and noisy: only ratios within
+ * Rounds of the candidates are interleaved, because machines are shared and noisy: only ratios within
  * one run mean anything, and medians of the rounds are compared. Results go to `bench/results/`.
  */
 import { execFileSync } from 'node:child_process';
@@ -19,11 +19,11 @@ import { generator, type Load, type Result, run, type Write } from './load.js';
 import { median } from './median.js';
 import { type BareStatement, pgbenchInstalled, runPgbench } from './pgbench.js';
 import {
-  type Contender,
+  type Candidate,
   cpuSeconds,
   emptyStartMs,
   residentMiB,
-  startContender,
+  startCandidate,
 } from './processes.js';
 import { type Measurement, type Table, writeReport } from './report.js';
 
@@ -60,7 +60,7 @@ const server = await startEmbeddedPostgres({
 const postmaster = Number(
   (await readFile(join(server.directory, 'data', 'postmaster.pid'), 'utf8')).split('\n', 1)[0],
 );
-const contenders: Contender[] = [];
+const started: Candidate[] = [];
 
 try {
   await migrate(server.url);
@@ -73,7 +73,7 @@ try {
   const starts: number[] = [];
   const emptyStarts: number[] = [];
   for (let round = 1; round <= plan.starts; round += 1) {
-    const started = await startContender('service', ['dist/server.js'], env);
+    const started = await startCandidate('service', ['dist/server.js'], env);
     await started.stop();
     starts.push(started.startMs);
     emptyStarts.push(emptyStartMs());
@@ -83,36 +83,36 @@ try {
   progress('filling the database');
   await fill(server.url, plan.scale);
   const start = async (name: string, args: string[], more: Record<string, string> = {}) => {
-    const contender = await startContender(name, args, { ...env, ...more });
-    contenders.push(contender);
-    return contender;
+    const candidate = await startCandidate(name, args, { ...env, ...more });
+    started.push(candidate);
+    return candidate;
   };
   const service = await start('service', ['dist/server.js']);
   const reference = await start('reference', ['--import', 'tsx', 'bench/reference.ts']);
-  const ceiling = await start('ceiling', ['--import', 'tsx', 'bench/ceiling.ts']);
+  const upperBound = await start('upper-bound', ['--import', 'tsx', 'bench/upper-bound.ts']);
   const cold = await start('service, cache off', ['dist/server.js'], { PAGE_CACHE_BYTES: '0' });
   const writer = await start('writer', ['dist/server.js']);
   const bun = await startBun(env);
-  if (bun) contenders.push(bun);
+  if (bun) started.push(bun);
 
   const token = await signToken(SECRET, { subject: SUBJECT, expiresIn: '1 day' });
 
   /** One round: what the clients saw, and what it cost. */
   async function measure(
-    contender: Contender,
+    candidate: Candidate,
     path: string,
     options: Partial<Load> = {},
   ): Promise<Measurement> {
     const load = {
-      url: contender.origin + path,
+      url: candidate.origin + path,
       token,
       seconds: plan.seconds,
       connections: CONNECTIONS,
       ...options,
     };
-    const before = [cpuSeconds(contender.pid), cpuSeconds(postmaster)] as const;
+    const before = [cpuSeconds(candidate.pid), cpuSeconds(postmaster)] as const;
     const result = await run(load);
-    const after = [cpuSeconds(contender.pid), cpuSeconds(postmaster)] as const;
+    const after = [cpuSeconds(candidate.pid), cpuSeconds(postmaster)] as const;
     const perRequest = (seconds: number) => (seconds / Math.max(result.requests, 1)) * 1e6;
     return {
       ...result,
@@ -162,7 +162,7 @@ try {
     listOf('fifty'),
     {},
     {
-      ceiling: () => measure(ceiling, '/ceiling/fifty/spaces'),
+      'upper-bound': () => measure(upperBound, '/upper-bound/fifty/spaces'),
     },
   );
   const spread = await reads('spread', '/', random, {
@@ -204,7 +204,7 @@ try {
     ),
   );
 
-  const write = (contender: Contender, write: Write) => () => measure(contender, '/', { write });
+  const write = (candidate: Candidate, write: Write) => () => measure(candidate, '/', { write });
   const bare = (statement: BareStatement) => async () => ({
     ...(await runPgbench(server.url, statement, plan.seconds, POOL)),
     // Its connections have gone when it ends, and with them what they used.
@@ -259,7 +259,7 @@ try {
     memory,
   });
 } finally {
-  for (const contender of contenders) await contender.stop();
+  for (const candidate of started) await candidate.stop();
   await server.stop();
   await rm(directory, { recursive: true, force: true });
   await rm(server.directory, { recursive: true, force: true });

@@ -5,7 +5,7 @@ import { type Test, test } from 'tap';
 import { migrate } from '../../src/db/migrate.js';
 import { startService } from '../helpers/app.js';
 import { createDatabase, openDatabase } from '../helpers/database.js';
-import { members,operations, seedNamespace } from '../helpers/operations.js';
+import { members, operations, seedNamespace } from '../helpers/operations.js';
 import { startServer } from '../helpers/process.js';
 
 const INSUFFICIENT_PRIVILEGE = '42501';

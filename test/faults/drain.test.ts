@@ -1,6 +1,6 @@
 /** A rolling restart under constant load: whoever replaces one process after another loses nothing. */
 import { Agent, createServer, request as httpRequest } from 'node:http';
-import { type Test,test } from 'tap';
+import { type Test, test } from 'tap';
 import { migrate } from '../../src/db/migrate.js';
 import { signToken } from '../../src/development/token.js';
 import { SECRET } from '../helpers/app.js';

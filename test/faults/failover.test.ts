@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { sql } from 'drizzle-orm';
 import postgres from 'postgres';
-import { type Test,test } from 'tap';
+import { type Test, test } from 'tap';
 import { connect } from '../../src/db/client.js';
 import { migrate } from '../../src/db/migrate.js';
 import {

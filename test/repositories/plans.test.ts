@@ -3,7 +3,7 @@ import { test } from 'tap';
 import type { Database } from '../../src/db/client.js';
 import { startService } from '../helpers/app.js';
 import { createDatabase, openDatabase } from '../helpers/database.js';
-import { members,operations, seedNamespace } from '../helpers/operations.js';
+import { members, operations, seedNamespace } from '../helpers/operations.js';
 
 /** What holds the rows of a namespace, and grows with it. */
 const tenantTables = ['spaces', 'space_counters', 'former_space_slugs'];

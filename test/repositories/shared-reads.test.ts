@@ -2,7 +2,7 @@ import { sql } from 'drizzle-orm';
 import { test } from 'tap';
 import { shared } from '../../src/repositories/access/shared-reads.js';
 import { createDatabase, openDatabase } from '../helpers/database.js';
-import { members,seedNamespace } from '../helpers/operations.js';
+import { members, seedNamespace } from '../helpers/operations.js';
 import { startCounted, startProxy } from '../helpers/proxy.js';
 
 const AT_ONCE = 20;

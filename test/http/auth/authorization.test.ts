@@ -1,7 +1,7 @@
 import { test } from 'tap';
 import type { Answer } from '../../helpers/app.js';
 import { startService } from '../../helpers/app.js';
-import { members,operations, operationsWithin, seedNamespace } from '../../helpers/operations.js';
+import { members, operations, operationsWithin, seedNamespace } from '../../helpers/operations.js';
 import { isProblem } from '../../helpers/problem.js';
 import { startCounted } from '../../helpers/proxy.js';
 

@@ -4,7 +4,7 @@ import { anyAsset, type Lab, startLabs } from '../../helpers/contents.js';
 import { pick, pickString } from '../../helpers/json.js';
 import { isOpenApi } from '../../helpers/openapi.js';
 import { isProblem } from '../../helpers/problem.js';
-import { assertProblem,INVALID } from '../../helpers/spaces.js';
+import { assertProblem, INVALID } from '../../helpers/spaces.js';
 
 test('the script of the existing client: 404, the space, 201, and 200 from then on', async (t) => {
   const { owner } = await startLabs(t);

@@ -3,7 +3,7 @@ import { test } from 'tap';
 import { acceptsJson, weights } from '../../../src/http/conventions/accept.js';
 import { startService } from '../../helpers/app.js';
 import { openDatabase } from '../../helpers/database.js';
-import { members,operations, seedNamespace } from '../../helpers/operations.js';
+import { members, operations, seedNamespace } from '../../helpers/operations.js';
 import { isProblem } from '../../helpers/problem.js';
 
 test('an Accept that JSON will do for is accepted', (t) => {

@@ -6,7 +6,7 @@ import { emptyDatabase, ROUND_TRIPS_PER_STATEMENT } from '../../helpers/database
 import { pick, pickString } from '../../helpers/json.js';
 import { isProblem } from '../../helpers/problem.js';
 import { startCounted } from '../../helpers/proxy.js';
-import { assertProblem,INVALID } from '../../helpers/spaces.js';
+import { assertProblem, INVALID } from '../../helpers/spaces.js';
 
 const spaces = '/namespaces/acme/spaces';
 

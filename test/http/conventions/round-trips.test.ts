@@ -1,7 +1,7 @@
 import { test } from 'tap';
 import { type Service, startService } from '../../helpers/app.js';
 import { ROUND_TRIPS_PER_STATEMENT } from '../../helpers/database.js';
-import { members,operations, seedNamespace } from '../../helpers/operations.js';
+import { members, operations, seedNamespace } from '../../helpers/operations.js';
 import { startCounted, type Traffic } from '../../helpers/proxy.js';
 
 /** What the API reference allows, as `[statements, round trips in sequence]`. */

@@ -5,7 +5,7 @@ import { type Answer, startService } from '../../helpers/app.js';
 import { openDatabase } from '../../helpers/database.js';
 import { pick } from '../../helpers/json.js';
 import { memoryLogger } from '../../helpers/logger.js';
-import { members,operations, seedNamespace } from '../../helpers/operations.js';
+import { members, operations, seedNamespace } from '../../helpers/operations.js';
 import { isProblem } from '../../helpers/problem.js';
 
 test('every code is listed in the OpenAPI document', async (t) => {

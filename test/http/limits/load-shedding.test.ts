@@ -1,6 +1,6 @@
 import { connect } from 'node:net';
 import { sql } from 'drizzle-orm';
-import { type Test,test } from 'tap';
+import { type Test, test } from 'tap';
 import { signToken } from '../../../src/development/token.js';
 import { SECRET, type Service, startService } from '../../helpers/app.js';
 import { createDatabase, openDatabase } from '../../helpers/database.js';

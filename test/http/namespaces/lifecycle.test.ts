@@ -1,7 +1,7 @@
 import { test } from 'tap';
 import { startService } from '../../helpers/app.js';
 import { pick } from '../../helpers/json.js';
-import { members,operations, operationsWithin, seedNamespace } from '../../helpers/operations.js';
+import { members, operations, operationsWithin, seedNamespace } from '../../helpers/operations.js';
 import { isProblem } from '../../helpers/problem.js';
 
 test('a deleted namespace answers like one that never was, to everybody', async (t) => {

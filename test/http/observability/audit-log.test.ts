@@ -2,7 +2,7 @@ import { pino } from 'pino';
 import { test } from 'tap';
 import { startService } from '../../helpers/app.js';
 import { memoryLogger } from '../../helpers/logger.js';
-import { members,operations, seedNamespace } from '../../helpers/operations.js';
+import { members, operations, seedNamespace } from '../../helpers/operations.js';
 
 const isAudit = (line: unknown) => typeof line === 'object' && line !== null && 'audit' in line;
 

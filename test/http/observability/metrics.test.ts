@@ -8,7 +8,7 @@ import { signToken } from '../../../src/development/token.js';
 import { SECRET, type Service, startService } from '../../helpers/app.js';
 import { createDatabase, openDatabase } from '../../helpers/database.js';
 import { portOf } from '../../helpers/issuer.js';
-import { members,operations, seedNamespace } from '../../helpers/operations.js';
+import { members, operations, seedNamespace } from '../../helpers/operations.js';
 import { startServer } from '../../helpers/process.js';
 
 const startMeasured = (t: Test) =>

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import { type Test,test } from 'tap';
+import { type Test, test } from 'tap';
 import { problems } from '../../../src/errors.js';
 import { listen } from '../../helpers/listen.js';
 import type { RawAnswer } from '../../helpers/raw.js';

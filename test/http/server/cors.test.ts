@@ -1,7 +1,7 @@
 import { test } from 'tap';
 import { startService } from '../../helpers/app.js';
 import { openDatabase } from '../../helpers/database.js';
-import { members,operations, seedNamespace } from '../../helpers/operations.js';
+import { members, operations, seedNamespace } from '../../helpers/operations.js';
 import { isProblem } from '../../helpers/problem.js';
 
 const APP = 'https://app.example';

@@ -5,7 +5,7 @@ import { signToken } from '../../../src/development/token.js';
 import { SECRET, type Send, startService } from '../../helpers/app.js';
 import { openDatabase } from '../../helpers/database.js';
 import { portOf } from '../../helpers/issuer.js';
-import { members,operations, seedNamespace } from '../../helpers/operations.js';
+import { members, operations, seedNamespace } from '../../helpers/operations.js';
 import { isProblem } from '../../helpers/problem.js';
 import { rawConnection } from '../../helpers/raw.js';
 

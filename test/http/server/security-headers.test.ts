@@ -1,6 +1,6 @@
 import { test } from 'tap';
 import { startService } from '../../helpers/app.js';
-import { members,operations, seedNamespace } from '../../helpers/operations.js';
+import { members, operations, seedNamespace } from '../../helpers/operations.js';
 
 const expected = {
   'cache-control': 'private, no-cache',

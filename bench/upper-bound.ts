@@ -1,5 +1,5 @@
 /**
- * The ceiling: this service's own application, with its authentication, logging and hooks, answering
+ * The upper bound: this service's own application, with its authentication, logging and hooks, answering
  * a canned page of 50 through the response schema's serializer. No database is asked.
  */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
@@ -22,12 +22,12 @@ const canned = Array.from({ length: 50 }, (_, index) => ({
   tags: ['robotics', 'lab'],
 }));
 
-const ceiling: FastifyPluginAsyncTypebox = async (app) => {
+const upperBound: FastifyPluginAsyncTypebox = async (app) => {
   await app.register(authPlugin, checked);
   app.addSchema(SpaceListItem);
   app.addSchema(SpaceList);
   app.get(
-    '/ceiling/:slug/spaces',
+    '/upper-bound/:slug/spaces',
     {
       config: { scope: 'spaces:read' },
       schema: {
@@ -45,5 +45,5 @@ const app = await buildApp({
   db: connect({ ...database, url: database.url ?? '' }),
   logger: pino({ level: logLevel }, pino.destination({ sync: false })),
 });
-await app.register(ceiling);
+await app.register(upperBound);
 await app.listen({ host: '127.0.0.1', port });

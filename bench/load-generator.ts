@@ -4,7 +4,7 @@
  */
 import { connect, type Socket } from 'node:net';
 
-export interface Flood {
+export interface LoadPlan {
   port: number;
   path: string;
   token: string;
@@ -16,7 +16,7 @@ export interface Flood {
 }
 
 /** Per second, save the last two. */
-export interface Flooded {
+export interface LoadResult {
   good: number;
   refused: number;
   /** due while every connection was waiting for an answer; none without a rate */
@@ -43,7 +43,7 @@ interface Client {
 }
 
 /** Makes the load, and resolves when its time is over. */
-export async function flood(load: Flood): Promise<Flooded> {
+export async function generateLoad(load: LoadPlan): Promise<LoadResult> {
   const { port, path, token, seconds, clients: count, rate } = load;
   const request = `GET ${path} HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer ${token}${HEAD_END}`;
   // The kernel says that it is connected when Node has yet to take the connection, one at a time.
@@ -141,6 +141,6 @@ function percentile99(numbers: number[]): number {
   return numbers.sort((a, b) => a - b)[Math.floor(numbers.length * 0.99)] ?? 0;
 }
 
-process.on('message', (load: Flood) => {
-  void flood(load).then((result) => process.send?.(result));
+process.on('message', (load: LoadPlan) => {
+  void generateLoad(load).then((result) => process.send?.(result));
 });
