@@ -14,7 +14,7 @@ import { isOpenApi, type OpenApiDocument, type Schema } from '../helpers/openapi
 import { parameters } from './parameters.js';
 import { CURRENT, pools, type Request, requests } from './requests.js';
 
-const RUNS = 1500;
+const RUNS = 2500;
 
 /** Requests delete more than they make: without more of it, most would be 404. */
 const RESTOCKED_EVERY = 20;
