@@ -5,9 +5,13 @@
 import { build } from 'esbuild';
 
 await build({
-  entryPoints: ['server', 'commands/migrate', 'commands/distribute', 'commands/token'].map(
-    (program) => `src/${program}.ts`,
-  ),
+  entryPoints: [
+    'server',
+    'commands/migrate',
+    'commands/distribute',
+    'commands/purge',
+    'commands/token',
+  ].map((program) => `src/${program}.ts`),
   outbase: 'src',
   outdir: 'dist',
   bundle: true,

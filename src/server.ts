@@ -22,6 +22,7 @@ import {
   reportToPrimary,
 } from './http/observability/worker-metrics.js';
 import { listen } from './http/server/listen.js';
+import { startRetention } from './retention.js';
 import { disconnectFromPrimary, startWorkers } from './workers.js';
 
 /** Longest time of accepted requests after the signal to stop. */
@@ -166,6 +167,12 @@ async function serve(config: Config, url: string): Promise<AddressInfo> {
     ...(tracing && { tracing: tracing.plugin }),
   };
   const [app] = await Promise.all([buildApp(options), migrateGiven(config)]);
+  // The lock of a session says nothing behind a pooler.
+  if (config.retentionDays > 0 && database.prepare) {
+    const { retentionDays, slugHoldDays } = config;
+    const settings = { database: { ...database, url }, retentionDays, slugHoldDays };
+    onShutdown(startRetention({ ...settings, logger, registry }));
+  }
   if (cluster.isWorker) onShutdown(disconnectFromPrimary);
   if (registry && cluster.isWorker) {
     answerPrimary(registry);

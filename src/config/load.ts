@@ -44,6 +44,8 @@ export interface Config {
   };
   readonly pageCacheBytes: number;
   readonly slugHoldDays: number;
+  /** 0 for no erasure */
+  readonly retentionDays: number;
   /** null for no bound */
   readonly quotas: {
     readonly namespacesPerSubject: number | null;
@@ -121,6 +123,7 @@ function toConfig(env: Static<typeof Environment>): Config {
     },
     pageCacheBytes: env.PAGE_CACHE_BYTES,
     slugHoldDays: env.NAMESPACE_SLUG_HOLD_DAYS,
+    retentionDays: env.RETENTION_DAYS,
     quotas: {
       namespacesPerSubject: env.MAX_NAMESPACES_PER_SUBJECT ?? null,
       spacesPerNamespace: env.MAX_SPACES_PER_NAMESPACE ?? null,

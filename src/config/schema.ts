@@ -96,6 +96,13 @@ export const Environment = Type.Object({
     description:
       'For how many days the slug that a namespace gave up, by a new one or by its deletion, is held back for its last owners.',
   }),
+  RETENTION_DAYS: Type.Integer({
+    minimum: 0,
+    maximum: 36_500,
+    default: 30,
+    description:
+      'For how many days deleted namespaces, spaces, episodes and assets can be restored; after that they are erased for good. 0 keeps them for ever.',
+  }),
   MAX_NAMESPACES_PER_SUBJECT: Type.Optional(
     Type.Integer({
       minimum: 1,

@@ -21,6 +21,7 @@ test('nothing has to be set for development', (t) => {
     },
     pageCacheBytes: 64 * 2 ** 20,
     slugHoldDays: 30,
+    retentionDays: 30,
     quotas: { namespacesPerSubject: null, spacesPerNamespace: null, membersPerNamespace: null },
     token: { key: null, issuer: null, audience: null },
     workers: 1,
@@ -52,6 +53,7 @@ test('every variable is read, and an empty one counts as unset', (t) => {
     DATABASE_QUEUE_MAX: '50',
     PAGE_CACHE_BYTES: '0',
     NAMESPACE_SLUG_HOLD_DAYS: '0',
+    RETENTION_DAYS: '90',
     MAX_NAMESPACES_PER_SUBJECT: '10',
     MAX_SPACES_PER_NAMESPACE: '1000',
     MAX_MEMBERS_PER_NAMESPACE: '50',
@@ -82,6 +84,7 @@ test('every variable is read, and an empty one counts as unset', (t) => {
     },
     pageCacheBytes: 0,
     slugHoldDays: 0,
+    retentionDays: 90,
     quotas: { namespacesPerSubject: 10, spacesPerNamespace: 1000, membersPerNamespace: 50 },
     token: {
       key: new URL('https://issuer.example/keys'),

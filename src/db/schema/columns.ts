@@ -1,4 +1,4 @@
-import { sql } from 'drizzle-orm';
+import { type SQL, sql, type SQLWrapper } from 'drizzle-orm';
 import { customType, integer, timestamp } from 'drizzle-orm/pg-core';
 import { SLUG_PATTERN } from '../../slug.js';
 
@@ -30,6 +30,12 @@ export const versionAndTimestamps = {
   updatedAt: timestampMs('updated_at').notNull().defaultNow(),
   deletedAt: timestampMs('deleted_at'),
 };
+
+/**
+ * The condition that a row was deleted and can be restored: it is not being erased. The erasure of a namespace
+ * or a space, which takes many statements, begins with `deleted_at = '-infinity'`.
+ */
+export const isRestorable = (deletedAt: SQLWrapper): SQL => sql`${deletedAt} > '-infinity'`;
 
 export const slugCheck = sql.raw(`slug ~ '${SLUG_PATTERN}'`);
 export const metadataCheck = sql.raw(`jsonb_typeof(metadata) = 'object'`);

@@ -1,5 +1,6 @@
-import { isNotNull, isNull, type SQL, sql, type WithSubquery } from 'drizzle-orm';
+import { isNull, type SQL, sql, type WithSubquery } from 'drizzle-orm';
 import type { PgColumn, PgTable } from 'drizzle-orm/pg-core';
+import { isRestorable } from '../../db/schema/columns.js';
 import type { Role } from '../access/principal.js';
 import { param } from '../access/statement.js';
 import type { spaceTotal } from '../spaces/counters.js';
@@ -59,8 +60,8 @@ export const offset = sql`${param('offset')}::bigint`;
 export function stateConditions({ deletedAt }: Pick<ListedTable<string>, 'deletedAt'>) {
   return {
     active: deletedAt ? isNull(deletedAt) : undefined,
-    deleted: deletedAt ? isNotNull(deletedAt) : undefined,
-    all: undefined,
+    deleted: deletedAt ? isRestorable(deletedAt) : undefined,
+    all: deletedAt ? sql`(not ${isRestorable(deletedAt)}) is not true` : undefined,
   } satisfies Record<State, SQL | undefined>;
 }
 

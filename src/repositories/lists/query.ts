@@ -118,7 +118,7 @@ export function listQuery<Sort extends string>(db: Database, listed: ListedTable
   function totalOf(materializes: boolean, state: State, after: ListPosition | null) {
     const matching = materializes
       ? sql`matched`
-      : sql`${table} where ${and(inContainer, mayRead, isChanged)}`;
+      : sql`${table} where ${and(inContainer, ofState[state], mayRead, isChanged)}`;
     let total = sql`select count(*)::int as list_total from ${matching}`;
     if (after) total = sql`select ${param('total')}::int as list_total`;
     else if (!materializes && state === 'active')

@@ -1,5 +1,6 @@
 import { type SQL, sql } from 'drizzle-orm';
 import type { Database } from '../../db/client.js';
+import { isRestorable } from '../../db/schema/columns.js';
 import { members } from '../../db/schema/members.js';
 import { namespaces } from '../../db/schema/namespaces.js';
 import { param } from '../access/statement.js';
@@ -21,7 +22,7 @@ export function restoreTargets(db: Database) {
   // An `exists` may be turned around, into one that reads all of the caller's namespaces.
   const isKnown = sql`(${param('adminRole')}::member_role is not null or coalesce((
     select true from ${members} where namespace_id = n.id and subject = ${param('subject')}), false))`;
-  const hadSlug = sql`n.slug = ${param('namespaceSlug')} and n.deleted_at is not null`;
+  const hadSlug = sql`n.slug = ${param('namespaceSlug')} and ${isRestorable(sql`n.deleted_at`)}`;
   const candidates = sql.raw(String(RESTORE_CANDIDATES));
   const last = sql`order by n.deleted_at desc, n.id desc limit`;
   const expectedOne = sql`select n.id from ${namespaces} n

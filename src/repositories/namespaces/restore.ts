@@ -1,4 +1,5 @@
-import { and, eq, isNotNull, isNull, type SQL, sql } from 'drizzle-orm';
+import { and, eq, isNull, type SQL, sql } from 'drizzle-orm';
+import { isRestorable } from '../../db/schema/columns.js';
 import { namespaces } from '../../db/schema/namespaces.js';
 import { isSlug } from '../../slug.js';
 import { hasRole, lockedAccess } from '../access/guard.js';
@@ -75,7 +76,7 @@ export function restoreNamespace({
         .where(
           and(
             isTarget,
-            isNotNull(namespaces.deletedAt),
+            isRestorable(namespaces.deletedAt),
             allowed,
             hasVersion(namespaces),
             target.isCurrent,

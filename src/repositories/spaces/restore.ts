@@ -1,4 +1,5 @@
-import { and, desc, eq, isNotNull, type SQL, sql } from 'drizzle-orm';
+import { and, desc, eq, type SQL, sql } from 'drizzle-orm';
+import { isRestorable } from '../../db/schema/columns.js';
 import { slugOrder, spaces } from '../../db/schema/spaces.js';
 import { activeNamespaceByIdAndSlug, hasRole, lockedAccess } from '../access/guard.js';
 import { type AccessResult, includesRole, type Principal, type Role } from '../access/principal.js';
@@ -50,7 +51,7 @@ export function restoreSpace({ db, resolveNamespace, quotas }: RepositoryContext
   const hadSlug = and(
     inNamespace,
     sql`${slugOrder} = ${param('spaceSlug')}`,
-    isNotNull(spaces.deletedAt),
+    isRestorable(spaces.deletedAt),
   );
   const expectedOne = db
     .select({ id: spaces.id })
@@ -80,7 +81,7 @@ export function restoreSpace({ db, resolveNamespace, quotas }: RepositoryContext
           and(
             inNamespace,
             eq(spaces.id, sql`(select id from last_deleted)`),
-            isNotNull(spaces.deletedAt),
+            isRestorable(spaces.deletedAt),
             allowed,
             hasVersion(spaces),
           ),

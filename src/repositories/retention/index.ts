@@ -1,0 +1,136 @@
+import { type SQL, sql } from 'drizzle-orm';
+import type { Database } from '../../db/client.js';
+import {
+  beginNamespaces,
+  beginSpaces,
+  type Erased,
+  eraseNamespace,
+  eraseSpaces,
+} from './containers.js';
+import { groupBy, idsOf, type Key, scan } from './scan.js';
+
+/** After how many days deleted things are erased. */
+export interface RetentionSettings {
+  retentionDays: number;
+  /** released slugs of namespaces are reserved for so long, and with them the namespace that had them */
+  slugHoldDays: number;
+}
+
+/**
+ * Erases what was deleted longer ago than the retention, for good: namespaces, spaces, episodes and assets with all that
+ * belongs to them, and expired idempotency keys.
+ *
+ * Every statement is short, and the generator may stop after any of them: the next run goes on. An item is
+ * never seen half erased. Namespaces and spaces, which take many statements, are hidden by the first one;
+ * an episode goes with its assets in one statement.
+ *
+ * @yields after each statement
+ */
+export async function* eraseExpired(
+  db: Database,
+  { retentionDays, slugHoldDays }: RetentionSettings,
+): AsyncGenerator<Erased> {
+  const olderThan = (days: number) => sql`deleted_at < now() - make_interval(days => ${days}::int)`;
+  const isDeleted = sql`deleted_at is not null`;
+
+  const namespaceDays = Math.max(retentionDays, slugHoldDays);
+  const namespaces = { table: sql`namespaces`, key: ['id'], where: sql`true` };
+  for await (const rows of scan(db, { ...namespaces, isExpired: olderThan(namespaceDays) })) {
+    await beginNamespaces(db, idsOf(rows), namespaceDays);
+    for (const { id = '' } of await begun(db, sql`namespaces where true`, rows))
+      yield* eraseNamespace(db, id);
+  }
+
+  const spaces = { table: sql`spaces`, key: ['namespace_id', 'id'], where: isDeleted };
+  for await (const rows of scan(db, { ...spaces, isExpired: olderThan(retentionDays) })) {
+    for (const group of groupBy(rows, ['namespace_id'])) {
+      const namespaceId = group[0]?.['namespace_id'] ?? '';
+      await beginSpaces(db, namespaceId, sql`id = any(${idsOf(group)})`, retentionDays);
+      const inNamespace = sql`spaces where namespace_id = ${namespaceId}::uuid`;
+      const due = await begun(db, inNamespace, group);
+      if (due.length > 0) yield* eraseSpaces(db, namespaceId, idsOf(due));
+    }
+  }
+
+  const inSpaces = ['namespace_id', 'space_id', 'id'];
+  const episodes = { table: sql`episodes`, key: inSpaces, where: isDeleted };
+  for await (const rows of scan(db, { ...episodes, isExpired: olderThan(retentionDays) })) {
+    for (const group of groupBy(rows, ['namespace_id', 'space_id'])) {
+      yield* eraseEpisodes(db, group, olderThan(retentionDays));
+    }
+  }
+  // Those of deleted episodes go with them.
+  const isAlone = sql`${olderThan(retentionDays)} and not deleted_with_episode`;
+  const assets = { table: sql`assets`, key: inSpaces, where: isDeleted };
+  for await (const rows of scan(db, { ...assets, isExpired: isAlone })) {
+    for (const group of groupBy(rows, ['namespace_id', 'space_id'])) {
+      yield await eraseAssets(db, group, isAlone);
+    }
+  }
+
+  const keys = {
+    table: sql`idempotency_keys`,
+    key: ['namespace_id', 'subject', 'operation', 'key'],
+    where: sql`true`,
+    isExpired: sql`expires_at < now()`,
+  };
+  for await (const rows of scan(db, keys)) yield await eraseKeys(db, rows);
+}
+
+/**
+ * @param from the table, and a condition
+ * @returns the rows whose erasure has begun: others were restored meanwhile
+ */
+async function begun(db: Database, from: SQL, rows: Key[]): Promise<Key[]> {
+  return db.execute<Key>(
+    sql`select id::text from ${from} and id = any(${idsOf(rows)}) and deleted_at = '-infinity'`,
+  );
+}
+
+const inSpaceOf = ([first]: Key[]) => sql`namespace_id = ${first?.['namespace_id'] ?? ''}::uuid
+  and space_id = ${first?.['space_id'] ?? ''}::uuid`;
+
+/** The expression that changes the revision of the lists of a kind. */
+const revise = ([first]: Key[], kind: 'episodes' | 'assets', erased: SQL) => sql`
+  insert into content_counters (namespace_id, space_id, kind, slot, active, revision)
+  select ${first?.['namespace_id'] ?? ''}::uuid, ${first?.['space_id'] ?? ''}::uuid, ${kind}::content_kind, 0, 0,
+    (random() * 2 ^ 53)::bigint
+  from ${erased} having count(*) > 0
+  on conflict (namespace_id, space_id, kind, slot) do update set revision = excluded.revision`;
+
+async function* eraseEpisodes(db: Database, rows: Key[], isOld: SQL): AsyncGenerator<Erased> {
+  const inSpace = inSpaceOf(rows);
+  const [result] = await db.execute<{ episodes: number; assets: number }>(sql`
+    with old as (
+      select id from episodes where ${inSpace} and id = any(${idsOf(rows)}) and ${isOld} for update
+    ), gone_assets as (
+      delete from assets where ${inSpace} and episode_id in (select id from old) returning id
+    ), gone as (
+      delete from episodes where ${inSpace} and id in (select id from old) returning id
+    ), revised_assets as (${revise(rows, 'assets', sql`gone_assets`)}),
+      revised as (${revise(rows, 'episodes', sql`gone`)})
+    select (select count(*)::int from gone) as episodes, (select count(*)::int from gone_assets) as assets`);
+  yield { table: 'assets', rows: result?.assets ?? 0 };
+  yield { table: 'episodes', rows: result?.episodes ?? 0 };
+}
+
+async function eraseAssets(db: Database, rows: Key[], isOld: SQL): Promise<Erased> {
+  const inSpace = inSpaceOf(rows);
+  const [result] = await db.execute<{ assets: number }>(sql`
+    with gone as (
+      delete from assets where ${inSpace} and id = any(${idsOf(rows)}) and ${isOld} returning id
+    ), revised as (${revise(rows, 'assets', sql`gone`)})
+    select count(*)::int as assets from gone`);
+  return { table: 'assets', rows: result?.assets ?? 0 };
+}
+
+async function eraseKeys(db: Database, rows: Key[]): Promise<Erased> {
+  const keys = JSON.stringify(rows);
+  const { count } = await db.execute(sql`
+    delete from idempotency_keys k
+    using jsonb_to_recordset((${keys}::text)::jsonb)
+      as old (namespace_id uuid, subject text, operation text, key text)
+    where k.namespace_id = old.namespace_id and k.subject = old.subject and k.operation = old.operation
+      and k.key = old.key and expires_at < now()`);
+  return { table: 'idempotency_keys', rows: count };
+}

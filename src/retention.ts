@@ -1,0 +1,112 @@
+import { setTimeout } from 'node:timers/promises';
+import { sql } from 'drizzle-orm';
+import type { Logger } from 'pino';
+import { Counter, Gauge, type Registry } from 'prom-client';
+import { connect, type DatabaseOptions } from './db/client.js';
+import type { Erased } from './repositories/retention/containers.js';
+import { eraseExpired, type RetentionSettings } from './repositories/retention/index.js';
+
+/** Any number, as long as every process takes the same one; not that of migrations. */
+const LOCK = 7_233_872;
+
+/** After each statement the erasure pauses for so many times as long as that took: 4 % of one connection. */
+const PAUSE_RATIO = 24;
+
+/** Erasures are no request: PostgreSQL ends only those that hang. */
+const STATEMENT_TIMEOUT_MS = 60_000;
+
+const INTERVAL_MS = 60 * 60_000;
+
+interface RunOptions extends RetentionSettings {
+  database: Omit<DatabaseOptions, 'poolMax' | 'statementTimeoutMs'>;
+  signal?: AbortSignal;
+  onErased?: (erased: Erased) => void;
+  pauseRatio?: number;
+}
+
+/**
+ * Erases what was deleted longer ago than the retention, on a connection of its own, unless another process
+ * does. It stops between two statements, and the next run goes on.
+ *
+ * @returns whether it came to the end; false where another process has the lock or it was stopped
+ */
+export async function runRetention({
+  database,
+  signal,
+  onErased,
+  pauseRatio = PAUSE_RATIO,
+  ...settings
+}: RunOptions): Promise<boolean> {
+  const db = connect({ ...database, poolMax: 1, statementTimeoutMs: STATEMENT_TIMEOUT_MS });
+  try {
+    let since = performance.now();
+    const holdsLock = async () => {
+      // A session may take its lock any number of times. A new connection has to take it again.
+      const [row] = await db.execute<{ held: boolean }>(
+        sql`select pg_try_advisory_lock(${LOCK}) as held`,
+      );
+      return row?.held === true && signal?.aborted !== true;
+    };
+    if (!(await holdsLock())) return false;
+    for await (const erased of eraseExpired(db, settings)) {
+      onErased?.(erased);
+      await setTimeout((performance.now() - since) * pauseRatio, undefined, { signal }).catch(
+        () => undefined,
+      );
+      if (!(await holdsLock())) return false;
+      since = performance.now();
+    }
+    return true;
+  } finally {
+    await db.$client.end({ timeout: 1 });
+  }
+}
+
+interface TaskOptions extends Pick<RunOptions, 'database' | 'retentionDays' | 'slugHoldDays'> {
+  logger: Logger;
+  registry?: Registry | undefined;
+}
+
+/**
+ * Runs the retention once an hour, first within the first one.
+ *
+ * @returns a function that stops it
+ */
+export function startRetention({ logger, registry, ...options }: TaskOptions) {
+  const abort = new AbortController();
+  const registers = registry ? [registry] : [];
+  const rows = new Counter({
+    name: 'retention_erased_rows_total',
+    help: 'Rows that were erased for good, by their table',
+    labelNames: ['table'],
+    registers,
+  });
+  const completed = new Gauge({
+    name: 'retention_completed_timestamp_seconds',
+    help: 'When this process last erased all that was due; 0 for never',
+    registers,
+  });
+  const onErased = ({ table, rows: count }: Erased) => {
+    rows.inc({ table }, count);
+  };
+
+  const run = async () => {
+    let wait = Math.random() * INTERVAL_MS;
+    for (;;) {
+      await setTimeout(wait, undefined, { signal: abort.signal, ref: false });
+      try {
+        const isDone = await runRetention({ ...options, signal: abort.signal, onErased });
+        if (isDone) completed.setToCurrentTime();
+      } catch (error) {
+        logger.error({ err: error }, 'the retention failed, and is tried again in an hour');
+      }
+      wait = INTERVAL_MS;
+    }
+  };
+  // It ends by the signal alone.
+  const ended = run().catch(() => undefined);
+  return async () => {
+    abort.abort();
+    await ended;
+  };
+}

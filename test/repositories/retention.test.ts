@@ -1,0 +1,248 @@
+/** What was deleted longer ago than the retention is erased for good, and nothing is ever seen half erased. */
+import { sql } from 'drizzle-orm';
+import { type Test, test } from 'tap';
+import { eraseExpired } from '../../src/repositories/retention/index.js';
+import { runRetention } from '../../src/retention.js';
+import { type Client, type Service, startService } from '../helpers/app.js';
+import { createDatabase, openDatabase } from '../helpers/database.js';
+import { pick } from '../helpers/json.js';
+
+const settings = { retentionDays: 30, slugHoldDays: 10 };
+const OLD = '40 days';
+const YOUNG = '20 days';
+const spaces = '/namespaces/acme/spaces';
+
+/** More than one batch. */
+const MANY_ASSETS = 1_200;
+
+async function start(t: Test): Promise<{ service: Service; owner: Client }> {
+  const service = await startService(t);
+  const owner = await service.as('owner');
+  await owner.post('/namespaces', { slug: 'acme' });
+  return { service, owner };
+}
+
+/** Makes a space with a folder, an episode with an asset, and an asset of its own. */
+async function fill(owner: Client, slug: string, namespace = 'acme'): Promise<void> {
+  const path = `/namespaces/${namespace}/spaces`;
+  await owner.post(path, { name: slug, slug });
+  await owner.post(`${path}/${slug}/episodes`, { name: 'run', folder: '/runs' });
+  const asset = { kind: 'file', uri: 's3://bucket/key' };
+  await owner.post(`${path}/${slug}/assets`, { ...asset, path: '/in', episode: 'run' });
+  await owner.post(`${path}/${slug}/assets`, { ...asset, path: '/runs/alone' });
+}
+
+/** Makes deletions older. */
+async function age({ db }: Service, table: string, which: string, by: string): Promise<void> {
+  await db.execute(
+    sql.raw(`update ${table} set deleted_at = deleted_at - interval '${by}' where ${which}`),
+  );
+}
+
+async function count({ db }: Service): Promise<Record<string, number>> {
+  const counts: Record<string, number> = {};
+  const tables = await db.execute<{ name: string }>(
+    sql`select relname as name from pg_class where relkind = 'r' and relnamespace = 'public'::regnamespace`,
+  );
+  for (const { name } of tables) {
+    const [row] = await db.execute<{ rows: number }>(
+      sql`select count(*)::int as rows from ${sql.identifier(name)}`,
+    );
+    if (row && row.rows > 0) counts[name] = row.rows;
+  }
+  return counts;
+}
+
+async function erase({ db }: Service): Promise<void> {
+  for await (const { rows } of eraseExpired(db, settings)) if (rows < 0) throw new Error('rows');
+}
+
+test('of a namespace nothing is left, and its neighbours stay', async (t) => {
+  const { service, owner } = await start(t);
+  await fill(owner, 'lab');
+  const before = await count(service);
+  await owner.post('/namespaces', { slug: 'gone' });
+  await owner.put('/namespaces/gone/members/guest', { role: 'editor' });
+  await fill(owner, 'lab', 'gone');
+  await owner.patch('/namespaces/gone/spaces/lab', { slug: 'renamed' });
+  await owner.send({
+    method: 'POST',
+    path: '/namespaces/gone/spaces',
+    body: { name: 'Keyed' },
+    headers: { 'idempotency-key': 'key' },
+  });
+  await owner.delete('/namespaces/gone');
+  await age(service, 'namespaces', `slug = 'gone'`, YOUNG);
+  await erase(service);
+  t.equal((await owner.post('/namespaces/gone/restore')).status, 200, 'young ones can be restored');
+
+  await owner.delete('/namespaces/gone');
+  await age(service, 'namespaces', `slug = 'gone'`, OLD);
+  await erase(service);
+  t.same(await count(service), before);
+  t.equal((await owner.post('/namespaces/gone/restore')).status, 404);
+  const stranger = await service.as('stranger');
+  t.equal((await stranger.post('/namespaces', { slug: 'gone' })).status, 201, 'the slug is free');
+});
+
+test('a namespace stays as long as its slug is reserved for its owners', async (t) => {
+  const { service, owner } = await start(t);
+  await owner.delete('/namespaces/acme');
+  await age(service, 'namespaces', 'true', OLD);
+  for await (const erased of eraseExpired(service.db, { ...settings, slugHoldDays: 50 })) {
+    t.fail(`nothing is due: ${erased.table}`);
+  }
+  t.equal((await owner.post('/namespaces/acme/restore')).status, 200);
+});
+
+test('spaces, episodes and assets go by their own age, and their lists get another validator', async (t) => {
+  const { service, owner } = await start(t);
+  for (const slug of ['old', 'young', 'active']) await fill(owner, slug);
+  for (const slug of ['old', 'young']) await owner.delete(`${spaces}/${slug}`);
+  await age(service, 'spaces', `slug = 'old'`, OLD);
+  await age(service, 'spaces', `slug = 'young'`, YOUNG);
+  const active = `${spaces}/active`;
+  for (const name of ['old', 'young']) {
+    await owner.post(`${active}/episodes`, { name });
+    const asset = { path: `/${name}`, kind: 'file', uri: 's3://bucket/key' };
+    await owner.post(`${active}/assets`, { ...asset, episode: name });
+    const { json } = await owner.post(`${active}/assets`, asset);
+    await owner.delete(`${active}/assets/${String(pick(json, 'id'))}`);
+    await owner.delete(`${active}/episodes/${name}`);
+  }
+  const isOld = { episodes: `name = 'old'`, assets: `local_path = '/old'` };
+  for (const [table, which] of Object.entries(isOld)) {
+    await age(service, table, `deleted_at is not null and ${which}`, OLD);
+  }
+  const lists = ['', '/active/episodes', '/active/assets'].map(
+    (path) => `${spaces}${path}?state=deleted`,
+  );
+  const before = await Promise.all(lists.map((path) => owner.get(path)));
+  t.same(
+    before.map(({ json }) => pick(json, 'total')),
+    [2, 2, 4],
+  );
+  const contents = pick((await owner.get(active)).json, 'contents');
+
+  await erase(service);
+  const after = await Promise.all(lists.map((path) => owner.get(path)));
+  t.same(
+    after.map(({ json }) => pick(json, 'total')),
+    [1, 1, 2],
+  );
+  for (const [index, path] of lists.entries()) {
+    const etag = String(before[index]?.headers['etag']);
+    const again = await owner.send({ method: 'GET', path, headers: { 'if-none-match': etag } });
+    t.equal(again.status, 200, `${path} is another list`);
+  }
+  t.same(pick((await owner.get(active)).json, 'contents'), contents, 'what is active stays');
+  t.equal((await owner.post(`${spaces}/old/restore`)).status, 404);
+  t.equal((await owner.post(`${active}/episodes/old/restore`)).status, 404);
+  t.equal((await owner.post(`${active}/episodes`, { name: 'old' })).status, 201, 'a free name');
+  t.equal((await owner.post(`${active}/episodes/young/restore`)).status, 200);
+  t.equal((await owner.post(`${spaces}/young/restore`)).status, 200);
+  t.same(pick((await owner.get(`${spaces}/young`)).json, 'contents'), {
+    folders: 1,
+    episodes: 1,
+    assets: 2,
+  });
+});
+
+test('expired idempotency keys go, the others are honoured', async (t) => {
+  const { service, owner } = await start(t);
+  const create = (name: string) =>
+    owner.send({
+      method: 'POST',
+      path: spaces,
+      body: { name },
+      headers: { 'idempotency-key': name },
+    });
+  for (const name of ['a', 'b']) await create(name);
+  await service.db.execute(
+    sql`update idempotency_keys set expires_at = now() - interval '1 minute' where key = 'a'`,
+  );
+  await erase(service);
+  t.match(await count(service), { idempotency_keys: 1 });
+  t.equal((await create('b')).headers['idempotent-replayed'], 'true');
+});
+
+test('a space is restored whole or not at all while it is erased', async (t) => {
+  const { service, owner } = await start(t);
+  const slugs = Array.from({ length: 8 }, (_, index) => `s${index}`);
+  for (const slug of slugs) {
+    await fill(owner, slug);
+    await owner.delete(`${spaces}/${slug}`);
+  }
+  await service.db.execute(sql`
+    insert into assets (namespace_id, space_id, id, local_path, kind, uri, tags)
+    select namespace_id, id, gen_random_uuid(), '/' || i, 'file', 's3://bucket/key', '[]'
+    from spaces, generate_series(1, ${MANY_ASSETS}::int) i where slug = 's3'`);
+  await age(service, 'spaces', 'true', OLD);
+  const restored: string[] = [];
+  const waiting = [...slugs];
+  const tried = waiting.shift();
+  if (tried !== undefined) {
+    t.equal((await owner.post(`${spaces}/${tried}/restore`)).status, 200, 'before it begins');
+    restored.push(tried);
+  }
+  for await (const { table } of eraseExpired(service.db, settings)) {
+    const slug = waiting.shift();
+    if (slug !== undefined) {
+      const { status } = await owner.post(`${spaces}/${slug}/restore`);
+      t.equal(status, 404, `${slug}, which is being erased, after ${table}`);
+    }
+    const { json } = await owner.get(`${spaces}?state=all`);
+    t.equal(pick(json, 'total'), restored.length, 'no list shows what is being erased');
+    t.equal(pick((await owner.get(`${spaces}?state=deleted`)).json, 'total'), 0);
+    t.equal(pick((await owner.get(`${spaces}?state=all&q=s`)).json, 'total'), restored.length);
+  }
+  for (const slug of restored) {
+    t.same(pick((await owner.get(`${spaces}/${slug}`)).json, 'contents'), {
+      folders: 1,
+      episodes: 1,
+      assets: 2,
+    });
+  }
+  t.match(await count(service), { spaces: 1, assets: 2, episodes: 1, folders: 1 });
+});
+
+test('a run that is interrupted after any statement is finished by the next', async (t) => {
+  const { service, owner } = await start(t);
+  await fill(owner, 'kept');
+  const kept = await count(service);
+  for (let statements = 1; ; statements += 1) {
+    await owner.post('/namespaces', { slug: 'gone' });
+    await fill(owner, 'lab', 'gone');
+    await owner.delete('/namespaces/gone');
+    await age(service, 'namespaces', `slug = 'gone'`, OLD);
+    let done = 0;
+    for await (const { rows } of eraseExpired(service.db, settings)) {
+      if (rows < 0 || (done += 1) === statements) break;
+    }
+    await erase(service);
+    t.same(await count(service), kept, `after ${statements}`);
+    if (done < statements) break;
+  }
+});
+
+test('one process at a time erases', async (t) => {
+  const url = await createDatabase(t, { direct: true });
+  const db = openDatabase(t, url, { poolMax: 2 });
+  const database = { url, prepare: true };
+  const run = () => runRetention({ ...settings, database, pauseRatio: 0 });
+  t.equal(await run(), true);
+  await db.transaction(async (held) => {
+    await held.execute(sql`select pg_advisory_xact_lock(7233872)`);
+    t.equal(await run(), false, 'another process has the lock');
+  });
+  t.equal(await run(), true);
+  t.equal(
+    await runRetention({
+      ...settings,
+      database,
+      pauseRatio: 0,
+      signal: AbortSignal.abort(),
+    }),
+    false,
+  );
+});
