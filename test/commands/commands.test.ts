@@ -44,6 +44,8 @@ test('the migrate command brings a database to the newest migration', async (t) 
   t.match(await run(t, ['commands/migrate'], { DATABASE_URL }), { code: 0 });
   t.equal(await isMigrated(db), true);
   t.match(await run(t, ['commands/migrate'], { DATABASE_URL }), { code: 0 }, 'and again');
+  const production = { DATABASE_URL, NODE_ENV: 'production' };
+  t.match(await run(t, ['commands/migrate'], production), { code: 0 }, 'without a key for tokens');
 });
 
 test('the migrate command needs a database', async (t) => {
