@@ -84,6 +84,7 @@ export function startRetention({ logger, registry, ...options }: TaskOptions) {
   const completed = new Gauge({
     name: 'retention_completed_timestamp_seconds',
     help: 'When this process last erased all that was due; 0 for never',
+    aggregator: 'max',
     registers,
   });
   const onErased = ({ table, rows: count }: Erased) => {

@@ -7,7 +7,10 @@ import {
   eraseNamespace,
   eraseSpaces,
 } from './containers.js';
-import { groupBy, idsOf, type Key, scan } from './scan.js';
+import { chunksOf, groupBy, idsOf, type Key, scan } from './scan.js';
+
+/** The most episodes of one statement, which also erases their assets. */
+const EPISODES = 10;
 
 /** After how many days deleted things are erased. */
 export interface RetentionSettings {
@@ -24,7 +27,7 @@ export interface RetentionSettings {
  * never seen half erased. Namespaces and spaces, which take many statements, are hidden by the first one;
  * an episode goes with its assets in one statement.
  *
- * @yields after each statement
+ * @yields after each statement the rows it has erased, which may be none
  */
 export async function* eraseExpired(
   db: Database,
@@ -36,6 +39,8 @@ export async function* eraseExpired(
   const namespaceDays = Math.max(retentionDays, slugHoldDays);
   const namespaces = { table: sql`namespaces`, key: ['id'], where: sql`true` };
   for await (const rows of scan(db, { ...namespaces, isExpired: olderThan(namespaceDays) })) {
+    yield { table: 'namespaces', rows: 0 };
+    if (rows.length === 0) continue;
     await beginNamespaces(db, idsOf(rows), namespaceDays);
     for (const { id = '' } of await begun(db, sql`namespaces where true`, rows))
       yield* eraseNamespace(db, id);
@@ -43,6 +48,7 @@ export async function* eraseExpired(
 
   const spaces = { table: sql`spaces`, key: ['namespace_id', 'id'], where: isDeleted };
   for await (const rows of scan(db, { ...spaces, isExpired: olderThan(retentionDays) })) {
+    yield { table: 'spaces', rows: 0 };
     for (const group of groupBy(rows, ['namespace_id'])) {
       const namespaceId = group[0]?.['namespace_id'] ?? '';
       await beginSpaces(db, namespaceId, sql`id = any(${idsOf(group)})`, retentionDays);
@@ -55,14 +61,18 @@ export async function* eraseExpired(
   const inSpaces = ['namespace_id', 'space_id', 'id'];
   const episodes = { table: sql`episodes`, key: inSpaces, where: isDeleted };
   for await (const rows of scan(db, { ...episodes, isExpired: olderThan(retentionDays) })) {
+    yield { table: 'episodes', rows: 0 };
     for (const group of groupBy(rows, ['namespace_id', 'space_id'])) {
-      yield* eraseEpisodes(db, group, olderThan(retentionDays));
+      for (const some of chunksOf(group, EPISODES)) {
+        yield* eraseEpisodes(db, some, olderThan(retentionDays));
+      }
     }
   }
   // Those of deleted episodes go with them.
   const isAlone = sql`${olderThan(retentionDays)} and not deleted_with_episode`;
   const assets = { table: sql`assets`, key: inSpaces, where: isDeleted };
   for await (const rows of scan(db, { ...assets, isExpired: isAlone })) {
+    yield { table: 'assets', rows: 0 };
     for (const group of groupBy(rows, ['namespace_id', 'space_id'])) {
       yield await eraseAssets(db, group, isAlone);
     }
@@ -74,7 +84,10 @@ export async function* eraseExpired(
     where: sql`true`,
     isExpired: sql`expires_at < now()`,
   };
-  for await (const rows of scan(db, keys)) yield await eraseKeys(db, rows);
+  for await (const rows of scan(db, keys)) {
+    yield { table: 'idempotency_keys', rows: 0 };
+    if (rows.length > 0) yield await eraseKeys(db, rows);
+  }
 }
 
 /**

@@ -21,7 +21,7 @@ export type Key = Record<string, string>;
  * Reads a table in the order of an index, a batch at a time, so that each statement is short and no index by
  * age is needed.
  *
- * @yields the keys of expired rows of each batch
+ * @yields after each batch the keys of its expired rows, which may be none
  */
 export async function* scan(
   db: Database,
@@ -43,7 +43,7 @@ export async function* scan(
       select ${asText}, (${isExpired})::text as is_expired
       from ${table} where ${where} and ${isAfter} order by ${columns} limit ${BATCH}`);
     const expired = rows.filter(({ is_expired: flag }) => flag === 'true');
-    if (expired.length > 0) yield expired;
+    yield expired;
     after = rows.at(-1);
     if (rows.length < BATCH || !after) return;
   }
@@ -55,6 +55,13 @@ function castTo(key: readonly string[], values: SQL[]): SQL {
     key[index]?.endsWith('id') ? sql`${value}::uuid` : sql`${value}::text`,
   );
   return sql.join(typed, sql`, `);
+}
+
+/** @returns parts of a list of at most so many items */
+export function chunksOf<Item>(items: Item[], size: number): Item[][] {
+  return Array.from({ length: Math.ceil(items.length / size) }, (_, index) =>
+    items.slice(index * size, (index + 1) * size),
+  );
 }
 
 /** @returns the keys by the values of some columns */
