@@ -187,7 +187,7 @@ export async function buildApp({
       queueMax,
       load,
     });
-    await guarded.register(authPlugin, token);
+    await guarded.register(authPlugin, { ...token, registry: metrics?.registry });
     if (rateLimit) await guarded.register(rateLimitPlugin, rateLimit);
     await guarded.register(acceptPlugin);
     for (const schema of [Restore, RestoreAsIs]) guarded.addSchema(schema);

@@ -21,10 +21,12 @@ async function startCounted(t: Test) {
     const answer = await fetch(`http://127.0.0.1:${metricsPort}/metrics`);
     const text = await answer.text();
     const answered = /^http_request_duration_seconds_count\{[^}]*livez[^}]*\} (\d+)/m.exec(text);
+    const started = /^process_start_time_seconds (\S+)/m.exec(text);
     return {
       status: answer.status,
       milliseconds: performance.now() - begun,
       livez: Number(answered?.[1] ?? 0),
+      startedAt: Number(started?.[1]),
     };
   };
   const ask = async (times: number) => {
@@ -38,7 +40,8 @@ async function startCounted(t: Test) {
 test('counters never fall while workers are replaced, and a hung worker delays no scrape', async (t) => {
   const { server, workers, scrape, ask } = await startCounted(t);
   await ask(20);
-  t.equal((await scrape()).livez, 20);
+  const first = await scrape();
+  t.equal(first.livez, 20);
 
   const before = workers();
   server.child.kill('SIGUSR2');
@@ -55,7 +58,10 @@ test('counters never fall while workers are replaced, and a hung worker delays n
     await ask(1);
     asked += 1;
   }
-  t.equal((await scrape()).livez, asked, 'with what the ended ones have counted');
+  const replaced = await scrape();
+  t.equal(replaced.livez, asked, 'with what the ended ones have counted');
+  t.ok(replaced.startedAt > first.startedAt, 'the start time is that of the newest worker');
+  t.ok(replaced.startedAt <= Date.now() / 1000, 'and not added up');
 
   const [hung = 0] = workers();
   process.kill(hung, 'SIGSTOP');

@@ -4,11 +4,18 @@ import { SECRET } from './app.js';
 import { createDatabase } from './database.js';
 import { startServer } from './process.js';
 
-/** A service of two workers, and the ids of their processes. */
-export async function startWorkers(t: Test) {
+/**
+ * A service of two workers, and the ids of their processes.
+ *
+ * @param token the settings of its tokens
+ */
+export async function startWorkers(
+  t: Test,
+  token: Record<string, string> = { JWT_SECRET: SECRET },
+) {
   const process = startServer(t, {
     DATABASE_URL: await createDatabase(t),
-    JWT_SECRET: SECRET,
+    ...token,
     NODE_ENV: 'production',
     SHUTDOWN_DELAY_MS: '0',
     PORT: '0',

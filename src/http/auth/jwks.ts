@@ -22,6 +22,14 @@ const RSA_MIN_BITS = 2048;
 /** How many keys are tried for one token, where it names none of them or several share its id. */
 const TRIED_MAX = 10;
 
+/** How well the known keys are kept up to date, for metrics. */
+export interface KeysUsage {
+  /** since the issuer last published the known keys; before it has, since the start */
+  ageMs: number;
+  /** fetches that failed since the start */
+  failures: number;
+}
+
 /** A published key that can verify tokens. */
 interface PublishedKey {
   kid: string | undefined;
@@ -40,7 +48,7 @@ interface PublishedKey {
  * @returns a function that takes the (unverified) header of a token, and the token, and gives the key for it,
  *   PEM; it throws `ServiceError` `token_invalid` when the issuer has no such key, and `unavailable` when no keys
  *   have been fetched yet. Its `checkAge` is to be called for each request, before a remembered token counts: it
- *   returns a promise to wait for where the keys are too old.
+ *   returns a promise to wait for where the keys are too old. Its `usage` is for metrics.
  */
 export function remoteKeys(url: URL, onChange: () => void, now: () => number = Date.now) {
   let keys: { fingerprint: string; published: PublishedKey[] } | null = null;
@@ -48,6 +56,8 @@ export function remoteKeys(url: URL, onChange: () => void, now: () => number = D
   let confirmed = -Infinity;
   let lastFetch = -Infinity;
   let pending: Promise<void> | null = null;
+  let failures = 0;
+  const createdAt = now();
 
   async function fetchKeys(): Promise<void> {
     lastFetch = now();
@@ -72,9 +82,14 @@ export function remoteKeys(url: URL, onChange: () => void, now: () => number = D
   function refresh(): Promise<void> {
     const coolDown = keys ? COOL_DOWN_MS : FIRST_COOL_DOWN_MS;
     if (!pending && now() - lastFetch < coolDown) return Promise.resolve();
-    pending ??= fetchKeys().finally(() => {
-      pending = null;
-    });
+    pending ??= fetchKeys()
+      .catch((error: unknown) => {
+        failures += 1;
+        throw error;
+      })
+      .finally(() => {
+        pending = null;
+      });
     return pending;
   }
 
@@ -126,7 +141,9 @@ export function remoteKeys(url: URL, onChange: () => void, now: () => number = D
     return age < MAX_AGE_MS ? null : refreshed;
   }
 
-  return Object.assign(find, { checkAge });
+  const usage = (): KeysUsage => ({ ageMs: now() - Math.max(confirmed, createdAt), failures });
+
+  return Object.assign(find, { checkAge, usage });
 }
 
 function toPem(published: PublishedKey | undefined): string | null {

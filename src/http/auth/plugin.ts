@@ -4,10 +4,12 @@ import type { FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
 import { decodeProtectedHeader, jwtVerify } from 'jose';
 import { LRUCache } from 'lru-cache';
+import type { Registry } from 'prom-client';
 import type { TokenConfig } from '../../config/load.js';
 import { type ProblemCode, ServiceError } from '../../errors.js';
 import type { Role } from '../../repositories/access/principal.js';
 import { problemResponses } from '../errors/problem.js';
+import { measureKeys } from '../observability/metrics.js';
 import { remoteKeys } from './jwks.js';
 import {
   BODY_PROBLEMS,
@@ -40,6 +42,11 @@ declare module 'fastify' {
   }
 }
 
+export interface AuthOptions extends TokenConfig {
+  /** of the metrics; nothing is measured without it */
+  registry?: Registry | undefined;
+}
+
 /** How many verified tokens are remembered; verifying one costs some ten times the look-up. */
 const REMEMBERED_TOKENS = 10_000;
 
@@ -51,8 +58,8 @@ const ASYMMETRIC = ['RS256', 'ES256', 'EdDSA'] as const;
  * scope of its route (else 403) before any other part of it is read. The same hook documents these
  * requirements.
  */
-export const authPlugin = fp<TokenConfig>(
-  async (app, { key, secretFile, issuer, audience }) => {
+export const authPlugin = fp<AuthOptions>(
+  async (app, { key, secretFile, issuer, audience, registry }) => {
     const verified = new LRUCache<string, { caller: Caller; expires: number }>({
       max: REMEMBERED_TOKENS,
     });
@@ -75,6 +82,7 @@ export const authPlugin = fp<TokenConfig>(
     if (key instanceof URL) {
       const findKey = remoteKeys(key, forget);
       checkKeys = findKey.checkAge;
+      if (registry) measureKeys(registry, findKey.usage);
       secret = (request: FastifyRequest) => {
         const token = bearer(request);
         return findKey(decodeProtectedHeader(token), token);

@@ -4,6 +4,7 @@ import fp from 'fastify-plugin';
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { Database } from '../../db/client.js';
 import type { PageCache } from '../../repositories/lists/page-cache.js';
+import type { KeysUsage } from '../auth/jwks.js';
 import type { Load } from '../limits/load-shedding.js';
 
 export interface MetricsOptions {
@@ -29,6 +30,11 @@ export function processMetrics(): Registry {
   collectDefaultMetrics({ register: registry });
   // Nobody has to know which vulnerabilities to try.
   registry.removeSingleMetric('nodejs_version_info');
+  // The one of prom-client is not there with several workers, so that no restart would be seen.
+  const startTime = 'process_start_time_seconds';
+  registry.removeSingleMetric(startTime);
+  const help = 'When the process has started, of several workers the newest, in Unix time';
+  gauge(registry, startTime, help, () => performance.timeOrigin / 1000, 'max');
   return registry;
 }
 
@@ -127,6 +133,18 @@ export const metricsPlugin = fp<MetricsOptions>(
   { name: 'metrics', dependencies: ['problem'] },
 );
 
+/** Measures how old the public keys of the token issuer are. */
+export function measureKeys(registry: Registry, usage: () => KeysUsage): void {
+  const help = 'Since the issuer last published the keys in use, or since the start before it has';
+  gauge(registry, 'jwks_age_seconds', help, () => usage().ageMs / 1000, 'max');
+  total(
+    registry,
+    'jwks_fetch_failures_total',
+    'Fetches of the keys of the issuer that failed',
+    () => usage().failures,
+  );
+}
+
 /** The requests on each socket that are not settled. */
 const unsettled = new WeakMap<Socket, Set<() => void>>();
 
@@ -157,11 +175,19 @@ function sum(pools: Database[], of: (pool: Database) => number): number {
   return Array.from(new Set(pools), of).reduce((total, value) => total + value, 0);
 }
 
-function gauge(registry: Registry, name: string, help: string, read: () => number): void {
+/** @param aggregator makes one value of those of several workers */
+function gauge(
+  registry: Registry,
+  name: string,
+  help: string,
+  read: () => number,
+  aggregator: 'sum' | 'max' = 'sum',
+): void {
   new Gauge({
     name,
     help,
     registers: [registry],
+    aggregator,
     collect() {
       this.set(read());
     },

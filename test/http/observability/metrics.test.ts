@@ -6,8 +6,9 @@ import { type Test, test } from 'tap';
 import { buildMetricsApp } from '../../../src/app.js';
 import { signToken } from '../../../src/development/token.js';
 import { SECRET, type Service, startService } from '../../helpers/app.js';
+import { movableClock } from '../../helpers/clock.js';
 import { createDatabase, openDatabase } from '../../helpers/database.js';
-import { portOf } from '../../helpers/issuer.js';
+import { portOf, signingKey, startIssuer } from '../../helpers/issuer.js';
 import { members, operations, seedNamespace } from '../../helpers/operations.js';
 import { startServer } from '../../helpers/process.js';
 
@@ -85,6 +86,47 @@ test('it shows how much of the pool is in use', async (t) => {
   });
   t.equal((await answer.held).status, 404);
   t.same(await pool(), [0, 1, 2], 'the connection is kept');
+});
+
+test('it shows how old the keys of the issuer are, and how many fetches have failed', async (t) => {
+  const advance = movableClock(t);
+  const key = await signingKey('ES256', 'key');
+  const issuer = await startIssuer(t, key);
+  const service = await startService(t, {
+    token: { key: issuer.url, issuer: null, audience: null },
+    metrics: { registry: new Registry(), served: true },
+  });
+  const call = async () => {
+    const headers = { authorization: `Bearer ${await key.sign()}` };
+    return (await service.send({ method: 'GET', path: '/namespaces', headers })).status;
+  };
+  const keys = async () => {
+    const text = await read(service);
+    const age = samples(text, 'jwks_age_seconds')[''] ?? NaN;
+    // The clock goes on while the test runs.
+    return [Math.floor(age / 60), samples(text, 'jwks_fetch_failures_total')['']];
+  };
+
+  t.same(await keys(), [0, 0]);
+  advance(60_000);
+  t.same(await keys(), [1, 0], 'since the start, where there are none yet');
+  t.equal(await call(), 200);
+  t.same(await keys(), [0, 0]);
+
+  const { answer } = issuer;
+  issuer.answer = { status: 500, body: 'oops' };
+  advance(11 * 60_000);
+  t.same(await keys(), [11, 0], 'an idle service asks for none');
+  t.equal(await call(), 200, 'the known keys are kept');
+  t.same(await keys(), [11, 1]);
+  issuer.answer = answer;
+  advance(60_000);
+  t.equal(await call(), 200);
+  t.same(await keys(), [0, 1]);
+});
+
+test('a service with a secret shows no keys of an issuer', async (t) => {
+  t.notMatch(await read(await startMeasured(t)), /jwks/);
 });
 
 test('no caller can make a label', async (t) => {
