@@ -3,7 +3,7 @@ import { sql } from 'drizzle-orm';
 import type { Logger } from 'pino';
 import { Counter, Gauge, type Registry } from 'prom-client';
 import { connect, type DatabaseOptions } from './db/client.js';
-import type { Erased } from './repositories/retention/containers.js';
+import { type Erased, erasedTables } from './repositories/retention/containers.js';
 import { eraseExpired, type RetentionSettings } from './repositories/retention/index.js';
 
 /** Any number, as long as every process takes the same one; not that of migrations. */
@@ -81,6 +81,8 @@ export function startRetention({ logger, registry, ...options }: TaskOptions) {
     labelNames: ['table'],
     registers,
   });
+  // So that a rate begins with the first row.
+  for (const table of erasedTables) rows.inc({ table }, 0);
   const completed = new Gauge({
     name: 'retention_completed_timestamp_seconds',
     help: 'When this process last erased all that was due; 0 for never',

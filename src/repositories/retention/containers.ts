@@ -5,8 +5,16 @@ import { BATCH, idsOf } from './scan.js';
 /** The tables of a space's contents, in the order in which foreign keys allow to erase them. */
 const contentTables = ['assets', 'episodes', 'folders'] as const;
 
-export type ErasedTable =
-  'namespaces' | 'spaces' | 'folders' | 'episodes' | 'assets' | 'idempotency_keys';
+export const erasedTables = [
+  'namespaces',
+  'spaces',
+  'folders',
+  'episodes',
+  'assets',
+  'idempotency_keys',
+] as const;
+
+export type ErasedTable = (typeof erasedTables)[number];
 
 /** The rows that one statement has erased. */
 export interface Erased {
