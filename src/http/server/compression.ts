@@ -19,8 +19,8 @@ const codings = {
 
 /**
  * Compresses large responses for clients that accept it, off the main thread. Streams, which are the files of
- * Swagger UI, stay as they are. Ours, because `@fastify/compress` also compresses responses with a strong
- * ETag.
+ * Swagger UI, stay as they are. Ours, because it depends on the
+ * response, by its ETag: `@fastify/compress` takes that by route.
  *
  * BREACH needs a secret in the response and a browser that sends credentials by itself: no response contains
  * a token, and tokens are no cookies.
