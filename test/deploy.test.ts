@@ -1,4 +1,4 @@
-/** What `deploy/` says is true of the service: its settings, paths, ports, times, user and metrics. */
+/** Every value in `deploy/` is true of the service: its settings, paths, ports, times, user and metrics. */
 import { readFile } from 'node:fs/promises';
 import { posix } from 'node:path';
 import { Type } from '@sinclair/typebox';

@@ -1,4 +1,4 @@
-/** What watches the service knows its metrics: the dashboard, the alerts, and the runbook that they lead to. */
+/** The dashboard, the alerts and their runbook name only metrics that the service has. */
 import { readFile } from 'node:fs/promises';
 import { type Static, Type } from '@sinclair/typebox';
 import { Value } from '@sinclair/typebox/value';
@@ -217,7 +217,7 @@ async function use(origin: string, key: SigningKey): Promise<void> {
   await send('/nowhere');
 }
 
-/** What Prometheus adds to each series of a target, and makes of the target itself. */
+/** Labels and series that Prometheus itself adds for each target. */
 const TARGET_LABELS = ['job', 'instance'];
 const TARGET_SERIES: Series = new Map([['up', new Map<string, Set<string>>()]]);
 

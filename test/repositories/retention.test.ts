@@ -1,4 +1,4 @@
-/** What was deleted longer ago than the retention is erased for good, and nothing is ever seen half erased. */
+/** Rows deleted longer ago than the retention are erased for good, and nothing is ever seen half erased. */
 import { sql } from 'drizzle-orm';
 import { type Test, test } from 'tap';
 import { eraseExpired } from '../../src/repositories/retention/index.js';

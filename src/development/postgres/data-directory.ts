@@ -44,7 +44,7 @@ export async function findHome(asked: string): Promise<Home> {
     );
   }
   await makeWritable(spare);
-  // Whatever the umask: PostgreSQL's user passes through, and only root writes.
+  // Independent of the umask: PostgreSQL's user passes through, and only root writes.
   for (const folder of [dirname(spare), spare]) await chmod(folder, 0o755);
   return {
     directory: spare,
