@@ -18,6 +18,13 @@ const keepUrls: Plugin = {
   },
 };
 
+/** @returns the chosen files of tests, or all of them */
+export async function testsOf(chosen: string[]): Promise<string[]> {
+  const all = await readdir('test', { recursive: true });
+  const tests = all.filter((name) => name.endsWith('.test.ts')).map((name) => join('test', name));
+  return chosen.length > 0 ? chosen : tests.toSorted();
+}
+
 /**
  * Builds tests to JavaScript.
  *
@@ -25,9 +32,7 @@ const keepUrls: Plugin = {
  * @returns the built files
  */
 export async function buildTests(chosen: string[]): Promise<string[]> {
-  const all = await readdir('test', { recursive: true });
-  const tests = all.filter((name) => name.endsWith('.test.ts')).map((name) => join('test', name));
-  const entryPoints = chosen.length > 0 ? chosen : tests;
+  const entryPoints = await testsOf(chosen);
   await rm(OUTPUT, { recursive: true, force: true });
   await build({
     entryPoints,

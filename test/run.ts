@@ -14,7 +14,7 @@ import { createInterface } from 'node:readline';
 import postgres from 'postgres';
 import { migrate } from '../src/db/migrate.js';
 import { startEmbeddedPostgres } from '../src/development/postgres/index.js';
-import { buildTests, OUTPUT } from './build.js';
+import { buildTests, OUTPUT, testsOf } from './build.js';
 import { databaseUrl } from './helpers/database.js';
 import { startPgBouncer } from './helpers/pgbouncer.js';
 
@@ -45,6 +45,10 @@ async function startServer(): Promise<{ url: string; stop: () => Promise<void> }
 
 const POOLED = '--pgbouncer';
 
+/** For coverage, which the bundles of a built test hide. */
+const UNBUILT = '--unbuilt';
+const isUnbuilt = process.argv.includes(UNBUILT);
+
 /**
  * Runs tap and prints each file when it is done, with what failed in it; at the end what was not
  * checked, and how many assertions passed and failed. Tap's own reporters keep some of that to
@@ -54,10 +58,14 @@ const POOLED = '--pgbouncer';
  */
 async function runTap(files: string[], env: Record<string, string>): Promise<number> {
   const program = join('node_modules', 'tap', 'dist', 'esm', 'run.mjs');
-  const tap = spawn(process.execPath, [program, '--reporter=tap', ...files], {
-    stdio: ['inherit', 'pipe', 'inherit'],
-    env: { ...process.env, ...env },
-  });
+  const tap = spawn(
+    process.execPath,
+    [program, '--reporter=tap', ...(isUnbuilt ? ['--node-arg=--import=tsx'] : []), ...files],
+    {
+      stdio: ['inherit', 'pipe', 'inherit'],
+      env: { ...process.env, ...env },
+    },
+  );
   const ended = new Promise<number>((resolve, reject) => {
     tap.once('error', reject);
     tap.once('exit', (code) => {
@@ -89,8 +97,8 @@ async function runTap(files: string[], env: Record<string, string>): Promise<num
   return code;
 }
 
-const chosen = process.argv.slice(2).filter((arg) => arg !== POOLED);
-const files = await buildTests(chosen);
+const chosen = process.argv.slice(2).filter((arg) => arg !== POOLED && arg !== UNBUILT);
+const files = await (isUnbuilt ? testsOf(chosen) : buildTests(chosen));
 const server = await startServer();
 const pooler = process.argv.includes(POOLED) ? await startPgBouncer(server.url) : undefined;
 const template = `spaces_template_${randomUUID().slice(0, 8)}`;
