@@ -211,6 +211,23 @@ test('a space is restored whole or not at all while it is erased', async (t) => 
   });
 });
 
+test('the scan finds old rows among any number of others', async (t) => {
+  const { service } = await start(t);
+  const rows = 1_201;
+  await service.db.execute(sql`
+    insert into spaces (namespace_id, id, name, slug, tags, deleted_at)
+    select id, gen_random_uuid(), 'Space', 's', '[]',
+      now() - make_interval(days => case when i % 3 = 0 then 40 else 20 end)
+    from namespaces, generate_series(1, ${rows}::int) i`);
+  await service.db.execute(sql`
+    insert into idempotency_keys (namespace_id, subject, operation, key, fingerprint, answer, expires_at)
+    select id, 's ' || i % 7, 'o', 'k ' || i, 'f', '{}', now() + make_interval(hours => case when i % 3 = 0 then -1 else 1 end)
+    from namespaces, generate_series(1, ${rows}::int) i`);
+  await erase(service);
+  const kept = rows - Math.floor(rows / 3);
+  t.match(await count(service), { spaces: kept, idempotency_keys: kept });
+});
+
 test('a run that is interrupted after any statement is finished by the next', async (t) => {
   const { service, owner } = await start(t);
   await fill(owner, 'kept');
