@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { chown, mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { EmbeddedPostgresError } from '../../db/embedded/error.js';
 import { clusterIn, exists, type Home } from './data-directory.js';
+import { EmbeddedPostgresError } from './error.js';
 import { run } from './process.js';
 
 /** The superuser that initdb makes, and the service connects as. */

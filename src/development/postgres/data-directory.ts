@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { access, chmod, constants, mkdir, realpath, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
-import { EmbeddedPostgresError } from '../../db/embedded/error.js';
+import { EmbeddedPostgresError } from './error.js';
 import { type Account, run } from './process.js';
 
 /** The user that runs PostgreSQL, and the folder of its files. */

@@ -5,7 +5,7 @@ import { claim } from './owner.js';
 import { findPackage, findPrograms } from './programs.js';
 import { endOrphan, startServer } from './server.js';
 
-export { EmbeddedPostgresError } from '../../db/embedded/error.js';
+export { EmbeddedPostgresError } from './error.js';
 
 export interface EmbeddedPostgres {
   /** connection URL of the database that was asked for */

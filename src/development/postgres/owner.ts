@@ -4,7 +4,7 @@ import { link, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Type } from '@sinclair/typebox';
 import { Value } from '@sinclair/typebox/value';
-import { EmbeddedPostgresError } from '../../db/embedded/error.js';
+import { EmbeddedPostgresError } from './error.js';
 import { startTime } from './process.js';
 
 /** The number of a process is used again some day; together with its start time it is not. */

@@ -3,8 +3,8 @@ import { createRequire } from 'node:module';
 import { dirname, join, relative } from 'node:path';
 import { Type } from '@sinclair/typebox';
 import { Value } from '@sinclair/typebox/value';
-import { EmbeddedPostgresError } from '../../db/embedded/error.js';
 import { exists } from './data-directory.js';
+import { EmbeddedPostgresError } from './error.js';
 import { type Account, run } from './process.js';
 
 /** The npm package that holds PostgreSQL's programs for this platform. */

@@ -5,8 +5,8 @@ import { type FileHandle, open, readFile, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
-import { EmbeddedPostgresError } from '../../db/embedded/error.js';
 import { clusterIn, type Home } from './data-directory.js';
+import { EmbeddedPostgresError } from './error.js';
 import { commandLine, spawnOptions, within } from './process.js';
 
 export interface Server {
