@@ -26,7 +26,7 @@ interface RunOptions extends RetentionSettings {
 
 /**
  * Erases what was deleted longer ago than the retention, on a connection of its own, unless another process
- * does. It stops between two statements, and the next run goes on.
+ * does. The next run goes on where this one stops.
  *
  * @returns whether it came to the end; false where another process has the lock or it was stopped
  */
@@ -38,6 +38,9 @@ export async function runRetention({
   ...settings
 }: RunOptions): Promise<boolean> {
   const db = connect({ ...database, poolMax: 1, statementTimeoutMs: STATEMENT_TIMEOUT_MS });
+  // A shutdown does not wait for a statement: PostgreSQL does it as a whole or not at all.
+  const stop = () => void db.$client.end({ timeout: 0 });
+  signal?.addEventListener('abort', stop, { once: true });
   try {
     let since = performance.now();
     const holdsLock = async () => {
@@ -57,7 +60,11 @@ export async function runRetention({
       since = performance.now();
     }
     return true;
+  } catch (error) {
+    if (signal?.aborted) return false;
+    throw error;
   } finally {
+    signal?.removeEventListener('abort', stop);
     await db.$client.end({ timeout: 1 });
   }
 }

@@ -15,6 +15,12 @@ if (retentionDays === 0) {
   console.error('RETENTION_DAYS is 0: everything is kept.');
   process.exit(1);
 }
+if (!database.prepare) {
+  console.error(
+    'A pooler cannot hold the lock: set DATABASE_URL to PostgreSQL itself, without DATABASE_PREPARE.',
+  );
+  process.exit(1);
+}
 const rows: Record<string, number> = {};
 const isDone = await runRetention({
   database: { ...database, url: database.url },

@@ -54,6 +54,18 @@ test('the migrate command needs a database', async (t) => {
   t.equal(output, 'Set DATABASE_URL to the database to migrate.');
 });
 
+test('the purge command erases once, and says what it needs', async (t) => {
+  const DATABASE_URL = await createDatabase(t, { direct: true });
+  const purge = (env: Record<string, string>) => run(t, ['commands/purge'], env);
+  const done = { code: 0, output: /All that was due is erased\.$/ };
+  t.match(await purge({ DATABASE_URL, NODE_ENV: 'production' }), done);
+  t.match(await purge({}), { code: 1, output: /^Set DATABASE_URL/ });
+  const forever = { DATABASE_URL, RETENTION_DAYS: '0' };
+  t.match(await purge(forever), { code: 1, output: /^RETENTION_DAYS is 0/ });
+  const pooled = { DATABASE_URL, DATABASE_PREPARE: 'false' };
+  t.match(await purge(pooled), { code: 1, output: /^A pooler cannot hold the lock/ });
+});
+
 test('a table is written between its marks, and nowhere when they are lost', (t) => {
   const readme = 'Before\n<!-- codes -->\nold\n<!-- /codes -->\nAfter\n';
   const filled = 'Before\n<!-- codes -->\none\ntwo\n<!-- /codes -->\nAfter\n';

@@ -1,11 +1,13 @@
 /** Rows deleted longer ago than the retention are erased for good, and nothing is ever seen half erased. */
 import { sql } from 'drizzle-orm';
+import { drizzle } from 'drizzle-orm/postgres-js';
 import { type Test, test } from 'tap';
 import { eraseExpired } from '../../src/repositories/retention/index.js';
 import { runRetention } from '../../src/retention.js';
 import { type Client, type Service, startService } from '../helpers/app.js';
 import { createDatabase, openDatabase } from '../helpers/database.js';
 import { pick } from '../helpers/json.js';
+import { explained } from '../helpers/plans.js';
 
 const settings = { retentionDays: 30, slugHoldDays: 10 };
 const OLD = '40 days';
@@ -228,6 +230,58 @@ test('the scan finds old rows among any number of others', async (t) => {
   t.match(await count(service), { spaces: kept, idempotency_keys: kept });
 });
 
+test('no statement reads more than it needs, whatever else the space holds', async (t) => {
+  const { client, plans, owner } = await explained(t);
+  await owner.post('/namespaces', { slug: 'acme' });
+  await owner.post(spaces, { name: 'Lab' });
+  await client.unsafe(`
+    insert into episodes (namespace_id, space_id, id, name, tags, status, write_protected, deleted_at)
+    select namespace_id, id, gen_random_uuid(), 'e' || i, '[]', 'running', false,
+      now() - make_interval(days => case when i <= 20 then 40 when i <= 2000 then 20 end)
+    from spaces, generate_series(1, 3000) i;
+    insert into assets (namespace_id, space_id, id, episode_id, local_path, kind, uri, tags, deleted_at, deleted_with_episode)
+    select namespace_id, space_id, gen_random_uuid(), id, '/a', 'file', 's3://b/k', '[]', deleted_at, deleted_at is not null
+    from episodes;
+    insert into assets (namespace_id, space_id, id, local_path, kind, uri, tags, deleted_at)
+    select namespace_id, id, gen_random_uuid(), '/' || i, 'file', 's3://b/k', '[]',
+      now() - make_interval(days => case when i <= 20 then 40 when i <= 2000 then 20 end)
+    from spaces, generate_series(1, 3000) i;
+    insert into idempotency_keys (namespace_id, subject, operation, key, fingerprint, answer, expires_at)
+    select namespace_id, 's', 'o', 'k' || i, 'f', '{}', now() + make_interval(hours => case when i <= 20 then -1 else 1 end)
+    from spaces, generate_series(1, 3000) i`);
+  // The planner knows the average space, which these make a small one.
+  await client.unsafe(`
+    insert into spaces (namespace_id, id, name, slug, tags)
+    select id, gen_random_uuid(), 'Small', 'small-' || i, '[]' from namespaces, generate_series(1, 3000) i;
+    insert into episodes (namespace_id, space_id, id, name, tags, status, write_protected, deleted_at)
+    select namespace_id, id, gen_random_uuid(), 'e', '[]', 'running', false, now() from spaces where slug like 'small-%';
+    insert into assets (namespace_id, space_id, id, episode_id, local_path, kind, uri, tags, deleted_at, deleted_with_episode)
+    select namespace_id, space_id, gen_random_uuid(), id, '/a', 'file', 's3://b/k', '[]', deleted_at, true
+    from episodes where name = 'e'`);
+  await client.unsafe('analyze');
+  plans.length = 0;
+  const db = Object.assign(drizzle(client), { usage: () => ({ connections: 1, statements: 0 }) });
+  let erased = 0;
+  for await (const { rows } of eraseExpired(db, settings)) erased += rows;
+  t.equal(erased, 80, 'of each kind twenty');
+  const own = plans.filter((plan) => !plan.includes('advisory'));
+  t.ok(own.length > 20);
+  for (const plan of own) {
+    const [, statement = ''] = /Query Text: ([^]*?)\n *[A-Z][^\n]*\(cost/.exec(plan) ?? [];
+    t.notMatch(plan, /Sort Key/, `in the order of an index: ${statement}`);
+    t.notMatch(plan, /Seq Scan on (assets|episodes|spaces|idempotency_keys)/, statement);
+    // What is found by the space alone is all that is in it.
+    const conditions = plan.match(
+      /Scan using \w+ on (assets|episodes)[^\n]*\n *Index Cond: [^\n]*/g,
+    );
+    if (/delete from/.test(statement)) {
+      for (const condition of conditions ?? []) {
+        t.match(condition, /Index Cond: .*\b(episode_)?id = /, condition);
+      }
+    }
+  }
+});
+
 test('a run that is interrupted after any statement is finished by the next', async (t) => {
   const { service, owner } = await start(t);
   await fill(owner, 'kept');
@@ -267,4 +321,35 @@ test('one process at a time erases', async (t) => {
     }),
     false,
   );
+});
+
+test('a stop does not wait for a statement, which is done as a whole or not at all', async (t) => {
+  const databaseUrl = await createDatabase(t, { direct: true });
+  const service = await startService(t, { databaseUrl });
+  const owner = await service.as('owner');
+  await owner.post('/namespaces', { slug: 'acme' });
+  await fill(owner, 'lab');
+  await owner.delete(`${spaces}/lab/episodes/run`);
+  await age(service, 'episodes', 'true', OLD);
+  const other = openDatabase(t, databaseUrl, { poolMax: 2 });
+  const stop = new AbortController();
+  await other.transaction(async (held) => {
+    await held.execute(sql`select from episodes for update`);
+    const database = { url: databaseUrl, prepare: true };
+    const { signal } = stop;
+    const run = runRetention({ ...settings, database, pauseRatio: 0, signal });
+    const isWaiting = async () => {
+      const rows = await other.execute(sql`
+        select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`);
+      return rows.length > 0;
+    };
+    const deadline = AbortSignal.timeout(20_000);
+    while (!(await isWaiting())) {
+      if (deadline.aborted) throw new Error('The retention never waited for the lock');
+    }
+    stop.abort();
+    t.equal(await run, false);
+  });
+  const { episodes = 0, assets = 0 } = await count(service);
+  t.equal(assets, episodes + 1, 'the asset of the episode is there with it');
 });

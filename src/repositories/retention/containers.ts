@@ -60,7 +60,10 @@ export async function* eraseSpaces(
   ids: SQL,
 ): AsyncGenerator<Erased> {
   const inNamespace = sql`namespace_id = ${namespaceId}::uuid`;
-  const inSpaces = sql`${inNamespace} and space_id = any(${ids})`;
+  // Looked up each time: a process of the version before knows nothing of erasures, and may have restored one.
+  const due = sql`array(
+    select id from spaces where ${inNamespace} and id = any(${ids}) and deleted_at = '-infinity')`;
+  const inSpaces = sql`${inNamespace} and space_id = any(${due})`;
   for (const table of contentTables) {
     for (;;) {
       const name = sql.identifier(table);
@@ -74,7 +77,7 @@ export async function* eraseSpaces(
   const { count } = await db.execute(sql`
     with tree as (delete from folder_trees where ${inSpaces}),
       counters as (delete from content_counters where ${inSpaces}),
-      slugs as (delete from former_space_slugs where ${inNamespace} and held_by = any(${ids}))
+      slugs as (delete from former_space_slugs where ${inNamespace} and held_by = any(${due}))
     delete from spaces
     where ${inNamespace} and id = any(${ids}) and deleted_at = '-infinity'`);
   yield { table: 'spaces', rows: count };
@@ -115,7 +118,8 @@ export async function* eraseNamespace(db: Database, id: string): AsyncGenerator<
       removed as (delete from members where ${inNamespace} returning subject),
       subjects as (
         delete from subject_counters
-        where subject in (select subject from removed) and memberships = 0 and created = 0)
+        where memberships = 0 and created = 0 and subject in (
+          select subject from removed union select created_by from namespaces where id = ${id}::uuid))
     delete from namespaces where id = ${id}::uuid and deleted_at = '-infinity'`);
   yield { table: 'namespaces', rows: count };
 }

@@ -111,28 +111,38 @@ const revise = ([first]: Key[], kind: 'episodes' | 'assets', erased: SQL) => sql
   from ${erased} having count(*) > 0
   on conflict (namespace_id, space_id, kind, slot) do update set revision = excluded.revision`;
 
+/**
+ * A query of the rows of a table that were found and are still old, `(id, place)`, which locks them. Each is looked up by
+ * its id: with all ids in one condition PostgreSQL, which knows only the average space, may read the whole of a large one.
+ */
+const locked = (table: 'assets' | 'episodes', rows: Key[], isOld: SQL) => sql`
+  select row.id, row.place from unnest(${idsOf(rows)}) as found (id), lateral (
+    select t.id, t.ctid as place from ${sql.identifier(table)} t
+    where ${inSpaceOf(rows)} and t.id = found.id and (${isOld}) is true offset 0 for update) as row`;
+
 async function* eraseEpisodes(db: Database, rows: Key[], isOld: SQL): AsyncGenerator<Erased> {
-  const inSpace = inSpaceOf(rows);
   const [result] = await db.execute<{ episodes: number; assets: number }>(sql`
-    with old as (
-      select id from episodes where ${inSpace} and id = any(${idsOf(rows)}) and ${isOld} for update
-    ), gone_assets as (
-      delete from assets where ${inSpace} and episode_id in (select id from old) returning id
-    ), gone as (
-      delete from episodes where ${inSpace} and id in (select id from old) returning id
-    ), revised_assets as (${revise(rows, 'assets', sql`gone_assets`)}),
-      revised as (${revise(rows, 'episodes', sql`gone`)})
+    with old as (${locked('episodes', rows, isOld)}),
+    gone_assets as (
+      delete from assets where ctid = any(array(
+        select owned.place from old, lateral (
+          select t.ctid as place from assets t
+          where ${inSpaceOf(rows)} and t.episode_id = old.id offset 0) as owned))
+      returning id
+    ),
+    gone as (delete from episodes where ctid = any(array(select place from old)) returning id),
+    revised_assets as (${revise(rows, 'assets', sql`gone_assets`)}),
+    revised as (${revise(rows, 'episodes', sql`gone`)})
     select (select count(*)::int from gone) as episodes, (select count(*)::int from gone_assets) as assets`);
   yield { table: 'assets', rows: result?.assets ?? 0 };
   yield { table: 'episodes', rows: result?.episodes ?? 0 };
 }
 
 async function eraseAssets(db: Database, rows: Key[], isOld: SQL): Promise<Erased> {
-  const inSpace = inSpaceOf(rows);
   const [result] = await db.execute<{ assets: number }>(sql`
-    with gone as (
-      delete from assets where ${inSpace} and id = any(${idsOf(rows)}) and ${isOld} returning id
-    ), revised as (${revise(rows, 'assets', sql`gone`)})
+    with old as (${locked('assets', rows, isOld)}),
+    gone as (delete from assets where ctid = any(array(select place from old)) returning id),
+    revised as (${revise(rows, 'assets', sql`gone`)})
     select count(*)::int as assets from gone`);
   return { table: 'assets', rows: result?.assets ?? 0 };
 }

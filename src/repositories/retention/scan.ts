@@ -35,13 +35,18 @@ export async function* scan(
     key.map((name) => sql`${sql.identifier(name)}::text`),
     sql`, `,
   );
+  // With the table: a name alone would be the text that is selected, which no index has in order.
+  const order = sql.join(
+    key.map((name) => sql`${table}.${sql.identifier(name)}`),
+    sql`, `,
+  );
   let after: Key | undefined;
   for (;;) {
     const values = key.map((name) => sql`${after?.[name] ?? ''}`);
     const isAfter = after ? sql`(${columns}) > (${castTo(key, values)})` : sql`true`;
     const rows = await db.execute<Key & { is_expired: string }>(sql`
       select ${asText}, (${isExpired})::text as is_expired
-      from ${table} where ${where} and ${isAfter} order by ${columns} limit ${BATCH}`);
+      from ${table} where ${where} and ${isAfter} order by ${order} limit ${BATCH}`);
     const expired = rows.filter(({ is_expired: flag }) => flag === 'true');
     yield expired;
     after = rows.at(-1);
