@@ -10,6 +10,7 @@ import type { Database } from './db/client.js';
 import { ServiceError } from './errors.js';
 import { authPlugin } from './http/auth/plugin.js';
 import { acceptPlugin } from './http/conventions/accept.js';
+import { Erasure } from './http/conventions/erasure.js';
 import { Restore, RestoreAsIs } from './http/conventions/schemas.js';
 import { problemPlugin, sendProblem } from './http/errors/problem.js';
 import { loadSheddingPlugin } from './http/limits/load-shedding.js';
@@ -39,6 +40,8 @@ import { ajvOptions, readQuery, unformatted } from './http/server/validation.js'
 import { repositoryContext, SLUG_HOLD_DAYS } from './repositories/context.js';
 import { PageCache } from './repositories/lists/page-cache.js';
 import { noQuotas, type Quotas } from './repositories/quotas.js';
+import type { Erased } from './repositories/retention/containers.js';
+import { Erasures } from './repositories/retention/erasures.js';
 import { documentTags, type Resource, resources as usualResources } from './resources.js';
 
 /** The length of a whole request head in Node: the handlers answer for names that cannot exist. */
@@ -79,6 +82,8 @@ export interface AppOptions {
   slugHoldDays?: number;
   /** nothing is bounded without them */
   quotas?: Quotas;
+  /** called with the rows that a permanent deletion erases */
+  onErased?: (erased: Erased) => void;
   /** requests of one subject are not limited without one */
   rateLimit?: RateLimitConfig | null;
   /** whether large answers are compressed; off by default */
@@ -108,6 +113,7 @@ export async function buildApp({
   pageCacheBytes = PAGE_CACHE_BYTES,
   slugHoldDays = SLUG_HOLD_DAYS,
   quotas = noQuotas,
+  onErased,
   rateLimit = null,
   compression = false,
   publicUrl = null,
@@ -177,7 +183,14 @@ export async function buildApp({
   await app.register(healthPlugin, { db });
   if (metrics?.served) serveMetrics(app, metrics.registry);
 
-  const context = repositoryContext(db, { searchDb, pages, quotas, slugHoldDays });
+  const erasures = new Erasures({
+    ...(onErased && { onErased }),
+    onError: (error) => {
+      app.log.error({ err: error }, 'an erasure failed, and the retention goes on with it');
+    },
+  });
+  app.addHook('onClose', () => erasures.stop());
+  const context = repositoryContext(db, { searchDb, pages, quotas, erasures, slugHoldDays });
   await app.register(async (guarded) => {
     await guarded.register(auditPlugin);
     await guarded.register(loadSheddingPlugin, {
@@ -190,7 +203,7 @@ export async function buildApp({
     await guarded.register(authPlugin, { ...token, registry: metrics?.registry });
     if (rateLimit) await guarded.register(rateLimitPlugin, rateLimit);
     await guarded.register(acceptPlugin);
-    for (const schema of [Restore, RestoreAsIs]) guarded.addSchema(schema);
+    for (const schema of [Restore, RestoreAsIs, Erasure]) guarded.addSchema(schema);
     for (const resource of resources) resource.register(guarded, context);
   });
 

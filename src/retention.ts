@@ -4,13 +4,11 @@ import type { Logger } from 'pino';
 import { Counter, Gauge, type Registry } from 'prom-client';
 import { connect, type DatabaseOptions } from './db/client.js';
 import { type Erased, erasedTables } from './repositories/retention/containers.js';
+import { PAUSE_RATIO } from './repositories/retention/erasures.js';
 import { eraseExpired, type RetentionSettings } from './repositories/retention/index.js';
 
 /** Any number, as long as every process takes the same one; not that of migrations. */
 const LOCK = 7_233_872;
-
-/** After each statement the erasure pauses for so many times as long as that took: 4 % of one connection. */
-const PAUSE_RATIO = 24;
 
 /** Erasures are no request: PostgreSQL ends only those that hang. */
 const STATEMENT_TIMEOUT_MS = 60_000;
@@ -69,9 +67,31 @@ export async function runRetention({
   }
 }
 
-interface TaskOptions extends Pick<RunOptions, 'database' | 'retentionDays' | 'slugHoldDays'> {
+interface TaskOptions extends Pick<
+  RunOptions,
+  'database' | 'retentionDays' | 'slugHoldDays' | 'onErased'
+> {
   logger: Logger;
   registry?: Registry | undefined;
+}
+
+/**
+ * Counts what is erased, by the retention and by permanent deletions.
+ *
+ * @returns a function that adds to the counter
+ */
+export function countErased(registry: Registry): (erased: Erased) => void {
+  const rows = new Counter({
+    name: 'retention_erased_rows_total',
+    help: 'Rows that were erased for good, by their table',
+    labelNames: ['table'],
+    registers: [registry],
+  });
+  // So that a rate begins with the first row.
+  for (const table of erasedTables) rows.inc({ table }, 0);
+  return ({ table, rows: count }) => {
+    rows.inc({ table }, count);
+  };
 }
 
 /**
@@ -82,30 +102,18 @@ interface TaskOptions extends Pick<RunOptions, 'database' | 'retentionDays' | 's
 export function startRetention({ logger, registry, ...options }: TaskOptions) {
   const abort = new AbortController();
   const registers = registry ? [registry] : [];
-  const rows = new Counter({
-    name: 'retention_erased_rows_total',
-    help: 'Rows that were erased for good, by their table',
-    labelNames: ['table'],
-    registers,
-  });
-  // So that a rate begins with the first row.
-  for (const table of erasedTables) rows.inc({ table }, 0);
   const completed = new Gauge({
     name: 'retention_completed_timestamp_seconds',
     help: 'When this process last erased all that was due; 0 for never',
     aggregator: 'max',
     registers,
   });
-  const onErased = ({ table, rows: count }: Erased) => {
-    rows.inc({ table }, count);
-  };
-
   const run = async () => {
     let wait = Math.random() * INTERVAL_MS;
     for (;;) {
       await setTimeout(wait, undefined, { signal: abort.signal, ref: false });
       try {
-        const isDone = await runRetention({ ...options, signal: abort.signal, onErased });
+        const isDone = await runRetention({ ...options, signal: abort.signal });
         if (isDone) completed.setToCurrentTime();
       } catch (error) {
         logger.error({ err: error }, 'the retention failed, and is tried again in an hour');

@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import closeWithGrace from 'close-with-grace';
-import { type Logger, pino } from 'pino';
+import type { Logger } from 'pino';
 import postgres from 'postgres';
 import { buildApp, buildMetricsApp } from './app.js';
 import { type Config, ConfigError, loadConfig, type TokenConfig } from './config/load.js';
@@ -13,7 +13,6 @@ import { dataDirectory, developmentSecret } from './development/data.js';
 import { createDemo } from './development/demo.js';
 import { introduction } from './development/introduction.js';
 import { EmbeddedPostgresError, startEmbeddedPostgres } from './development/postgres/index.js';
-import { serializeError } from './http/observability/log-fields.js';
 import { type MetricsSource, processMetrics } from './http/observability/metrics.js';
 import { startTracing } from './http/observability/tracing.js';
 import {
@@ -22,7 +21,9 @@ import {
   reportToPrimary,
 } from './http/observability/worker-metrics.js';
 import { listen } from './http/server/listen.js';
-import { startRetention } from './retention.js';
+import { createLogger, stopWithoutReader, UNREAD } from './logger.js';
+import { countErased, startRetention } from './retention.js';
+import { onShutdown, stop } from './shutdown.js';
 import { disconnectFromPrimary, startWorkers } from './workers.js';
 
 /** Longest time of accepted requests after the signal to stop. */
@@ -46,56 +47,6 @@ const crashes: closeWithGrace.Signals[] = [
 
 /** A terminal sends these to the workers too, which are the first process's to stop. */
 const terminal: closeWithGrace.Signals[] = ['SIGHUP', 'SIGINT', 'SIGQUIT'];
-
-/** Lines are written together, because a write of its own for each costs more than making it. */
-const BUFFERED = { sync: false, minLength: 4096, periodicFlush: 500 };
-
-async function createLogger(level: string): Promise<Logger> {
-  const options = {
-    level,
-    serializers: { err: serializeError },
-    // Nothing logs a header; should that change, tokens still stay out of the log.
-    redact: ['headers.authorization', 'req.headers.authorization'],
-  };
-  if (!process.stdout.isTTY) {
-    const destination = pino.destination(BUFFERED);
-    destination.on('error', stopWithoutReader);
-    // At exit pino would flush forever to a pipe without a reader.
-    onShutdown(
-      () =>
-        new Promise((resolve) => {
-          destination.flush(resolve);
-        }),
-    );
-    return pino(options, destination);
-  }
-  const { default: pretty } = await import('pino-pretty');
-  return pino(options, pretty({ sync: true }));
-}
-
-/** The message of a worker whose output has no reader. */
-const UNREAD = 'spaces:unread';
-
-let isUnread = false;
-
-/** Stops the service when nobody reads its output any more; a second signal would end it at once. */
-function stopWithoutReader(): void {
-  if (isUnread) return;
-  isUnread = true;
-  if (cluster.isWorker) process.send?.(UNREAD);
-  else process.kill(process.pid, 'SIGTERM');
-}
-
-const cleanups: (() => Promise<unknown>)[] = [];
-
-/** @param undo runs when the process ends, after all that are registered later */
-function onShutdown(undo: () => Promise<unknown>): void {
-  cleanups.push(undo);
-}
-
-async function stop(): Promise<void> {
-  for (let undo = cleanups.pop(); undo; undo = cleanups.pop()) await undo();
-}
 
 /**
  * Starts a database of our own, up to date and with something to look at.
@@ -150,6 +101,7 @@ async function serve(config: Config, url: string): Promise<AddressInfo> {
   const registry = metricsPort === 'off' ? undefined : processMetrics();
   const tracing = config.traced ? await startTracing() : undefined;
   if (tracing) onShutdown(() => tracing.stop());
+  const erased = registry && { onErased: countErased(registry) };
   const options = {
     token: await tokenConfig(config),
     db,
@@ -163,15 +115,16 @@ async function serve(config: Config, url: string): Promise<AddressInfo> {
     compression: config.compression,
     publicUrl: config.publicUrl,
     corsOrigins: config.corsOrigins,
+    ...erased,
     ...(registry && { metrics: { registry, served: metricsPort === null } }),
     ...(tracing && { tracing: tracing.plugin }),
   };
   const [app] = await Promise.all([buildApp(options), migrateGiven(config)]);
   // The lock of a session says nothing behind a pooler.
-  if (config.retentionDays > 0 && database.prepare) {
+  if (database.prepare) {
     const { retentionDays, slugHoldDays } = config;
-    const settings = { database: { ...database, url }, retentionDays, slugHoldDays };
-    onShutdown(startRetention({ ...settings, logger, registry }));
+    const settings = { retentionDays, slugHoldDays, ...erased, logger, registry };
+    onShutdown(startRetention({ ...settings, database: { ...database, url } }));
   }
   if (cluster.isWorker) onShutdown(disconnectFromPrimary);
   if (registry && cluster.isWorker) {

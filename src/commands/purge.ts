@@ -11,10 +11,6 @@ if (database.url === null) {
   console.error('Set DATABASE_URL to the database to purge.');
   process.exit(1);
 }
-if (retentionDays === 0) {
-  console.error('RETENTION_DAYS is 0: everything is kept.');
-  process.exit(1);
-}
 if (!database.prepare) {
   console.error(
     'A pooler cannot hold the lock: set DATABASE_URL to PostgreSQL itself, without DATABASE_PREPARE.',

@@ -3,6 +3,7 @@ import { namespaceResolver, type ResolveNamespace } from './access/namespace-res
 import { type ResolveSpace, spaceResolver } from './contents/space-resolver.js';
 import { PageCache } from './lists/page-cache.js';
 import { noQuotas, type Quotas } from './quotas.js';
+import { Erasures } from './retention/erasures.js';
 
 /** Days for which the slug of a renamed or deleted namespace is reserved, where nothing else is configured. */
 export const SLUG_HOLD_DAYS = 30;
@@ -17,6 +18,7 @@ export interface RepositoryContext {
   /** keeps finished pages of lists */
   pages: PageCache;
   quotas: Quotas;
+  erasures: Erasures;
   /** days for which a released namespace slug is reserved for the owners of its last holder */
   slugHoldDays: number;
 }
@@ -28,10 +30,13 @@ export function repositoryContext(
     searchDb = db,
     pages = new PageCache(0),
     quotas = noQuotas,
+    erasures = new Erasures(),
     slugHoldDays = SLUG_HOLD_DAYS,
-  }: Partial<Pick<RepositoryContext, 'searchDb' | 'pages' | 'quotas' | 'slugHoldDays'>> = {},
+  }: Partial<
+    Pick<RepositoryContext, 'searchDb' | 'pages' | 'quotas' | 'erasures' | 'slugHoldDays'>
+  > = {},
 ): RepositoryContext {
   const resolveNamespace = namespaceResolver(db);
   const resolveSpace = spaceResolver(db, resolveNamespace);
-  return { db, searchDb, resolveNamespace, resolveSpace, pages, quotas, slugHoldDays };
+  return { db, searchDb, resolveNamespace, resolveSpace, pages, quotas, erasures, slugHoldDays };
 }

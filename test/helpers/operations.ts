@@ -34,6 +34,24 @@ export async function seedNamespace(service: Service, slug: string): Promise<voi
   const answer = await owner.delete(`/namespaces/${slug}/projects/gone`);
   if (answer.status !== 204) throw new Error(`The namespace was not made: ${answer.text}`);
   await seedSpace(service, slug);
+  await seedErasures(service, slug);
+}
+
+/** Makes a space and a namespace of the same slug that are being erased. */
+async function seedErasures({ db }: Service, namespace: string): Promise<void> {
+  await db.execute(sql`
+    with namespace as (
+      select id from namespaces where slug = ${namespace} and deleted_at is null
+    ), erased_space as (
+      insert into spaces (namespace_id, id, name, slug, tags, deleted_at)
+      select id, gen_random_uuid(), 'Erased', 'erased', '[]', '-infinity' from namespace
+    ), erased as (
+      insert into namespaces (id, slug, deleted_at)
+      values (gen_random_uuid(), ${namespace}, '-infinity') returning id
+    )
+    insert into members (namespace_id, subject, role)
+    select erased.id, subject, role from erased, members
+    where namespace_id = (select id from namespace)`);
 }
 
 /** The ids of what `furnishSpace` makes: the same in every space, because no key reaches past one. */
@@ -134,6 +152,22 @@ const namespaceOperations: Operation[] = [
     role: 'owner',
     status: 204,
     request: (namespace) => ({ method: 'DELETE', path: `/namespaces/${namespace}` }),
+  },
+  {
+    title: 'deleteNamespace, permanent',
+    id: 'deleteNamespace',
+    scope: 'namespaces:write',
+    role: 'owner',
+    status: 204,
+    request: (namespace) => ({ method: 'DELETE', path: `/namespaces/${namespace}?permanent=true` }),
+  },
+  {
+    title: 'getNamespaceErasure',
+    id: 'getNamespaceErasure',
+    scope: 'namespaces:read',
+    role: 'owner',
+    status: 200,
+    request: (namespace) => ({ method: 'GET', path: `/namespaces/${namespace}/erasure` }),
   },
   {
     title: 'restoreNamespace',
@@ -276,6 +310,25 @@ function spaceOperations(noun: 'spaces' | 'projects'): Operation[] {
       role: 'editor',
       status: 204,
       request: (namespace) => ({ method: 'DELETE', path: `${collection(namespace)}/lab` }),
+    },
+    {
+      title: `deleteSpace, ${noun}, permanent`,
+      id: 'deleteSpace',
+      scope: 'spaces:write',
+      role: 'owner',
+      status: 204,
+      request: (namespace) => ({
+        method: 'DELETE',
+        path: `${collection(namespace)}/lab?permanent=true`,
+      }),
+    },
+    {
+      title: `getSpaceErasure, ${noun}`,
+      id: 'getSpaceErasure',
+      scope: 'spaces:read',
+      role: 'owner',
+      status: 200,
+      request: (namespace) => ({ method: 'GET', path: `${collection(namespace)}/erased/erasure` }),
     },
     {
       title: `restoreSpace, ${noun}`,

@@ -6,6 +6,7 @@ import { eraseExpired } from '../../src/repositories/retention/index.js';
 import { runRetention } from '../../src/retention.js';
 import { type Client, type Service, startService } from '../helpers/app.js';
 import { createDatabase, openDatabase } from '../helpers/database.js';
+import { addAssets, countRows, fill } from '../helpers/filled.js';
 import { pick } from '../helpers/json.js';
 import { explained } from '../helpers/plans.js';
 
@@ -24,35 +25,11 @@ async function start(t: Test): Promise<{ service: Service; owner: Client }> {
   return { service, owner };
 }
 
-/** Makes a space with a folder, an episode with an asset, and an asset of its own. */
-async function fill(owner: Client, slug: string, namespace = 'acme'): Promise<void> {
-  const path = `/namespaces/${namespace}/spaces`;
-  await owner.post(path, { name: slug, slug });
-  await owner.post(`${path}/${slug}/episodes`, { name: 'run', folder: '/runs' });
-  const asset = { kind: 'file', uri: 's3://bucket/key' };
-  await owner.post(`${path}/${slug}/assets`, { ...asset, path: '/in', episode: 'run' });
-  await owner.post(`${path}/${slug}/assets`, { ...asset, path: '/runs/alone' });
-}
-
 /** Makes deletions older. */
 async function age({ db }: Service, table: string, which: string, by: string): Promise<void> {
   await db.execute(
     sql.raw(`update ${table} set deleted_at = deleted_at - interval '${by}' where ${which}`),
   );
-}
-
-async function count({ db }: Service): Promise<Record<string, number>> {
-  const counts: Record<string, number> = {};
-  const tables = await db.execute<{ name: string }>(
-    sql`select relname as name from pg_class where relkind = 'r' and relnamespace = 'public'::regnamespace`,
-  );
-  for (const { name } of tables) {
-    const [row] = await db.execute<{ rows: number }>(
-      sql`select count(*)::int as rows from ${sql.identifier(name)}`,
-    );
-    if (row && row.rows > 0) counts[name] = row.rows;
-  }
-  return counts;
 }
 
 async function erase({ db }: Service): Promise<void> {
@@ -62,7 +39,7 @@ async function erase({ db }: Service): Promise<void> {
 test('of a namespace nothing is left, and its neighbours stay', async (t) => {
   const { service, owner } = await start(t);
   await fill(owner, 'lab');
-  const before = await count(service);
+  const before = await countRows(service);
   await owner.post('/namespaces', { slug: 'gone' });
   await owner.put('/namespaces/gone/members/guest', { role: 'editor' });
   await fill(owner, 'lab', 'gone');
@@ -81,7 +58,7 @@ test('of a namespace nothing is left, and its neighbours stay', async (t) => {
   await owner.delete('/namespaces/gone');
   await age(service, 'namespaces', `slug = 'gone'`, OLD);
   await erase(service);
-  t.same(await count(service), before);
+  t.same(await countRows(service), before);
   t.equal((await owner.post('/namespaces/gone/restore')).status, 404);
   const stranger = await service.as('stranger');
   t.equal((await stranger.post('/namespaces', { slug: 'gone' })).status, 201, 'the slug is free');
@@ -164,7 +141,7 @@ test('expired idempotency keys go, the others are honoured', async (t) => {
     sql`update idempotency_keys set expires_at = now() - interval '1 minute' where key = 'a'`,
   );
   await erase(service);
-  t.match(await count(service), { idempotency_keys: 1 });
+  t.match(await countRows(service), { idempotency_keys: 1 });
   t.equal((await create('b')).headers['idempotent-replayed'], 'true');
 });
 
@@ -175,10 +152,7 @@ test('a space is restored whole or not at all while it is erased', async (t) => 
     await fill(owner, slug);
     await owner.delete(`${spaces}/${slug}`);
   }
-  await service.db.execute(sql`
-    insert into assets (namespace_id, space_id, id, local_path, kind, uri, tags)
-    select namespace_id, id, gen_random_uuid(), '/' || i, 'file', 's3://bucket/key', '[]'
-    from spaces, generate_series(1, ${MANY_ASSETS}::int) i where slug = 's3'`);
+  await addAssets(service, 's3', MANY_ASSETS);
   await age(service, 'spaces', 'true', OLD);
   const restored: string[] = [];
   const waiting = [...slugs];
@@ -205,7 +179,7 @@ test('a space is restored whole or not at all while it is erased', async (t) => 
       assets: 2,
     });
   }
-  t.match(await count(service), {
+  t.match(await countRows(service), {
     spaces: restored.length,
     assets: 2 * restored.length,
     episodes: restored.length,
@@ -227,7 +201,7 @@ test('the scan finds old rows among any number of others', async (t) => {
     from namespaces, generate_series(1, ${rows}::int) i`);
   await erase(service);
   const kept = rows - Math.floor(rows / 3);
-  t.match(await count(service), { spaces: kept, idempotency_keys: kept });
+  t.match(await countRows(service), { spaces: kept, idempotency_keys: kept });
 });
 
 test('no statement reads more than it needs, whatever else the space holds', async (t) => {
@@ -285,7 +259,7 @@ test('no statement reads more than it needs, whatever else the space holds', asy
 test('a run that is interrupted after any statement is finished by the next', async (t) => {
   const { service, owner } = await start(t);
   await fill(owner, 'kept');
-  const kept = await count(service);
+  const kept = await countRows(service);
   for (let statements = 1; ; statements += 1) {
     await owner.post('/namespaces', { slug: 'gone' });
     await fill(owner, 'lab', 'gone');
@@ -296,7 +270,7 @@ test('a run that is interrupted after any statement is finished by the next', as
       if (rows < 0 || (done += 1) === statements) break;
     }
     await erase(service);
-    t.same(await count(service), kept, `after ${statements}`);
+    t.same(await countRows(service), kept, `after ${statements}`);
     if (done < statements) break;
   }
 });
@@ -350,6 +324,6 @@ test('a stop does not wait for a statement, which is done as a whole or not at a
     stop.abort();
     t.equal(await run, false);
   });
-  const { episodes = 0, assets = 0 } = await count(service);
+  const { episodes = 0, assets = 0 } = await countRows(service);
   t.equal(assets, episodes + 1, 'the asset of the episode is there with it');
 });

@@ -37,5 +37,8 @@ export const versionAndTimestamps = {
  */
 export const isRestorable = (deletedAt: SQLWrapper): SQL => sql`${deletedAt} > '-infinity'`;
 
+/** The condition that the erasure of a row has begun. */
+export const isBeingErased = (deletedAt: SQLWrapper): SQL => sql`${deletedAt} = '-infinity'`;
+
 export const slugCheck = sql.raw(`slug ~ '${SLUG_PATTERN}'`);
 export const metadataCheck = sql.raw(`jsonb_typeof(metadata) = 'object'`);

@@ -1,11 +1,6 @@
-import { Type } from '@sinclair/typebox';
 import { requireRole } from '../auth/require-role.js';
-import {
-  etagOf,
-  expectedNamespaceVersions,
-  withETag,
-  WriteConditions,
-} from '../conventions/etag.js';
+import { DeleteQuery, deleteResponses, sendErasure } from '../conventions/erasure.js';
+import { etagOf, expectedNamespaceVersions, WriteConditions } from '../conventions/etag.js';
 import { NamespaceParams } from '../conventions/schemas.js';
 import { type AddNamespaceRoute, namespaceOrNotFound } from './routes.js';
 
@@ -21,16 +16,22 @@ export const deleteNamespace: AddNamespaceRoute = (app, namespaces) => {
         operationId: 'deleteNamespace',
         summary: 'Delete a namespace',
         description:
-          'Its spaces go with it, and come back with it when it is restored. Its slug is held back for its owners for a while (`NAMESPACE_SLUG_HOLD_DAYS`).',
+          'Its spaces go with it, and come back with it when it is restored. Its slug is held back for its owners for a while (`NAMESPACE_SLUG_HOLD_DAYS`). With `permanent=true` it is erased with all of its spaces, and its slugs are free for anybody.',
         tags: ['namespaces'],
         params: NamespaceParams,
+        querystring: DeleteQuery,
         headers: WriteConditions,
-        response: { 204: withETag(Type.Null({ description: 'Deleted' })) },
+        response: deleteResponses,
       },
     },
     async (request, reply) => {
-      const { user, params, headers } = request;
+      const { user, params, query, headers } = request;
       const expected = expectedNamespaceVersions(headers);
+      if (query.permanent) {
+        const erased = await namespaces.erase(user, params.slug, expected);
+        const outcome = namespaceOrNotFound(requireRole(erased, 'owner'));
+        return sendErasure(reply, outcome, `/namespaces/${params.slug}`);
+      }
       const outcome = await namespaces.delete(user, params.slug, expected);
       const deleted = namespaceOrNotFound(requireRole(outcome, 'owner'));
       return reply.code(204).header('etag', etagOf(deleted)).send(null);

@@ -2,6 +2,7 @@ import type { NamespacesRepository } from '../../repositories/namespaces/index.j
 import type { ResourceRoutes } from '../resource.js';
 import { createNamespace } from './create.js';
 import { deleteNamespace } from './delete.js';
+import { getNamespaceErasure } from './erasure.js';
 import { getNamespace } from './get.js';
 import { listNamespaces } from './list.js';
 import { restoreNamespace } from './restore.js';
@@ -18,6 +19,7 @@ export const namespaceRoutes: ResourceRoutes<NamespacesRepository> = {
     getNamespace,
     updateNamespace,
     deleteNamespace,
+    getNamespaceErasure,
     restoreNamespace,
   ],
 };

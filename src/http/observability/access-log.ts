@@ -43,6 +43,16 @@ export class RequestLog extends LogController {
   }
 }
 
+/** Whether a deletion erases for good; it is absent from other lines. */
+function isPermanent(query: unknown): true | undefined {
+  return typeof query === 'object' &&
+    query !== null &&
+    'permanent' in query &&
+    query.permanent === true
+    ? true
+    : undefined;
+}
+
 const READS = new Set(['GET', 'HEAD', 'OPTIONS']);
 
 /**
@@ -71,7 +81,9 @@ export const auditPlugin = fp(
             namespace: shownParameter(request, 'slug'),
             space: shownParameter(request, 'projectSlug'),
             member: shownParameter(request, 'subject'),
-            created: reply.created ?? reply.getHeader('location'),
+            created:
+              reply.created ?? (reply.statusCode === 201 ? reply.getHeader('location') : undefined),
+            permanent: isPermanent(request.query),
             replayed: reply.getHeader('idempotent-replayed'),
             status: reply.statusCode,
             outcome: reply.problem ?? 'ok',

@@ -1,7 +1,7 @@
-import { Type } from '@sinclair/typebox';
 import { requireRole } from '../auth/require-role.js';
-import { etagOf, expectedSpaceVersions, withETag, WriteConditions } from '../conventions/etag.js';
-import { type AddSpaceRoute, spaceOrNotFound } from './routes.js';
+import { DeleteQuery, deleteResponses, sendErasure } from '../conventions/erasure.js';
+import { etagOf, expectedSpaceVersions, WriteConditions } from '../conventions/etag.js';
+import { type AddSpaceRoute, spaceOrNotFound, spacePath } from './routes.js';
 import { SpaceParams } from './schema.js';
 
 export const deleteSpace: AddSpaceRoute = (app, spaces) => {
@@ -16,16 +16,23 @@ export const deleteSpace: AddSpaceRoute = (app, spaces) => {
       schema: {
         operationId: 'deleteSpace',
         summary: 'Delete a project',
-        description: 'It can be restored. Its slug is free at once.',
+        description:
+          'It can be restored, unless it is erased with `permanent=true`. Its slug is free at once.',
         tags: ['spaces'],
         params: SpaceParams,
+        querystring: DeleteQuery,
         headers: WriteConditions,
-        response: { 204: withETag(Type.Null({ description: 'Deleted' })) },
+        response: deleteResponses,
       },
     },
     async (request, reply) => {
       const { slug, projectSlug } = request.params;
       const expected = expectedSpaceVersions(request.headers);
+      if (request.query.permanent) {
+        const erased = await spaces.erase(request.user, slug, projectSlug, expected);
+        const outcome = await spaceOrNotFound(spaces, request, requireRole(erased, 'owner'));
+        return sendErasure(reply, outcome, spacePath(slug, { slug: projectSlug }));
+      }
       const outcome = await spaces.delete(request.user, slug, projectSlug, expected);
       const deleted = await spaceOrNotFound(spaces, request, requireRole(outcome, 'editor'));
       return reply.code(204).header('etag', etagOf(deleted)).send(null);

@@ -4,6 +4,7 @@ import { createSpace } from './create.js';
 import { createSpaces } from './create-batch.js';
 import { deleteSpace } from './delete.js';
 import { ensureSpace } from './ensure.js';
+import { getSpaceErasure } from './erasure.js';
 import { getSpace } from './get.js';
 import { listSpaces } from './list.js';
 import { spacePrefixes } from './nouns.js';
@@ -23,6 +24,7 @@ export const spaceRoutes: ResourceRoutes<SpacesRepository> = {
     ensureSpace,
     updateSpace,
     deleteSpace,
+    getSpaceErasure,
     restoreSpace,
   ],
 };

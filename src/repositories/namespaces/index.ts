@@ -1,6 +1,7 @@
 import type { RepositoryContext } from '../context.js';
 import { createNamespace } from './create.js';
 import { deleteNamespace } from './delete.js';
+import { eraseNamespace } from './erase.js';
 import { getNamespace } from './get.js';
 import { listNamespaces } from './list.js';
 import { restoreNamespace } from './restore.js';
@@ -15,6 +16,7 @@ export function namespacesRepository(context: RepositoryContext) {
     create: createNamespace(context),
     update: updateNamespace(context, get),
     delete: deleteNamespace(context, get),
+    ...eraseNamespace(context),
     restore: restoreNamespace(context),
   };
 }

@@ -1,6 +1,6 @@
 import { type SQL, sql } from 'drizzle-orm';
 import type { Database } from '../../db/client.js';
-import { isRestorable } from '../../db/schema/columns.js';
+import { isBeingErased, isRestorable } from '../../db/schema/columns.js';
 import { members } from '../../db/schema/members.js';
 import { namespaces } from '../../db/schema/namespaces.js';
 import { param } from '../access/statement.js';
@@ -41,9 +41,12 @@ export function restoreTargets(db: Database) {
     ${last} 1`;
   const activeOne = sql`select n.id from ${namespaces} n
     where n.slug = ${param('namespaceSlug')} and n.deleted_at is null and ${isKnown}`;
+  const beingErased = sql`select n.id from ${namespaces} n
+    where n.slug = ${param('namespaceSlug')} and ${isBeingErased(sql`n.deleted_at`)} and ${isKnown} limit 1`;
+  const id = sql<string | null>`id`.as('id');
   const prepareTarget = (name: string, repeated: SQL) => {
     const target = db.$with('target', {
-      id: sql<string | null>`id`.as('id'),
+      id,
       repeats: sql<boolean>`repeats`.as('repeats'),
     }).as(sql`
       select coalesce(repeated.id, (${expectedOne}), (${lastOfSlug}), (${lastOfCaller}), (${activeOne})) as id,
@@ -52,7 +55,18 @@ export function restoreTargets(db: Database) {
     return db.with(target).select().from(target).prepare(name);
   };
 
+  const prepareErased = (name: string, choices: SQL) => {
+    const target = db.$with('target', { id }).as(sql`select ${choices} as id`);
+    return db.with(target).select().from(target).prepare(name);
+  };
+
   return {
+    /** for an erasure: the active one comes before deleted ones that are not expected */
+    erased: prepareErased(
+      'namespace_erase_target',
+      sql`coalesce((${expectedOne}), (${activeOne}), (${lastOfSlug}), (${lastOfCaller}), (${beingErased}))`,
+    ),
+    beingErased: prepareErased('namespace_erasure_target', sql`(${beingErased})`),
     plain: prepareTarget('namespace_restore_target', sql`null::uuid`),
     // A repetition is about the namespace that the key was used for, which may have another slug now.
     once: prepareTarget(

@@ -7,6 +7,7 @@ const contentTables = ['assets', 'episodes', 'folders'] as const;
 
 export const erasedTables = [
   'namespaces',
+  'members',
   'spaces',
   'folders',
   'episodes',
@@ -16,13 +17,25 @@ export const erasedTables = [
 
 export type ErasedTable = (typeof erasedTables)[number];
 
-/** The rows that one statement has erased. */
+/** The effect of one statement. */
 export interface Erased {
   table: ErasedTable;
+  /** how many it has erased */
   rows: number;
+  /** whether another statement like it follows */
+  more?: boolean;
 }
 
-const expired = (days: number) => sql`deleted_at < now() - make_interval(days => ${days}::int)`;
+/**
+ * The condition that a row has been deleted for so many days, or that its erasure has begun.
+ *
+ * @param days 0 for an erasure that has begun, alone
+ */
+export function hasExpired(days: number): SQL {
+  return days === 0
+    ? sql`deleted_at = '-infinity'`
+    : sql`deleted_at < now() - make_interval(days => ${days}::int)`;
+}
 
 /**
  * Begins the erasure of spaces: they can no longer be restored, and no list shows them.
@@ -36,7 +49,7 @@ export async function beginSpaces(
   which: SQL,
   days: number | null,
 ): Promise<void> {
-  const isOld = days === null ? sql`true` : expired(days);
+  const isOld = days === null ? sql`true` : hasExpired(days);
   await db.execute(sql`
     with begun as (
       update spaces set deleted_at = '-infinity'
@@ -47,6 +60,34 @@ export async function beginSpaces(
     insert into space_counters (namespace_id, slot, active, revision)
     select ${namespaceId}::uuid, 0, 0, (random() * 2 ^ 53)::bigint from begun having count(*) > 0
     on conflict (namespace_id, slot) do update set revision = excluded.revision`);
+}
+
+/**
+ * Deletes rows of a namespace, a batch at a time, until there are none. Two processes may do it at once: the rows
+ * that a statement finds decide the end, because it deletes fewer where another one does.
+ *
+ * @param where the condition of the rows, which no new row fits
+ * @param effects common table expressions that follow from the deleted rows, `gone`, of which they know a column
+ */
+async function* deleteBatches(
+  db: Database,
+  table: ErasedTable,
+  namespaceId: string,
+  where: SQL,
+  { column = sql`1`, effects = sql`` } = {},
+): AsyncGenerator<Erased> {
+  const rows = sql`${sql.identifier(table)} where namespace_id = ${namespaceId}::uuid`;
+  for (;;) {
+    const [batch] = await db.execute<{ found: number; erased: number }>(sql`
+      with found as materialized (select ctid as place from ${rows} and ${where} limit ${BATCH}),
+      gone as (
+        delete from ${rows} and ctid = any(array(select place from found)) returning ${column}
+      )${effects}
+      select (select count(*)::int from found) as found, (select count(*)::int from gone) as erased`);
+    const more = batch?.found === BATCH;
+    yield { table, rows: batch?.erased ?? 0, more };
+    if (!more) return;
+  }
 }
 
 /**
@@ -63,20 +104,13 @@ export async function* eraseSpaces(
   // Looked up each time: a process of the version before knows nothing of erasures, and may have restored one.
   const due = sql`array(
     select id from spaces where ${inNamespace} and id = any(${ids}) and deleted_at = '-infinity')`;
-  const inSpaces = sql`${inNamespace} and space_id = any(${due})`;
+  const inSpaces = sql`space_id = any(${due})`;
   for (const table of contentTables) {
-    for (;;) {
-      const name = sql.identifier(table);
-      const { count } = await db.execute(sql`
-        delete from ${name} where ${inNamespace} and (space_id, id) in (
-          select space_id, id from ${name} where ${inSpaces} limit ${BATCH})`);
-      yield { table, rows: count };
-      if (count < BATCH) break;
-    }
+    yield* deleteBatches(db, table, namespaceId, inSpaces);
   }
   const { count } = await db.execute(sql`
-    with tree as (delete from folder_trees where ${inSpaces}),
-      counters as (delete from content_counters where ${inSpaces}),
+    with tree as (delete from folder_trees where ${inNamespace} and ${inSpaces}),
+      counters as (delete from content_counters where ${inNamespace} and ${inSpaces}),
       slugs as (delete from former_space_slugs where ${inNamespace} and held_by = any(${due}))
     delete from spaces
     where ${inNamespace} and id = any(${ids}) and deleted_at = '-infinity'`);
@@ -87,10 +121,18 @@ export async function* eraseSpaces(
 export async function beginNamespaces(db: Database, ids: SQL, days: number): Promise<void> {
   await db.execute(sql`
     update namespaces set deleted_at = '-infinity', revision = (random() * 2 ^ 53)::bigint
-    where id = any(${ids}) and ${expired(days)} and deleted_at > '-infinity'`);
+    where id = any(${ids}) and ${hasExpired(days)} and deleted_at > '-infinity'`);
 }
 
-/** Erases a namespace whose erasure has begun, a batch at a time. */
+/** The common table expression that deletes the counters of subjects that are nothing and made nothing. */
+const dropCounters = (subjects: SQL) => sql`
+  counters_of_subjects as (
+    delete from subject_counters where memberships = 0 and created = 0 and subject in (${subjects}))`;
+
+/**
+ * Erases a namespace whose erasure has begun, a batch at a time. The owners are the last to go: until then they
+ * can ask how it stands.
+ */
 export async function* eraseNamespace(db: Database, id: string): AsyncGenerator<Erased> {
   const inNamespace = sql`namespace_id = ${id}::uuid`;
   for (;;) {
@@ -101,25 +143,21 @@ export async function* eraseNamespace(db: Database, id: string): AsyncGenerator<
     const ids = idsOf(spaces);
     await beginSpaces(db, id, sql`id = any(${ids})`, null);
     yield* eraseSpaces(db, id, ids);
+    yield { table: 'spaces', rows: 0, more: spaces.length === BATCH };
   }
-  for (;;) {
-    const { count } = await db.execute(sql`
-      delete from idempotency_keys
-      where ${inNamespace} and (subject, operation, key) in (
-        select subject, operation, key from idempotency_keys where ${inNamespace} limit ${BATCH})`);
-    yield { table: 'idempotency_keys', rows: count };
-    if (count < BATCH) break;
-  }
+  yield* deleteBatches(db, 'idempotency_keys', id, sql`true`);
+  yield* deleteBatches(db, 'members', id, sql`role <> 'owner'`, {
+    column: sql`subject`,
+    effects: sql`, ${dropCounters(sql`select subject from gone`)}`,
+  });
   const { count } = await db.execute(sql`
     with counters as (delete from space_counters where ${inNamespace}),
       contents as (delete from content_counters where ${inNamespace}),
       former as (delete from former_space_slugs where ${inNamespace}),
       slugs as (delete from namespace_slugs where held_by = ${id}::uuid),
       removed as (delete from members where ${inNamespace} returning subject),
-      subjects as (
-        delete from subject_counters
-        where memberships = 0 and created = 0 and subject in (
-          select subject from removed union select created_by from namespaces where id = ${id}::uuid))
+      ${dropCounters(sql`
+        select subject from removed union select created_by from namespaces where id = ${id}::uuid`)}
     delete from namespaces where id = ${id}::uuid and deleted_at = '-infinity'`);
   yield { table: 'namespaces', rows: count };
 }

@@ -6,14 +6,19 @@ import {
   type Erased,
   eraseNamespace,
   eraseSpaces,
+  hasExpired,
 } from './containers.js';
 import { chunksOf, groupBy, idsOf, type Key, scan } from './scan.js';
+
+/** The condition of the indexes of deleted rows. */
+const isDeleted = sql`deleted_at is not null`;
 
 /** The most episodes of one statement, which also erases their assets. */
 const EPISODES = 10;
 
 /** After how many days deleted things are erased. */
 export interface RetentionSettings {
+  /** 0 keeps them: nothing is erased but that of which the erasure has begun */
   retentionDays: number;
   /** released slugs of namespaces are reserved for so long, and with them the namespace that had them */
   slugHoldDays: number;
@@ -33,12 +38,9 @@ export async function* eraseExpired(
   db: Database,
   { retentionDays, slugHoldDays }: RetentionSettings,
 ): AsyncGenerator<Erased> {
-  const olderThan = (days: number) => sql`deleted_at < now() - make_interval(days => ${days}::int)`;
-  const isDeleted = sql`deleted_at is not null`;
-
-  const namespaceDays = Math.max(retentionDays, slugHoldDays);
+  const namespaceDays = retentionDays === 0 ? 0 : Math.max(retentionDays, slugHoldDays);
   const namespaces = { table: sql`namespaces`, key: ['id'], where: sql`true` };
-  for await (const rows of scan(db, { ...namespaces, isExpired: olderThan(namespaceDays) })) {
+  for await (const rows of scan(db, { ...namespaces, isExpired: hasExpired(namespaceDays) })) {
     yield { table: 'namespaces', rows: 0 };
     if (rows.length === 0) continue;
     await beginNamespaces(db, idsOf(rows), namespaceDays);
@@ -47,7 +49,7 @@ export async function* eraseExpired(
   }
 
   const spaces = { table: sql`spaces`, key: ['namespace_id', 'id'], where: isDeleted };
-  for await (const rows of scan(db, { ...spaces, isExpired: olderThan(retentionDays) })) {
+  for await (const rows of scan(db, { ...spaces, isExpired: hasExpired(retentionDays) })) {
     yield { table: 'spaces', rows: 0 };
     for (const group of groupBy(rows, ['namespace_id'])) {
       const namespaceId = group[0]?.['namespace_id'] ?? '';
@@ -58,25 +60,7 @@ export async function* eraseExpired(
     }
   }
 
-  const inSpaces = ['namespace_id', 'space_id', 'id'];
-  const episodes = { table: sql`episodes`, key: inSpaces, where: isDeleted };
-  for await (const rows of scan(db, { ...episodes, isExpired: olderThan(retentionDays) })) {
-    yield { table: 'episodes', rows: 0 };
-    for (const group of groupBy(rows, ['namespace_id', 'space_id'])) {
-      for (const some of chunksOf(group, EPISODES)) {
-        yield* eraseEpisodes(db, some, olderThan(retentionDays));
-      }
-    }
-  }
-  // Those of deleted episodes go with them.
-  const isAlone = sql`${olderThan(retentionDays)} and not deleted_with_episode`;
-  const assets = { table: sql`assets`, key: inSpaces, where: isDeleted };
-  for await (const rows of scan(db, { ...assets, isExpired: isAlone })) {
-    yield { table: 'assets', rows: 0 };
-    for (const group of groupBy(rows, ['namespace_id', 'space_id'])) {
-      yield await eraseAssets(db, group, isAlone);
-    }
-  }
+  if (retentionDays > 0) yield* eraseContents(db, hasExpired(retentionDays));
 
   const keys = {
     table: sql`idempotency_keys`,
@@ -90,6 +74,29 @@ export async function* eraseExpired(
   }
 }
 
+/** Erases old episodes and assets. */
+async function* eraseContents(db: Database, isOld: SQL): AsyncGenerator<Erased> {
+  const inSpaces = ['namespace_id', 'space_id', 'id'];
+  const episodes = { table: sql`episodes`, key: inSpaces, where: isDeleted };
+  for await (const rows of scan(db, { ...episodes, isExpired: isOld })) {
+    yield { table: 'episodes', rows: 0 };
+    for (const group of groupBy(rows, ['namespace_id', 'space_id'])) {
+      for (const some of chunksOf(group, EPISODES)) {
+        yield* eraseEpisodes(db, some, isOld);
+      }
+    }
+  }
+  // Those of deleted episodes go with them.
+  const isAlone = sql`${isOld} and not deleted_with_episode`;
+  const assets = { table: sql`assets`, key: inSpaces, where: isDeleted };
+  for await (const rows of scan(db, { ...assets, isExpired: isAlone })) {
+    yield { table: 'assets', rows: 0 };
+    for (const group of groupBy(rows, ['namespace_id', 'space_id'])) {
+      yield await eraseAssets(db, group, isAlone);
+    }
+  }
+}
+
 /**
  * @param from the table, and a condition
  * @returns the rows whose erasure has begun: others were restored meanwhile
@@ -100,8 +107,11 @@ async function begun(db: Database, from: SQL, rows: Key[]): Promise<Key[]> {
   );
 }
 
-const inSpaceOf = ([first]: Key[]) => sql`namespace_id = ${first?.['namespace_id'] ?? ''}::uuid
-  and space_id = ${first?.['space_id'] ?? ''}::uuid`;
+const inNamespaceOf = ([first]: Key[]) =>
+  sql`namespace_id = ${first?.['namespace_id'] ?? ''}::uuid`;
+
+const inSpaceOf = (rows: Key[]) =>
+  sql`${inNamespaceOf(rows)} and space_id = ${rows[0]?.['space_id'] ?? ''}::uuid`;
 
 /** The expression that changes the revision of the lists of a kind. */
 const revise = ([first]: Key[], kind: 'episodes' | 'assets', erased: SQL) => sql`
@@ -124,13 +134,13 @@ async function* eraseEpisodes(db: Database, rows: Key[], isOld: SQL): AsyncGener
   const [result] = await db.execute<{ episodes: number; assets: number }>(sql`
     with old as (${locked('episodes', rows, isOld)}),
     gone_assets as (
-      delete from assets where ctid = any(array(
+      delete from assets where ${inNamespaceOf(rows)} and ctid = any(array(
         select owned.place from old, lateral (
           select t.ctid as place from assets t
           where ${inSpaceOf(rows)} and t.episode_id = old.id offset 0) as owned))
       returning id
     ),
-    gone as (delete from episodes where ctid = any(array(select place from old)) returning id),
+    gone as (delete from episodes where ${inNamespaceOf(rows)} and ctid = any(array(select place from old)) returning id),
     revised_assets as (${revise(rows, 'assets', sql`gone_assets`)}),
     revised as (${revise(rows, 'episodes', sql`gone`)})
     select (select count(*)::int from gone) as episodes, (select count(*)::int from gone_assets) as assets`);
@@ -141,7 +151,7 @@ async function* eraseEpisodes(db: Database, rows: Key[], isOld: SQL): AsyncGener
 async function eraseAssets(db: Database, rows: Key[], isOld: SQL): Promise<Erased> {
   const [result] = await db.execute<{ assets: number }>(sql`
     with old as (${locked('assets', rows, isOld)}),
-    gone as (delete from assets where ctid = any(array(select place from old)) returning id),
+    gone as (delete from assets where ${inNamespaceOf(rows)} and ctid = any(array(select place from old)) returning id),
     revised as (${revise(rows, 'assets', sql`gone`)})
     select count(*)::int as assets from gone`);
   return { table: 'assets', rows: result?.assets ?? 0 };

@@ -1,4 +1,4 @@
-import { eq, sql } from 'drizzle-orm';
+import { eq, type SQL, sql } from 'drizzle-orm';
 import type { Database } from '../../db/client.js';
 import { spaceCounters } from '../../db/schema/space-counters.js';
 import { param } from '../access/statement.js';
@@ -28,9 +28,9 @@ export function spaceTotal(db: Database) {
  * A quota is exact because all counts of a namespace are then in one row, which no two statements change at
  * once.
  *
- * @param difference added to the active spaces by each of them
+ * @param difference added to the active spaces by each of them; an expression is not positive
  */
-export function countSpaces(db: Database, difference: 1 | 0 | -1) {
+export function countSpaces(db: Database, difference: 1 | 0 | -1 | SQL) {
   const quota = sql`${param('quota')}::int`;
   const slots = sql.raw(String(COUNTER_SLOTS));
   const inNamespace = sql`${spaceCounters} where namespace_id = ${param('namespaceId')}`;
@@ -38,12 +38,13 @@ export function countSpaces(db: Database, difference: 1 | 0 | -1) {
   // An existing row may be negative: the quota is checked after the addition.
   const first = sql`case when ${quota} is not null
     and not exists (select from ${inNamespace} and slot = 0) then ${room} end`;
-  const grows = difference > 0;
+  const grows = difference === 1;
+  const each = typeof difference === 'number' ? sql.raw(String(difference)) : difference;
   return db.$with('counted', {}).as(sql`
     insert into ${spaceCounters} (namespace_id, slot, active, active_max, revision)
     select ${param('namespaceId')}::uuid,
       case when ${quota} is null then pg_backend_pid() % ${slots} else 0 end,
-      ${sql.raw(String(difference))} * count(*), ${grows ? first : sql`null::int`},
+      ${each} * count(*), ${grows ? first : sql`null::int`},
       (random() * 2 ^ 53)::bigint
     from space having count(*) > 0
     on conflict (namespace_id, slot) do update

@@ -3,6 +3,7 @@ import { createSpace } from './create.js';
 import { createSpaces } from './create-batch.js';
 import { deleteSpace } from './delete.js';
 import { ensureSpace } from './ensure.js';
+import { eraseSpace } from './erase.js';
 import { formerSlugs } from './former-slugs.js';
 import { getSpace } from './get.js';
 import { listSpaces } from './list.js';
@@ -20,6 +21,7 @@ export function spacesRepository(context: RepositoryContext) {
     ensure: ensureSpace(context),
     update: updateSpace(context, get),
     delete: deleteSpace(context, get),
+    ...eraseSpace(context),
     restore: restoreSpace(context),
     ...formerSlugs(context),
   };

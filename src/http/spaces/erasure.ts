@@ -1,0 +1,32 @@
+import { requireRole } from '../auth/require-role.js';
+import { erasureOrNotFound, RunningErasure, sendRunning } from '../conventions/erasure.js';
+import { PermanentRedirect } from '../errors/redirect.js';
+import type { AddSpaceRoute } from './routes.js';
+import { SpaceParams } from './schema.js';
+
+export const getSpaceErasure: AddSpaceRoute = (app, spaces) => {
+  app.get(
+    '/:projectSlug/erasure',
+    {
+      config: {
+        scope: 'spaces:read',
+        role: 'owner',
+        problems: ['space_not_found'],
+      },
+      schema: {
+        operationId: 'getSpaceErasure',
+        summary: 'Ask how the permanent deletion of a project stands',
+        description: '404 as soon as nothing is left of the spaces of this slug that were erased.',
+        tags: ['spaces'],
+        params: SpaceParams,
+        response: { 200: RunningErasure, 308: PermanentRedirect },
+      },
+    },
+    async (request, reply) => {
+      const { slug, projectSlug } = request.params;
+      const outcome = await spaces.erasure(request.user, slug, projectSlug);
+      erasureOrNotFound(requireRole(outcome, 'owner'), 'space_not_found');
+      return sendRunning(reply);
+    },
+  );
+};

@@ -1,0 +1,171 @@
+import { and, desc, eq, isNotNull, sql } from 'drizzle-orm';
+import { isBeingErased } from '../../db/schema/columns.js';
+import { slugOrder, spaces } from '../../db/schema/spaces.js';
+import { accessCte, activeNamespaceByIdAndSlug, hasRole, lockedAccess } from '../access/guard.js';
+import { type AccessResult, includesRole, type Principal } from '../access/principal.js';
+import { executeOne, param } from '../access/statement.js';
+import type { RepositoryContext } from '../context.js';
+import { eraseSpaces } from '../retention/containers.js';
+import type { ErasureOutcome } from '../retention/erasures.js';
+import { idsOf } from '../retention/scan.js';
+import {
+  type Expected,
+  expectVersion,
+  hasExpectedId,
+  hasVersion,
+  versionParams,
+} from '../version.js';
+import { hasSlug, inNamespace, isActive, nextVersion, possibleSlug } from './conditions.js';
+import { countSpaces } from './counters.js';
+import { dropSpaceSlug } from './former-slugs.js';
+
+/** The condition of the deleted spaces that had the slug, of which restore and erasure have an index. */
+const isDeleted = and(
+  inNamespace,
+  sql`${slugOrder} = ${param('spaceSlug')}`,
+  isNotNull(spaces.deletedAt),
+);
+
+/** Prepares the statements that begin the erasure of a space, and tell whether it goes on. */
+export function eraseSpace({ db, resolveNamespace, erasures, quotas }: RepositoryContext) {
+  const writing = lockedAccess(db, activeNamespaceByIdAndSlug, 'key share');
+  const always = sql`true`;
+  const expectedOne = db
+    .select({ id: spaces.id })
+    .from(spaces)
+    .where(and(inNamespace, hasExpectedId(spaces.id), sql`(${isDeleted}) is true`))
+    .limit(1);
+  const activeOne = db
+    .select({ id: spaces.id })
+    .from(spaces)
+    .where(and(inNamespace, hasSlug, isActive));
+  const lastDeleted = db
+    .select({ id: spaces.id })
+    .from(spaces)
+    .where(isDeleted)
+    .orderBy(desc(spaces.deletedAt), desc(spaces.id))
+    .limit(1);
+  const target = db.$with('target').as(
+    db
+      .select({
+        id: spaces.id,
+        version: spaces.version,
+        isActive: sql<boolean>`${isActive}`.as('is_active'),
+      })
+      .from(spaces)
+      .where(
+        and(
+          inNamespace,
+          eq(spaces.id, sql`coalesce((${expectedOne}), (${activeOne}), (${lastDeleted}))`),
+        ),
+      ),
+  );
+  // Stronger than the lock of a deletion: it waits for writes of the contents, after which nothing more comes.
+  const locked = db.$with('locked_space').as(
+    db
+      .select({ id: spaces.id })
+      .from(spaces)
+      .where(
+        and(
+          inNamespace,
+          eq(spaces.id, sql`(select id from target)`),
+          sql`(${isActive}) = (select is_active from target)`,
+          hasRole('owner'),
+          hasVersion(spaces),
+        ),
+      )
+      .for('update'),
+  );
+  const begun = db.$with('space').as(
+    db
+      .update(spaces)
+      .set({ ...nextVersion, deletedAt: sql`'-infinity'` })
+      .where(and(inNamespace, eq(spaces.id, sql`(select id from locked_space)`)))
+      .returning({ id: spaces.id }),
+  );
+  const statement = db
+    .with(
+      ...writing.expressions,
+      target,
+      locked,
+      begun,
+      countSpaces(db, sql`- (select is_active::int from target)`),
+      dropSpaceSlug(db),
+    )
+    .select()
+    .from(writing.access)
+    .leftJoin(target, always)
+    .leftJoin(begun, always)
+    .prepare('space_erase');
+
+  const access = accessCte(db, activeNamespaceByIdAndSlug);
+  const running = db.$with('running').as(
+    db
+      .select({ id: spaces.id })
+      .from(spaces)
+      .where(and(isDeleted, isBeingErased(spaces.deletedAt)))
+      .limit(1),
+  );
+  const statusStatement = db
+    .with(access, running)
+    .select()
+    .from(access)
+    .leftJoin(running, always)
+    .prepare('space_erasure');
+
+  return {
+    /**
+     * Erases the active space that has this slug, or else the last deleted that had it, for good. Needs the role
+     * `owner`.
+     *
+     * @param expected may name another of the deleted ones
+     * @throws `Failure` `precondition_failed` when the space has none of the expected versions
+     */
+    async erase(
+      principal: Principal,
+      namespaceSlug: string,
+      spaceSlug: string,
+      expected: Expected,
+    ): Promise<AccessResult<ErasureOutcome>> {
+      const attempt = () =>
+        resolveNamespace(principal, namespaceSlug, (scope) =>
+          executeOne(statement, {
+            ...scope,
+            ...versionParams(expected),
+            spaceSlug: possibleSlug(spaceSlug),
+            quota: quotas.spacesPerNamespace,
+          }),
+        );
+      for (;;) {
+        const result = await attempt();
+        if (!result) return null;
+        const { role, namespaceId, row } = result;
+        if (row.space) {
+          const isDone = await erasures.run(eraseSpaces(db, namespaceId, idsOf([row.space])));
+          return { role, value: { isDone } };
+        }
+        if (!row.target || !includesRole(role, 'owner')) return { role, value: null };
+        expectVersion(row.target, expected);
+        // A concurrent write has changed the space since the snapshot.
+      }
+    },
+
+    /** @returns whether the erasure of a space of this slug goes on; null where there is none */
+    async erasure(
+      principal: Principal,
+      namespaceSlug: string,
+      spaceSlug: string,
+    ): Promise<AccessResult<ErasureOutcome>> {
+      const result = await resolveNamespace(principal, namespaceSlug, (scope) =>
+        executeOne(
+          statusStatement,
+          { ...scope, spaceSlug: possibleSlug(spaceSlug) },
+          {
+            retryOnDisconnect: true,
+          },
+        ),
+      );
+      return result && { role: result.role, value: result.row.running && { isDone: false } };
+    },
+  };
+}

@@ -1,0 +1,227 @@
+/** `DELETE …?permanent=true` erases for good: at once what is small, in the background what is large. */
+import { setTimeout } from 'node:timers/promises';
+import { sql } from 'drizzle-orm';
+import { type Test, test } from 'tap';
+import { eraseExpired } from '../../../src/repositories/retention/index.js';
+import { type Client, type Service, startService } from '../../helpers/app.js';
+import { createDatabase, openDatabase } from '../../helpers/database.js';
+import { addAssets, countRows, fill } from '../../helpers/filled.js';
+import { pick } from '../../helpers/json.js';
+
+const spaces = '/namespaces/acme/spaces';
+
+/** More than two batches. */
+const MANY_ASSETS = 1_200;
+
+async function start(
+  t: Test,
+  options: Parameters<typeof startService>[1] = {},
+): Promise<{ service: Service; owner: Client }> {
+  const service = await startService(t, options);
+  const owner = await service.as('owner');
+  await owner.post('/namespaces', { slug: 'acme' });
+  await owner.put('/namespaces/acme/members/editor', { role: 'editor' });
+  return { service, owner };
+}
+
+const totalOf = async (client: Client, query = '') =>
+  pick((await client.get(`${spaces}${query}`)).json, 'total');
+
+/** Asks until the erasure has ended. */
+async function ended(client: Client, path: string): Promise<void> {
+  const deadline = AbortSignal.timeout(60_000);
+  for (;;) {
+    const { status } = await client.get(path);
+    if (status === 404) return;
+    if (deadline.aborted) throw new Error(`${path} still answers ${status}`);
+    await setTimeout(20);
+  }
+}
+
+test('an owner erases an active space, of which nothing is left', async (t) => {
+  const { service, owner } = await start(t);
+  await fill(owner, 'kept');
+  const before = await countRows(service);
+  await fill(owner, 'lab');
+  await owner.patch(`${spaces}/lab`, { slug: 'renamed' });
+  const editor = await service.as('editor');
+  const refused = await editor.delete(`${spaces}/renamed?permanent=true`);
+  t.match(refused, { status: 403, json: { code: 'insufficient_role' } });
+  const stranger = await service.as('stranger');
+  t.equal((await stranger.delete(`${spaces}/renamed?permanent=true`)).status, 404);
+  t.equal((await owner.get(`${spaces}/renamed`)).status, 200, 'it stays');
+
+  const erased = await owner.delete(`${spaces}/renamed?permanent=true`);
+  t.match(erased, { status: 204, text: '' });
+  t.same(await countRows(service), before);
+  t.equal(await totalOf(owner), 1);
+  t.equal(await totalOf(owner, '?state=all'), 1);
+  for (const slug of ['lab', 'renamed']) {
+    t.equal((await owner.post(`${spaces}/${slug}/restore`)).status, 404, `no ${slug} to restore`);
+    t.equal((await owner.get(`${spaces}/${slug}/erasure`)).status, 404, `nothing goes on`);
+  }
+  t.equal((await owner.delete(`${spaces}/renamed?permanent=true`)).status, 404);
+  t.equal((await owner.post(spaces, { name: 'Renamed' })).status, 201, 'the slug is free');
+});
+
+test('without permanent=true a deletion can be restored', async (t) => {
+  const { owner } = await start(t);
+  await fill(owner, 'lab');
+  t.equal((await owner.delete(`${spaces}/lab?permanent=false`)).status, 204);
+  t.equal((await owner.post(`${spaces}/lab/restore`)).status, 200);
+  const unclear = await owner.delete(`${spaces}/lab?permanent=yes`);
+  t.match(unclear, { status: 400, json: { errors: [{ path: '/permanent' }] } });
+  t.equal((await owner.get(`${spaces}/lab`)).status, 200);
+});
+
+test('of deleted spaces the last is erased, or the one of If-Match', async (t) => {
+  const { owner } = await start(t);
+  const etags: string[] = [];
+  for (const description of ['first', 'second', 'third']) {
+    await owner.post(spaces, { name: 'Lab', description });
+    etags.push(String((await owner.delete(`${spaces}/lab`)).headers['etag']));
+  }
+  const [first = ''] = etags;
+  const erase = (headers: Record<string, string>) =>
+    owner.send({ method: 'DELETE', path: `${spaces}/lab?permanent=true`, headers });
+  t.equal((await erase({})).status, 204);
+  t.equal((await erase({ 'if-match': first })).status, 204);
+  t.match(await erase({ 'if-match': first }), {
+    status: 412,
+    json: { code: 'precondition_failed' },
+  });
+  t.equal(await totalOf(owner, '?state=deleted'), 1);
+  const { json } = await owner.post(`${spaces}/lab/restore`);
+  t.match(json, { description: 'second' });
+  t.equal((await erase({ 'if-match': '"other"' })).status, 412, 'the active one is another');
+  t.equal((await owner.get(`${spaces}/lab`)).status, 200);
+  t.equal((await erase({ 'if-match': '*' })).status, 204);
+  t.equal(await totalOf(owner, '?state=all'), 0);
+});
+
+test('of an active or a deleted namespace nothing is left, and its slug is free', async (t) => {
+  const { service, owner } = await start(t);
+  await fill(owner, 'lab');
+  const before = await countRows(service);
+  for (const isDeleted of [false, true]) {
+    await owner.post('/namespaces', { slug: 'former' });
+    await owner.patch('/namespaces/former', { slug: 'gone' });
+    await owner.put('/namespaces/gone/members/guest', { role: 'editor' });
+    await owner.put('/namespaces/gone/members/partner', { role: 'owner' });
+    await fill(owner, 'lab', 'gone');
+    await fill(owner, 'deleted', 'gone');
+    await owner.delete('/namespaces/gone/spaces/deleted');
+    const guest = await service.as('guest');
+    t.equal((await guest.delete('/namespaces/gone?permanent=true')).status, 403);
+    if (isDeleted) await owner.delete('/namespaces/gone');
+    t.match(await owner.delete('/namespaces/gone?permanent=true'), { status: 204 });
+    t.same(await countRows(service), before, isDeleted ? 'of a deleted one' : 'of an active one');
+    t.equal((await owner.get('/namespaces/gone/erasure')).status, 404);
+    t.equal((await owner.post('/namespaces/gone/restore')).status, 404);
+    t.match((await guest.get('/namespaces')).json, { total: 0 });
+  }
+  const stranger = await service.as('stranger');
+  for (const slug of ['gone', 'former']) {
+    t.equal((await stranger.post('/namespaces', { slug })).status, 201, `${slug} is free`);
+    t.equal((await owner.delete(`/namespaces/${slug}?permanent=true`)).status, 404, 'not theirs');
+  }
+});
+
+test('something large is gone at once, and erased in the background', async (t) => {
+  const databaseUrl = await createDatabase(t, { direct: true });
+  const db = openDatabase(t, databaseUrl, { statementTimeoutMs: 60_000 });
+  const { service, owner } = await start(t, { databaseUrl, db });
+  await owner.post(spaces, { name: 'Kept' });
+  const before = await countRows(service);
+  await fill(owner, 'lab');
+  await addAssets(service, 'lab', MANY_ASSETS);
+  const other = openDatabase(t, databaseUrl);
+  const location = '/namespaces/acme/projects/lab/erasure';
+  await other.transaction(async (held) => {
+    // Episodes come after assets: the erasure waits for this one.
+    await held.execute(sql`select from episodes for update`);
+    const begun = await owner.delete(`${spaces}/lab?permanent=true`);
+    t.match(begun, { status: 202, headers: { location }, json: { status: 'running' } });
+    t.match(await owner.get(location), { status: 200, json: { status: 'running' } });
+    const editor = await service.as('editor');
+    t.equal((await editor.get(location)).status, 403, 'owners alone ask');
+    t.equal((await owner.get(`${spaces}/lab`)).status, 404);
+    t.equal((await owner.get(`${spaces}/lab/assets`)).status, 404);
+    t.equal((await owner.post(`${spaces}/lab/restore`)).status, 404);
+    const totals = { '': 1, '?state=all': 1, '?state=deleted': 0, '?state=all&q=lab': 0 };
+    for (const [query, total] of Object.entries(totals)) {
+      t.equal(await totalOf(owner, query), total, `no list shows it: ${query}`);
+    }
+    t.equal((await owner.post(spaces, { name: 'Lab', slug: 'lab' })).status, 201);
+    await owner.delete(`${spaces}/lab?permanent=true`);
+  });
+  await ended(owner, location);
+  t.same(await countRows(service), before);
+});
+
+test('what a stop leaves unfinished, the retention erases, whatever it keeps', async (t) => {
+  const databaseUrl = await createDatabase(t, { direct: true });
+  const db = openDatabase(t, databaseUrl, { statementTimeoutMs: 60_000 });
+  const { service, owner } = await start(t, { databaseUrl, db });
+  await fill(owner, 'deleted');
+  await owner.delete(`${spaces}/deleted`);
+  const kept = await countRows(service);
+  await fill(owner, 'lab');
+  await addAssets(service, 'lab', MANY_ASSETS);
+  const other = openDatabase(t, databaseUrl);
+  const closed = await other.transaction(async (held) => {
+    await held.execute(sql`select from episodes where deleted_at is null for update`);
+    t.equal((await owner.delete(`${spaces}/lab?permanent=true`)).status, 202);
+    return [service.app.close()];
+  });
+  await Promise.all(closed);
+  t.match(await countRows(service), { spaces: 2 }, 'it stopped');
+  const rows: number[] = [];
+  for await (const erased of eraseExpired(db, { retentionDays: 0, slugHoldDays: 0 })) {
+    rows.push(erased.rows);
+  }
+  t.ok(rows.length > 0);
+  t.same(await countRows(service), kept);
+});
+
+test('an erasure that fails can be asked for again', async (t) => {
+  const databaseUrl = await createDatabase(t, { direct: true });
+  const db = openDatabase(t, databaseUrl, { statementTimeoutMs: 300 });
+  const { service, owner } = await start(t, { databaseUrl, db });
+  await owner.post(spaces, { name: 'Kept' });
+  const before = await countRows(service);
+  await fill(owner, 'lab');
+  const other = openDatabase(t, databaseUrl);
+  await other.transaction(async (held) => {
+    await held.execute(sql`select from episodes for update`);
+    t.equal((await owner.delete(`${spaces}/lab?permanent=true`)).status, 202);
+    t.equal((await owner.get(`${spaces}/lab/erasure`)).status, 200);
+  });
+  t.equal((await owner.delete(`${spaces}/lab?permanent=true`)).status, 204);
+  t.same(await countRows(service), before);
+});
+
+test('writes and erasures at once leave nothing behind', async (t) => {
+  const { service, owner } = await start(t);
+  await fill(owner, 'kept');
+  const before = await countRows(service);
+  for (let round = 0; round < 5; round += 1) {
+    await owner.post(spaces, { name: 'Lab', slug: 'lab' });
+    const writes = Array.from({ length: 12 }, (_, index) => [
+      owner.post(`${spaces}/lab/episodes`, { name: `run-${index}`, folder: `/${index % 3}` }),
+      owner.post(`${spaces}/lab/assets`, {
+        path: `/new/${index}`,
+        kind: 'file',
+        uri: 's3://bucket/key',
+      }),
+    ]).flat();
+    const erasures = [1, 2, 3].map(() => owner.delete(`${spaces}/lab?permanent=true`));
+    for (const { status } of await Promise.all(writes))
+      t.ok([201, 404].includes(status), `${status}`);
+    const statuses = (await Promise.all(erasures)).map(({ status }) => status);
+    t.ok(statuses.includes(204), `one of ${statuses.join(', ')}`);
+    t.ok(statuses.every((status) => status === 204 || status === 404));
+    t.same(await countRows(service), before);
+    t.equal(await totalOf(owner), 1);
+  }
+});
