@@ -29,13 +29,19 @@ export function startProgram(
   options: { cwd?: string } = {},
 ): Running {
   const { PATH = '', HOME = '', NODE_V8_COVERAGE } = process.env;
+  const { NODE_OPTIONS = '', TEST_REQUESTS_FILE = '' } = process.env;
   const root = fileURLToPath(new URL('../../', import.meta.url));
   // Coverage is that of the sources: c8 cannot tell which lines of a bundle have run.
   const source = [`--import=${import.meta.resolve('tsx')}`, `${root}src/${program}.ts`];
   const command = NODE_V8_COVERAGE ? source : [`${root}dist/${program}.js`];
   const child = spawn(process.execPath, [...command, ...args], {
     ...options,
-    env: { PATH, HOME, ...(NODE_V8_COVERAGE && { NODE_V8_COVERAGE }), ...poolerEnv, ...env },
+    env: {
+      ...{ PATH, HOME, NODE_OPTIONS, TEST_REQUESTS_FILE },
+      ...(NODE_V8_COVERAGE && { NODE_V8_COVERAGE }),
+      ...poolerEnv,
+      ...env,
+    },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let output = '';
