@@ -1,8 +1,9 @@
 import { test } from 'tap';
 import { type Service, startService } from '../../helpers/app.js';
 import { ROUND_TRIPS_PER_STATEMENT } from '../../helpers/database.js';
-import { members, operations, seedNamespace } from '../../helpers/operations.js';
+import { operations } from '../../helpers/operations.js';
 import { startCounted, type Traffic } from '../../helpers/proxy.js';
+import { members, seedNamespace } from '../../helpers/seed.js';
 
 /** What the API reference allows, as `[statements, round trips in sequence]`. */
 const seedCeilings: Record<string, readonly [number, number]> = {

@@ -6,7 +6,8 @@ import { SECRET, startService } from '../../helpers/app.js';
 import { portOf } from '../../helpers/issuer.js';
 import { pick } from '../../helpers/json.js';
 import { memoryLogger } from '../../helpers/logger.js';
-import { members, operations, seedNamespace } from '../../helpers/operations.js';
+import { operations } from '../../helpers/operations.js';
+import { members, seedNamespace } from '../../helpers/seed.js';
 
 test('each request makes one line, with what was asked, by whom, and how it was answered', async (t) => {
   const { logger, lines } = memoryLogger();

@@ -9,8 +9,9 @@ import { SECRET, type Service, startService } from '../../helpers/app.js';
 import { movableClock } from '../../helpers/clock.js';
 import { createDatabase, openDatabase } from '../../helpers/database.js';
 import { portOf, signingKey, startIssuer } from '../../helpers/issuer.js';
-import { members, operations, seedNamespace } from '../../helpers/operations.js';
+import { operations } from '../../helpers/operations.js';
 import { startServer } from '../../helpers/process.js';
+import { members, seedNamespace } from '../../helpers/seed.js';
 
 const startMeasured = (t: Test) =>
   startService(t, { metrics: { registry: new Registry(), served: true } });
