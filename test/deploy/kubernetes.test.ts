@@ -7,6 +7,7 @@ import { parseConnectionString } from '../../src/config/connection-string.js';
 import { loadConfig } from '../../src/config/load.js';
 import { SECRET } from '../helpers/app.js';
 import { createDatabase } from '../helpers/database.js';
+import { fetchInTime } from '../helpers/fetch.js';
 import { startProgram } from '../helpers/process.js';
 import { as, constantOf, documentsOf, filesOf } from './files.js';
 import { dockerfile } from './image.js';
@@ -50,9 +51,14 @@ test('the Job migrates, and the Deployment then answers its probes and serves it
   const { startupProbe, livenessProbe, readinessProbe } = container;
   const paths = [startupProbe, livenessProbe, readinessProbe].map((probe) => probe?.httpGet.path);
   t.same(paths, ['/livez', '/livez', '/readyz']);
-  for (const path of paths.map(String)) t.equal((await fetch(origin + path)).status, 200, path);
-  t.equal((await fetch(`${origin}/metrics`)).status, 404, 'metrics are on their own port alone');
-  const answer = await fetch(`${metrics}/metrics`);
+  for (const path of paths.map(String))
+    t.equal((await fetchInTime(origin + path)).status, 200, path);
+  t.equal(
+    (await fetchInTime(`${origin}/metrics`)).status,
+    404,
+    'metrics are on their own port alone',
+  );
+  const answer = await fetchInTime(`${metrics}/metrics`);
   t.equal(answer.status, 200);
   const text = await answer.text();
   for (const name of (await scaledBy()).names) t.match(text, new RegExp(`^${name} \\d`, 'm'), name);

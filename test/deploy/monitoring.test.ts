@@ -6,6 +6,7 @@ import { type Test, test } from 'tap';
 import { parse } from 'yaml';
 import { problems } from '../../src/errors.js';
 import { createDatabase } from '../helpers/database.js';
+import { fetchInTime } from '../helpers/fetch.js';
 import { type SigningKey, signingKey, startIssuer } from '../helpers/issuer.js';
 import { startServer } from '../helpers/process.js';
 import { startWorkers } from '../helpers/workers.js';
@@ -157,7 +158,7 @@ function seriesIn(text: string): Series {
 async function use(origin: string, key: SigningKey): Promise<void> {
   const authorization = `Bearer ${await key.sign()}`;
   const send = async (path: string, body?: unknown) => {
-    const answer = await fetch(origin + path, {
+    const answer = await fetchInTime(origin + path, {
       headers: { authorization, 'content-type': 'application/json' },
       ...(body !== undefined && { method: 'POST', body: JSON.stringify(body) }),
     });
@@ -232,14 +233,14 @@ test('every metric, label and value that is watched is one of a running service'
   const server = startServer(t, { DATABASE_URL: await createDatabase(t), ...token, PORT: '0' });
   const [, origin = ''] = await server.waitFor(/listening at (http:\/\/127\.0\.0\.1:\d+)/);
   await use(origin, key);
-  await expectKnown(t, await (await fetch(`${origin}/metrics`)).text());
+  await expectKnown(t, await (await fetchInTime(`${origin}/metrics`)).text());
 });
 
 test('the same of a service of several workers, whose metrics are added up', async (t) => {
   const { key, token } = await startIssued(t);
   const { port, metricsPort } = await startWorkers(t, token);
   await use(`http://127.0.0.1:${port}`, key);
-  await expectKnown(t, await (await fetch(`http://127.0.0.1:${metricsPort}/metrics`)).text());
+  await expectKnown(t, await (await fetchInTime(`http://127.0.0.1:${metricsPort}/metrics`)).text());
 });
 
 test('the dashboard selects data source, route and instance, and each panel has an id of its own', async (t) => {

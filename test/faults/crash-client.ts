@@ -1,5 +1,6 @@
 /** A client of a service that is killed again and again. */
 import { setTimeout } from 'node:timers/promises';
+import { fetchInTime } from '../helpers/fetch.js';
 import { pick } from '../helpers/json.js';
 import { beforeDeadline } from '../helpers/wait.js';
 
@@ -16,10 +17,7 @@ export interface Seen {
 }
 
 export interface CrashClient {
-  figures: Record<
-    'requests' | 'unanswered' | 'refused' | 'acknowledged' | 'replayed',
-    number
-  >;
+  figures: Record<'requests' | 'unanswered' | 'refused' | 'acknowledged' | 'replayed', number>;
   /** @returns null when there was no response, or one that asks to send again later */
   send(method: string, path: string, body?: object, key?: string): Promise<Seen | null>;
   /** sends a request again until it is answered */
@@ -36,7 +34,7 @@ export function crashClient(port: () => number, authorization: string): CrashCli
   const send: CrashClient['send'] = async (method, path, body, key) => {
     figures.requests += 1;
     try {
-      const answer = await fetch(`http://127.0.0.1:${port()}${path}`, {
+      const answer = await fetchInTime(`http://127.0.0.1:${port()}${path}`, {
         method,
         headers: {
           authorization,

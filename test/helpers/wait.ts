@@ -1,11 +1,11 @@
 /** Waits with a deadline, so that a test that hangs fails with its own message before tap's time limit. */
-import { setTimeout } from 'node:timers/promises';
+import { setTimeout as pause } from 'node:timers/promises';
 
 /** No promise of the service: a loaded machine is slow. */
 const DEADLINE_MS = 90_000;
 
 /** Leaves the processor to the awaited process between two looks. */
-const INTERVAL_MS = 2;
+const INTERVAL_MS = 5;
 
 /**
  * Looks again and again until there is a value.
@@ -23,7 +23,7 @@ export async function waitForValue<Value>(
     const value = await beforeDeadline(what, look());
     if (value !== undefined) return value;
     if (performance.now() > deadline) throw timedOut(what);
-    await setTimeout(INTERVAL_MS);
+    await pause(INTERVAL_MS);
   }
 }
 
@@ -50,15 +50,16 @@ export async function beforeDeadline<Value>(
   what: string,
   awaited: Value | Promise<Value>,
 ): Promise<Value> {
-  const stop = new AbortController();
-  const tooLate = setTimeout(DEADLINE_MS, undefined, { signal: stop.signal }).then(() => {
-    throw timedOut(what);
+  let timer: NodeJS.Timeout | undefined;
+  const tooLate = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => {
+      reject(timedOut(what));
+    }, DEADLINE_MS);
   });
   try {
     return await Promise.race([awaited, tooLate]);
   } finally {
-    stop.abort();
-    tooLate.catch(() => undefined);
+    clearTimeout(timer);
   }
 }
 

@@ -93,7 +93,11 @@ export const scopes = {
 export const NIL = '00000000-0000-0000-0000-000000000000';
 
 /** By what an answer is known that was given to a request with a key. */
-export function nameOf(namespaceId: string, { subject, key = '' }: Command, operation: string): string {
+export function nameOf(
+  namespaceId: string,
+  { subject, key = '' }: Command,
+  operation: string,
+): string {
   return [namespaceId, subject, operation, key].join(' ');
 }
 

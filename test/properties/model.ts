@@ -175,13 +175,19 @@ export class Model {
       const { spaces, texts, id: namespaceId } = this.find(command, 'editor');
       const slug = command.slug ?? command.space;
       const name = command.text ?? 'A space';
-      return once(this.answers, command, nameOf(namespaceId, command, 'createSpace'), [slug, name], () => {
-        expectFree(spaces, slug);
-        const created = { id, slug, name, description: null, version: 1, deleted: null };
-        spaces.push(created);
-        texts.push(id, ...(command.text === null ? [] : [command.text]));
-        return { status: 201, body: six(created) };
-      });
+      return once(
+        this.answers,
+        command,
+        nameOf(namespaceId, command, 'createSpace'),
+        [slug, name],
+        () => {
+          expectFree(spaces, slug);
+          const created = { id, slug, name, description: null, version: 1, deleted: null };
+          spaces.push(created);
+          texts.push(id, ...(command.text === null ? [] : [command.text]));
+          return { status: 201, body: six(created) };
+        },
+      );
     },
 
     createSpaces: (command: Command, ids: string[]): Expected => {
@@ -189,17 +195,23 @@ export class Model {
       const name = command.text ?? 'A space';
       const slugs = slugsOf(command);
       const asked = [...slugs, name];
-      return once(this.answers, command, nameOf(namespaceId, command, 'createSpaces'), asked, () => {
-        if (new Set(slugs).size < slugs.length) throw new Refusal(409, 'slug_conflict');
-        for (const slug of slugs) expectFree(spaces, slug);
-        const created = slugs.map((slug, index) => ({
-          ...{ id: ids[index] ?? '', slug, name },
-          ...{ description: null, version: 1, deleted: null },
-        }));
-        spaces.push(...created);
-        texts.push(...ids, ...(command.text === null ? [] : [command.text]));
-        return { status: 201, body: { spaces: created.map(six) } };
-      });
+      return once(
+        this.answers,
+        command,
+        nameOf(namespaceId, command, 'createSpaces'),
+        asked,
+        () => {
+          if (new Set(slugs).size < slugs.length) throw new Refusal(409, 'slug_conflict');
+          for (const slug of slugs) expectFree(spaces, slug);
+          const created = slugs.map((slug, index) => ({
+            ...{ id: ids[index] ?? '', slug, name },
+            ...{ description: null, version: 1, deleted: null },
+          }));
+          spaces.push(...created);
+          texts.push(...ids, ...(command.text === null ? [] : [command.text]));
+          return { status: 201, body: { spaces: created.map(six) } };
+        },
+      );
     },
 
     ensureSpace: (command: Command, [id = '']: string[]): Expected => {
