@@ -2,15 +2,16 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
-import { setImmediate } from 'node:timers/promises';
 import postgres from 'postgres';
 import { type Test, test } from 'tap';
 import { migrate } from '../src/db/migrate.js';
 import { signToken } from '../src/development/token.js';
 import { SECRET } from './helpers/app.js';
 import { createDatabase, databaseUrl } from './helpers/database.js';
+import { fetchInTime } from './helpers/fetch.js';
 import { portOf } from './helpers/issuer.js';
 import { startServer } from './helpers/process.js';
+import { beforeDeadline, waitUntil } from './helpers/wait.js';
 import { startWorkers } from './helpers/workers.js';
 
 /** A service of two workers, how to ask it, and what its metrics say. */
@@ -18,7 +19,7 @@ async function startCounted(t: Test) {
   const { process: server, port, metricsPort, pids } = await startWorkers(t);
   const scrape = async () => {
     const begun = performance.now();
-    const answer = await fetch(`http://127.0.0.1:${metricsPort}/metrics`);
+    const answer = await fetchInTime(`http://127.0.0.1:${metricsPort}/metrics`);
     const text = await answer.text();
     const answered = /^http_request_duration_seconds_count\{[^}]*livez[^}]*\} (\d+)/m.exec(text);
     const started = /^process_start_time_seconds (\S+)/m.exec(text);
@@ -31,7 +32,7 @@ async function startCounted(t: Test) {
   };
   const ask = async (times: number) => {
     for (let count = 0; count < times; count += 1) {
-      await fetch(`http://127.0.0.1:${port}/livez`, { headers: { connection: 'close' } });
+      await fetchInTime(`http://127.0.0.1:${port}/livez`, { headers: { connection: 'close' } });
     }
   };
   return { server, workers: pids, scrape, ask };
@@ -45,11 +46,9 @@ test('counters never fall while workers are replaced, and a hung worker delays n
 
   const before = workers();
   server.child.kill('SIGUSR2');
-  const deadline = AbortSignal.timeout(60_000);
   let asked = 20;
   let last = 0;
-  while (workers().length !== 2 || workers().some((pid) => before.includes(pid))) {
-    if (deadline.aborted) throw new Error('The workers have not been replaced');
+  await waitUntil('the replacement of both workers', async () => {
     const { status, livez, milliseconds } = await scrape();
     t.equal(status, 200);
     t.ok(livez >= last, `${livez} after ${last}`);
@@ -57,7 +56,9 @@ test('counters never fall while workers are replaced, and a hung worker delays n
     last = livez;
     await ask(1);
     asked += 1;
-  }
+    const now = workers();
+    return now.length === 2 && !now.some((pid) => before.includes(pid));
+  });
   const replaced = await scrape();
   t.equal(replaced.livez, asked, 'with what the ended ones have counted');
   t.ok(replaced.startedAt > first.startedAt, 'the start time is that of the newest worker');
@@ -91,23 +92,21 @@ test('a process whose output nobody reads any more ends in order', async (t) => 
     let output = '';
     let origin = '';
     while (origin === '') {
-      output += String(await once(child.stdout, 'data'));
+      output += String(await beforeDeadline('the output', once(child.stdout, 'data')));
       origin = /API {9}(http:\S+)/.exec(output)?.[1] ?? '';
     }
     const exited = once(child, 'exit');
     child.stdout.destroy();
-    const deadline = AbortSignal.timeout(60_000);
-    let isThere = true;
     // Each request writes a line, sooner or later into a pipe that is closed.
-    while (isThere && child.exitCode === null) {
-      if (deadline.aborted) throw new Error('It goes on without a reader');
-      isThere = await fetch(`${origin}/namespaces`).then(
+    await waitUntil('the end of a process without a reader', async () => {
+      const isAnswered = await fetchInTime(`${origin}/namespaces`).then(
         () => true,
         () => false,
       );
-      await setImmediate();
-    }
-    t.same(await exited, [0, null], `${workers} workers`);
+      return !isAnswered || child.exitCode !== null;
+    });
+    const ended = await beforeDeadline('the exit of a process without a reader', exited);
+    t.same(ended, [0, null], `${workers} workers`);
   }
 });
 
@@ -119,13 +118,13 @@ test('both addresses of localhost are served alike', async (t) => {
   const hosts = ['127.0.0.1', '[::1]'];
   for (const host of hosts) {
     const init = { headers: { authorization: `Bearer ${token}` } };
-    const answer = await fetch(`http://${host}:${port}/namespaces`, init).catch(() => null);
+    const answer = await fetchInTime(`http://${host}:${port}/namespaces`, init).catch(() => null);
     if (!answer) {
       t.equal(host, '[::1]', 'only IPv6 may be missing on a machine');
       continue;
     }
     t.equal(answer.status, 200, host);
-    const expected = await fetch(`http://${host}:${port}/livez`);
+    const expected = await fetchInTime(`http://${host}:${port}/livez`);
     t.match(expected.headers.get('keep-alive'), /timeout=72/, host);
   }
   server.child.kill('SIGTERM');
@@ -199,10 +198,10 @@ test('extensions in another schema, and an owner with another search path, work'
   const token = await signToken(SECRET, { subject: 'olga', expiresIn: '1 hour' });
   const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
   const post = (path: string, body: object) =>
-    fetch(origin + path, { method: 'POST', headers, body: JSON.stringify(body) });
+    fetchInTime(origin + path, { method: 'POST', headers, body: JSON.stringify(body) });
   t.equal((await post('/namespaces', { slug: 'team' })).status, 201);
   t.equal((await post('/namespaces/team/spaces', { name: 'Robot' })).status, 201);
-  const found = await fetch(`${origin}/namespaces/team/spaces?q=robot`, { headers });
+  const found = await fetchInTime(`${origin}/namespaces/team/spaces?q=robot`, { headers });
   t.match(await found.json(), { total: 1 });
   server.child.kill('SIGTERM');
   t.equal(await server.ended, 0);
@@ -228,7 +227,7 @@ test('traces go to their own endpoint as it stands, and nowhere when tracing is 
       ...env,
     });
     const [, origin = ''] = await server.waitFor(/API {9}(http:\S+)/);
-    await fetch(`${origin}/namespaces`);
+    await fetchInTime(`${origin}/namespaces`);
     server.child.kill('SIGTERM');
     t.equal(await server.ended, 0);
     t.same(

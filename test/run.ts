@@ -1,16 +1,18 @@
 /**
  * Runs the tests: `npm test`, or `npm test -- test/http/spaces/list.test.ts` for one file.
  *
- * Builds them, because loading each file's TypeScript in a process of its own took a sixth of the time. Starts an embedded PostgreSQL (unless `TEST_DATABASE_URL` names a server whose user may create
- * databases), makes a migrated template that every test file clones, and removes both afterwards.
+ * Builds them, because loading each file's TypeScript in a process of its own took a sixth of the time. Starts an
+ * embedded PostgreSQL (unless `TEST_DATABASE_URL` names a server whose user may create databases), makes a migrated
+ * template that every test file clones, and removes both afterwards.
  * With `--pgbouncer` the services under test connect to PgBouncer in front of it.
  */
 import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { chmod, mkdtemp, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
 import postgres from 'postgres';
 import { migrate } from '../src/db/migrate.js';
 import { startEmbeddedPostgres } from '../src/development/postgres/index.js';
@@ -43,6 +45,26 @@ async function startServer(): Promise<{ url: string; stop: () => Promise<void> }
   };
 }
 
+/**
+ * Counts the HTTP requests of the applications under test: those in the tests' own processes and those in the
+ * processes that they start.
+ */
+async function startRequestCounter() {
+  const directory = await mkdtemp(join(tmpdir(), 'spaces-requests-'));
+  const file = join(directory, 'requests');
+  await writeFile(file, '');
+  const program = fileURLToPath(new URL('count-requests.js', import.meta.url));
+  const options = [process.env['NODE_OPTIONS'], `--import=${program}`];
+  return {
+    env: {
+      TEST_REQUESTS_FILE: file,
+      NODE_OPTIONS: options.filter((option) => option !== undefined).join(' '),
+    },
+    count: async () => (await stat(file)).size,
+    stop: () => rm(directory, { recursive: true, force: true }),
+  };
+}
+
 const POOLED = '--pgbouncer';
 
 /** For coverage, which the bundles of a built test hide. */
@@ -50,13 +72,16 @@ const UNBUILT = '--unbuilt';
 const isUnbuilt = process.argv.includes(UNBUILT);
 
 /**
- * Runs tap and prints each file when it is done, with what failed in it; at the end what was not
- * checked, and how many assertions passed and failed. Tap's own reporters keep some of that to
- * themselves where there is no terminal.
+ * Runs tap and prints each file when it ends, with its failures; at the end the checks that were not made, the number
+ * of HTTP requests, and how many assertions passed and failed. Tap's own reporters print less without a terminal.
  *
  * @returns the exit code of tap
  */
-async function runTap(files: string[], env: Record<string, string>): Promise<number> {
+async function runTap(
+  files: string[],
+  env: Record<string, string>,
+  countRequests: () => Promise<number>,
+): Promise<number> {
   const program = join('node_modules', 'tap', 'dist', 'esm', 'run.mjs');
   const tap = spawn(
     process.execPath,
@@ -93,6 +118,7 @@ async function runTap(files: string[], env: Record<string, string>): Promise<num
   const count = (name: string) => new RegExp(`${name}: (\\d+)`).exec(counts)?.[1] ?? '0';
   const code = await ended;
   for (const what of unchecked) console.log(what);
+  console.log(`${await countRequests()} HTTP requests`);
   console.log(`${count('pass')} passed, ${count('fail')} failed`);
   return code;
 }
@@ -103,15 +129,19 @@ const server = await startServer();
 const pooler = process.argv.includes(POOLED) ? await startPgBouncer(server.url) : undefined;
 const template = `spaces_template_${randomUUID().slice(0, 8)}`;
 const admin = postgres(server.url, { max: 1, onnotice: () => undefined });
+const requests = await startRequestCounter();
 try {
   await admin`create database ${admin(template)}`;
   await migrate(databaseUrl(server.url, template));
-  process.exitCode = await runTap(files, {
+  const env = {
     TEST_SERVER_URL: server.url,
     TEST_TEMPLATE: template,
+    ...requests.env,
     ...(pooler && { TEST_POOLER_URL: pooler.url }),
-  });
+  };
+  process.exitCode = await runTap(files, env, requests.count);
 } finally {
+  await requests.stop();
   await pooler?.stop();
   await admin`drop database if exists ${admin(template)}`;
   await admin.end();

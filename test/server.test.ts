@@ -2,6 +2,7 @@ import { createServer } from 'node:net';
 import { test } from 'tap';
 import { signToken } from '../src/development/token.js';
 import { createDatabase, databaseUrl } from './helpers/database.js';
+import { fetchInTime } from './helpers/fetch.js';
 import { startServer } from './helpers/process.js';
 
 const SECRET = 'a secret that is only used by the tests';
@@ -12,7 +13,7 @@ test('the server answers, logs no token, and a signal ends it cleanly', async (t
     const server = startServer(t, { DATABASE_URL, JWT_SECRET: SECRET, PORT: '0' });
     const [, origin = ''] = await server.waitFor(/Swagger UI {2}(http:\S+)\/docs/);
     const token = await signToken(SECRET, { subject: 'alice', expiresIn: '1 hour' });
-    const answer = await fetch(`${origin}/namespaces`, {
+    const answer = await fetchInTime(`${origin}/namespaces`, {
       headers: { authorization: `Bearer ${token}`, 'x-request-id': 'asked-by-a-test' },
     });
     t.equal(answer.status, 200);

@@ -3,6 +3,7 @@ import { test } from 'tap';
 import { SECRET } from './helpers/app.js';
 import { createDatabase } from './helpers/database.js';
 import { startServer } from './helpers/process.js';
+import { waitForValue, waitUntil } from './helpers/wait.js';
 import { startWorkers } from './helpers/workers.js';
 
 /** What was handed to a worker that died just then is never answered. */
@@ -40,17 +41,20 @@ test('workers share a port, and are replaced one after another without losing a 
     }
   });
   process.child.kill('SIGUSR2');
-  while (pids().some((pid) => before.includes(pid)) || pids().length !== 2) {
-    await get(port, '/livez');
-  }
+  await waitUntil('the replacement of both workers', () => {
+    const now = pids();
+    return now.length === 2 && !now.some((pid) => before.includes(pid));
+  });
   stopped = true;
   await Promise.all(callers);
   t.same(answers, new Set([200]));
 
   // A worker that ends while it is asked makes one attempt fail.
-  let metrics = await get(metricsPort, '/metrics');
-  while (metrics.status !== 200) metrics = await get(metricsPort, '/metrics');
-  t.match(metrics.text, /http_request_duration_seconds_count\{.*route="\/livez".*\} \d+/);
+  const metrics = await waitForValue('the metrics', async () => {
+    const { status, text } = await get(metricsPort, '/metrics');
+    return status === 200 ? text : undefined;
+  });
+  t.match(metrics, /http_request_duration_seconds_count\{.*route="\/livez".*\} \d+/);
 
   process.child.kill('SIGTERM');
   t.equal(await process.ended, 0);
@@ -61,7 +65,10 @@ test('a worker that dies is replaced', async (t) => {
   const { port, pids } = await startWorkers(t);
   const [victim = 0, other] = pids();
   globalThis.process.kill(victim, 'SIGKILL');
-  while (pids().includes(victim) || pids().length !== 2) await get(port, '/livez');
+  await waitUntil('the replacement of the worker', () => {
+    const now = pids();
+    return now.length === 2 && !now.includes(victim);
+  });
   t.ok(pids().includes(Number(other)), 'the other goes on');
   t.equal((await get(port, '/readyz')).status, 200);
 });

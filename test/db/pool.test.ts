@@ -1,10 +1,10 @@
 /** Connections come and go: one at a time, and never more than the pool has. */
-import { setImmediate } from 'node:timers/promises';
 import { sql } from 'drizzle-orm';
 import postgres from 'postgres';
 import { type Test, test } from 'tap';
 import { startService } from '../helpers/app.js';
 import { createDatabase, openDatabase } from '../helpers/database.js';
+import { waitUntil } from '../helpers/wait.js';
 
 const POOL_MAX = 3;
 
@@ -30,25 +30,20 @@ async function open(t: Test) {
         return row?.pid;
       }),
     );
-  /** waits until it holds */
-  const until = async (what: string, holds: () => Promise<boolean>) => {
-    const deadline = AbortSignal.timeout(20_000);
-    while (!(await holds())) {
-      if (deadline.aborted) throw new Error(`It never came that ${what}`);
-      await setImmediate();
-    }
-  };
-  return { url, db, admin, backends, together, until };
+  return { url, db, admin, backends, together };
 }
 
 test('a connection that ends is replaced alone', async (t) => {
-  const { db, admin, backends, together, until } = await open(t);
+  const { db, admin, backends, together } = await open(t);
   await together();
   const before = await backends();
   t.equal(before.length, POOL_MAX);
   const [ended = 0, ...others] = before;
   await admin`select pg_terminate_backend(${ended})`;
-  await until('its end is noticed', () => Promise.resolve(db.usage().connections < POOL_MAX));
+  await waitUntil(
+    'the pool to notice the end of a connection',
+    () => db.usage().connections < POOL_MAX,
+  );
   const pids = await together();
   t.equal(new Set(pids).size, POOL_MAX, 'each answered, on connections of their own');
   for (const pid of others) t.ok((await backends()).includes(pid), 'the others are as they were');
@@ -56,7 +51,7 @@ test('a connection that ends is replaced alone', async (t) => {
 });
 
 test('a connection that was given up counts until its backend is gone', async (t) => {
-  const { db, backends, together, until } = await open(t);
+  const { db, backends, together } = await open(t);
   await together();
   const [stopped = 0] = await backends();
   // As a backend that cannot be interrupted: it hears of nothing.
@@ -79,8 +74,8 @@ test('a connection that was given up counts until its backend is gone', async (t
   } finally {
     process.kill(stopped, 'SIGCONT');
   }
-  await until('the backend has ended', async () => !(await backends()).includes(stopped));
-  await until('its place is taken again', async () => {
+  await waitUntil('the end of the backend', async () => !(await backends()).includes(stopped));
+  await waitUntil('a connection in its place', async () => {
     await together();
     return (await backends()).length === POOL_MAX;
   });
@@ -88,7 +83,7 @@ test('a connection that was given up counts until its backend is gone', async (t
 });
 
 test('statements that cannot be interrupted on every connection open no other', async (t) => {
-  const { backends, together, until } = await open(t);
+  const { backends, together } = await open(t);
   await together();
   const stopped = await backends();
   for (const pid of stopped) process.kill(pid, 'SIGSTOP');
@@ -101,7 +96,7 @@ test('statements that cannot be interrupted on every connection open no other', 
   } finally {
     for (const pid of stopped) process.kill(pid, 'SIGCONT');
   }
-  await until('statements are answered again', () =>
+  await waitUntil('statements that are answered again', () =>
     together(1).then(
       () => true,
       () => false,
@@ -111,7 +106,7 @@ test('statements that cannot be interrupted on every connection open no other', 
 });
 
 test('sessions that PostgreSQL ends when they are idle take no request with them', async (t) => {
-  const { url, admin, backends, until } = await open(t);
+  const { url, admin, backends } = await open(t);
   // Statements of new sessions may take long on a busy machine.
   const db = openDatabase(t, url, { poolMax: POOL_MAX, prepare: true });
   const name = new URL(url).pathname.slice(1);
@@ -120,7 +115,7 @@ test('sessions that PostgreSQL ends when they are idle take no request with them
   const owner = await service.as('olga');
   t.equal((await owner.post('/namespaces', { slug: 'team' })).status, 201);
   for (let round = 0; round < 10; round += 1) {
-    await until('the session has ended', async () => (await backends()).length === 0);
+    await waitUntil('the end of the session', async () => (await backends()).length === 0);
     const answers = await Promise.all([owner.get('/namespaces'), owner.get('/namespaces/team')]);
     t.same(
       answers.map(({ status }) => status),

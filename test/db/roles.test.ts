@@ -5,8 +5,9 @@ import { type Test, test } from 'tap';
 import { migrate } from '../../src/db/migrate.js';
 import { startService } from '../helpers/app.js';
 import { createDatabase, openDatabase } from '../helpers/database.js';
-import { members, operations, seedNamespace } from '../helpers/operations.js';
+import { operations } from '../helpers/operations.js';
 import { startServer } from '../helpers/process.js';
+import { members, seedNamespace } from '../helpers/seed.js';
 
 const INSUFFICIENT_PRIVILEGE = '42501';
 

@@ -2,6 +2,7 @@ import { chmod, mkdtemp, realpath, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Test, test } from 'tap';
+import { fetchInTime } from '../helpers/fetch.js';
 import { pickString } from '../helpers/json.js';
 import { startProgram, startServer } from '../helpers/process.js';
 
@@ -15,7 +16,7 @@ async function startWithNothing(t: Test, cwd: string) {
 
 async function call(url: string, token: string, init: RequestInit = {}): Promise<Response> {
   const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
-  return fetch(url, { ...init, headers });
+  return fetchInTime(url, { ...init, headers });
 }
 
 /** A folder to start in, which PostgreSQL's user can enter where that is another one. */

@@ -5,7 +5,6 @@
 import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout } from 'node:timers/promises';
 import postgres from 'postgres';
 import { test } from 'tap';
 import { migrate } from '../../src/db/migrate.js';
@@ -15,8 +14,9 @@ import {
 } from '../../src/development/postgres/index.js';
 import { signToken } from '../../src/development/token.js';
 import { SECRET } from '../helpers/app.js';
-import { pick, pickString } from '../helpers/json.js';
 import { type Running, startServer } from '../helpers/process.js';
+import { crashClient } from './crash-client.js';
+import { startWriters } from './crash-writers.js';
 import { startNetwork } from './network.js';
 import { killServer } from './processes.js';
 
@@ -24,16 +24,6 @@ const KILLS = Number(process.env['CRASH_KILLS'] ?? 3);
 
 /** How many writes are acknowledged between two kills. */
 const PROGRESS = 60;
-
-/** How long a client waits for an answer, and before it tries again. */
-const PATIENCE_MS = 10_000;
-const BACKOFF_MS = 20;
-
-interface Seen {
-  status: number;
-  json: unknown;
-  isReplayed: boolean;
-}
 
 test('what was acknowledged is there once, however PostgreSQL and the service are killed', async (t) => {
   const directory = await mkdtemp(join(tmpdir(), 'spaces-crash-'));
@@ -81,167 +71,22 @@ test('what was acknowledged is there once, however PostgreSQL and the service ar
   await startService();
 
   const authorization = `Bearer ${await signToken(SECRET, { subject: 'alice', expiresIn: '1 hour' })}`;
-  const figures = { requests: 0, unanswered: 0, refused: 0, acknowledged: 0, replayed: 0 };
-  const unexpected: string[] = [];
-  let onAcknowledged: () => void = () => undefined;
+  const client = crashClient(() => port, authorization);
+  const { figures, acknowledges } = client;
+  const traffic = await startWriters(client);
 
-  /** @returns null when there was no answer, or one that says "not now" */
-  const send = async (method: string, path: string, body?: object, key?: string) => {
-    figures.requests += 1;
-    try {
-      const answer = await fetch(`http://127.0.0.1:${port}${path}`, {
-        method,
-        headers: {
-          authorization,
-          ...(body && { 'content-type': 'application/json' }),
-          ...(key !== undefined && { 'idempotency-key': key }),
-        },
-        ...(body && { body: JSON.stringify(body) }),
-        signal: AbortSignal.timeout(PATIENCE_MS),
-      });
-      const text = await answer.text();
-      const seen: Seen = {
-        status: answer.status,
-        json: text === '' ? undefined : JSON.parse(text),
-        isReplayed: answer.headers.get('idempotent-replayed') === 'true',
-      };
-      const isBusy = pick(seen.json, 'code') === 'idempotency_key_in_use';
-      if (seen.status !== 503 && !isBusy) {
-        if (seen.isReplayed) figures.replayed += 1;
-        if (seen.status < 300 && method !== 'GET') {
-          figures.acknowledged += 1;
-          onAcknowledged();
-        }
-        return seen;
-      }
-      figures.refused += 1;
-    } catch {
-      figures.unanswered += 1;
-    }
-    await setTimeout(BACKOFF_MS);
-    return null;
-  };
-  /** Repeats a request until it is answered. */
-  const insist = async (...request: Parameters<typeof send>): Promise<Seen> =>
-    (await send(...request)) ?? insist(...request);
-  const expect = (seen: Seen, ...statuses: number[]) => {
-    if (!statuses.includes(seen.status)) unexpected.push(JSON.stringify(seen.json));
-  };
-  const collection = '/namespaces/acme/spaces';
-  const item = (slug: string) => `/namespaces/acme/projects/${slug}`;
-  expect(await insist('POST', '/namespaces', { slug: 'acme' }, 'acme'), 201);
-
-  let stopped = false;
-  const keys: { key: string; id: string }[] = [];
-  /** by slug, the id that was answered; null where there was no answer */
-  const unkeyed = new Map<string, string | null>();
-  const updates = new Map<string, { attempts: number; acknowledged: number; last: number }>();
-  const churned = new Map<string, number>();
-
-  const create = async (slug: string, key: string) => {
-    const seen = await insist('POST', collection, { name: `Space ${slug}`, slug }, key);
-    expect(seen, 201);
-    if (seen.status === 201) keys.push({ key, id: pickString(seen.json, 'id') });
-  };
-  /** Creates without a key, and tries once. */
-  const createUnkeyed = async () => {
-    for (let count = 0; !stopped; count += 1) {
-      const slug = `unkeyed-${count}`;
-      unkeyed.set(slug, null);
-      const seen = await send('POST', collection, { name: 'A space', slug });
-      if (!seen) continue;
-      expect(seen, 201);
-      unkeyed.set(slug, pickString(seen.json, 'id'));
-    }
-  };
-  const writers = [
-    /** Creates, and repeats until it is acknowledged. */
-    ...['a', 'b', 'c'].map(async (name) => {
-      for (let count = 0; !stopped; count += 1)
-        await create(`${name}-${count}`, `${name}-${count}`);
-    }),
-    /** Creates and deletes under one slug: what is had twice leaves a row too many. */
-    ...['d', 'e'].map(async (name) => {
-      for (let count = 1; !stopped; count += 1) {
-        await create(name, `${name}-${count}`);
-        churned.set(name, count);
-        expect(await insist('DELETE', item(name)), 204, 404);
-      }
-    }),
-    createUnkeyed(),
-    /** Updates without a key, and tries each once: the version counts the effects. */
-    ...['f', 'g'].map(async (name) => {
-      await create(name, name);
-      const counts = { attempts: 0, acknowledged: 0, last: 0 };
-      updates.set(name, counts);
-      while (!stopped) {
-        counts.attempts += 1;
-        const description = String(counts.attempts);
-        const seen = await send('PATCH', item(name), { description });
-        if (!seen) continue;
-        expect(seen, 200);
-        counts.acknowledged += 1;
-        counts.last = counts.attempts;
-      }
-    }),
-  ];
-  /** the names of episodes whose assets were acknowledged, and how many those are */
-  const recorded = new Map<string, number>();
-  const recording = item('recordings');
-  /** Registers an episode, its folder and its assets, each again until it is acknowledged. */
-  const record = async () => {
-    await create('recordings', 'recordings');
-    for (let count = 0; !stopped; count += 1) {
-      const name = `run-${count}`;
-      const folder = `/day-${count % 5}/${count}`;
-      expect(await insist('POST', `${recording}/episodes`, { name, folder }), 200, 201);
-      const assets = Array.from({ length: 3 }, (_, index) => ({
-        ...{ path: `/${index}`, kind: 'file', uri: 'urn:a:b', episode: name },
-      }));
-      const batch = await insist('POST', `${recording}/assets/batch`, { assets }, name);
-      expect(batch, 201);
-      if (batch.status === 201) recorded.set(name, assets.length);
-    }
-  };
-  writers.push(record());
-  const stale: string[] = [];
-  let lists = 0;
-  /** Reads the updated spaces in a list: each has what was acknowledged before, or something later. */
-  const readLists = async () => {
-    while (!stopped) {
-      const known = Array.from(updates, ([slug, { last }]) => ({ slug, last }));
-      const seen = await send('GET', `${collection}?slug=f&slug=g`);
-      if (!seen) continue;
-      lists += 1;
-      const shown = pick(seen.json, 'spaces');
-      const spaces: unknown[] = Array.isArray(shown) ? shown : [];
-      for (const { slug, last } of known) {
-        const space = spaces.find((each) => pick(each, 'slug') === slug);
-        const description = Number(pick(space, 'description') ?? 0);
-        if (description < last) stale.push(`${slug}: ${description} after ${last}`);
-      }
-    }
-  };
-  writers.push(readLists());
-  const progress = () =>
-    new Promise<void>((resolve) => {
-      let left = PROGRESS;
-      onAcknowledged = () => {
-        if ((left -= 1) === 0) resolve();
-      };
-    });
-
-  await progress();
+  await acknowledges(PROGRESS);
   for (let kill = 0; kill < KILLS; kill += 1) {
     await killPostgres();
     await startPostgres();
-    await progress();
+    await acknowledges(PROGRESS);
     await killService();
     await startService();
-    await progress();
+    await acknowledges(PROGRESS);
   }
-  stopped = true;
-  await Promise.all(writers);
+  await traffic.stop();
+  const { keys, unkeyed, updates, churned, recorded, unexpected, stale } = traffic;
+  const lists = traffic.lists();
 
   const sql = postgres(server.url, { max: 1 });
   const rows = await sql<

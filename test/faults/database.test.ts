@@ -15,6 +15,7 @@ import {
 } from '../../src/development/postgres/index.js';
 import { type Service, startService } from '../helpers/app.js';
 import { openDatabase } from '../helpers/database.js';
+import { waitUntil } from '../helpers/wait.js';
 import { startNetwork } from './network.js';
 import { processesOf } from './processes.js';
 import { areRefused, isGood, isRefused, startTraffic } from './traffic.js';
@@ -41,13 +42,12 @@ test('a connection may take as long to be made as a statement, from 1 to 10 seco
 /** A check of the database is answered for as long. */
 const READINESS_KEPT_MS = 1000;
 
-/** Asks for readiness until it has a status. */
+/** Waits until /readyz has a status. */
 async function becomes(service: Service, status: number, title: string): Promise<void> {
-  const deadline = performance.now() + 10_000;
-  while ((await service.send({ method: 'GET', path: '/readyz' })).status !== status) {
-    if (performance.now() > deadline)
-      throw new Error(`/readyz does not become ${status}: ${title}`);
-  }
+  await waitUntil(`${status} of /readyz: ${title}`, async () => {
+    const answer = await service.send({ method: 'GET', path: '/readyz' });
+    return answer.status === status;
+  });
 }
 
 test('each request is answered in time, whatever happens to the database', async (t) => {

@@ -5,9 +5,11 @@ import { migrate } from '../../src/db/migrate.js';
 import { signToken } from '../../src/development/token.js';
 import { SECRET } from '../helpers/app.js';
 import { createDatabase } from '../helpers/database.js';
+import { fetchInTime } from '../helpers/fetch.js';
 import { portOf } from '../helpers/issuer.js';
 import { type Running, startServer } from '../helpers/process.js';
 import { rawConnection } from '../helpers/raw.js';
+import { waitForValue, waitUntil } from '../helpers/wait.js';
 
 interface Backend {
   process: Running;
@@ -39,7 +41,7 @@ async function startBalancer(
   const watching = (async () => {
     while (!stopped.signal.aborted) {
       for (const backend of backends) {
-        const status = await fetch(`http://127.0.0.1:${backend.port}/readyz`).then(
+        const status = await fetchInTime(`http://127.0.0.1:${backend.port}/readyz`).then(
           async (answer) => {
             await answer.text();
             return answer.status;
@@ -73,7 +75,7 @@ async function startBalancer(
   return {
     port: portOf(server.address()),
     untilReady: async (backend) => {
-      while (!ready.has(backend)) await new Promise(setImmediate);
+      await waitUntil('a backend that is ready', () => ready.has(backend));
     },
   };
 }
@@ -88,7 +90,7 @@ test('a rolling restart of two processes behind one port loses no request', asyn
   const { port, untilReady } = await startBalancer(t, backends);
   const authorization = `Bearer ${await signToken(SECRET, { subject: 'alice', expiresIn: '1 hour' })}`;
   const call = async (method: string, path: string, body?: unknown) => {
-    const answer = await fetch(`http://127.0.0.1:${port}${path}`, {
+    const answer = await fetchInTime(`http://127.0.0.1:${port}${path}`, {
       method,
       headers: { authorization, ...(body !== undefined && { 'content-type': 'application/json' }) },
       ...(body !== undefined && { body: JSON.stringify(body) }),
@@ -130,15 +132,21 @@ test('told to stop, it is first not ready, closes kept connections with an answe
   const databaseUrl = await createDatabase(t);
   const { process, port } = await startBackend(t, databaseUrl, '1500');
   const kept = await rawConnection(t, port);
-  const answered = new Promise((resolve) => kept.socket.once('data', resolve));
+  const answered = kept.receives();
   kept.write('GET /livez HTTP/1.1\r\nHost: test\r\n\r\n');
   await answered;
   process.child.kill('SIGTERM');
 
-  let status = 200;
-  while (status === 200) status = (await fetch(`http://127.0.0.1:${port}/readyz`)).status;
-  t.equal(status, 503);
-  t.equal((await fetch(`http://127.0.0.1:${port}/livez`)).status, 200, 'others are still answered');
+  const notReady = await waitForValue('a service that is not ready', async () => {
+    const { status } = await fetchInTime(`http://127.0.0.1:${port}/readyz`);
+    return status === 200 ? undefined : status;
+  });
+  t.equal(notReady, 503);
+  t.equal(
+    (await fetchInTime(`http://127.0.0.1:${port}/livez`)).status,
+    200,
+    'others are still answered',
+  );
   kept.write('GET /livez HTTP/1.1\r\nHost: test\r\n\r\n');
   const answers = await kept.closed;
   t.same(

@@ -1,6 +1,7 @@
 import type { Test } from 'tap';
 import type { Answer, Client } from '../helpers/app.js';
 import { pick } from '../helpers/json.js';
+import { waitUntil } from '../helpers/wait.js';
 
 /** An answer, and when it came. */
 export interface Seen {
@@ -62,11 +63,12 @@ export function startTraffic(
     seen,
     async answers(count, isMeant = () => true) {
       let next = seen.length;
-      for (let found = 0; found < count;) {
-        await new Promise((resolve) => setImmediate(resolve));
+      let found = 0;
+      await waitUntil(`${count} more responses of the traffic`, () => {
         found += seen.slice(next).filter(({ answer }) => isMeant(answer)).length;
         next = seen.length;
-      }
+        return found >= count;
+      });
     },
     async end() {
       stopped = true;

@@ -5,6 +5,7 @@ import { type AppOptions, buildApp } from '../../src/app.js';
 import type { Database } from '../../src/db/client.js';
 import { signToken } from '../../src/development/token.js';
 import { createDatabase, openDatabase } from './database.js';
+import { beforeDeadline } from './wait.js';
 
 export const SECRET = 'a secret that is only used by the tests';
 
@@ -69,7 +70,7 @@ export async function startService(
   t.teardown(() => app.close());
 
   async function send({ method, path, body, headers }: Send): Promise<Answer> {
-    const response = await app.inject({
+    const injected = app.inject({
       method,
       url: path,
       headers: {
@@ -80,6 +81,10 @@ export async function startService(
         payload: isRaw(body) ? body : JSON.stringify(body),
       }),
     });
+    const response = await beforeDeadline(
+      `the response to ${method} ${path.slice(0, 100)}`,
+      injected,
+    );
     const isJson = String(response.headers['content-type']).includes('json');
     const text = response.body;
     return {

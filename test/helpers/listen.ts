@@ -2,6 +2,7 @@ import type { Test } from 'tap';
 import type { AppOptions } from '../../src/app.js';
 import { signToken } from '../../src/development/token.js';
 import { SECRET, startService } from './app.js';
+import { fetchInTime } from './fetch.js';
 import { portOf } from './issuer.js';
 import { memoryLogger } from './logger.js';
 import { type RawAnswer, rawConnection } from './raw.js';
@@ -29,7 +30,7 @@ export async function listen(t: Test, options: Partial<AppOptions> = {}) {
     },
     /** whether it still answers */
     async isWell(): Promise<boolean> {
-      const answer = await fetch(`http://127.0.0.1:${port}/readyz`);
+      const answer = await fetchInTime(`http://127.0.0.1:${port}/readyz`);
       await answer.text();
       return answer.status === 200;
     },

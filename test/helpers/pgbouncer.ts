@@ -4,6 +4,7 @@ import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freePort } from '../../src/development/postgres/server.js';
+import { beforeDeadline } from './wait.js';
 
 /**
  * Starts PgBouncer, which has to be installed, in transaction mode in front of a server.
@@ -36,23 +37,26 @@ export async function startPgBouncer(
   await chmod(directory, 0o755);
   const user = process.getuid?.() === 0 ? ['-u', 'nobody'] : [];
   const pooler = spawn('pgbouncer', [...user, file], { stdio: ['ignore', 'ignore', 'pipe'] });
-  await new Promise<void>((resolve, reject) => {
+  const ready = new Promise<void>((resolve, reject) => {
     let log = '';
     pooler.once('error', reject);
     pooler.once('exit', () => {
       reject(new Error(`PgBouncer has not started: ${log}`));
     });
-    // It is listened to all along, because who does not read what it writes holds it up.
+    // Its log is read to the end, because a full pipe would block it.
     pooler.stderr.on('data', (bytes: Buffer) => {
       log += bytes.toString();
       if (log.includes('process up')) resolve();
     });
   });
+  await beforeDeadline('the start of PgBouncer', ready);
   return {
     url: url.href,
     stop: async () => {
       pooler.kill('SIGTERM');
-      if (pooler.exitCode === null) await once(pooler, 'exit');
+      if (pooler.exitCode === null) {
+        await beforeDeadline('the end of PgBouncer', once(pooler, 'exit'));
+      }
       await rm(directory, { recursive: true, force: true });
     },
   };

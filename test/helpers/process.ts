@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import type { Test } from 'tap';
 import { poolerEnv } from './database.js';
+import { beforeDeadline } from './wait.js';
 
 /** A loaded machine takes long to start a process. */
 const OUTPUT_MS = 90_000;
@@ -12,8 +13,8 @@ export interface Running {
   output(): string;
   /** resolves when the output matches; rejects when the process ends first */
   waitFor(expression: RegExp): Promise<RegExpExecArray>;
-  /** the exit code, or the signal that ended it */
-  ended: Promise<number | NodeJS.Signals | null>;
+  /** resolves with the exit code, or the signal that ended it; rejects when it goes on */
+  readonly ended: Promise<number | NodeJS.Signals | null>;
 }
 
 /**
@@ -29,24 +30,30 @@ export function startProgram(
   options: { cwd?: string } = {},
 ): Running {
   const { PATH = '', HOME = '', NODE_V8_COVERAGE } = process.env;
+  const { NODE_OPTIONS = '', TEST_REQUESTS_FILE = '' } = process.env;
   const root = fileURLToPath(new URL('../../', import.meta.url));
   // Coverage is that of the sources: c8 cannot tell which lines of a bundle have run.
   const source = [`--import=${import.meta.resolve('tsx')}`, `${root}src/${program}.ts`];
   const command = NODE_V8_COVERAGE ? source : [`${root}dist/${program}.js`];
   const child = spawn(process.execPath, [...command, ...args], {
     ...options,
-    env: { PATH, HOME, ...(NODE_V8_COVERAGE && { NODE_V8_COVERAGE }), ...poolerEnv, ...env },
+    env: {
+      ...{ PATH, HOME, NODE_OPTIONS, TEST_REQUESTS_FILE },
+      ...(NODE_V8_COVERAGE && { NODE_V8_COVERAGE }),
+      ...poolerEnv,
+      ...env,
+    },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let output = '';
-  const ended = new Promise<number | NodeJS.Signals | null>((resolve) => {
+  const closed = new Promise<number | NodeJS.Signals | null>((resolve) => {
     child.once('close', (code, signal) => {
       resolve(code ?? signal);
     });
   });
   t.teardown(async () => {
     child.kill('SIGKILL');
-    await ended;
+    await closed;
   });
 
   function waitFor(expression: RegExp): Promise<RegExpExecArray> {
@@ -60,13 +67,13 @@ export function startProgram(
       const deadline = setTimeout(() => {
         reject(new Error(`It has not written ${String(expression)}: ${output}`));
       }, OUTPUT_MS);
-      void ended.finally(() => {
+      void closed.finally(() => {
         clearTimeout(deadline);
       });
       child.stdout.on('data', look);
       child.stderr.on('data', look);
       look();
-      void ended.then(() => {
+      void closed.then(() => {
         look();
         reject(new Error(`It ended without ${String(expression)}: ${output}`));
       });
@@ -78,7 +85,14 @@ export function startProgram(
       output += text;
     });
   }
-  return { child, output: () => output, waitFor, ended };
+  return {
+    child,
+    output: () => output,
+    waitFor,
+    get ended() {
+      return beforeDeadline(`the end of ${program}`, closed);
+    },
+  };
 }
 
 /** Starts the service as a process; see `startProgram`. */

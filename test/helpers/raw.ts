@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import type { Test } from 'tap';
+import { beforeDeadline } from './wait.js';
 
 export interface RawAnswer {
   status: number;
@@ -13,22 +14,31 @@ export interface RawConnection {
   socket: Socket;
   write(bytes: string | Buffer): void;
   /** everything the server has sent, once it has closed the connection */
-  closed: Promise<RawAnswer[]>;
+  readonly closed: Promise<RawAnswer[]>;
+  /** resolves when the server has sent something more */
+  receives(): Promise<unknown>;
 }
 
 /** Connects to 127.0.0.1. */
 export async function rawConnection(t: Test, port: number): Promise<RawConnection> {
   const socket = connect({ port, host: '127.0.0.1' });
-  await once(socket, 'connect');
+  await beforeDeadline('a connection', once(socket, 'connect'));
   const chunks: Buffer[] = [];
   socket.on('data', (chunk: Buffer) => chunks.push(chunk));
   // A server may close while it is still being sent to; what matters is what it said.
   socket.on('error', () => undefined);
-  const closed = new Promise((resolve) => socket.once('close', resolve)).then(() =>
+  const answers = new Promise((resolve) => socket.once('close', resolve)).then(() =>
     parseAnswers(Buffer.concat(chunks).toString()),
   );
   t.teardown(() => socket.destroy());
-  return { socket, write: (bytes) => void socket.write(bytes), closed };
+  return {
+    socket,
+    write: (bytes) => void socket.write(bytes),
+    receives: () => beforeDeadline('bytes of the server', once(socket, 'data')),
+    get closed() {
+      return beforeDeadline('the server to close a connection', answers);
+    },
+  };
 }
 
 /** @returns the answers in a text that holds nothing else, each with its Content-Length */

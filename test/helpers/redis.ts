@@ -4,6 +4,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import type { Test } from 'tap';
 import { portOf } from './issuer.js';
+import { beforeDeadline } from './wait.js';
 
 /** A Redis of the test's own, which keeps nothing. */
 export interface RedisServer {
@@ -25,7 +26,7 @@ export async function startRedis(t: Test): Promise<RedisServer | null> {
     const args = ['--port', port, '--bind', '127.0.0.1', '--save', '', '--dir', tmpdir()];
     const started = spawn('redis-server', args, { stdio: ['ignore', 'pipe', 'inherit'] });
     await once(started, 'spawn');
-    await new Promise<void>((resolve, reject) => {
+    const ready = new Promise<void>((resolve, reject) => {
       started.stdout.on('data', (text: Buffer) => {
         if (text.includes('Ready to accept connections')) resolve();
       });
@@ -33,6 +34,7 @@ export async function startRedis(t: Test): Promise<RedisServer | null> {
         reject(new Error('Redis ended by itself'));
       });
     });
+    await beforeDeadline('the start of Redis', ready);
     return started;
   };
   try {
@@ -43,9 +45,9 @@ export async function startRedis(t: Test): Promise<RedisServer | null> {
         child = await launch();
       },
       async signal(name) {
-        const ended = name === 'SIGKILL' && once(child, 'exit');
+        const ended = name === 'SIGKILL' ? once(child, 'exit') : undefined;
         child.kill(name);
-        await ended;
+        await beforeDeadline('the end of Redis', ended);
       },
     };
     t.teardown(() => child.kill('SIGKILL'));

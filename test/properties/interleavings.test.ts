@@ -7,7 +7,8 @@ import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
 import { test } from 'tap';
 import { startService } from '../helpers/app.js';
-import { type Command, Model } from './model.js';
+import { Model } from './model.js';
+import type { Command } from './model-state.js';
 import { parameters } from './parameters.js';
 import {
   bodyOf,

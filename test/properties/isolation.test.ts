@@ -12,7 +12,8 @@ import { idempotencyKeys } from '../../src/db/schema/idempotency-keys.js';
 import { type Answer, startService } from '../helpers/app.js';
 import { pickString } from '../helpers/json.js';
 import { startCounted } from '../helpers/proxy.js';
-import { type Command, Model } from './model.js';
+import { Model } from './model.js';
+import type { Command } from './model-state.js';
 import { parameters } from './parameters.js';
 import {
   bodyOf,

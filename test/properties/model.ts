@@ -1,92 +1,29 @@
 /** What the service does, in memory and for one caller at a time: what its answers are held against. */
-import type { ProblemCode } from '../../src/errors.js';
 import type { Role } from '../../src/repositories/access/principal.js';
-
-/** One request; each operation makes use of what it needs. */
-export interface Command {
-  operation: keyof Model['operations'];
-  subject: string;
-  /** the token's `scope` claim, undefined without one */
-  scope: string | undefined;
-  namespace: string;
-  space: string;
-  /** what is created or renamed gets this slug; null renames nothing */
-  slug: string | null;
-  /** what is written; null writes nothing */
-  text: string | null;
-  member: string;
-  role: Role;
-  page: number;
-  pageSize: number;
-  /** the `Idempotency-Key` of a POST */
-  key: string | undefined;
-  /** which of two processes answers; no answer depends on it */
-  process: 0 | 1;
-}
-
-export interface Expected {
-  status: number;
-  /** without moments; of a problem, its code */
-  body: unknown;
-  /** by what the same is found now, where it was asked for by a slug that was given up */
-  present?: Partial<Pick<Command, 'namespace' | 'space'>>;
-}
-
-interface Entity {
-  id: string;
-  slug: string;
-  version: number;
-  /** when it was deleted, null while it is not */
-  deleted: number | null;
-}
-
-export interface Space extends Entity {
-  name: string;
-  description: string | null;
-}
-
-export interface Namespace extends Entity {
-  name: string | null;
-  members: Map<string, Role>;
-  /** in order of creation */
-  spaces: Space[];
-  /** by slug, which of its spaces had it last and was renamed */
-  formerly: Map<string, Space>;
-  /** every text ever written in it */
-  texts: string[];
-}
-
-class Refusal extends Error {
-  constructor(
-    readonly status: number,
-    readonly code: ProblemCode,
-    readonly present?: Expected['present'],
-  ) {
-    super(code);
-  }
-}
-
-const ranks: Role[] = ['viewer', 'editor', 'owner'];
-
-const scopes = {
-  listNamespaces: 'namespaces:read',
-  createNamespace: 'namespaces:write',
-  getNamespace: 'namespaces:read',
-  updateNamespace: 'namespaces:write',
-  deleteNamespace: 'namespaces:write',
-  restoreNamespace: 'namespaces:write',
-  listMembers: 'namespaces:read',
-  putMember: 'namespaces:write',
-  removeMember: 'namespaces:write',
-  listSpaces: 'spaces:read',
-  createSpace: 'spaces:write',
-  createSpaces: 'spaces:write',
-  ensureSpace: 'spaces:write',
-  getSpace: 'spaces:read',
-  updateSpace: 'spaces:write',
-  deleteSpace: 'spaces:write',
-  restoreSpace: 'spaces:write',
-};
+import {
+  type Command,
+  type Entity,
+  type Expected,
+  expectFree,
+  expectOtherOwner,
+  expectRole,
+  isActive,
+  nameOf,
+  type Namespace,
+  NIL,
+  noSpace,
+  once,
+  pageOf,
+  Refusal,
+  rename,
+  restore,
+  scopes,
+  shown,
+  six,
+  slugsOf,
+  type Space,
+  toRestore,
+} from './model-state.js';
 
 export class Model {
   /** in order of creation */
@@ -138,7 +75,7 @@ export class Model {
       const { subject, text } = command;
       const slug = command.slug ?? command.namespace;
       const name = nameOf(NIL, command, 'createNamespace');
-      const expected = this.once(command, name, [slug, text], () => {
+      const expected = once(this.answers, command, name, [slug, text], () => {
         this.takeSlug(command, slug);
         const created: Namespace = {
           ...{ id, slug, name: text, version: 1, deleted: null },
@@ -192,7 +129,7 @@ export class Model {
       const found = used || toRestore(known, slug);
       if (!found) throw this.noNamespace(command);
       expectRole(this.roleIn(found, command), 'owner');
-      return this.once(command, name(found), [command.slug], () => {
+      return once(this.answers, command, name(found), [command.slug], () => {
         if (!isActive(found)) {
           const taken = command.slug ?? slug;
           this.takeSlug(command, taken);
@@ -238,13 +175,19 @@ export class Model {
       const { spaces, texts, id: namespaceId } = this.find(command, 'editor');
       const slug = command.slug ?? command.space;
       const name = command.text ?? 'A space';
-      return this.once(command, nameOf(namespaceId, command, 'createSpace'), [slug, name], () => {
-        expectFree(spaces, slug);
-        const created = { id, slug, name, description: null, version: 1, deleted: null };
-        spaces.push(created);
-        texts.push(id, ...(command.text === null ? [] : [command.text]));
-        return { status: 201, body: six(created) };
-      });
+      return once(
+        this.answers,
+        command,
+        nameOf(namespaceId, command, 'createSpace'),
+        [slug, name],
+        () => {
+          expectFree(spaces, slug);
+          const created = { id, slug, name, description: null, version: 1, deleted: null };
+          spaces.push(created);
+          texts.push(id, ...(command.text === null ? [] : [command.text]));
+          return { status: 201, body: six(created) };
+        },
+      );
     },
 
     createSpaces: (command: Command, ids: string[]): Expected => {
@@ -252,17 +195,23 @@ export class Model {
       const name = command.text ?? 'A space';
       const slugs = slugsOf(command);
       const asked = [...slugs, name];
-      return this.once(command, nameOf(namespaceId, command, 'createSpaces'), asked, () => {
-        if (new Set(slugs).size < slugs.length) throw new Refusal(409, 'slug_conflict');
-        for (const slug of slugs) expectFree(spaces, slug);
-        const created = slugs.map((slug, index) => ({
-          ...{ id: ids[index] ?? '', slug, name },
-          ...{ description: null, version: 1, deleted: null },
-        }));
-        spaces.push(...created);
-        texts.push(...ids, ...(command.text === null ? [] : [command.text]));
-        return { status: 201, body: { spaces: created.map(six) } };
-      });
+      return once(
+        this.answers,
+        command,
+        nameOf(namespaceId, command, 'createSpaces'),
+        asked,
+        () => {
+          if (new Set(slugs).size < slugs.length) throw new Refusal(409, 'slug_conflict');
+          for (const slug of slugs) expectFree(spaces, slug);
+          const created = slugs.map((slug, index) => ({
+            ...{ id: ids[index] ?? '', slug, name },
+            ...{ description: null, version: 1, deleted: null },
+          }));
+          spaces.push(...created);
+          texts.push(...ids, ...(command.text === null ? [] : [command.text]));
+          return { status: 201, body: { spaces: created.map(six) } };
+        },
+      );
     },
 
     ensureSpace: (command: Command, [id = '']: string[]): Expected => {
@@ -306,7 +255,7 @@ export class Model {
       const namespace = this.find(command, 'editor');
       const { id, spaces } = namespace;
       const name = nameOf(id, command, `restoreSpace ${command.space}`);
-      return this.once(command, name, [command.slug], () => {
+      return once(this.answers, command, name, [command.slug], () => {
         const found = toRestore(spaces, command.space);
         if (!found) throw noSpace(namespace, command);
         if (!isActive(found)) {
@@ -318,22 +267,6 @@ export class Model {
       });
     },
   };
-
-  /** Has an effect once for a key, and answers it again to who asks for the same. */
-  private once(
-    { key }: Command,
-    name: string,
-    request: (string | null)[],
-    effect: () => Expected,
-  ): Expected {
-    if (key === undefined) return effect();
-    const asked = JSON.stringify(request);
-    const earlier = this.answers.get(name);
-    if (earlier && earlier.asked !== asked) throw new Refusal(422, 'idempotency_key_reused');
-    const expected = earlier?.expected ?? effect();
-    this.answers.set(name, { asked, expected });
-    return expected;
-  }
 
   private find(command: Command, needed: Role): Namespace {
     const found = this.namespaces.find(
@@ -374,90 +307,4 @@ export class Model {
     entity.version += 1;
     return { status: 204, body: undefined };
   }
-}
-
-/** Where keys of requests lie that are about no namespace yet. */
-const NIL = '00000000-0000-0000-0000-000000000000';
-
-/** By what an answer is known that was given to a request with a key. */
-function nameOf(namespaceId: string, { subject, key = '' }: Command, operation: string): string {
-  return [namespaceId, subject, operation, key].join(' ');
-}
-
-export function isActive({ deleted }: Entity): boolean {
-  return deleted === null;
-}
-
-function expectRole(role: Role | undefined, needed: Role): void {
-  if (role === undefined || ranks.indexOf(role) < ranks.indexOf(needed)) {
-    throw new Refusal(403, 'insufficient_role');
-  }
-}
-
-function expectFree(entities: Entity[], slug: string): void {
-  if (entities.some((each) => isActive(each) && each.slug === slug)) {
-    throw new Refusal(409, 'slug_conflict');
-  }
-}
-
-function expectOtherOwner(members: Map<string, Role>, member: string): void {
-  const remains = [...members].some(([subject, role]) => role === 'owner' && subject !== member);
-  if (!remains) throw new Refusal(409, 'last_owner');
-}
-
-function rename<Item extends Entity>(
-  entity: Item,
-  among: Item[],
-  formerly: Map<string, Item>,
-  slug: string | null,
-): void {
-  if (slug === null || slug === entity.slug) return;
-  expectFree(among, slug);
-  formerly.set(entity.slug, entity);
-  entity.slug = slug;
-}
-
-/** Names the space that had the slug last, when there is none that has it. */
-function noSpace({ formerly }: Namespace, { space }: Command): Refusal {
-  const former = formerly.get(space);
-  const present = former && isActive(former) ? { space: former.slug } : undefined;
-  return new Refusal(404, 'space_not_found', present);
-}
-
-/** What the spaces of a batch are to be called. */
-export function slugsOf({ slug, space }: Command): string[] {
-  return [space, slug ?? `${space}-more`];
-}
-
-/** The last deleted of those that had the slug, or else the one that has it. */
-function toRestore<Item extends Entity>(entities: Item[], slug: string): Item | undefined {
-  const [last] = entities
-    .filter((each) => each.slug === slug)
-    .sort((a, b) => (b.deleted ?? 0) - (a.deleted ?? 0));
-  return last;
-}
-
-function restore(entity: Entity): void {
-  if (isActive(entity)) return;
-  entity.deleted = null;
-  entity.version += 1;
-}
-
-function shown({ id, slug, name, spaces }: Namespace) {
-  return { id, slug, name, metadata: null, spaces: spaces.filter(isActive).length };
-}
-
-function six({ id, name, slug, description }: Space) {
-  return { id, name, slug, description, tags: [name], metadata: { name } };
-}
-
-function pageOf(key: string, all: unknown[], page: number, pageSize: number) {
-  const from = (page - 1) * pageSize;
-  return {
-    [key]: all.slice(from, from + pageSize),
-    page,
-    pageSize,
-    total: all.length,
-    totalPages: Math.ceil(all.length / pageSize),
-  };
 }

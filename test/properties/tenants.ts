@@ -8,7 +8,8 @@ import { spaceCounters } from '../../src/db/schema/space-counters.js';
 import { spaces } from '../../src/db/schema/spaces.js';
 import type { Answer, Send } from '../helpers/app.js';
 import { pick, pickString } from '../helpers/json.js';
-import { type Command, isActive, Model, slugsOf } from './model.js';
+import { Model } from './model.js';
+import { type Command, isActive, slugsOf } from './model-state.js';
 
 /** A command to vary: alice's, about bob, in the namespace n0. */
 export const nothing: Command = {

@@ -3,7 +3,8 @@ import { test } from 'tap';
 import type { Database } from '../../src/db/client.js';
 import { startService } from '../helpers/app.js';
 import { createDatabase, openDatabase } from '../helpers/database.js';
-import { members, operations, seedNamespace } from '../helpers/operations.js';
+import { operations } from '../helpers/operations.js';
+import { members, seedNamespace } from '../helpers/seed.js';
 
 /** What holds the rows of a namespace, and grows with it. */
 const tenantTables = ['spaces', 'space_counters', 'former_space_slugs'];

@@ -2,8 +2,8 @@ import { sql } from 'drizzle-orm';
 import { test } from 'tap';
 import { shared } from '../../src/repositories/access/shared-reads.js';
 import { createDatabase, openDatabase } from '../helpers/database.js';
-import { members, seedNamespace } from '../helpers/operations.js';
 import { startCounted, startProxy } from '../helpers/proxy.js';
+import { members, seedNamespace } from '../helpers/seed.js';
 
 const AT_ONCE = 20;
 

@@ -1,13 +1,10 @@
 import t, { type Test, test } from 'tap';
 import { type Answer, type Client, startService } from '../../helpers/app.js';
 import { pick } from '../../helpers/json.js';
-import {
-  members,
-  type Operation,
-  operationsWithin,
-  seedNamespace,
-} from '../../helpers/operations.js';
+import { operationsWithin } from '../../helpers/operations.js';
+import type { Operation } from '../../helpers/operations/operation.js';
 import { isProblem } from '../../helpers/problem.js';
+import { members, seedNamespace } from '../../helpers/seed.js';
 
 /** One database, two processes of the service: `there` honours at once what is written through `here`. */
 const here = await startService(t);

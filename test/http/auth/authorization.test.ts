@@ -1,9 +1,10 @@
 import { test } from 'tap';
 import type { Answer } from '../../helpers/app.js';
 import { startService } from '../../helpers/app.js';
-import { members, operations, operationsWithin, seedNamespace } from '../../helpers/operations.js';
+import { operations, operationsWithin } from '../../helpers/operations.js';
 import { isProblem } from '../../helpers/problem.js';
 import { startCounted } from '../../helpers/proxy.js';
+import { members, seedNamespace } from '../../helpers/seed.js';
 
 /** What a caller of each kind is answered, beside those whom the role suffices. */
 const refusals = {

@@ -4,8 +4,9 @@ import type { Scope } from '../../../src/http/auth/scopes.js';
 import { type Answer, SECRET, type Send, type Service, startService } from '../../helpers/app.js';
 import { pick } from '../../helpers/json.js';
 import { isOpenApi } from '../../helpers/openapi.js';
-import { members, operations, operationsWithin, seedNamespace } from '../../helpers/operations.js';
+import { operations, operationsWithin } from '../../helpers/operations.js';
 import { isProblem } from '../../helpers/problem.js';
+import { members, seedNamespace } from '../../helpers/seed.js';
 
 const scopes: Scope[] = ['namespaces:read', 'namespaces:write', 'spaces:read', 'spaces:write'];
 

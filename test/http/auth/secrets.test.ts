@@ -6,7 +6,9 @@ import { connect } from '../../../src/db/client.js';
 import { signToken } from '../../../src/development/token.js';
 import { type Service, startService } from '../../helpers/app.js';
 import { createDatabase, openDatabase } from '../../helpers/database.js';
+import { fetchInTime } from '../../helpers/fetch.js';
 import { memoryLogger } from '../../helpers/logger.js';
+import { waitUntil } from '../../helpers/wait.js';
 
 const OLD = 'the first secret, of more than thirty-two bytes';
 const NEW = 'the next secret, of more than thirty-two bytes';
@@ -31,11 +33,7 @@ async function startFiled(t: Test, ...secrets: string[]) {
 async function ask(service: Service, secret: string): Promise<number> {
   const token = await signToken(secret, { subject: 'alice', expiresIn: '1 hour' });
   const headers = { authorization: `Bearer ${token}` };
-  return (await fetch(`${service.app.listeningOrigin}/namespaces`, { headers })).status;
-}
-
-async function until(condition: () => Promise<boolean>): Promise<void> {
-  while (!(await condition()));
+  return (await fetchInTime(`${service.app.listeningOrigin}/namespaces`, { headers })).status;
 }
 
 test('tokens of every secret in the file are let in, and of no other', async (t) => {
@@ -60,11 +58,17 @@ test('a secret is replaced without a restart, and tokens of the old one are forg
   t.equal(await ask(service, NEW), 401);
 
   await write(`${NEW}\n${OLD}\n`);
-  await until(async () => (await ask(service, NEW)) === 200);
+  await waitUntil(
+    'a token of the new secret that is accepted',
+    async () => (await ask(service, NEW)) === 200,
+  );
   t.equal(await remembered(), 200, 'both, meanwhile');
 
   await write(`${NEW}\n`);
-  await until(async () => (await ask(service, OLD)) === 401);
+  await waitUntil(
+    'a token of the old secret that is rejected',
+    async () => (await ask(service, OLD)) === 401,
+  );
   t.equal(await remembered(), 401);
   t.equal(await ask(service, NEW), 200);
   t.match(log(), /The secrets of tokens have changed/);
@@ -75,14 +79,23 @@ test('a file that turns bad changes nothing', async (t) => {
   const { service, write, log, secretFile } = await startFiled(t, OLD);
   const complaints = () => log().split('its last secrets stay').length - 1;
   await write('too short');
-  await until(async () => (await ask(service, OLD)) !== 200 || complaints() > 0);
+  await waitUntil(
+    'a complaint about the file',
+    async () => (await ask(service, OLD)) !== 200 || complaints() > 0,
+  );
   t.equal(await ask(service, OLD), 200);
   await rm(secretFile);
-  await until(async () => (await ask(service, OLD)) !== 200 || complaints() > 1);
+  await waitUntil(
+    'a second complaint about the file',
+    async () => (await ask(service, OLD)) !== 200 || complaints() > 1,
+  );
   t.equal(await ask(service, OLD), 200);
   t.notMatch(log(), 'too short');
   await write(NEW);
-  await until(async () => (await ask(service, NEW)) === 200);
+  await waitUntil(
+    'a token of the new secret that is accepted',
+    async () => (await ask(service, NEW)) === 200,
+  );
   t.equal(await ask(service, OLD), 401);
 });
 
@@ -123,8 +136,8 @@ test('new connections take the password that the file of the database has then',
   await setPassword('alter', '%two/');
   await dropConnections();
   await rm(urlFile);
-  await until(async () => (await ready()) === 503);
+  await waitUntil('requests that fail without the file', async () => (await ready()) === 503);
   await writeFile(urlFile, withPassword('%two/'));
-  await until(async () => (await ready()) === 200);
+  await waitUntil('requests that succeed with the file', async () => (await ready()) === 200);
   t.equal(await ready(), 200);
 });

@@ -3,8 +3,9 @@ import { test } from 'tap';
 import { acceptsJson, weights } from '../../../src/http/conventions/accept.js';
 import { startService } from '../../helpers/app.js';
 import { openDatabase } from '../../helpers/database.js';
-import { members, operations, seedNamespace } from '../../helpers/operations.js';
+import { operations } from '../../helpers/operations.js';
 import { isProblem } from '../../helpers/problem.js';
+import { members, seedNamespace } from '../../helpers/seed.js';
 
 test('an Accept that JSON will do for is accepted', (t) => {
   for (const accept of [

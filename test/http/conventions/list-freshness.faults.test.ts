@@ -4,6 +4,7 @@ import { test } from 'tap';
 import { startService } from '../../helpers/app.js';
 import { createDatabase, testServer } from '../../helpers/database.js';
 import { pick } from '../../helpers/json.js';
+import { waitUntil } from '../../helpers/wait.js';
 
 const lists = ['/namespaces', '/namespaces/team/members', '/namespaces/team/spaces'];
 
@@ -97,10 +98,7 @@ test('of two writes the one that began first and commits last is in the list aft
         select count(*)::int as waiting from pg_locks where locktype = 'advisory' and not granted`;
       return row?.['waiting'] === 1;
     };
-    const deadline = Date.now() + 10_000;
-    while (!(await isWaiting())) {
-      if (Date.now() > deadline) throw new Error('The slow write does not wait for its commit');
-    }
+    await waitUntil('the slow write to wait for its commit', isWaiting);
     const fast = { description: `fast ${round}` };
     t.equal((await alice.patch('/namespaces/team/projects/fast', fast)).status, 200);
     t.strictSame(await read(), Array(2).fill([before, `fast ${round}`]), 'the fast one is there');

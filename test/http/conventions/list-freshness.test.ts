@@ -5,13 +5,9 @@
 import { test } from 'tap';
 import { type Answer, type Client, type Service, startService } from '../../helpers/app.js';
 import { createDatabase } from '../../helpers/database.js';
-import {
-  MEMBER,
-  members,
-  type Operation,
-  operations,
-  seedNamespace,
-} from '../../helpers/operations.js';
+import { operations } from '../../helpers/operations.js';
+import type { Operation } from '../../helpers/operations/operation.js';
+import { MEMBER, members, seedNamespace } from '../../helpers/seed.js';
 
 /** Lists of every kind: each resource, filters, orders, states and pages. */
 const listsOf = (namespace: string): string[] => {

@@ -5,8 +5,9 @@ import { type Answer, startService } from '../../helpers/app.js';
 import { openDatabase } from '../../helpers/database.js';
 import { pick } from '../../helpers/json.js';
 import { memoryLogger } from '../../helpers/logger.js';
-import { members, operations, seedNamespace } from '../../helpers/operations.js';
+import { operations } from '../../helpers/operations.js';
 import { isProblem } from '../../helpers/problem.js';
+import { members, seedNamespace } from '../../helpers/seed.js';
 
 test('every code is listed in the OpenAPI document', async (t) => {
   const { send } = await startService(t);

@@ -7,6 +7,7 @@ import { createDatabase, openDatabase } from '../../helpers/database.js';
 import { portOf } from '../../helpers/issuer.js';
 import { isProblem } from '../../helpers/problem.js';
 import { startProxy } from '../../helpers/proxy.js';
+import { beforeDeadline, waitUntil } from '../../helpers/wait.js';
 
 /** Four places for each connection. */
 const PLACES = 4;
@@ -32,11 +33,12 @@ async function startSmall(t: Test, queueMax: number) {
   };
 }
 
-/** Resolves when so many requests are at the database and so many wait. */
+/** Waits until so many requests are at the database and so many wait for their turn. */
 async function reached({ app }: Service, active: number, waiting: number): Promise<void> {
-  while (app.load.active !== active || app.load.waiting !== waiting) {
-    await new Promise((resolve) => setImmediate(resolve));
-  }
+  await waitUntil(
+    `${active} active and ${waiting} waiting requests`,
+    () => app.load.active === active && app.load.waiting === waiting,
+  );
 }
 
 test('what is refused for another reason, and OPTIONS, never takes a connection', async (t) => {
@@ -208,7 +210,7 @@ test('who goes away while waiting is forgotten; what has begun is finished', asy
     await reached(service, PLACES, 1);
     begun.destroy();
     waiting.destroy();
-    await Promise.all([begunGone, waitingGone]);
+    await beforeDeadline('the ends of both connections', Promise.all([begunGone, waitingGone]));
     return requests;
   });
   await Promise.all(admitted);

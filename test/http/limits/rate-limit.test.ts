@@ -3,6 +3,7 @@ import { type Answer, startService } from '../../helpers/app.js';
 import { createDatabase } from '../../helpers/database.js';
 import { isProblem } from '../../helpers/problem.js';
 import { startRedis } from '../../helpers/redis.js';
+import { waitUntil } from '../../helpers/wait.js';
 
 const MAX = 4;
 
@@ -49,11 +50,14 @@ test('replicas that share a Redis count together; without it nothing is limited 
     await startService(t, { databaseUrl, rateLimit }),
   ];
   const remaining = ({ headers }: Answer) => Number(headers['ratelimit-remaining']);
-  /** Resolves when both have their connection, which they make by themselves. */
+  /** Waits until both replicas have connected to Redis. */
   const counting = async (subject: string) => {
     for (const replica of replicas) {
       const client = await replica.as(subject);
-      while (remaining(await client.get('/namespaces')) === MAX);
+      await waitUntil(
+        'a replica that is connected to Redis',
+        async () => remaining(await client.get('/namespaces')) !== MAX,
+      );
     }
   };
   const countsTogether = async (subject: string) => {

@@ -1,8 +1,9 @@
 import { test } from 'tap';
 import { startService } from '../../helpers/app.js';
 import { pick } from '../../helpers/json.js';
-import { members, operations, operationsWithin, seedNamespace } from '../../helpers/operations.js';
+import { operations, operationsWithin } from '../../helpers/operations.js';
 import { isProblem } from '../../helpers/problem.js';
+import { members, seedNamespace } from '../../helpers/seed.js';
 
 test('a deleted namespace answers like one that never was, to everybody', async (t) => {
   const service = await startService(t);

@@ -6,7 +6,9 @@ import { SECRET, startService } from '../../helpers/app.js';
 import { portOf } from '../../helpers/issuer.js';
 import { pick } from '../../helpers/json.js';
 import { memoryLogger } from '../../helpers/logger.js';
-import { members, operations, seedNamespace } from '../../helpers/operations.js';
+import { operations } from '../../helpers/operations.js';
+import { members, seedNamespace } from '../../helpers/seed.js';
+import { beforeDeadline, waitUntil } from '../../helpers/wait.js';
 
 test('each request makes one line, with what was asked, by whom, and how it was answered', async (t) => {
   const { logger, lines } = memoryLogger();
@@ -138,8 +140,8 @@ test('a request whose caller goes away makes its line too', async (t) => {
     'content-length: 10',
   ];
   socket.write(`${head.join('\r\n')}\r\n\r\n{`);
-  await arrived;
+  await beforeDeadline('the request', arrived);
   socket.destroy();
-  while (!text().includes('"not answered"')) await fetch(`http://127.0.0.1:${port}/livez`);
+  await waitUntil('the line of the aborted request', () => text().includes('"not answered"'));
   t.match(text(), /"outcome":"aborted".*"namespace":"acme".*"not answered"/);
 });

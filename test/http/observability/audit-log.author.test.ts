@@ -2,7 +2,8 @@ import { SignJWT } from 'jose';
 import { pino } from 'pino';
 import { test } from 'tap';
 import { SECRET, startService } from '../../helpers/app.js';
-import { operations, seedNamespace } from '../../helpers/operations.js';
+import { operations } from '../../helpers/operations.js';
+import { seedNamespace } from '../../helpers/seed.js';
 
 /** A caller who names somebody else in every claim that is not verified. */
 const disguised = (claims: Record<string, unknown>) =>

@@ -2,7 +2,8 @@ import { pino } from 'pino';
 import { test } from 'tap';
 import { startService } from '../../helpers/app.js';
 import { memoryLogger } from '../../helpers/logger.js';
-import { members, operations, seedNamespace } from '../../helpers/operations.js';
+import { operations } from '../../helpers/operations.js';
+import { members, seedNamespace } from '../../helpers/seed.js';
 
 const isAudit = (line: unknown) => typeof line === 'object' && line !== null && 'audit' in line;
 

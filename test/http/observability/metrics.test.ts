@@ -8,9 +8,12 @@ import { signToken } from '../../../src/development/token.js';
 import { SECRET, type Service, startService } from '../../helpers/app.js';
 import { movableClock } from '../../helpers/clock.js';
 import { createDatabase, openDatabase } from '../../helpers/database.js';
+import { fetchInTime } from '../../helpers/fetch.js';
 import { portOf, signingKey, startIssuer } from '../../helpers/issuer.js';
-import { members, operations, seedNamespace } from '../../helpers/operations.js';
+import { operations } from '../../helpers/operations.js';
 import { startServer } from '../../helpers/process.js';
+import { members, seedNamespace } from '../../helpers/seed.js';
+import { beforeDeadline, waitUntil } from '../../helpers/wait.js';
 
 const startMeasured = (t: Test) =>
   startService(t, { metrics: { registry: new Registry(), served: true } });
@@ -79,7 +82,7 @@ test('it shows how much of the pool is in use', async (t) => {
   const answer = await other.transaction(async (lock) => {
     await lock.execute(sql`lock table namespaces in access exclusive mode`);
     const held = alice.get('/namespaces/acme');
-    while (db.usage().connections === 0) await new Promise(setImmediate);
+    await waitUntil('a connection of the pool', () => db.usage().connections > 0);
     t.same(await pool(), [1, 1, 2]);
     // The lock has to go first.
     return { held };
@@ -157,7 +160,7 @@ test('a request whose caller goes away is no longer in flight', async (t) => {
   const service = await startMeasured(t);
   await service.app.listen({ port: 0, host: '127.0.0.1' });
   const port = portOf(service.app.server.address());
-  const read = async () => (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
+  const read = async () => (await fetchInTime(`http://127.0.0.1:${port}/metrics`)).text();
   const socket = connect(port, '127.0.0.1');
   const arrived = once(service.app.server, 'request');
   const token = await signToken(SECRET, { subject: 'alice', expiresIn: '1 hour' });
@@ -169,13 +172,13 @@ test('a request whose caller goes away is no longer in flight', async (t) => {
     'content-length: 10',
   ];
   socket.write(`${head.join('\r\n')}\r\n\r\n{`);
-  await arrived;
+  await beforeDeadline('the request', arrived);
   t.same(samples(await read(), 'http_requests_in_flight'), { '': 2 });
   socket.destroy();
-  let inFlight: number | undefined;
-  do {
-    inFlight = samples(await read(), 'http_requests_in_flight')[''];
-  } while (inFlight !== 1);
+  await waitUntil(
+    'the end of the aborted request',
+    async () => samples(await read(), 'http_requests_in_flight')[''] === 1,
+  );
   t.match(await read(), /route="\/namespaces",status="aborted"/);
 });
 
@@ -215,10 +218,10 @@ test('the process serves its metrics where METRICS_PORT says', async (t) => {
     const origins = server.output().match(/http:\/\/127\.0\.0\.1:\d+(?=")/g) ?? [];
     return { origin, other: origins.find((listening) => listening !== origin) };
   };
-  const status = async (url: string) => (await fetch(url)).status;
+  const status = async (url: string) => (await fetchInTime(url)).status;
 
   const main = await start('');
-  const answer = await fetch(`${main.origin}/metrics`);
+  const answer = await fetchInTime(`${main.origin}/metrics`);
   const text = await answer.text();
   t.match(text, /^process_cpu_seconds_total /m);
   t.match(text, /^nodejs_eventloop_lag_p99_seconds /m);

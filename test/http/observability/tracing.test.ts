@@ -4,6 +4,7 @@ import { type Test, test } from 'tap';
 import { signToken } from '../../../src/development/token.js';
 import { SECRET } from '../../helpers/app.js';
 import { createDatabase } from '../../helpers/database.js';
+import { fetchInTime } from '../../helpers/fetch.js';
 import { portOf } from '../../helpers/issuer.js';
 import { startServer } from '../../helpers/process.js';
 
@@ -63,11 +64,11 @@ test('requests are traced, from the trace of their caller down to the statements
     'content-type': 'application/json',
     traceparent: `00-${traceId}-${caller}-01`,
   };
-  await fetch(`${origin}/namespaces`, { method: 'POST', headers, body: '{"slug":"acme"}' });
-  await fetch(`${origin}/namespaces/acme/spaces?page=1`, { headers });
-  await fetch(`${origin}/namespaces/none?access_token=${token}`, { headers });
-  await fetch(`${origin}/nowhere`, { headers });
-  await fetch(`${origin}/livez`, { headers });
+  await fetchInTime(`${origin}/namespaces`, { method: 'POST', headers, body: '{"slug":"acme"}' });
+  await fetchInTime(`${origin}/namespaces/acme/spaces?page=1`, { headers });
+  await fetchInTime(`${origin}/namespaces/none?access_token=${token}`, { headers });
+  await fetchInTime(`${origin}/nowhere`, { headers });
+  await fetchInTime(`${origin}/livez`, { headers });
   server.child.kill('SIGTERM');
   t.equal(await server.ended, 0, 'the rest is sent before the end');
 
@@ -115,7 +116,7 @@ test('a collector that does not answer holds up neither requests nor the end', a
     OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:1',
   });
   const [, origin = ''] = await server.waitFor(/API {9}(http:\S+)/);
-  t.equal((await fetch(`${origin}/namespaces`)).status, 401);
+  t.equal((await fetchInTime(`${origin}/namespaces`)).status, 401);
   server.child.kill('SIGTERM');
   t.equal(await server.ended, 0);
 });

@@ -2,7 +2,7 @@ import { brotliDecompressSync, gunzipSync } from 'node:zlib';
 import { type Test, test } from 'tap';
 import { signToken } from '../../../src/development/token.js';
 import { SECRET, startService } from '../../helpers/app.js';
-import { members, seedNamespace } from '../../helpers/operations.js';
+import { members, seedNamespace } from '../../helpers/seed.js';
 
 const LIST = '/namespaces/acme/spaces';
 

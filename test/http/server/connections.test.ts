@@ -3,6 +3,7 @@ import { type Test, test } from 'tap';
 import { problems } from '../../../src/errors.js';
 import { listen } from '../../helpers/listen.js';
 import type { RawAnswer } from '../../helpers/raw.js';
+import { beforeDeadline } from '../../helpers/wait.js';
 
 function isRawProblem(
   t: Test,
@@ -205,7 +206,7 @@ test('who does not read the answers is cut off', async (t) => {
   const cutOff = served.then((its) => new Promise((resolve) => its.once('close', resolve)));
   socket.pause();
   write(request('GET /openapi.json HTTP/1.1', 'Host: test').repeat(500));
-  await cutOff;
+  await beforeDeadline('the server to close a connection', cutOff);
   t.ok(await isWell());
 });
 

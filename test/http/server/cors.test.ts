@@ -1,8 +1,9 @@
 import { test } from 'tap';
 import { startService } from '../../helpers/app.js';
 import { openDatabase } from '../../helpers/database.js';
-import { members, operations, seedNamespace } from '../../helpers/operations.js';
+import { operations } from '../../helpers/operations.js';
 import { isProblem } from '../../helpers/problem.js';
+import { members, seedNamespace } from '../../helpers/seed.js';
 
 const APP = 'https://app.example';
 const corsOrigins = [APP, 'http://localhost:5173'];

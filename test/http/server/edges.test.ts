@@ -1,24 +1,23 @@
 /** HTTP at its edges: uploads that are rejected while they are sent, framing, idle connections. */
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
-import { setImmediate } from 'node:timers/promises';
 import { test } from 'tap';
 import { processMetrics } from '../../../src/http/observability/metrics.js';
+import { fetchInTime } from '../../helpers/fetch.js';
 import { pick } from '../../helpers/json.js';
 import { listen } from '../../helpers/listen.js';
 import { rawConnection } from '../../helpers/raw.js';
+import { beforeDeadline, waitUntil } from '../../helpers/wait.js';
 
 const request = (...lines: string[]) => [...lines, '', ''].join('\r\n');
 
 /** Reads until the head of a response has come. */
 function head(socket: Socket): Promise<string> {
-  return new Promise((resolve, reject) => {
+  const received = new Promise<string>((resolve, reject) => {
     let text = '';
     const fail = () => {
       reject(new Error(`No head of a response has come: ${text}`));
     };
-    const deadline = AbortSignal.timeout(20_000);
-    deadline.addEventListener('abort', fail);
     socket.once('close', fail);
     socket.on('data', (chunk) => {
       text += String(chunk);
@@ -26,6 +25,7 @@ function head(socket: Socket): Promise<string> {
     });
     socket.resume();
   });
+  return beforeDeadline('the head of a response', received);
 }
 
 const UPLOAD_BYTES = 20 * 2 ** 20;
@@ -36,117 +36,103 @@ async function upload(socket: Socket, isChunked: boolean): Promise<void> {
   for (let sent = 0; sent < UPLOAD_BYTES; sent += PIECE.length) {
     const head = isChunked ? `${PIECE.length.toString(16)}\r\n` : '';
     socket.write(head);
-    if (!socket.write(PIECE)) await once(socket, 'drain');
+    if (!socket.write(PIECE)) await beforeDeadline('a drain', once(socket, 'drain'));
     if (isChunked) socket.write('\r\n');
   }
   if (isChunked) socket.write('0\r\n\r\n');
 }
 
-test(
-  'the status of a rejected upload arrives, whether it is read meanwhile or after',
-  { timeout: 30_000 },
-  async (t) => {
-    const { port, authorization } = await listen(t);
-    const rows: [number, string[]][] = [
-      [401, ['POST /namespaces HTTP/1.1', 'Content-Type: application/json']],
-      [413, ['POST /namespaces HTTP/1.1', 'Content-Type: application/json', authorization]],
-      [415, ['POST /namespaces HTTP/1.1', 'Content-Type: text/plain', authorization]],
-      [404, ['POST /nowhere HTTP/1.1', 'Content-Type: application/json']],
-      [405, ['POST /livez HTTP/1.1', 'Content-Type: application/json']],
-    ];
-    for (const [status, lines] of rows) {
-      for (const isChunked of [false, true]) {
-        for (const readsLast of [false, true]) {
-          const title = `${status}, ${isChunked ? 'chunked' : 'announced'}, read ${readsLast ? 'last' : 'first'}`;
-          const { socket } = await rawConnection(t, port);
-          if (readsLast) socket.pause();
-          const length = isChunked
-            ? 'Transfer-Encoding: chunked'
-            : `Content-Length: ${UPLOAD_BYTES}`;
-          socket.write(request(...lines, 'Host: test', length));
-          const answer = readsLast ? null : head(socket);
-          await upload(socket, isChunked);
-          const text = await (answer ?? head(socket));
-          t.match(text, new RegExp(`^HTTP/1.1 ${status} `), title);
-          socket.destroy();
-        }
+test('the status of a rejected upload arrives, whether it is read meanwhile or after', async (t) => {
+  const { port, authorization } = await listen(t);
+  const rows: [number, string[]][] = [
+    [401, ['POST /namespaces HTTP/1.1', 'Content-Type: application/json']],
+    [413, ['POST /namespaces HTTP/1.1', 'Content-Type: application/json', authorization]],
+    [415, ['POST /namespaces HTTP/1.1', 'Content-Type: text/plain', authorization]],
+    [404, ['POST /nowhere HTTP/1.1', 'Content-Type: application/json']],
+    [405, ['POST /livez HTTP/1.1', 'Content-Type: application/json']],
+  ];
+  for (const [status, lines] of rows) {
+    for (const isChunked of [false, true]) {
+      for (const readsLast of [false, true]) {
+        const title = `${status}, ${isChunked ? 'chunked' : 'announced'}, read ${readsLast ? 'last' : 'first'}`;
+        const { socket } = await rawConnection(t, port);
+        if (readsLast) socket.pause();
+        const length = isChunked ? 'Transfer-Encoding: chunked' : `Content-Length: ${UPLOAD_BYTES}`;
+        socket.write(request(...lines, 'Host: test', length));
+        const answer = readsLast ? null : head(socket);
+        await upload(socket, isChunked);
+        const text = await (answer ?? head(socket));
+        t.match(text, new RegExp(`^HTTP/1.1 ${status} `), title);
+        socket.destroy();
       }
     }
-  },
-);
+  }
+});
 
-test(
-  'a request that waits for 100 Continue gets its rejection instead, and else is asked',
-  { timeout: 30_000 },
-  async (t) => {
-    const { port, authorization } = await listen(t);
-    const body = JSON.stringify({ slug: 'asked' });
-    const post = [
-      'POST /namespaces HTTP/1.1',
-      'Host: test',
-      'Content-Type: application/json',
-      'Expect: 100-continue',
-    ];
-    const rejected = await rawConnection(t, port);
-    rejected.write(request(...post, 'Content-Length: 70000'));
-    t.match(await head(rejected.socket), /^HTTP\/1.1 401 /);
+test('a request that waits for 100 Continue gets its rejection instead, and else is asked', async (t) => {
+  const { port, authorization } = await listen(t);
+  const body = JSON.stringify({ slug: 'asked' });
+  const post = [
+    'POST /namespaces HTTP/1.1',
+    'Host: test',
+    'Content-Type: application/json',
+    'Expect: 100-continue',
+  ];
+  const rejected = await rawConnection(t, port);
+  rejected.write(request(...post, 'Content-Length: 70000'));
+  t.match(await head(rejected.socket), /^HTTP\/1.1 401 /);
 
-    const large = await rawConnection(t, port);
-    large.write(request(...post, authorization, 'Content-Length: 70000'));
-    t.match(await head(large.socket), /^HTTP\/1.1 413 /);
+  const large = await rawConnection(t, port);
+  large.write(request(...post, authorization, 'Content-Length: 70000'));
+  t.match(await head(large.socket), /^HTTP\/1.1 413 /);
 
-    const taken = await rawConnection(t, port);
-    taken.write(
-      request(...post, authorization, `Content-Length: ${body.length}`, 'Connection: close'),
-    );
-    await once(taken.socket, 'data');
-    taken.write(body);
-    await once(taken.socket, 'close');
-    const made = await fetch(`http://127.0.0.1:${port}/namespaces/asked`, {
-      headers: { authorization: authorization.slice('Authorization: '.length) },
-    });
-    t.equal(made.status, 200);
-  },
-);
+  const taken = await rawConnection(t, port);
+  taken.write(
+    request(...post, authorization, `Content-Length: ${body.length}`, 'Connection: close'),
+  );
+  await taken.receives();
+  taken.write(body);
+  await taken.closed;
+  const made = await fetchInTime(`http://127.0.0.1:${port}/namespaces/asked`, {
+    headers: { authorization: authorization.slice('Authorization: '.length) },
+  });
+  t.equal(made.status, 200);
+});
 
-test(
-  'framing, host and expectations that are none are problems',
-  { timeout: 30_000 },
-  async (t) => {
-    const { port, log } = await listen(t);
-    const livez = 'GET /livez HTTP/1.1';
-    const post = ['POST /namespaces HTTP/1.1', 'Content-Type: application/json'];
-    const rows: [string, number, string[]][] = [
-      ['gzip', 400, [...post, 'Host: test', 'Transfer-Encoding: gzip']],
-      ['gzip, chunked', 400, [...post, 'Host: test', 'Transfer-Encoding: gzip, chunked']],
-      ['identity', 400, [...post, 'Host: test', 'Transfer-Encoding: identity']],
-      ...['', 'a b', 'a/b', 'user@a', 'a:b', 'a,b', '[::1', 'a?b', 'a#b'].map(
-        (host): [string, number, string[]] => [`Host ${host}`, 400, [livez, `Host: ${host}`]],
-      ),
-      ...['a', 'a.example', '127.0.0.1:80', '[::1]:80', 'xn--bcher-kva.example', 'a_b'].map(
-        (host): [string, number, string[]] => [`Host ${host}`, 200, [livez, `Host: ${host}`]],
-      ),
-      ['Expect: tea', 417, [livez, 'Host: test', 'Expect: tea']],
-      ['Expect: 100-Continue', 200, [livez, 'Host: test', 'Expect: 100-Continue']],
-    ];
-    for (const [title, status, lines] of rows) {
-      const connection = await rawConnection(t, port);
-      connection.write(request(...lines, 'Connection: close'));
-      const [answer] = await connection.closed;
-      t.equal(answer?.status, status, title);
-      if (status >= 400) {
-        t.match(answer?.headers, {
-          'content-type': 'application/problem+json',
-          'x-request-id': /./,
-        });
-        t.equal(pick(JSON.parse(answer?.body ?? ''), 'status'), status, title);
-      }
+test('framing, host and expectations that are none are problems', async (t) => {
+  const { port, log } = await listen(t);
+  const livez = 'GET /livez HTTP/1.1';
+  const post = ['POST /namespaces HTTP/1.1', 'Content-Type: application/json'];
+  const rows: [string, number, string[]][] = [
+    ['gzip', 400, [...post, 'Host: test', 'Transfer-Encoding: gzip']],
+    ['gzip, chunked', 400, [...post, 'Host: test', 'Transfer-Encoding: gzip, chunked']],
+    ['identity', 400, [...post, 'Host: test', 'Transfer-Encoding: identity']],
+    ...['', 'a b', 'a/b', 'user@a', 'a:b', 'a,b', '[::1', 'a?b', 'a#b'].map(
+      (host): [string, number, string[]] => [`Host ${host}`, 400, [livez, `Host: ${host}`]],
+    ),
+    ...['a', 'a.example', '127.0.0.1:80', '[::1]:80', 'xn--bcher-kva.example', 'a_b'].map(
+      (host): [string, number, string[]] => [`Host ${host}`, 200, [livez, `Host: ${host}`]],
+    ),
+    ['Expect: tea', 417, [livez, 'Host: test', 'Expect: tea']],
+    ['Expect: 100-Continue', 200, [livez, 'Host: test', 'Expect: 100-Continue']],
+  ];
+  for (const [title, status, lines] of rows) {
+    const connection = await rawConnection(t, port);
+    connection.write(request(...lines, 'Connection: close'));
+    const [answer] = await connection.closed;
+    t.equal(answer?.status, status, title);
+    if (status >= 400) {
+      t.match(answer?.headers, {
+        'content-type': 'application/problem+json',
+        'x-request-id': /./,
+      });
+      t.equal(pick(JSON.parse(answer?.body ?? ''), 'status'), status, title);
     }
-    t.notMatch(log(), /"level":[56]0/, 'none of it is a failure of ours');
-  },
-);
+  }
+  t.notMatch(log(), /"level":[56]0/, 'none of it is a failure of ours');
+});
 
-test('a body that cannot be delimited ends its connection', { timeout: 30_000 }, async (t) => {
+test('a body that cannot be delimited ends its connection', async (t) => {
   const { port } = await listen(t);
   const connection = await rawConnection(t, port);
   connection.write(
@@ -163,84 +149,70 @@ test('a body that cannot be delimited ends its connection', { timeout: 30_000 },
   );
 });
 
-test(
-  'an idle connection lives as long as its Keep-Alive header says, and gets no response it did not ask for',
-  { timeout: 30_000 },
-  async (t) => {
-    const limits = {
-      headersTimeout: 300,
-      requestTimeout: 400,
-      idleTimeout: 200,
-      checkInterval: 20,
-    };
-    const { port } = await listen(t, { connections: { ...limits, keepAliveTimeout: 2000 } });
-    const unused = await rawConnection(t, port);
-    const used = await rawConnection(t, port);
-    used.write(request('GET /livez HTTP/1.1', 'Host: test'));
-    await once(used.socket, 'data');
-    const answeredAt = performance.now();
-    t.same(await unused.closed, [], 'nothing was sent on it, and nothing was answered');
-    const [answer, ...others] = await used.closed;
-    t.equal(answer?.headers['keep-alive'], 'timeout=2');
-    t.same(others, []);
-    t.ok(performance.now() - answeredAt >= 2000);
-  },
-);
+test('an idle connection lives as long as its Keep-Alive header says, and gets no response it did not ask for', async (t) => {
+  const limits = {
+    headersTimeout: 300,
+    requestTimeout: 400,
+    idleTimeout: 200,
+    checkInterval: 20,
+  };
+  const { port } = await listen(t, { connections: { ...limits, keepAliveTimeout: 2000 } });
+  const unused = await rawConnection(t, port);
+  const used = await rawConnection(t, port);
+  used.write(request('GET /livez HTTP/1.1', 'Host: test'));
+  await used.receives();
+  const answeredAt = performance.now();
+  t.same(await unused.closed, [], 'nothing was sent on it, and nothing was answered');
+  const [answer, ...others] = await used.closed;
+  t.equal(answer?.headers['keep-alive'], 'timeout=2');
+  t.same(others, []);
+  t.ok(performance.now() - answeredAt >= 2000);
+});
 
-test(
-  'a rejected upload that stops is closed without a second response',
-  { timeout: 30_000 },
-  async (t) => {
-    const limits = { headersTimeout: 200, requestTimeout: 300, checkInterval: 20 };
-    const { port } = await listen(t, { connections: limits });
-    const stalled = await rawConnection(t, port);
-    stalled.write(request('POST /nowhere HTTP/1.1', 'Host: test', 'Content-Length: 100'));
-    t.same(
-      (await stalled.closed).map(({ status }) => status),
-      [404],
-    );
-  },
-);
+test('a rejected upload that stops is closed without a second response', async (t) => {
+  const limits = { headersTimeout: 200, requestTimeout: 300, checkInterval: 20 };
+  const { port } = await listen(t, { connections: limits });
+  const stalled = await rawConnection(t, port);
+  stalled.write(request('POST /nowhere HTTP/1.1', 'Host: test', 'Content-Length: 100'));
+  t.same(
+    (await stalled.closed).map(({ status }) => status),
+    [404],
+  );
+});
 
-test(
-  'a client that does not read on is closed, one that reads is not',
-  { timeout: 30_000 },
-  async (t) => {
-    const { service, port } = await listen(t, {
-      connections: { progressTimeout: 300, checkInterval: 20 },
-    });
-    const connections = () =>
-      new Promise<number>((resolve, reject) => {
-        service.app.server.getConnections((error, count) => {
-          if (error) reject(error);
-          else resolve(count);
-        });
+test('a client that does not read on is closed, one that reads is not', async (t) => {
+  const { service, port } = await listen(t, {
+    connections: { progressTimeout: 300, checkInterval: 20 },
+  });
+  const connections = () =>
+    new Promise<number>((resolve, reject) => {
+      service.app.server.getConnections((error, count) => {
+        if (error) reject(error);
+        else resolve(count);
       });
-    const slow = await rawConnection(t, port);
-    slow.socket.pause();
-    slow.write(request('GET /openapi.json HTTP/1.1', 'Host: test').repeat(100));
-    const deadline = AbortSignal.timeout(20_000);
-    while ((await connections()) > 0) {
-      await setImmediate();
-      if (deadline.aborted)
-        throw new Error('The connection of a client that does not read is open');
-    }
-    const reader = await rawConnection(t, port);
-    reader.write(
-      request('GET /livez HTTP/1.1', 'Host: test').repeat(500) +
-        request('GET /livez HTTP/1.1', 'Host: test', 'Connection: close'),
-    );
-    t.equal((await reader.closed).length, 501);
-  },
-);
+    });
+  const slow = await rawConnection(t, port);
+  slow.socket.pause();
+  slow.write(request('GET /openapi.json HTTP/1.1', 'Host: test').repeat(100));
+  await waitUntil(
+    'the end of a connection whose client does not read',
+    async () => (await connections()) === 0,
+  );
+  const reader = await rawConnection(t, port);
+  reader.write(
+    request('GET /livez HTTP/1.1', 'Host: test').repeat(500) +
+      request('GET /livez HTTP/1.1', 'Host: test', 'Connection: close'),
+  );
+  t.equal((await reader.closed).length, 501);
+});
 
-test('one address takes no more than its share of connections', { timeout: 30_000 }, async (t) => {
+test('one address takes no more than its share of connections', async (t) => {
   const { port } = await listen(t, { connections: { maxConnectionsPerAddress: 2 } });
   const [one, two] = [await rawConnection(t, port), await rawConnection(t, port)];
   const refused = await rawConnection(t, port);
   t.same(await refused.closed, []);
   one.socket.destroy();
-  await once(one.socket, 'close');
+  await one.closed;
   two.write(request('GET /livez HTTP/1.1', 'Host: test', 'Connection: close'));
   t.equal((await two.closed)[0]?.status, 200);
   const again = await rawConnection(t, port);
@@ -248,7 +220,7 @@ test('one address takes no more than its share of connections', { timeout: 30_00
   t.equal((await again.closed)[0]?.status, 200, 'places are given back');
 });
 
-test('requests in flight are none after a pipeline is cut', { timeout: 30_000 }, async (t) => {
+test('requests in flight are none after a pipeline is cut', async (t) => {
   const registry = processMetrics();
   const { service, port, authorization } = await listen(t, {
     metrics: { registry, served: true },
@@ -264,15 +236,11 @@ test('requests in flight are none after a pipeline is cut', { timeout: 30_000 },
     connection.socket.destroy();
     await connection.closed;
   }
-  const deadline = AbortSignal.timeout(10_000);
-  while ((await inFlight()) > 1) {
-    await setImmediate();
-    if (deadline.aborted) throw new Error('Requests of cut pipelines are still in flight');
-  }
+  await waitUntil('the end of requests of cut pipelines', async () => (await inFlight()) <= 1);
   t.equal(await inFlight(), 1);
 });
 
-test('a line of the log holds a bounded part of a request', { timeout: 30_000 }, async (t) => {
+test('a line of the log holds a bounded part of a request', async (t) => {
   const { service, log } = await listen(t);
   const owner = await service.as('alice');
   const long = 'x'.repeat(7000);

@@ -5,9 +5,10 @@ import { signToken } from '../../../src/development/token.js';
 import { SECRET, type Send, startService } from '../../helpers/app.js';
 import { openDatabase } from '../../helpers/database.js';
 import { portOf } from '../../helpers/issuer.js';
-import { members, operations, seedNamespace } from '../../helpers/operations.js';
+import { operations } from '../../helpers/operations.js';
 import { isProblem } from '../../helpers/problem.js';
 import { rawConnection } from '../../helpers/raw.js';
+import { members, seedNamespace } from '../../helpers/seed.js';
 
 const COLLECTION = 'GET, HEAD, POST, OPTIONS';
 const READ = 'GET, HEAD, OPTIONS';

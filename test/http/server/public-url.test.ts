@@ -1,5 +1,6 @@
 import { test } from 'tap';
 import { startService } from '../../helpers/app.js';
+import { fetchInTime } from '../../helpers/fetch.js';
 import { pick, pickString } from '../../helpers/json.js';
 import { startPrefixProxy } from '../../helpers/prefix-proxy.js';
 
@@ -12,7 +13,7 @@ test('behind a proxy that takes a prefix away, every address in a response leads
   port = Number(new URL(service.app.listeningOrigin).port);
 
   const call = (method: string, path: string, body?: object) =>
-    fetch(new URL(path, origin), {
+    fetchInTime(new URL(path, origin), {
       method,
       redirect: 'manual',
       headers: { authorization, ...(body && { 'content-type': 'application/json' }) },
@@ -51,8 +52,8 @@ test('behind a proxy that takes a prefix away, every address in a response leads
   const unrouted = await call('GET', '/api/none');
   t.equal(pickString(await unrouted.json(), 'instance'), '/api/none');
 
-  const home = await fetch(`${origin}/api/`, { headers: { accept: 'text/html' } });
+  const home = await fetchInTime(`${origin}/api/`, { headers: { accept: 'text/html' } });
   t.equal(home.url, `${origin}/api/docs`);
-  const document: unknown = await (await fetch(`${origin}/api/openapi.json`)).json();
+  const document: unknown = await (await fetchInTime(`${origin}/api/openapi.json`)).json();
   t.equal(pickString(document, 'servers', 0, 'url'), `${origin}/api`);
 });

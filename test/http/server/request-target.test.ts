@@ -4,6 +4,7 @@ import { test } from 'tap';
 import { startService } from '../../helpers/app.js';
 import { portOf } from '../../helpers/issuer.js';
 import { isProblem } from '../../helpers/problem.js';
+import { beforeDeadline } from '../../helpers/wait.js';
 
 test('links keep every parameter of the list, byte for byte', async (t) => {
   const service = await startService(t);
@@ -59,7 +60,7 @@ test('the form of the target makes no difference, and its host gets nowhere', as
         'latin1',
       ),
     );
-    await once(socket, 'close');
+    await beforeDeadline('the server to close a connection', once(socket, 'close'));
     return Buffer.concat(chunks).toString('latin1');
   };
   const path = '/namespaces/team/spaces?pageSize=1';

@@ -1,6 +1,7 @@
 import { test } from 'tap';
 import { startService } from '../../helpers/app.js';
-import { members, operations, seedNamespace } from '../../helpers/operations.js';
+import { operations } from '../../helpers/operations.js';
+import { members, seedNamespace } from '../../helpers/seed.js';
 
 const expected = {
   'cache-control': 'private, no-cache',

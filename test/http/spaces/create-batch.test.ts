@@ -2,6 +2,7 @@ import { type Static, Type } from '@sinclair/typebox';
 import t, { test } from 'tap';
 import type { Answer } from '../../helpers/app.js';
 import { openDatabase } from '../../helpers/database.js';
+import { waitForLockedSessions } from '../../helpers/locks.js';
 import { isProblem } from '../../helpers/problem.js';
 import {
   assertProblem,
@@ -159,14 +160,6 @@ test('of parallel batches that share slugs one is created, the others name what 
 test('slugs that are free again by the time they are looked at are tried again', async (t) => {
   const { slug: namespace, spaces, list } = await makeNamespace();
   const sql = openDatabase(t, service.databaseUrl).$client;
-  const areWaiting = async (count: number) => {
-    for (let waiting = 0; waiting < count;) {
-      const [row] = await service.db.$client<{ waiting: number }[]>`
-        select count(*)::int as waiting from pg_stat_activity
-        where datname = current_database() and wait_event_type = 'Lock'`;
-      waiting = row?.waiting ?? 0;
-    }
-  };
   let sent: Promise<Answer> | undefined;
   let freed: Promise<unknown> | undefined;
   await sql.begin(async (holder) => {
@@ -175,13 +168,13 @@ test('slugs that are free again by the time they are looked at are tried again',
       select id, gen_random_uuid(), 'Held', 'space-1', '[]' from namespaces
       where slug = ${namespace}`;
     sent = batch(spaces, many(3));
-    await areWaiting(1);
+    await waitForLockedSessions(service.db.$client);
     // Comes after the batch has failed, and before its slugs are looked at.
     freed = sql.begin(async (next) => {
       await next`lock table spaces in access exclusive mode`;
       await next`delete from spaces where name = 'Held'`;
     });
-    await areWaiting(2);
+    await waitForLockedSessions(service.db.$client, 2);
   });
   await freed;
   t.equal((await sent)?.status, 201);

@@ -1,6 +1,7 @@
 import t, { test } from 'tap';
 import type { Answer } from '../../helpers/app.js';
 import { openDatabase } from '../../helpers/database.js';
+import { waitForLockedSessions } from '../../helpers/locks.js';
 import { isProblem } from '../../helpers/problem.js';
 import {
   assertProblem,
@@ -184,23 +185,15 @@ test('a request whose connection dies is run again by the service, and is still 
   const { slug, spaces, list } = await makeNamespace();
   // A pool of its own: the service's is replaced when it loses a connection.
   const sql = openDatabase(t, service.databaseUrl).$client;
-  const waiting = async (before = 0) => {
-    for (;;) {
-      const [row] = await sql<{ pid: number }[]>`
-        select pid from pg_stat_activity
-        where datname = current_database() and wait_event_type = 'Lock' and pid <> ${before}`;
-      if (row) return row.pid;
-    }
-  };
   let sent: Promise<Answer> | undefined;
   const held = sql.begin(async (holder) => {
     await holder`
       insert into spaces (namespace_id, id, name, slug, tags)
       select id, gen_random_uuid(), 'Held', 'lab', '[]' from namespaces where slug = ${slug}`;
     sent = owner.put(`${spaces}/lab`, { name: 'Lab' });
-    const first = await waiting();
+    const [first = 0] = await waitForLockedSessions(sql);
     await sql`select pg_terminate_backend(${first})`;
-    await waiting(first);
+    await waitForLockedSessions(sql, 1, first);
     throw new Error('rolled back');
   });
   await t.rejects(held, { message: 'rolled back' });

@@ -1,6 +1,7 @@
 import type { TransactionSql } from 'postgres';
 import t, { test } from 'tap';
 import type { Answer } from '../../helpers/app.js';
+import { waitForLockedSessions } from '../../helpers/locks.js';
 import { read, Space, SpaceDetails, SpaceList, startSpaces } from '../../helpers/spaces.js';
 
 const { service, owner, makeNamespace } = await startSpaces(t);
@@ -21,12 +22,7 @@ async function meet(
   await sql.begin(async (transaction) => {
     await hold(transaction);
     answers = send.map((request) => request());
-    for (let waiting = 0; waiting < send.length;) {
-      const [row] = await sql<{ waiting: number }[]>`
-        select count(*)::int as waiting from pg_stat_activity
-        where datname = current_database() and wait_event_type = 'Lock'`;
-      waiting = row?.waiting ?? 0;
-    }
+    await waitForLockedSessions(sql, send.length);
     await release?.(transaction);
   });
   return Promise.all(answers);

@@ -4,11 +4,13 @@ import { type Static, Type } from '@sinclair/typebox';
 import { Value } from '@sinclair/typebox/value';
 import { type Test, test } from 'tap';
 import { parse } from 'yaml';
-import { problems } from '../src/errors.js';
-import { createDatabase } from './helpers/database.js';
-import { type SigningKey, signingKey, startIssuer } from './helpers/issuer.js';
-import { startServer } from './helpers/process.js';
-import { startWorkers } from './helpers/workers.js';
+import { problems } from '../../src/errors.js';
+import { createDatabase } from '../helpers/database.js';
+import { fetchInTime } from '../helpers/fetch.js';
+import { type SigningKey, signingKey, startIssuer } from '../helpers/issuer.js';
+import { startServer } from '../helpers/process.js';
+import { startWorkers } from '../helpers/workers.js';
+import { readExpression } from './promql.js';
 
 const RUNBOOK = 'docs/runbook.md';
 
@@ -112,54 +114,8 @@ async function expressions(): Promise<Expression[]> {
   return [...ofPanels, ...ofVariables, ...ofRules, ...ofRunbook];
 }
 
-interface Selector {
-  metric: string;
-  matchers: { label: string; operator: string; value: string }[];
-}
-
-const OPERATORS = new Set(['and', 'or', 'unless', 'offset', 'bool']);
-const GROUPINGS = new Set(['by', 'without', 'on', 'ignoring', 'group_left', 'group_right']);
-const TOKEN = /"(?:[^"\\]|\\.)*"|\[[^\]]*\]|[A-Za-z_:][\w:]*|\d[\w.]*|[=!]~|!=|[^\s]/g;
-const NAME = /^[A-Za-z_:]/;
-
-/** @returns the metrics that an expression reads, with what it says of their labels */
-function read(text: string): { selectors: Selector[]; grouped: string[] } {
-  const tokens: string[] = text.match(TOKEN) ?? [];
-  const selectors: Selector[] = [];
-  const grouped: string[] = [];
-  /** @returns the tokens up to a closing one, which it passes over */
-  const upTo = (end: string, from: number) => tokens.slice(from, tokens.indexOf(end, from));
-  for (let at = 0; at < tokens.length; at += 1) {
-    const token = tokens[at] ?? '';
-    const next = tokens[at + 1] ?? '';
-    if (!NAME.test(token) || OPERATORS.has(token)) continue;
-    if (GROUPINGS.has(token)) {
-      const inside = upTo(')', at + 2);
-      grouped.push(...inside.filter((each) => NAME.test(each)));
-      at += inside.length + 2;
-    } else if (token === 'label_values') {
-      // A function of Grafana and not of PromQL: a selector, and a label.
-      const inside = upTo(')', at + 2);
-      const comma = inside.lastIndexOf(',');
-      selectors.push(...read(inside.slice(0, comma).join(' ')).selectors);
-      grouped.push(...inside.slice(comma + 1));
-      at += inside.length + 2;
-    } else if (next !== '(' && !GROUPINGS.has(next)) {
-      const inside = next === '{' ? upTo('}', at + 2) : [];
-      const matchers = [];
-      for (let place = 0; place < inside.length; place += 4) {
-        const [label = '', operator = '', value = '""'] = inside.slice(place, place + 3);
-        matchers.push({ label, operator, value: String(JSON.parse(value)) });
-      }
-      selectors.push({ metric: token, matchers });
-      if (next === '{') at += inside.length + 2;
-    }
-  }
-  return { selectors, grouped };
-}
-
 test('expressions are read as they are meant', (t) => {
-  const { selectors, grouped } = read(
+  const { selectors, grouped } = readExpression(
     'sum by (job, le) (rate(one_bucket{a="x,}", b=~"2..|304"}[5m])) / on (job) two > 0.25 and absent(up == 1)',
   );
   t.same(selectors, [
@@ -174,7 +130,7 @@ test('expressions are read as they are meant', (t) => {
     { metric: 'up', matchers: [] },
   ]);
   t.same(grouped, ['job', 'le', 'job']);
-  t.same(read('label_values(three{job=~"$job"}, route)'), {
+  t.same(readExpression('label_values(three{job=~"$job"}, route)'), {
     selectors: [{ metric: 'three', matchers: [{ label: 'job', operator: '=~', value: '$job' }] }],
     grouped: ['route'],
   });
@@ -202,7 +158,7 @@ function seriesIn(text: string): Series {
 async function use(origin: string, key: SigningKey): Promise<void> {
   const authorization = `Bearer ${await key.sign()}`;
   const send = async (path: string, body?: unknown) => {
-    const answer = await fetch(origin + path, {
+    const answer = await fetchInTime(origin + path, {
       headers: { authorization, 'content-type': 'application/json' },
       ...(body !== undefined && { method: 'POST', body: JSON.stringify(body) }),
     });
@@ -231,10 +187,10 @@ async function expectKnown(t: Test, metrics: string): Promise<void> {
   const served: Series = new Map([...seriesIn(metrics), ...TARGET_SERIES]);
   const records = new Map<string, string[]>();
   for (const rule of await readRules()) {
-    if ('record' in rule) records.set(rule.record, [...new Set(read(rule.expr).grouped)]);
+    if ('record' in rule) records.set(rule.record, [...new Set(readExpression(rule.expr).grouped)]);
   }
   for (const { where, text, shown } of await expressions()) {
-    const { selectors, grouped } = read(text);
+    const { selectors, grouped } = readExpression(text);
     t.not(selectors.length, 0, `${where} reads a metric`);
     const labels = new Set(TARGET_LABELS);
     for (const { metric, matchers } of selectors) {
@@ -277,14 +233,14 @@ test('every metric, label and value that is watched is one of a running service'
   const server = startServer(t, { DATABASE_URL: await createDatabase(t), ...token, PORT: '0' });
   const [, origin = ''] = await server.waitFor(/listening at (http:\/\/127\.0\.0\.1:\d+)/);
   await use(origin, key);
-  await expectKnown(t, await (await fetch(`${origin}/metrics`)).text());
+  await expectKnown(t, await (await fetchInTime(`${origin}/metrics`)).text());
 });
 
 test('the same of a service of several workers, whose metrics are added up', async (t) => {
   const { key, token } = await startIssued(t);
   const { port, metricsPort } = await startWorkers(t, token);
   await use(`http://127.0.0.1:${port}`, key);
-  await expectKnown(t, await (await fetch(`http://127.0.0.1:${metricsPort}/metrics`)).text());
+  await expectKnown(t, await (await fetchInTime(`http://127.0.0.1:${metricsPort}/metrics`)).text());
 });
 
 test('the dashboard selects data source, route and instance, and each panel has an id of its own', async (t) => {

