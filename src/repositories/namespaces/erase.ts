@@ -1,4 +1,5 @@
 import { and, eq, isNull, sql } from 'drizzle-orm';
+import { isBeingErased } from '../../db/schema/columns.js';
 import { namespaces } from '../../db/schema/namespaces.js';
 import { isSlug } from '../../slug.js';
 import { accessCte, hasRole, lockedAccess } from '../access/guard.js';
@@ -69,7 +70,13 @@ export function eraseNamespace({ db, resolveNamespace, erasures }: RepositoryCon
     .leftJoin(begun, always)
     .prepare('namespace_erase');
 
-  const access = accessCte(db, eq(namespaces.id, param('namespaceId')));
+  const access = accessCte(
+    db,
+    and(
+      isTarget,
+      sql`(${isNull(namespaces.deletedAt)} or ${isBeingErased(namespaces.deletedAt)})`,
+    ),
+  );
   const accessStatement = db
     .with(access)
     .select({ access: { role: access.role } })
