@@ -1,4 +1,4 @@
-/** Processes that end, hang, lose their reader, or start on what they should not. */
+/** Processes that end, hang, lose their output pipe, or start with unusable settings. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
@@ -14,7 +14,7 @@ import { startServer } from './helpers/process.js';
 import { beforeDeadline, waitUntil } from './helpers/wait.js';
 import { startWorkers } from './helpers/workers.js';
 
-/** A service of two workers, how to ask it, and what its metrics say. */
+/** @returns a service of two workers, and functions that send requests and read its metrics */
 async function startCounted(t: Test) {
   const { process: server, port, metricsPort, pids } = await startWorkers(t);
   const scrape = async () => {
@@ -38,7 +38,7 @@ async function startCounted(t: Test) {
   return { server, workers: pids, scrape, ask };
 }
 
-test('counters never fall while workers are replaced, and a hung worker delays no scrape', async (t) => {
+test('counters never decrease while workers are replaced, and a hung worker delays no scrape', async (t) => {
   const { server, workers, scrape, ask } = await startCounted(t);
   await ask(20);
   const first = await scrape();
@@ -75,7 +75,7 @@ test('counters never fall while workers are replaced, and a hung worker delays n
   t.equal(await server.ended, 0);
 });
 
-test('a process whose output nobody reads any more ends in order', async (t) => {
+test('a process whose output pipe is closed exits with 0', async (t) => {
   for (const workers of ['1', '2']) {
     const child = spawn(process.execPath, ['dist/server.js'], {
       env: {
@@ -110,7 +110,7 @@ test('a process whose output nobody reads any more ends in order', async (t) => 
   }
 });
 
-test('both addresses of localhost are served alike', async (t) => {
+test('both addresses of localhost are served', async (t) => {
   const DATABASE_URL = await createDatabase(t);
   const server = startServer(t, { DATABASE_URL, JWT_SECRET: SECRET, HOST: 'localhost', PORT: '0' });
   const [, port = ''] = await server.waitFor(/API {9}http:\S+:(\d+)/);
@@ -131,7 +131,7 @@ test('both addresses of localhost are served alike', async (t) => {
   t.equal(await server.ended, 0);
 });
 
-test('a start on a database that cannot be used says why in one sentence', async (t) => {
+test('a start with an unusable database prints its reason in one sentence', async (t) => {
   const empty = await createDatabase(t, { empty: true, direct: true });
   const admin = postgres(empty, { max: 1, onnotice: () => undefined });
   t.teardown(() => admin.end());
@@ -180,7 +180,7 @@ test('a start on a database that cannot be used says why in one sentence', async
   }
 });
 
-test('extensions in another schema, and an owner with another search path, work', async (t) => {
+test('extensions may be in another schema, and the owner may have another search path', async (t) => {
   const url = await createDatabase(t, { empty: true, direct: true });
   const admin = postgres(url, { max: 1, onnotice: () => undefined });
   t.teardown(() => admin.end());
@@ -207,7 +207,7 @@ test('extensions in another schema, and an owner with another search path, work'
   t.equal(await server.ended, 0);
 });
 
-test('traces go to their own endpoint as it stands, and nowhere when tracing is off', async (t) => {
+test('traces are sent to the configured endpoint, and not when tracing is off', async (t) => {
   const paths: string[] = [];
   const collector = createServer((request, response) => {
     paths.push(String(request.url));
@@ -237,15 +237,15 @@ test('traces go to their own endpoint as it stands, and nowhere when tracing is 
   }
 });
 
-test('an environment that is not known counts as production, and is named', async (t) => {
+test('an unknown NODE_ENV is treated as production, and is reported', async (t) => {
   for (const NODE_ENV of ['prod', 'Production', 'staging']) {
     const DATABASE_URL = await createDatabase(t);
     const env = { DATABASE_URL, JWT_SECRET: SECRET, PORT: '0', NODE_ENV, SHUTDOWN_DELAY_MS: '0' };
     const server = startServer(t, env);
     await server.waitFor(/Server listening/);
     server.child.kill('SIGTERM');
-    t.equal(await server.ended, 0);
-    t.match(server.output(), new RegExp(`NODE_ENV is "${NODE_ENV}"`));
-    t.notMatch(server.output(), /TOKEN|curl/);
+    t.equal(await server.ended, 0, NODE_ENV);
+    t.match(server.output(), new RegExp(`NODE_ENV is "${NODE_ENV}"`), NODE_ENV);
+    t.notMatch(server.output(), /TOKEN|curl/, NODE_ENV);
   }
 });

@@ -45,7 +45,7 @@ export async function startWriters({ send, insist }: CrashClient) {
       for (let count = 0; !stopped; count += 1)
         await create(`${name}-${count}`, `${name}-${count}`);
     }),
-    /** Creates and deletes under one slug: what is had twice leaves a row too many. */
+    /** Creates and deletes under one slug: a second effect leaves an extra row. */
     ...['d', 'e'].map(async (name) => {
       for (let count = 1; !stopped; count += 1) {
         await create(name, `${name}-${count}`);
@@ -91,7 +91,7 @@ export async function startWriters({ send, insist }: CrashClient) {
   writers.push(record());
   const stale: string[] = [];
   let lists = 0;
-  /** Reads the updated spaces in a list: each has what was acknowledged before, or something later. */
+  /** Reads the updated spaces in a list: each has the last acknowledged update, or a later one. */
   const readLists = async () => {
     while (!stopped) {
       const known = Array.from(updates, ([slug, { last }]) => ({ slug, last }));
