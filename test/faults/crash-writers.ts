@@ -1,5 +1,6 @@
 /** Writers and readers that go on while the service and PostgreSQL are killed, and the record of their responses. */
 import { pick, pickString } from '../helpers/json.js';
+import { beforeDeadline } from '../helpers/wait.js';
 import type { CrashClient, Seen } from './crash-client.js';
 
 const collection = '/namespaces/acme/spaces';
@@ -114,7 +115,7 @@ export async function startWriters({ send, insist }: CrashClient) {
     lists: () => lists,
     stop: async () => {
       stopped = true;
-      await Promise.all(writers);
+      await beforeDeadline('the last responses of the writers', Promise.all(writers));
     },
   };
 }

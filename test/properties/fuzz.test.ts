@@ -5,7 +5,7 @@
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import formats from 'ajv-formats';
 import fc from 'fast-check';
-import { test } from 'tap';
+import t, { test } from 'tap';
 import { type Answer, type Client, startService } from '../helpers/app.js';
 import { pick, pickString } from '../helpers/json.js';
 import { isOpenApi, type OpenApiDocument, type Schema } from '../helpers/openapi.js';
@@ -15,6 +15,9 @@ import { listOf, readBack } from './read-back.js';
 import { CURRENT, type Request, requests } from './requests.js';
 
 const RUNS = 2500;
+
+// A loaded machine is slow, and each request has a deadline of its own.
+t.setTimeout(600_000);
 
 /** Requests delete more than they create, and would be 404 without new resources. */
 const RESTOCKED_EVERY = 20;
