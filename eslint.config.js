@@ -30,7 +30,7 @@ export default defineConfig(
       '@typescript-eslint/consistent-type-imports': 'error',
     },
   },
-  { files: ['src/**'], rules: { 'max-lines': ['error', 300] } },
+  { files: ['**/*.ts'], rules: { 'max-lines': ['error', 300] } },
   {
     files: ['test/**'],
     rules: {

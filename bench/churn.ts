@@ -8,7 +8,7 @@ const TICK_MS = 50;
 
 /**
  * Updates spaces of the namespaces `page-0` and on, at a constant rate, through a service that answers
- * none of the measured reads: what the candidates hold in memory learns of the updates from PostgreSQL.
+ * none of the measured reads: the caches of the candidates learn of the updates from PostgreSQL.
  *
  * @param origin of the service that writes
  * @returns a function that ends the updates

@@ -20,7 +20,7 @@ const ROUNDS = 5;
 const PAGE_SIZE = 200;
 const SECRET = 'a secret that is only used by the benchmark';
 
-/** What is asked for, and what for instance. */
+/** The kinds of lists, with examples. */
 const queries = [
   '',
   'sort=-updatedAt',
@@ -82,7 +82,7 @@ try {
     JWT_SECRET: SECRET,
     NODE_ENV: 'production',
     MIGRATE_ON_START: 'false',
-    // What takes longer than the service would let it is worth knowing too.
+    // Statements beyond the service's timeout are measured too.
     DATABASE_STATEMENT_TIMEOUT_MS: '20000',
   });
   const token = await signToken(SECRET, { subject: SUBJECT, expiresIn: '1 day' });
@@ -126,7 +126,7 @@ try {
     console.log(`| ${cells.join(' | ')} |`);
   }
 
-  /** Creates, deletes and restores one space after another, until it is told to stop. */
+  /** Creates, deletes and restores one space after another, until stopped. */
   let walking = true;
   async function disturb(): Promise<number> {
     let writes = 0;

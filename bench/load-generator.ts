@@ -1,6 +1,6 @@
 /**
- * A process that makes load and times each answer by its status, which wrk cannot. It speaks just
- * enough HTTP over bare sockets to cost little beside the service: it shares the machine with it.
+ * A process that generates load and measures response times by status, which wrk cannot. It implements a minimum of
+ * HTTP on sockets, because it shares the machine with the service.
  */
 import { connect, type Socket } from 'node:net';
 
@@ -11,7 +11,7 @@ export interface LoadPlan {
   seconds: number;
   /** connections, each with one request at a time */
   clients: number;
-  /** requests a second, whatever becomes of them; null for each client to go on when it is answered */
+  /** requests per second; null where each client sends when its last request is answered */
   rate: number | null;
 }
 
@@ -19,13 +19,13 @@ export interface LoadPlan {
 export interface LoadResult {
   good: number;
   refused: number;
-  /** due while every connection was waiting for an answer; none without a rate */
+  /** due while every connection waited for a response; none without a rate */
   unsent: number;
-  /** answers that were neither, and connections that broke */
+  /** other responses, and broken connections */
   failures: number;
   /** of the good ones, in milliseconds */
   p99Ms: number;
-  /** how late requests were sent that were due, in milliseconds: the maker of the load is busy itself */
+  /** delay of due requests, in milliseconds: the load generator itself is busy */
   lateMs: number;
 }
 
@@ -42,7 +42,7 @@ interface Client {
   status: number;
 }
 
-/** Makes the load, and resolves when its time is over. */
+/** Generates load for the given time. */
 export async function generateLoad(load: LoadPlan): Promise<LoadResult> {
   const { port, path, token, seconds, clients: count, rate } = load;
   const request = `GET ${path} HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer ${token}${HEAD_END}`;

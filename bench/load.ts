@@ -10,9 +10,9 @@ export interface Load {
   token: string;
   seconds: number;
   connections: number;
-  /** what is sent instead of a GET; `url` is only where to */
+  /** the request instead of a GET; `url` has the origin only */
   write?: Write;
-  /** reads the first page of one of as many namespaces, `page-0` and on, at random; `url` is only where to */
+  /** reads the first page of one of as many namespaces, `page-0` and on, at random; `url` has the origin only */
   randomPages?: number;
 }
 
@@ -22,7 +22,7 @@ export type Write =
   /** the description of one after another of the first `UPDATED` spaces of a namespace */
   | { kind: 'update'; namespace: string };
 
-/** How many spaces updates go round in. */
+/** The number of spaces that updates go round in. */
 export const UPDATED = 50;
 
 export interface Result {
@@ -45,7 +45,7 @@ export function isInstalled(program: string): boolean {
 
 const wrkInstalled = isInstalled('wrk');
 
-/** What makes the load: wrk, which costs the least, where it is installed. */
+/** The load generator: wrk, which costs the least, where it is installed. */
 export const generator = wrkInstalled ? 'wrk' : 'autocannon';
 
 /** Sends requests as fast as they are answered, from another process than the server's. */
@@ -69,7 +69,7 @@ function path(write: Write, n: number): string {
 const methods = { create: 'POST', update: 'PATCH' } as const;
 const fields = { create: 'name', update: 'description' } as const;
 
-/** Names are told apart by the clock and a counter, so that no two creates meet. */
+/** Names contain the clock and a counter, so that no two are equal. */
 const luaScript = (write: Write) => `
 local n, stamp = 0, tostring({}):gsub('%W', '')
 request = function()

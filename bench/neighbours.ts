@@ -1,8 +1,8 @@
 /**
  * Neighbours: `npm run bench:neighbours`, about three minutes. The lists and the updates of one tenant, alone and
  * beside each of the attacks that another one can make with a token of its own, or without any. Each attack is sent
- * at a fixed rate, whatever is answered; what it is answered is in the table. Alone is measured before each attack
- * anew, because the machine is not the same all the time.
+ * at a fixed rate, and the table has the statuses of its responses. The lists alone are measured before each attack
+ * again, because the speed of the machine varies.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -161,7 +161,7 @@ try {
   };
   const measure = () => Promise.all([run(lists), run(updates)]);
 
-  /** Sends an attack until it is told to stop. @returns how often each status was answered */
+  /** Sends an attack until stopped. @returns the number of responses by status */
   async function attackUntil(stopped: Promise<unknown>, attack: Attack) {
     const { rate, path, subject, body } = attack;
     const headers: Record<string, string> = {

@@ -8,7 +8,7 @@
  *   `CALLERS` connections. What is due while all of them wait is not sent, as callers' own pools would
  *   have it; it is in the table, because beyond that the load is closed again.
  *
- * The process that makes the load has its part of the machine's cores. So do not compare the rates with
+ * The load generator uses a part of the machine's cores. Do not compare the rates with
  * those that wrk sees; what counts is how one row compares with another.
  */
 import { fork } from 'node:child_process';
@@ -31,7 +31,7 @@ const ROUNDS = 3;
 const SECONDS = 4;
 const SECRET = 'a secret that is only used by the benchmark';
 
-/** What the service promises. */
+/** The documented limit. */
 const LEAST_OF_PEAK = 0.8;
 const LONGEST_MS = 1000;
 

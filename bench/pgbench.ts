@@ -6,7 +6,7 @@ import { promisify } from 'node:util';
 import { BARE } from './data.js';
 import { isInstalled, type Result, UPDATED } from './load.js';
 
-/** What a write comes down to: no authorization, no counter, nobody to tell. */
+/** A bare write: no authorization, no counter, no notification. */
 const bareStatements = {
   insert: `
 insert into spaces (namespace_id, id, name, slug, tags)
@@ -23,7 +23,7 @@ export type BareStatement = keyof typeof bareStatements;
 
 export const pgbenchInstalled = isInstalled('pgbench');
 
-/** Runs one of the bare statements as fast as PostgreSQL takes it; pgbench tells no percentiles. */
+/** Runs one of the bare statements at full speed; pgbench reports no percentiles. */
 export async function runPgbench(
   url: string,
   statement: BareStatement,

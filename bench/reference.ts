@@ -1,7 +1,7 @@
 /**
- * The yardstick: the API reference taken literally, as its text and Drizzle's documentation suggest.
+ * The baseline: the API reference implemented literally, as its text and Drizzle's documentation suggest.
  * Look the namespace up, then list and count its spaces in parallel; rows go through the response
- * schema. It checks the token but, generously, no membership.
+ * schema. It checks the token, but no membership.
  */
 import jwt from '@fastify/jwt';
 import { Type, type TypeBoxTypeProvider } from '@fastify/type-provider-typebox';

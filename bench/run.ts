@@ -34,7 +34,7 @@ const plan = quick
 
 const CONNECTIONS = 32;
 
-/** Enough that each worker has as many as the one process has elsewhere. */
+/** Each worker has as many connections as the single process of the others. */
 const WORKER_CONNECTIONS = 64;
 
 /** The connections of the service to PostgreSQL, and of pgbench. */
@@ -45,7 +45,7 @@ function progress(words: string): void {
   process.stderr.write(`${new Date().toISOString().slice(11, 19)}  ${words}\n`);
 }
 
-/** @returns the bytes of the pages that a service keeps, as its metrics say */
+/** @returns the bytes of the pages that a service keeps, by its metrics */
 async function pageCacheBytes(origin: string): Promise<number> {
   const metrics = await (await fetch(`${origin}/metrics`)).text();
   return Number(/^page_cache_bytes (\d+)/m.exec(metrics)?.[1] ?? NaN);
@@ -97,7 +97,7 @@ try {
 
   const token = await signToken(SECRET, { subject: SUBJECT, expiresIn: '1 day' });
 
-  /** One round: what the clients saw, and what it cost. */
+  /** One round: the figures of the clients, and the processor time. */
   async function measure(
     candidate: Candidate,
     path: string,
@@ -121,7 +121,7 @@ try {
     };
   }
 
-  /** Interleaves the rounds of several measurements, to and fro: what comes later is not always the same. */
+  /** Interleaves the rounds of several measurements in alternating order. */
   async function compare(
     title: string,
     entries: Record<string, () => Promise<Measurement>>,
@@ -207,7 +207,7 @@ try {
   const write = (candidate: Candidate, write: Write) => () => measure(candidate, '/', { write });
   const bare = (statement: BareStatement) => async () => ({
     ...(await runPgbench(server.url, statement, plan.seconds, POOL)),
-    // Its connections have gone when it ends, and with them what they used.
+    // The processor time of its connections is gone after its end.
     nodeMicroseconds: NaN,
     postgresMicroseconds: NaN,
   });
@@ -242,7 +242,7 @@ try {
       taken.push({ sent, mebibytes: residentMiB(fresh.pid) });
       progress(`memory: ${sent} of ${requests} requests`);
     }
-    // It swings with the collections of garbage.
+    // It varies with garbage collection.
     const last = taken.filter((one) => one.sent > requests / 2);
     memory[`around ${requests} requests`] = median(last.map(({ mebibytes }) => mebibytes));
   }

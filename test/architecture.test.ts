@@ -52,7 +52,7 @@ const leaves = [
   'src/version.ts',
 ];
 
-test('imports go down only: http, repositories, db, and the leaves', async (t) => {
+test('imports go down only: http, repositories, db, leaf modules', async (t) => {
   for (const [file, { own }] of await sources()) {
     const floor = floors.findIndex((path) => file.startsWith(path));
     if (floor === -1) continue;
@@ -70,7 +70,7 @@ const HTTP_WORDS =
 
 const withoutComments = (text: string) => text.replace(/\/\*[^]*?\*\/|\/\/.*/g, '');
 
-test('HTTP is known to http alone, SQL to the floors below it', async (t) => {
+test('only http uses terms of HTTP, and only the layers below use SQL', async (t) => {
   for (const [file, { text, own, packages }] of await sources()) {
     const speaks = (name: RegExp) => packages.some((specifier) => name.test(specifier));
     if (/^src\/(repositories|db)\//.test(file)) {
@@ -84,7 +84,7 @@ test('HTTP is known to http alone, SQL to the floors below it', async (t) => {
   }
 });
 
-test('the application is made in one place', async (t) => {
+test('the application is built in one place', async (t) => {
   const makers = [...(await sources())].filter(([, { text }]) => /\bfastify\(/.test(text));
   t.same(
     makers.map(([file]) => file),
@@ -92,7 +92,7 @@ test('the application is made in one place', async (t) => {
   );
 });
 
-test('the leaves import nothing of ours but leaves', async (t) => {
+test('leaf modules import only leaf modules', async (t) => {
   const all = await sources();
   for (const leaf of leaves) {
     const others = all.get(leaf)?.own.filter((target) => !leaves.includes(target));

@@ -25,7 +25,7 @@ test('the document and the package have one version', async (t) => {
   t.equal(pick(pick(json, 'info'), 'version'), pick(manifest, 'version'));
 });
 
-test('the examples of every schema fit it', async (t) => {
+test('the examples of every schema are valid', async (t) => {
   const { send } = await startService(t);
   const { json } = await send({ method: 'GET', path: '/openapi.json' });
   if (!isOpenApi(json)) throw new Error('not an OpenAPI document');
@@ -40,7 +40,7 @@ test('the examples of every schema fit it', async (t) => {
   }
 });
 
-test('every body and path is exemplified so that the request succeeds as it is', async (t) => {
+test('the examples of every body and path make a request that succeeds', async (t) => {
   const service = await startService(t);
   const { json } = await service.send({ method: 'GET', path: '/openapi.json' });
   if (!isOpenApi(json)) throw new Error('not an OpenAPI document');
@@ -67,7 +67,7 @@ test('every body and path is exemplified so that the request succeeds as it is',
   }
 });
 
-test('every field is described, with its limits', async (t) => {
+test('every field has a description and its limits', async (t) => {
   const { send } = await startService(t);
   const { json } = await send({ method: 'GET', path: '/openapi.json' });
   if (!isOpenApi(json)) throw new Error('not an OpenAPI document');
@@ -85,13 +85,13 @@ test('every field is described, with its limits', async (t) => {
     for (const [name, field] of Object.entries(properties)) look(`${where}.${name}`, field);
   };
   for (const [name, schema] of Object.entries(json.components.schemas)) {
-    // The texts of a problem are made by the service, and have no limit to rely on.
+    // The service writes the texts of problems, whose length has no documented limit.
     if (!['Problem', 'Violation'].includes(name)) look(name, schema);
   }
   t.same(open, []);
 });
 
-test('the document in version 3.0 says null and examples in its own words', async (t) => {
+test('the document in version 3.0 has nullable and example', async (t) => {
   const { send } = await startService(t);
   const { text, json } = await send({ method: 'GET', path: '/openapi-3.0.json' });
   t.match(json, {
@@ -108,14 +108,14 @@ test('the document in version 3.0 says null and examples in its own words', asyn
   t.notMatch(text, /"examples"|"null"|"identifier"/);
 });
 
-test('no pattern has a quotation mark, which generators write into a string as it is', async (t) => {
+test('no pattern has a quotation mark, which generators do not escape', async (t) => {
   const { send } = await startService(t);
   const { text } = await send({ method: 'GET', path: '/openapi.json' });
   t.match(text, /"pattern": ".*x22/);
   t.notMatch(text, /"pattern": ".*\\"/);
 });
 
-test('an operation that declares too little is found', (t) => {
+test('an incomplete operation is reported', (t) => {
   const offending: OpenApiDocument = {
     paths: {
       '/things/{id}': {
@@ -162,7 +162,7 @@ test('an operation that declares too little is found', (t) => {
   t.end();
 });
 
-test('what a body is answered that nobody asked for is declared', async (t) => {
+test('the responses to a body that an operation does not accept are declared', async (t) => {
   const service = await startService(t);
   const { json } = await service.send({ method: 'GET', path: '/openapi.json' });
   const alice = await service.as('alice');
@@ -187,11 +187,11 @@ test('what a body is answered that nobody asked for is declared', async (t) => {
   }
 });
 
-test('the committed documents are the ones that are served', async (t) => {
+test('the committed documents equal the served ones', async (t) => {
   const { send } = await startService(t);
   for (const name of ['openapi.json', 'openapi-3.0.json', 'openapi.yaml']) {
     const { text, status } = await send({ method: 'GET', path: `/${name}` });
-    t.equal(status, 200);
+    t.equal(status, 200, name);
     t.equal(text.trimEnd(), (await committed(name)).trimEnd(), `${name}: npm run openapi`);
   }
 });

@@ -32,7 +32,7 @@ async function startServer(): Promise<{ url: string; stop: () => Promise<void> }
   const given = process.env['TEST_DATABASE_URL'];
   if (given) return { url: given, stop: () => Promise.resolve() };
   const directory = await mkdtemp(join(tmpdir(), 'spaces-test-'));
-  // As root, PostgreSQL runs as another user, who has to reach it.
+  // When this runs as root, PostgreSQL runs as another user and needs access.
   await chmod(directory, 0o755);
   const server = await startEmbeddedPostgres({ directory, database: 'postgres', settings });
   return {
@@ -106,7 +106,7 @@ async function runTap(
   let failing = false;
   for await (const line of createInterface({ input: tap.stdout })) {
     const text = line.trimStart();
-    // A failure is followed by what is known about it, between --- and three dots.
+    // The details of a failure follow it, between --- and three dots.
     if (text.startsWith('not ok ')) failing = true;
     if (failing || /^ok .* # time=/.test(line)) {
       console.log(line.replace(` - ${OUTPUT}/`, ' - ').replace('.test.js', '.test.ts'));

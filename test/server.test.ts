@@ -7,7 +7,7 @@ import { startServer } from './helpers/process.js';
 
 const SECRET = 'a secret that is only used by the tests';
 
-test('the server answers, logs no token, and a signal ends it cleanly', async (t) => {
+test('the server serves requests, logs no token, and exits with 0 on a signal', async (t) => {
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     const DATABASE_URL = await createDatabase(t);
     const server = startServer(t, { DATABASE_URL, JWT_SECRET: SECRET, PORT: '0' });
@@ -26,7 +26,7 @@ test('the server answers, logs no token, and a signal ends it cleanly', async (t
   }
 });
 
-test('a given database or secret hands nobody a token: the introduction says how to make one', async (t) => {
+test('with a configured database or secret the introduction prints no token, but how to make one', async (t) => {
   const DATABASE_URL = await createDatabase(t);
   const server = startServer(t, { DATABASE_URL, JWT_SECRET: SECRET, PORT: '0' });
   await server.waitFor(/A token: npm run token -- --sub developer, with the same JWT_SECRET set/);
@@ -35,7 +35,7 @@ test('a given database or secret hands nobody a token: the introduction says how
   t.equal(await server.ended, 0);
 });
 
-test('with the keys of an issuer it prints where tokens come from', async (t) => {
+test('with an issuer the introduction names the URL of its keys', async (t) => {
   const DATABASE_URL = await createDatabase(t);
   const JWT_JWKS_URL = 'http://127.0.0.1:1/jwks';
   const server = startServer(t, { DATABASE_URL, JWT_JWKS_URL, PORT: '0' });
@@ -55,7 +55,7 @@ test('production prints no token', async (t) => {
   t.notMatch(server.output(), /TOKEN|curl/);
 });
 
-test('a start that cannot be says why in one sentence', async (t) => {
+test('a failed start prints its reason in one sentence', async (t) => {
   const taken = createServer().listen(0, '127.0.0.1');
   await new Promise((resolve) => taken.once('listening', resolve));
   t.teardown(() => taken.close());
@@ -98,7 +98,7 @@ test('a start that cannot be says why in one sentence', async (t) => {
   }
 });
 
-test('a second signal ends a drain at once', async (t) => {
+test('a second signal ends the shutdown at once', async (t) => {
   const DATABASE_URL = await createDatabase(t);
   const server = startServer(t, { DATABASE_URL, JWT_SECRET: SECRET, PORT: '0' });
   await server.waitFor(/Server listening/);
@@ -107,7 +107,7 @@ test('a second signal ends a drain at once', async (t) => {
   t.not(await server.ended, null);
 });
 
-test('a crash ends the process', async (t) => {
+test('an uncaught exception ends the process', async (t) => {
   const DATABASE_URL = await createDatabase(t);
   const server = startServer(t, { DATABASE_URL, JWT_SECRET: SECRET, PORT: '0' });
   await server.waitFor(/Server listening/);

@@ -1,7 +1,7 @@
 import { test } from 'tap';
 import { deriveSlug, isSlug } from '../src/slug.js';
 
-test('a slug is 1 to 64 of a-z 0-9 . _ -, and begins with a letter or a digit', (t) => {
+test('a slug is 1 to 64 of a-z 0-9 . _ - and begins with a letter or a digit', (t) => {
   const slugs = ['a', '0', 'a-', 'a.b_c-d', 'robotics-lab', 'a'.repeat(64)];
   for (const slug of slugs) t.ok(isSlug(slug), slug);
 
@@ -38,8 +38,8 @@ test('a slug is derived from a name', (t) => {
   t.end();
 });
 
-// The hashes are written down: a repeated create has to meet 409 after an upgrade, too.
-test('a name that lost letters keeps a hash of itself', (t) => {
+// The hashes are fixed, because a repeated create must be 409 after an upgrade too.
+test('a slug derived with a loss of letters contains a hash of the name', (t) => {
   const rows: [name: string, slug: string, why: string][] = [
     ['机器人', 'space-a4d14414', 'nothing is left'],
     ['Lab 机器人', 'lab-9d6a1ecb', 'a part is left'],
@@ -70,7 +70,7 @@ test('a derived slug is cut to 64 characters at a hyphen', (t) => {
   t.end();
 });
 
-test('whatever the name, the same name gives the same possible slug', (t) => {
+test('every name yields one valid slug', (t) => {
   const every = (from: number, to: number) =>
     Array.from({ length: to - from + 1 }, (_, index) => String.fromCodePoint(from + index));
   const names = [

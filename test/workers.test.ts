@@ -6,7 +6,7 @@ import { startServer } from './helpers/process.js';
 import { waitForValue, waitUntil } from './helpers/wait.js';
 import { startWorkers } from './helpers/workers.js';
 
-/** What was handed to a worker that died just then is never answered. */
+/** A request handed to a dying worker gets no response. */
 const PATIENCE_MS = 5000;
 
 /** @returns the status, over a connection of its own, 0 when there was no answer */
@@ -49,7 +49,7 @@ test('workers share a port, and are replaced one after another without losing a 
   await Promise.all(callers);
   t.same(answers, new Set([200]));
 
-  // A worker that ends while it is asked makes one attempt fail.
+  // An attempt fails when a worker ends during it.
   const metrics = await waitForValue('the metrics', async () => {
     const { status, text } = await get(metricsPort, '/metrics');
     return status === 200 ? text : undefined;
@@ -73,7 +73,7 @@ test('a worker that dies is replaced', async (t) => {
   t.equal((await get(port, '/readyz')).status, 200);
 });
 
-test('a service whose workers cannot start ends and says why', async (t) => {
+test('a service whose workers cannot start ends with the reason', async (t) => {
   const { port } = await startWorkers(t);
   const second = startServer(t, {
     DATABASE_URL: await createDatabase(t),

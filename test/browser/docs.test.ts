@@ -6,7 +6,7 @@ import { SECRET, startService } from '../helpers/app.js';
 import { launchBrowser } from '../helpers/browser.js';
 import { startPrefixProxy } from '../helpers/prefix-proxy.js';
 
-// A machine that does other things takes long to run a browser as well.
+// A loaded machine is slow to run a browser.
 t.setTimeout(300_000);
 
 /**
@@ -14,7 +14,7 @@ t.setTimeout(300_000);
  * machine has, over plain http.
  *
  * @param through a proxy to open it through
- * @returns the page, and what the browser complains of; null without a browser
+ * @returns the page, and the errors of the browser; null without a browser
  */
 async function openDocs(t: Test, host: string, path: string, through?: typeof startPrefixProxy) {
   const browser = await launchBrowser(t);
@@ -27,7 +27,7 @@ async function openDocs(t: Test, host: string, path: string, through?: typeof st
   const page = await browser.newPage({ viewport: { width: 1000, height: 1450 } });
   const complaints: string[] = [];
   page.on('console', (message) => {
-    // A status that is tried on purpose is reported as an error too.
+    // Expected statuses are reported as errors too.
     if (message.type() === 'error' && !/status of 4/.test(message.text())) {
       complaints.push(message.text());
     }
@@ -57,7 +57,7 @@ async function open(block: Locator): Promise<void> {
   await block.locator('.opblock-summary-control').click();
 }
 
-/** Sends what the block shows, changed or not. */
+/** Executes the operation with the displayed values. */
 async function execute(block: Locator, status: number): Promise<void> {
   await block.locator('button.execute').click();
   await block
@@ -99,7 +99,7 @@ test('Swagger UI authorizes, lists, creates, shows an error and remembers the to
   t.same(complaints, []);
 });
 
-test('behind a proxy that takes a prefix away Swagger UI works with and without a slash at its end', async (t) => {
+test('behind a proxy that strips a prefix Swagger UI works with and without a trailing slash', async (t) => {
   for (const path of ['/api/docs', '/api/docs/']) {
     const docs = await openDocs(t, '127.0.0.1', path, startPrefixProxy);
     if (!docs) return;
@@ -108,8 +108,12 @@ test('behind a proxy that takes a prefix away Swagger UI works with and without 
     const list = operation(page, 'listSpaces');
     await open(list);
     await execute(list, 200);
-    t.match(await list.locator('.live-responses-table').textContent(), /Robotics Lab/);
-    t.match(await list.locator('.request-url').textContent(), /\/api\/namespaces\/demo\/spaces/);
+    t.match(await list.locator('.live-responses-table').textContent(), /Robotics Lab/, path);
+    t.match(
+      await list.locator('.request-url').textContent(),
+      /\/api\/namespaces\/demo\/spaces/,
+      path,
+    );
     t.same(complaints, [], path);
   }
 });
@@ -135,7 +139,7 @@ test('optional parameters show an example and stay empty', async (t) => {
   t.same(docs.complaints, []);
 });
 
-/** What an operation of each kind is called, in the order they are shown within a tag. */
+/** The verbs of operation names, in their order within a tag. */
 const kinds = [
   'list',
   'create',
@@ -161,7 +165,7 @@ function firstOfEachKind(ids: string[]): string[] {
   });
 }
 
-test('operations are prefilled so that they succeed as they are, in the order they are shown', async (t) => {
+test('operations succeed with their prefilled values, in the displayed order', async (t) => {
   const docs = await openDocs(t, '127.0.0.1', '/docs/');
   if (!docs) return;
   const { page, complaints } = docs;
@@ -199,7 +203,7 @@ test('operations are prefilled so that they succeed as they are, in the order th
       await block.locator('button.execute').click();
       const status = block.locator('.live-responses-table tbody .response-col_status').first();
       t.match(await status.textContent(), /^2\d\d/, `${id} ${type ?? ''}`);
-      // The status of the next one must not be taken for this one's.
+      // Otherwise the status of this one would be read for the next.
       if (media.length > 1) await block.locator('button.btn-clear').click();
     }
     await open(block);
@@ -207,7 +211,7 @@ test('operations are prefilled so that they succeed as they are, in the order th
   t.same(complaints, []);
 });
 
-test('the filter finds operations by tag, path, method, name and summary in either case', async (t) => {
+test('the filter finds operations by tag, path, method, name and summary, case-insensitively', async (t) => {
   const docs = await openDocs(t, 'localhost', '/docs');
   if (!docs) return;
   const { page, complaints } = docs;

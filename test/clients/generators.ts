@@ -40,7 +40,7 @@ export const generators: Record<string, Generator> = {
     packages: ['oazapfts', '@oazapfts/runtime'],
     makes: 'one function for each operation',
     language: 'TypeScript',
-    // Of 3.1 it takes a nullable object for one that is never null.
+    // With 3.1 it treats a nullable object as never null.
     document: 'openapi-3.0.json',
     program: 'oazapfts',
     arguments: (document, folder) => [document, `${folder}/generated.ts`],
@@ -51,7 +51,7 @@ export const generators: Record<string, Generator> = {
     language: 'TypeScript',
     document: 'openapi.json',
     program: 'openapi-ts',
-    // A path that does not begin with a dot or a slash is taken for a project on its platform.
+    // It reads a path without a leading dot or slash as a project of its platform.
     arguments: (document, folder) => [
       ...['-i', `./${document}`],
       ...['-o', `${folder}/generated`, '--no-log-file'],
@@ -140,7 +140,7 @@ async function toolchain({ language }: Generator, adapter: string, folder: strin
 }
 
 /**
- * Makes a client, compiles it and runs the scenario with it.
+ * Generates a client, compiles it and runs the scenario with it.
  *
  * @param name of the generator
  * @param env where the service is and the token to use: ORIGIN and TOKEN

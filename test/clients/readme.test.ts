@@ -49,7 +49,7 @@ async function use(t: Test, file: string): Promise<string> {
 
 t.setTimeout(300_000);
 
-test('`npm run sdk` makes a package of the version of the API', async (t) => {
+test('`npm run sdk` builds a package with the version of the API', async (t) => {
   await execute('npm', ['run', 'sdk']);
   const version = async (file: string) =>
     /"version": "(.*)"/.exec(await readFile(file, 'utf8'))?.[1];
@@ -57,7 +57,7 @@ test('`npm run sdk` makes a package of the version of the API', async (t) => {
   t.match(await version('openapi/openapi.json'), /^\d/);
 });
 
-test('the client in the documents does what it says', async (t) => {
+test('the documented client works', async (t) => {
   const [, source] = /```ts\n(.*?)```/s.exec(await readFile('docs/clients.md', 'utf8')) ?? [];
   if (source === undefined) throw new Error('docs/clients.md has no client');
   const file = join(await makeProject(t), 'client.ts');
@@ -68,7 +68,7 @@ test('the client in the documents does what it says', async (t) => {
   );
 });
 
-test('the program that registers a recording does so, and can run again', async (t) => {
+test('the documented program registers a recording, and can be repeated', async (t) => {
   const [, source] = /```ts\n(.*?)```/s.exec(await readFile('docs/recordings.md', 'utf8')) ?? [];
   if (source === undefined) throw new Error('docs/recordings.md has no program');
   const file = join(await makeProject(t), 'record.ts');
@@ -86,7 +86,7 @@ test('the program that registers a recording does so, and can run again', async 
   for (const output of [first, again]) for (const line of listed) t.match(output, line);
 });
 
-test('the SDK sends again what is safe to repeat, and nothing else', async (t) => {
+test('the SDK retries requests that are safe to repeat, and no others', async (t) => {
   const file = join(await makeProject(t), 'sdk.ts');
   await copyFile('test/clients/adapters/sdk.ts', file);
   t.equal(await use(t, file), '');

@@ -11,7 +11,7 @@ function changed(from: string | RegExp, to: string): unknown {
   return JSON.parse(other);
 }
 
-test('what breaks callers is named, and nothing else is', (t) => {
+test('breaking changes are reported, and no others', (t) => {
   const document: unknown = JSON.parse(text);
   t.same(breakingChanges(document, document), []);
   const added = changed('"paths": {', '"paths": { "/new": { "get": { "responses": {} } },');
@@ -46,7 +46,7 @@ const documentOf = (schema: object) => {
   };
 };
 
-test('a restriction of requests is named, and so is a new value of responses', (t) => {
+test('a restriction of requests and a new value of responses are reported', (t) => {
   const restrictions: [title: string, from: object, to: object, lines: string[]][] = [
     ['a lower maxLength', { maxLength: 5 }, { maxLength: 4 }, ['body: maxLength is now 4']],
     ['a new maxLength', {}, { maxLength: 4 }, ['body: maxLength is now 4']],
@@ -80,7 +80,7 @@ test('a restriction of requests is named, and so is a new value of responses', (
   t.end();
 });
 
-test('a higher major version may break callers', (t) => {
+test('a higher major version permits breaking changes', (t) => {
   const next = changed(/"paths": [^]*/, '"paths": {} }');
   t.not(breakingChanges(JSON.parse(text), next).length, 0);
   const raised: unknown = JSON.parse(JSON.stringify(next).replace('"1.0.0"', '"2.0.0"'));

@@ -11,7 +11,7 @@ async function run(t: Test, command: [string, ...string[]], env: Record<string, 
   return { code, output: program.output().trim() };
 }
 
-test('the token command makes a token for a subject, narrowed to scopes', async (t) => {
+test('the token command creates a token for a subject, limited to scopes', async (t) => {
   const { send } = await startService(t);
   const { code, output } = await run(
     t,
@@ -25,7 +25,7 @@ test('the token command makes a token for a subject, narrowed to scopes', async 
   t.equal((await send({ method: 'POST', path: '/namespaces', headers, body })).status, 403);
 });
 
-test('the token command says what it needs', async (t) => {
+test('the token command reports missing settings', async (t) => {
   const nobody = await run(t, ['commands/token']);
   t.equal(nobody.code, 1);
   t.match(nobody.output, /^Usage: npm run token -- --sub SUBJECT .*$/);
@@ -37,7 +37,7 @@ test('the token command says what it needs', async (t) => {
   t.match(issued.output, /^JWT_JWKS_URL is set: tokens come from that issuer\.$/);
 });
 
-test('the migrate command brings a database to the newest migration', async (t) => {
+test('the migrate command applies all migrations', async (t) => {
   const DATABASE_URL = await createDatabase(t, { empty: true });
   const db = openDatabase(t, DATABASE_URL);
   t.equal(await isMigrated(db), false);
@@ -48,13 +48,13 @@ test('the migrate command brings a database to the newest migration', async (t) 
   t.match(await run(t, ['commands/migrate'], production), { code: 0 }, 'without a key for tokens');
 });
 
-test('the migrate command needs a database', async (t) => {
+test('the migrate command reports a missing database', async (t) => {
   const { code, output } = await run(t, ['commands/migrate']);
   t.equal(code, 1);
   t.equal(output, 'Set DATABASE_URL to the database to migrate.');
 });
 
-test('the purge command erases once, and says what it needs', async (t) => {
+test('the purge command erases once, and reports missing settings', async (t) => {
   const DATABASE_URL = await createDatabase(t, { direct: true });
   const purge = (env: Record<string, string>) => run(t, ['commands/purge'], env);
   const done = { code: 0, output: /All that was due is erased\.$/ };
@@ -66,7 +66,7 @@ test('the purge command erases once, and says what it needs', async (t) => {
   t.match(await purge(pooled), { code: 1, output: /^A pooler cannot hold the lock/ });
 });
 
-test('a table is written between its marks, and nowhere when they are lost', (t) => {
+test('a table is written between its markers, and not at all without them', (t) => {
   const readme = 'Before\n<!-- codes -->\nold\n<!-- /codes -->\nAfter\n';
   const filled = 'Before\n<!-- codes -->\none\ntwo\n<!-- /codes -->\nAfter\n';
   t.equal(fillTable(readme, 'codes', ['one', 'two']), filled);

@@ -5,7 +5,7 @@ import { parseConnectionString } from '../../src/config/connection-string.js';
 
 const parse = parseConnectionString;
 
-test('hosts, ports and names are read where libpq allows them', (t) => {
+test('hosts, ports and names are parsed as by libpq', (t) => {
   const target = (host: string, port = 5432, path: string | null = null) => ({ host, port, path });
   const rows: [string, object[]][] = [
     ['postgres://db/spaces', [target('db')]],
@@ -42,7 +42,7 @@ test('hosts, ports and names are read where libpq allows them', (t) => {
   t.end();
 });
 
-test('known parameters work, or are passed over where they change nothing', (t) => {
+test('known parameters take effect, or are ignored when they change nothing', (t) => {
   const harmless = [
     'channel_binding=require',
     'connect_timeout=5',
@@ -66,7 +66,7 @@ test('known parameters work, or are passed over where they change nothing', (t) 
   t.end();
 });
 
-test('sslmode is what libpq makes of it', (t) => {
+test('sslmode has the meaning of libpq', (t) => {
   const files = t.testdir({ 'root.crt': 'ROOT', 'client.key': 'KEY', 'client.crt': 'CERT' });
   const root = encodeURIComponent(join(files, 'root.crt'));
   const ssl = (parameters: string) => parse(`postgres://db/spaces?${parameters}`).ssl;
@@ -78,7 +78,11 @@ test('sslmode is what libpq makes of it', (t) => {
   t.match(ssl('sslrootcert=system'), { rejectUnauthorized: true });
   t.match(ssl(`sslmode=verify-full&sslrootcert=${root}`), { ca: 'ROOT', rejectUnauthorized: true });
   for (const mode of ['require', 'verify-ca']) {
-    t.match(ssl(`sslmode=${mode}&sslrootcert=${root}`), { ca: 'ROOT', rejectUnauthorized: true });
+    t.match(
+      ssl(`sslmode=${mode}&sslrootcert=${root}`),
+      { ca: 'ROOT', rejectUnauthorized: true },
+      mode,
+    );
   }
   const client = `sslcert=${encodeURIComponent(join(files, 'client.crt'))}&sslkey=${encodeURIComponent(join(files, 'client.key'))}`;
   t.match(ssl(`sslmode=require&${client}`), {
@@ -89,7 +93,7 @@ test('sslmode is what libpq makes of it', (t) => {
   t.end();
 });
 
-test('what is not known, or is none, is named', (t) => {
+test('an unknown or invalid part is named', (t) => {
   const wrong: [string, RegExp][] = [
     ['postgres://db/spaces?pgbouncer=true', /the parameter pgbouncer, which is not known/],
     ['postgres://db/spaces?schema=public', /the parameter schema/],

@@ -5,7 +5,7 @@ import { ConfigError, loadConfig } from '../../src/config/load.js';
 
 const SECRET = 'a secret of more than thirty-two bytes';
 
-test('nothing has to be set for development', (t) => {
+test('development needs no variable', (t) => {
   t.same(loadConfig({}), {
     production: false,
     host: '127.0.0.1',
@@ -37,7 +37,7 @@ test('nothing has to be set for development', (t) => {
   t.end();
 });
 
-test('every variable is read, and an empty one counts as unset', (t) => {
+test('every variable is read, and an empty one is unset', (t) => {
   const config = loadConfig({
     NODE_ENV: 'production',
     HOST: '0.0.0.0',
@@ -104,7 +104,7 @@ test('every variable is read, and an empty one counts as unset', (t) => {
   t.end();
 });
 
-test('one message names everything that is wrong and repeats no value', (t) => {
+test('one message names every invalid variable and contains no value', (t) => {
   const wrong = {
     PORT: '65536',
     DATABASE_URL: 'mysql://root:hidden@db',
@@ -135,7 +135,7 @@ test('one message names everything that is wrong and repeats no value', (t) => {
   t.end();
 });
 
-test('a place to count needs something to count', (t) => {
+test('REDIS_URL requires a rate limit', (t) => {
   t.throws(
     () => loadConfig({ RATE_LIMIT_REDIS_URL: 'redis://redis' }),
     /RATE_LIMIT_REDIS_URL needs RATE_LIMIT_MAX/,
@@ -143,9 +143,9 @@ test('a place to count needs something to count', (t) => {
   t.end();
 });
 
-test('an origin is what browsers send: no path, no default port, no capitals, no pattern', (t) => {
+test('an origin has the form that browsers send: no path, default port, upper case or pattern', (t) => {
   for (const origin of ['*', 'https://a.example', 'http://[::1]:5173', 'http://localhost:5173']) {
-    t.same(loadConfig({ CORS_ORIGINS: origin }).corsOrigins, [origin]);
+    t.same(loadConfig({ CORS_ORIGINS: origin }).corsOrigins, [origin], origin);
   }
   for (const wrong of [
     'https://a.example/',
@@ -164,7 +164,7 @@ test('an origin is what browsers send: no path, no default port, no capitals, no
   t.end();
 });
 
-test('production refuses what development makes up', (t) => {
+test('production requires the settings that development generates', (t) => {
   t.throws(() => loadConfig({ NODE_ENV: 'production' }), /DATABASE_URL is required.*JWT_SECRET or/);
   t.end();
 });
@@ -175,18 +175,18 @@ test('a secret and published keys exclude each other', (t) => {
   t.end();
 });
 
-test('a secret has at least 32 bytes, however many characters', (t) => {
+test('a secret has at least 32 bytes', (t) => {
   t.throws(() => loadConfig({ JWT_SECRET: 'x'.repeat(31) }), /at least 32 bytes/);
   t.equal(loadConfig({ JWT_SECRET: 'é'.repeat(16) }).token.key, 'é'.repeat(16));
   t.end();
 });
 
-test('an address that only looks like a URL is refused', (t) => {
+test('an address that is not a valid URL is rejected', (t) => {
   t.throws(() => loadConfig({ JWT_JWKS_URL: 'https://:::' }), /JWT_JWKS_URL must be a URL/);
   t.end();
 });
 
-test('the database may have several hosts, and is one that can be written to', (t) => {
+test('the database may have several hosts, of which the writable one is used', (t) => {
   const hosts = (list: string) => `postgres://user:p%40ss@${list}/spaces`;
   for (const DATABASE_URL of [
     hosts('one:5432,two:5433,[::1]:5434'),
@@ -205,7 +205,7 @@ test('the database may have several hosts, and is one that can be written to', (
   t.end();
 });
 
-test('secrets come from files as well', async (t) => {
+test('secrets are read from files', async (t) => {
   const directory = t.testdir({
     url: 'postgres://a:b@db/spaces\n',
     jwt: `${SECRET}\n\nold ${SECRET}\n`,

@@ -4,14 +4,14 @@ import { distribute, DistributeError } from '../../src/db/distribute.js';
 import { distributedTables, resources } from '../../src/resources.js';
 import { createDatabase, openDatabase } from '../helpers/database.js';
 
-test('a database without Citus is told what it lacks, and stays as it is', async (t) => {
+test('a database without Citus is reported and not changed', async (t) => {
   await t.rejects(distribute(await createDatabase(t), distributedTables(resources)), {
     constructor: DistributeError,
     message: /has no Citus.*CREATE EXTENSION citus/,
   });
 });
 
-test('every table is of a resource, and so has a place in a distributed database', async (t) => {
+test('every table belongs to a resource, and is so distributed', async (t) => {
   const db = openDatabase(t, await createDatabase(t));
   const tables = await db.execute<{ name: string }>(sql`
     select table_name as name from information_schema.tables
@@ -23,7 +23,7 @@ test('every table is of a resource, and so has a place in a distributed database
   );
 });
 
-test('every key within a namespace begins with its id, and refers to its namespace at most', async (t) => {
+test('every key within a namespace begins with its id, and foreign keys stay within it', async (t) => {
   const db = openDatabase(t, await createDatabase(t));
   const unique = await db.execute<{ table: string; first: string }>(sql`
     select indrelid::regclass::text as table, attname as first

@@ -9,7 +9,7 @@ import { isMigrated, migrate } from '../../src/db/migrate.js';
 import { createDatabase, openDatabase } from '../helpers/database.js';
 
 /**
- * Has drizzle-kit compare the schema with a copy of the migrations.
+ * Runs drizzle-kit, which compares the schema with a copy of the migrations.
  *
  * @param change made to the copied snapshots first
  * @returns the migration it finds missing, empty when there is none
@@ -18,7 +18,7 @@ async function missingMigration(
   t: Test,
   change: (snapshot: string) => string = (snapshot) => snapshot,
 ): Promise<string> {
-  // A path below the project: drizzle-kit takes no absolute one.
+  // drizzle-kit accepts relative paths only.
   const copy = await mkdtemp('.tap/migrations-');
   t.teardown(() => rm(copy, { recursive: true }));
   await cp('drizzle', copy, { recursive: true });
@@ -34,25 +34,25 @@ async function missingMigration(
     '--schema=./src/db/schema/*.ts',
     `--out=./${copy}`,
   ];
-  // It compiles TypeScript its own way, which would count as other lines of the same files.
+  // Its own compilation of TypeScript would distort coverage.
   const env = { ...process.env, NODE_V8_COVERAGE: undefined };
   await promisify(execFile)(process.execPath, args, { env });
   const added = (await readdir(copy)).filter((name) => !before.includes(name));
   return (await Promise.all(added.map((name) => readFile(join(copy, name), 'utf8')))).join();
 }
 
-test('the migrations make what the schema says', async (t) => {
+test('the migrations produce the schema', async (t) => {
   t.equal(await missingMigration(t), '', 'npm run db:generate makes the rest');
 });
 
-test('a schema that has moved on without a migration is noticed', async (t) => {
+test('a schema change without a migration is reported', async (t) => {
   const missing = await missingMigration(t, (snapshot) =>
     snapshot.replaceAll('"spaces_deleted_index"', '"spaces_older_index"'),
   );
   t.match(missing, /CREATE INDEX "spaces_deleted_index"/);
 });
 
-test('each migration is later than the one before, else a database that has that one would miss it', (t) => {
+test('each migration has a later time than the one before, so that no database skips it', (t) => {
   const times = readMigrationFiles({ migrationsFolder: 'drizzle' }).map(
     ({ folderMillis }) => folderMillis,
   );
@@ -64,7 +64,7 @@ test('each migration is later than the one before, else a database that has that
   t.end();
 });
 
-test('ten replicas that start at once apply each migration once', async (t) => {
+test('ten parallel starts apply each migration once', async (t) => {
   const url = await createDatabase(t, { empty: true });
   await Promise.all(Array.from({ length: 10 }, () => migrate(url)));
   const db = openDatabase(t, url);

@@ -33,7 +33,7 @@ async function open(t: Test) {
   return { url, db, admin, backends, together };
 }
 
-test('a connection that ends is replaced alone', async (t) => {
+test('an ended connection is replaced, and the others stay', async (t) => {
   const { db, admin, backends, together } = await open(t);
   await together();
   const before = await backends();
@@ -50,11 +50,11 @@ test('a connection that ends is replaced alone', async (t) => {
   t.equal((await backends()).length, POOL_MAX);
 });
 
-test('a connection that was given up counts until its backend is gone', async (t) => {
+test('an abandoned connection counts until its backend has ended', async (t) => {
   const { db, backends, together } = await open(t);
   await together();
   const [stopped = 0] = await backends();
-  // As a backend that cannot be interrupted: it hears of nothing.
+  // A stopped backend stands for one that cannot be interrupted.
   process.kill(stopped, 'SIGSTOP');
   try {
     let most = 0;
@@ -82,7 +82,7 @@ test('a connection that was given up counts until its backend is gone', async (t
   t.equal(db.usage().statements, 0, 'none is counted that was given up');
 });
 
-test('statements that cannot be interrupted on every connection open no other', async (t) => {
+test('uninterruptible statements on every connection open no other connection', async (t) => {
   const { backends, together } = await open(t);
   await together();
   const stopped = await backends();
@@ -105,9 +105,9 @@ test('statements that cannot be interrupted on every connection open no other', 
   t.ok((await backends()).length <= POOL_MAX);
 });
 
-test('sessions that PostgreSQL ends when they are idle take no request with them', async (t) => {
+test('idle sessions that PostgreSQL ends fail no request', async (t) => {
   const { url, admin, backends } = await open(t);
-  // Statements of new sessions may take long on a busy machine.
+  // The first statements of sessions are slow on a loaded machine.
   const db = openDatabase(t, url, { poolMax: POOL_MAX, prepare: true });
   const name = new URL(url).pathname.slice(1);
   await admin.unsafe(`alter database ${name} set idle_session_timeout to 100`);

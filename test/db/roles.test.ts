@@ -12,7 +12,7 @@ import { members, seedNamespace } from '../helpers/seed.js';
 const INSUFFICIENT_PRIVILEGE = '42501';
 
 /**
- * Makes the role of `drizzle/roles.sql`, under a name of its own, because roles belong to the whole
+ * Creates the role of `drizzle/roles.sql` under a name of its own, because roles belong to the whole
  * server.
  *
  * @returns the database's URL as that role
@@ -21,7 +21,7 @@ async function createServiceRole(t: Test, url: string): Promise<string> {
   const owner = openDatabase(t, url);
   const role = `service_${new URL(url).pathname.slice(1)}`;
   const script = await readFile('drizzle/roles.sql', 'utf8');
-  // Without parameters the driver sends a script of several statements as it is.
+  // Without parameters the driver sends a script of several statements unchanged.
   await owner.$client.unsafe(script.replaceAll('spaces_service', role));
   await owner.execute(sql.raw(`alter role ${role} password 'service'`));
   t.teardown(async () => {
@@ -34,7 +34,7 @@ async function createServiceRole(t: Test, url: string): Promise<string> {
   return serviceUrl.href;
 }
 
-test('every operation works as the role of drizzle/roles.sql', async (t) => {
+test('every operation succeeds as the role of drizzle/roles.sql', async (t) => {
   const databaseUrl = await createServiceRole(t, await createDatabase(t, { direct: true }));
   await migrate(databaseUrl);
   const service = await startService(t, { databaseUrl });
@@ -46,7 +46,7 @@ test('every operation works as the role of drizzle/roles.sql', async (t) => {
   t.equal((await service.send({ method: 'GET', path: '/readyz' })).status, 200);
 });
 
-test('that role may make, change and drop nothing', async (t) => {
+test('that role may not create, alter or drop anything', async (t) => {
   const client = postgres(await createServiceRole(t, await createDatabase(t, { direct: true })), {
     max: 1,
   });
@@ -75,7 +75,7 @@ test('that role may make, change and drop nothing', async (t) => {
   }
 });
 
-test('tables of migrations to come are readable and writable too', async (t) => {
+test('tables of later migrations are readable and writable for that role', async (t) => {
   const url = await createDatabase(t, { direct: true });
   const service = openDatabase(t, await createServiceRole(t, url));
   await openDatabase(t, url).execute('create table later (id int)');
@@ -83,7 +83,7 @@ test('tables of migrations to come are readable and writable too', async (t) => 
   t.same([...(await service.execute('select id from later'))], [{ id: 1 }]);
 });
 
-test('the process starts as that role, with and without MIGRATE_ON_START', async (t) => {
+test('the process starts with that role, with and without MIGRATE_ON_START', async (t) => {
   const DATABASE_URL = await createServiceRole(t, await createDatabase(t, { direct: true }));
   const JWT_SECRET = 'a secret that is only used by the tests';
   for (const MIGRATE_ON_START of ['true', 'false']) {

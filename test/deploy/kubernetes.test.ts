@@ -28,7 +28,7 @@ const SERVER_CONNECTIONS = 97;
 
 const Ports = Type.Array(Type.Object({ port: Type.Integer() }));
 
-test('the Job migrates, and the Deployment then answers its probes and serves its metrics', async (t) => {
+test('the Job migrates, and the Deployment then passes its probes and serves its metrics', async (t) => {
   const DATABASE_URL_FILE = await createDatabase(t, { empty: true, direct: true });
   const job = (await readJob()).program;
   const migration = startProgram(
@@ -66,7 +66,7 @@ test('the Job migrates, and the Deployment then answers its probes and serves it
   t.equal(await server.ended, 0);
 });
 
-test('ports are those that the service listens on', async (t) => {
+test('the ports are those of the service', async (t) => {
   const { container, program } = await readDeployment();
   const { port, metricsPort, host } = loadConfig(await environmentOf(t, program));
   t.equal(host, '0.0.0.0');
@@ -111,7 +111,7 @@ test('ports are those that the service listens on', async (t) => {
   }
 });
 
-test('manifests name what there is, and the image with its user', async (t) => {
+test('manifests refer to existing objects, and to the image with its user', async (t) => {
   const { all, read } = await manifests();
   const { version } = as(
     Type.Object({ version: Type.String() }),
@@ -191,7 +191,7 @@ test('the autoscaler leaves PostgreSQL its connections, and scales before reques
   t.ok(target > 0 && target < atOnce, `${target} requests in flight`);
 });
 
-test('kustomizations name every file, and the README every folder and file', async (t) => {
+test('kustomizations list every file, and the README every folder and file', async (t) => {
   const Kustomization = Type.Object({ resources: Type.Optional(Type.Array(Type.String())) });
   const files = await filesOf(KUBERNETES);
   const named: string[] = [];

@@ -14,7 +14,7 @@ const Probe = Type.Object({ httpGet: Type.Object({ path: Type.String(), port: Ty
 const Container = Type.Object({
   image: Type.String(),
   command: Type.Optional(Type.Array(Type.String())),
-  // A value without quotation marks that is not a text is refused by Kubernetes.
+  // Kubernetes rejects an unquoted value that is not a string.
   env: Type.Array(Type.Object({ name: Type.String(), value: Type.String() })),
   ports: Type.Optional(
     Type.Array(Type.Object({ name: Type.String(), containerPort: Type.Integer() })),

@@ -114,7 +114,7 @@ async function expressions(): Promise<Expression[]> {
   return [...ofPanels, ...ofVariables, ...ofRules, ...ofRunbook];
 }
 
-test('expressions are read as they are meant', (t) => {
+test('the selectors of PromQL expressions are parsed', (t) => {
   const { selectors, grouped } = readExpression(
     'sum by (job, le) (rate(one_bucket{a="x,}", b=~"2..|304"}[5m])) / on (job) two > 0.25 and absent(up == 1)',
   );
@@ -201,7 +201,7 @@ async function expectKnown(t: Test, metrics: string): Promise<void> {
       for (const label of own) labels.add(label);
       for (const { label, operator, value } of matchers) {
         t.ok(own.has(label), `${where}: ${metric} has the label ${label}`);
-        // A variable stands for what there is, and what is left out need not be there.
+        // A variable stands for existing values, and excluded values need not exist.
         if (TARGET_LABELS.includes(label) || value.startsWith('$') || operator.startsWith('!')) {
           continue;
         }
@@ -228,7 +228,7 @@ async function startIssued(t: Test) {
   return { key, token: { JWT_JWKS_URL: issuer.url.href } };
 }
 
-test('every metric, label and value that is watched is one of a running service', async (t) => {
+test('the dashboard and alerts use metrics, labels and values of a running service', async (t) => {
   const { key, token } = await startIssued(t);
   const server = startServer(t, { DATABASE_URL: await createDatabase(t), ...token, PORT: '0' });
   const [, origin = ''] = await server.waitFor(/listening at (http:\/\/127\.0\.0\.1:\d+)/);
@@ -236,14 +236,14 @@ test('every metric, label and value that is watched is one of a running service'
   await expectKnown(t, await (await fetchInTime(`${origin}/metrics`)).text());
 });
 
-test('the same of a service of several workers, whose metrics are added up', async (t) => {
+test('the dashboard and alerts use metrics, labels and values of a service with workers', async (t) => {
   const { key, token } = await startIssued(t);
   const { port, metricsPort } = await startWorkers(t, token);
   await use(`http://127.0.0.1:${port}`, key);
   await expectKnown(t, await (await fetchInTime(`http://127.0.0.1:${metricsPort}/metrics`)).text());
 });
 
-test('the dashboard selects data source, route and instance, and each panel has an id of its own', async (t) => {
+test('the dashboard selects data source, route and instance, and each panel has a unique id', async (t) => {
   const { panels, templating } = await readDashboard();
   const variables = Object.fromEntries(templating.list.map(({ name, type }) => [name, type]));
   t.match(variables, { datasource: 'datasource', route: 'query', instance: 'query' });
@@ -255,12 +255,12 @@ test('the dashboard selects data source, route and instance, and each panel has 
   t.equal(new Set(panels.map(({ id }) => id)).size, panels.length);
 });
 
-test('each alert leads to its section of the runbook, and each section is of an alert', async (t) => {
+test('each alert links to its section of the runbook, and each section belongs to an alert', async (t) => {
   const alerts = (await readRules()).flatMap((rule) => ('alert' in rule ? [rule] : []));
   const names = alerts.map(({ alert }) => alert);
   t.equal(new Set(names).size, names.length, 'no name is used twice');
   for (const { alert, annotations } of alerts) {
-    // GitHub makes the anchor of a heading of one word by its small letters.
+    // GitHub's anchor of a one-word heading is the word in lower case.
     t.equal(annotations.runbook_url, `${RUNBOOK}#${alert.toLowerCase()}`);
   }
   const runbook = await readFile(RUNBOOK, 'utf8');

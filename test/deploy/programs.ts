@@ -35,7 +35,7 @@ export async function unitProgram(): Promise<Program> {
 }
 
 /**
- * @param contents what the files hold instead, by the variable that names the file
+ * @param contents other contents of the files, by the variable that names the file
  * @returns the environment of a program, with its files where a test can put them
  */
 export async function environmentOf(

@@ -8,10 +8,10 @@ import type { Program } from './image.js';
 import { readDeployment } from './kubernetes.js';
 import { environmentOf, programs, readUnit, unitProgram } from './programs.js';
 
-/** More than what a process may take to stop, in seconds. */
+/** Seconds in addition to the longest shutdown. */
 const MARGIN = 5;
 
-test('each process gets settings that there are, with values that they can have', async (t) => {
+test('each process has known settings with valid values', async (t) => {
   const build = await readFile('esbuild.config.js', 'utf8');
   const entryPoints = /entryPoints: \[([^\]]*)\]/.exec(build)?.[1] ?? '';
   const all = await programs();
@@ -23,20 +23,20 @@ test('each process gets settings that there are, with values that they can have'
     t.same(unknown, [], title);
     const given = await environmentOf(t, program);
     const serves = program.program === 'server';
-    // Migrations need no key for tokens.
+    // The migration process has no key for tokens.
     t.doesNotThrow(() => loadConfig(serves ? given : { ...given, NODE_ENV: '' }), title);
     if (!serves || title.endsWith('failover.yaml: spaces')) continue;
     t.equal(env['MIGRATE_ON_START'], 'false', `${title}: migrations have a process of their own`);
   }
 });
 
-test('the service does not start with the secrets of the example', async (t) => {
+test('the service rejects the secrets of the example', async (t) => {
   const { program } = await readDeployment();
   const given = await environmentOf(t, program, {});
   t.throws(() => loadConfig(given), { message: /JWT_SECRET_FILE cannot be used/ });
 });
 
-test('each has the time to stop that the service may take', async (t) => {
+test('each process has the time that its shutdown needs', async (t) => {
   const drain = await constantOf('src/server.ts', 'DRAIN_MS');
   const needed = async (program: Program) => {
     const { shutdownDelayMs, workers } = loadConfig(await environmentOf(t, program));

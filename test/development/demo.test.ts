@@ -27,7 +27,7 @@ async function makeFolder(t: Test): Promise<string> {
   return folder;
 }
 
-test('with nothing but Node it has a database, a demo and a token, and keeps them', async (t) => {
+test('a start without settings creates a database, demo data and a token, and keeps them', async (t) => {
   const cwd = await makeFolder(t);
   const list = '/namespaces/demo/spaces';
   const demo = {
@@ -70,7 +70,7 @@ test('with nothing but Node it has a database, a demo and a token, and keeps the
   t.equal(await second.server.ended, 0);
 });
 
-test('where it cannot keep its data it says so in one sentence', async (t) => {
+test('an unusable data folder is reported in one sentence', async (t) => {
   const cwd = await makeFolder(t);
   await writeFile(join(cwd, '.data'), 'not a folder');
   const server = startServer(t, { PORT: '0' }, { cwd });

@@ -2,7 +2,7 @@
 import { setTimeout } from 'node:timers/promises';
 import { fetchInTime } from '../helpers/fetch.js';
 import { pick } from '../helpers/json.js';
-import { beforeDeadline } from '../helpers/wait.js';
+import { beforeDeadline, waitForValue } from '../helpers/wait.js';
 
 /** The longest time that the client waits for a response. */
 const TIMEOUT_MS = 10_000;
@@ -66,8 +66,11 @@ export function crashClient(port: () => number, authorization: string): CrashCli
     await setTimeout(BACKOFF_MS);
     return null;
   };
-  const insist: CrashClient['insist'] = async (...request) =>
-    (await send(...request)) ?? insist(...request);
+  const insist: CrashClient['insist'] = (method, path, body, key) =>
+    waitForValue(
+      `a response to ${method} ${path}`,
+      async () => (await send(method, path, body, key)) ?? undefined,
+    );
 
   return {
     figures,

@@ -1,5 +1,6 @@
 /** Writers and readers that go on while the service and PostgreSQL are killed, and the record of their responses. */
 import { pick, pickString } from '../helpers/json.js';
+import { beforeDeadline } from '../helpers/wait.js';
 import type { CrashClient, Seen } from './crash-client.js';
 
 const collection = '/namespaces/acme/spaces';
@@ -45,7 +46,7 @@ export async function startWriters({ send, insist }: CrashClient) {
       for (let count = 0; !stopped; count += 1)
         await create(`${name}-${count}`, `${name}-${count}`);
     }),
-    /** Creates and deletes under one slug: what is had twice leaves a row too many. */
+    /** Creates and deletes under one slug: a second effect leaves an extra row. */
     ...['d', 'e'].map(async (name) => {
       for (let count = 1; !stopped; count += 1) {
         await create(name, `${name}-${count}`);
@@ -91,7 +92,7 @@ export async function startWriters({ send, insist }: CrashClient) {
   writers.push(record());
   const stale: string[] = [];
   let lists = 0;
-  /** Reads the updated spaces in a list: each has what was acknowledged before, or something later. */
+  /** Reads the updated spaces in a list: each has the last acknowledged update, or a later one. */
   const readLists = async () => {
     while (!stopped) {
       const known = Array.from(updates, ([slug, { last }]) => ({ slug, last }));
@@ -114,7 +115,7 @@ export async function startWriters({ send, insist }: CrashClient) {
     lists: () => lists,
     stop: async () => {
       stopped = true;
-      await Promise.all(writers);
+      await beforeDeadline('the last responses of the writers', Promise.all(writers));
     },
   };
 }

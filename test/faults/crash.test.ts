@@ -1,6 +1,6 @@
 /**
- * PostgreSQL and the service are killed with -9, again and again, while writers write. Afterwards what
- * was acknowledged is there once, and nothing is there by half. `CRASH_KILLS` says how often each.
+ * PostgreSQL and the service are killed with -9 repeatedly under writes. Afterwards each acknowledged write is stored
+ * once, and none partly. `CRASH_KILLS` is the number of kills of each.
  */
 import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -25,13 +25,13 @@ const KILLS = Number(process.env['CRASH_KILLS'] ?? 3);
 /** How many writes are acknowledged between two kills. */
 const PROGRESS = 60;
 
-test('what was acknowledged is there once, however PostgreSQL and the service are killed', async (t) => {
+test('every acknowledged write is stored exactly once after PostgreSQL and the service are killed', async (t) => {
   const directory = await mkdtemp(join(tmpdir(), 'spaces-crash-'));
   await chmod(directory, 0o755);
   const network = await startNetwork(t);
   let server: EmbeddedPostgres;
   const startPostgres = async () => {
-    // With fsync and everything else that makes a commit last.
+    // With fsync and all settings that make a commit durable.
     server = await startEmbeddedPostgres({ directory, database: 'spaces' });
     network.target = Number(new URL(server.url).port);
     return server;
@@ -65,7 +65,7 @@ test('what was acknowledged is there once, however PostgreSQL and the service ar
   };
   const killPostgres = async () => {
     await killServer(server);
-    // Ended already, but the folder is still ours.
+    // It has ended, but this process still owns the folder.
     await server.stop();
   };
   await startService();
@@ -160,7 +160,7 @@ test('what was acknowledged is there once, however PostgreSQL and the service ar
     'counters are exact',
   );
   t.comment(
-    `${KILLS} kills of PostgreSQL, ${KILLS} of the service; ${figures.requests} requests, ${figures.unanswered} without an answer, ${figures.refused} told to come back, ${figures.acknowledged} acknowledged, ${figures.replayed} of them when repeated; ${lists} lists; ${rows.length} spaces; ${lost.length} lost, ${doubled.length} doubled`,
+    `${KILLS} kills of PostgreSQL, ${KILLS} of the service; ${figures.requests} requests, ${figures.unanswered} without an answer, ${figures.refused} rejected for now, ${figures.acknowledged} acknowledged, ${figures.replayed} of them when repeated; ${lists} lists; ${rows.length} spaces; ${lost.length} lost, ${doubled.length} doubled`,
   );
 });
 

@@ -1,4 +1,4 @@
-/** A rolling restart under constant load: whoever replaces one process after another loses nothing. */
+/** A rolling restart under constant load loses no request. */
 import { Agent, createServer, request as httpRequest } from 'node:http';
 import { type Test, test } from 'tap';
 import { migrate } from '../../src/db/migrate.js';
@@ -29,7 +29,7 @@ async function startBackend(t: Test, databaseUrl: string, delay: string): Promis
   return { process, port: Number(port) };
 }
 
-/** A load balancer: takes turns among the backends that say they are ready, over kept connections. */
+/** A load balancer: sends requests to the ready backends in turn, over kept connections. */
 async function startBalancer(
   t: Test,
   backends: Backend[],
@@ -128,7 +128,7 @@ test('a rolling restart of two processes behind one port loses no request', asyn
   t.same([...statuses.keys()].sort(), [200, 201], 'every request was answered, and well');
 });
 
-test('told to stop, it is first not ready, closes kept connections with an answer, then ends', async (t) => {
+test('a shutdown first makes the service not ready, then closes kept connections after a response, then ends', async (t) => {
   const databaseUrl = await createDatabase(t);
   const { process, port } = await startBackend(t, databaseUrl, '1500');
   const kept = await rawConnection(t, port);

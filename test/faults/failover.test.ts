@@ -1,6 +1,6 @@
 /**
  * A primary and a hot standby, replicating synchronously. The primary is killed under constant traffic
- * and the standby promoted: the service goes there by itself, and nothing that was acknowledged is lost.
+ * and the standby promoted: the service connects to it, and no acknowledged write is lost.
  */
 import { execFileSync } from 'node:child_process';
 import { chmod, chown, mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
@@ -23,15 +23,15 @@ import { type Network, startNetwork } from './network.js';
 import { killServer } from './processes.js';
 import { areRefused, isGood, isRefused, startTraffic } from './traffic.js';
 
-/** What is promised is two seconds; a loaded machine gets one more. */
+/** The documented recovery is two seconds; a loaded machine gets one more. */
 const PROMISE_MS = 3000;
 
 const DATABASE = 'spaces';
 
-/** A port that nobody listens at. */
+/** A port without a listener. */
 const NOBODY = 1;
 
-/** One of the two servers, which may come back at another port of its own. */
+/** One of the two servers, which may restart on another port. */
 interface Node {
   directory: string;
   network: Network;
@@ -41,7 +41,7 @@ interface Node {
 
 async function makeFolder(t: Test): Promise<string> {
   const directory = await mkdtemp(join(tmpdir(), 'spaces-failover-'));
-  // As root, PostgreSQL runs as another user, who has to reach it.
+  // When this runs as root, PostgreSQL runs as another user and needs access.
   await chmod(directory, 0o755);
   t.teardown(() => rm(directory, { recursive: true, force: true }));
   return directory;
@@ -81,7 +81,7 @@ async function administer<Result>(
   return work(sql).finally(() => sql.end());
 }
 
-/** How a standby is told to follow a server. */
+/** @returns the settings of a standby of a server */
 function following({ server }: Node): Record<string, string> {
   const { hostname, port, username, password } = new URL(server.url);
   return {
@@ -141,8 +141,8 @@ const faults: Record<string, (primary: Node) => Promise<unknown>> = {
   },
 };
 
-for (const [fault, strike] of Object.entries(faults)) {
-  test(`primary ${fault}: the service goes to the next, and no acknowledged write is lost`, async (t) => {
+for (const [fault, inject] of Object.entries(faults)) {
+  test(`primary ${fault}: the service connects to the next one, and no acknowledged write is lost`, async (t) => {
     const primary = await startNode(t, await makeFolder(t));
     const standby = await startStandby(t, primary);
     await replicateSynchronously(primary);
@@ -154,13 +154,13 @@ for (const [fault, strike] of Object.entries(faults)) {
     const service = await startService(t, { db, databaseUrl: url });
     const alice = await service.as('alice');
     const ready = async () => (await alice.get('/namespaces')).status;
-    t.equal((await alice.post('/namespaces', { slug: 'acme' })).status, 201);
+    t.equal((await alice.post('/namespaces', { slug: 'acme' })).status, 201, fault);
     const traffic = startTraffic(alice, { readers: 8, writers: 2 });
     const { seen, answers } = traffic;
     await answers(100, isGood);
-    t.equal(await ready(), 200);
+    t.equal(await ready(), 200, fault);
 
-    await strike(primary);
+    await inject(primary);
     await answers(30, isRefused);
     t.equal(await ready(), 503, 'while there is no primary, reads are 503');
     t.equal((await service.send({ method: 'GET', path: '/livez' })).status, 200, 'but alive');
@@ -169,7 +169,7 @@ for (const [fault, strike] of Object.entries(faults)) {
     await answers(1, isGood);
     const recovery = performance.now() - promoted;
     await answers(100, isGood);
-    t.equal(await ready(), 200);
+    t.equal(await ready(), 200, fault);
 
     const failures = seen.filter(({ answer }) => !isGood(answer));
     areRefused(t, failures, 'failover');
@@ -179,7 +179,7 @@ for (const [fault, strike] of Object.entries(faults)) {
     const last503 = Math.max(...failures.map(({ at }) => at)) - promoted;
     t.ok(last503 < PROMISE_MS, `no failure later than ${Math.round(last503)} ms after it`);
 
-    // The old primary comes back, as a standby, and is still the first of the hosts.
+    // The old primary restarts as a standby, and is still the first host.
     await put(join(primary.directory, 'data'), 'standby.signal', '');
     await primary.restart(following(standby));
     primary.network.swallows = false;
@@ -201,7 +201,7 @@ for (const [fault, strike] of Object.entries(faults)) {
   });
 }
 
-test('a server that refuses to write is 503, and left as soon as another may take writes', async (t) => {
+test('writes to a read-only server are 503, and succeed when it is writable again', async (t) => {
   const databaseUrl = await createDatabase(t, { direct: true });
   const { db: owner } = await startService(t, { databaseUrl });
   const setReadOnly = (value: 'on' | 'off') =>
@@ -217,7 +217,7 @@ test('a server that refuses to write is 503, and left as soon as another may tak
   isProblem(t, await alice.post('/namespaces', { slug: 'acme' }), 'unavailable');
   t.equal((await alice.get('/namespaces')).status, 200, 'it is still read from');
   await setReadOnly('off');
-  // The connections that are open would refuse for ever.
+  // Open connections stay read-only.
   const begun = performance.now();
   const statuses = new Set<number>();
   await waitUntil('a write that is accepted', async () => {

@@ -2,13 +2,13 @@ import { connect, createServer, type Socket } from 'node:net';
 import type { Test } from 'tap';
 import { portOf } from '../helpers/issuer.js';
 
-/** A network between the service and a PostgreSQL that may come back at another port. */
+/** A network between the service and a PostgreSQL that may restart on another port. */
 export interface Network {
   /** where the service connects to */
   readonly port: number;
   /** where PostgreSQL is */
   target: number;
-  /** whether what is sent gets lost, on every connection, without a word */
+  /** whether bytes of every connection are dropped silently */
   swallows: boolean;
 }
 

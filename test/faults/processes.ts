@@ -7,7 +7,7 @@ export async function processesOf({ directory }: { directory: string }): Promise
   const file = await readFile(join(directory, 'data', 'postmaster.pid'), 'utf8');
   const postmaster = Number(file.split('\n')[0]);
   const children = execFileSync('ps', ['-o', 'pid=', '--ppid', String(postmaster)]).toString();
-  // Zero would be every process of this group.
+  // Zero would signal every process of this group.
   return [postmaster, ...children.split('\n').map(Number)].filter((pid) => pid > 0);
 }
 
@@ -17,7 +17,7 @@ export async function killServer(server: { directory: string }): Promise<void> {
     try {
       process.kill(pid, 'SIGKILL');
     } catch {
-      // It has ended by itself, when the first one was gone.
+      // It ended after the postmaster.
     }
   }
 }

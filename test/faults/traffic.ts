@@ -35,7 +35,7 @@ export function startTraffic(
     const answer = await send();
     const at = performance.now();
     seen.push({ answer, milliseconds: at - begun, at });
-    // `inject` may answer without ever waiting; the test and the timers want their turn.
+    // `inject` may answer without yielding to the event loop.
     await new Promise((resolve) => setImmediate(resolve));
     return answer;
   };
@@ -83,7 +83,7 @@ export function startTraffic(
   };
 }
 
-/** Passes when each is a 503 that says what it is and when to come again. */
+/** Asserts that each failure is a 503 with a code and Retry-After. */
 export function areRefused(t: Test, failures: Seen[], fault: string): void {
   t.same(
     failures.filter(({ answer }) => !isRefused(answer)).map(({ answer }) => answer.text),

@@ -6,7 +6,7 @@ const executablePath = process.env['CHROMIUM_PATH'] ?? '/usr/bin/chromium';
 
 /**
  * @returns a browser in which every host below `.test` is this machine, or null, with a loud line,
- *   where none is installed. To a browser such a host is not to be trusted, as 127.0.0.1 is.
+ *   where none is installed. A browser does not trust such a host, unlike 127.0.0.1.
  */
 export async function launchBrowser(t: Test): Promise<Browser | null> {
   if (!existsSync(executablePath)) {

@@ -3,7 +3,7 @@ import type { Test } from 'tap';
 import { type Client, type Service, startService } from './app.js';
 import { read } from './spaces.js';
 
-// The bodies as docs/api.md has them, written apart from `src`: no key missing, none added.
+// The bodies of docs/api.md, defined independently of `src`: exactly these members.
 const exactly = { additionalProperties: false };
 const nullableText = Type.Union([Type.String(), Type.Null()]);
 const metadata = Type.Union([Type.Record(Type.String(), Type.Unknown()), Type.Null()]);
@@ -72,12 +72,12 @@ const Details = Type.Object({
 
 type Fields = Record<string, unknown>;
 
-/** A space of one's own, and what a test does in it as the owner. */
+/** An empty space, and calls in it as the owner. */
 export interface Lab {
   path: string;
-  /** @throws where there is already a folder */
+  /** @throws when the folder exists */
   folder: (path: string, fields?: Fields) => Promise<Static<typeof Folder>>;
-  /** makes or updates an episode */
+  /** creates or updates an episode */
   episode: (name: string, fields?: Fields) => Promise<Static<typeof Episode>>;
   asset: (path: string, fields?: Fields) => Promise<Static<typeof Asset>>;
   getEpisode: (name: string) => Promise<Static<typeof Episode>>;
@@ -90,10 +90,10 @@ export interface Lab {
   contents: () => Promise<Static<typeof Details>['contents']>;
 }
 
-/** The fields of an asset that a test does not care for. */
+/** Required fields of an asset that a test does not check. */
 export const anyAsset = { kind: 'file', uri: 's3://bucket/key' };
 
-/** The service, the owner of its namespace `acme`, and `makeLab` for an empty space of one's own. */
+/** @returns the service, the owner of its namespace `acme`, and a function that creates an empty space */
 export async function startLabs(t: Test): Promise<{
   service: Service;
   owner: Client;

@@ -17,7 +17,7 @@ const poolerUrl = process.env['TEST_POOLER_URL'];
 /** For services that run as processes. */
 export const poolerEnv: Record<string, string> = poolerUrl ? { DATABASE_PREPARE: 'false' } : {};
 
-/** What is not prepared has its parameters described first, in a round trip of its own. */
+/** postgres.js describes the parameters of an unprepared statement in a round trip of its own. */
 export const ROUND_TRIPS_PER_STATEMENT = poolerUrl ? 2 : 1;
 
 /** The server that `npm test` has started, and the migrated template on it. */
@@ -29,7 +29,7 @@ export function testServer(): { url: string; template: string } {
 }
 
 /**
- * Makes a database that is gone when the test ends.
+ * Creates a database that is dropped when the test ends.
  *
  * @param options `empty` for one without any migration; `direct` to reach it past the pooler, for what
  *   that does not pass on: users, sessions, and which connection has what prepared
@@ -58,7 +58,7 @@ export function openDatabase(
 ): Database {
   const db = connect({
     url,
-    // Sixty requests at once are all let in: those who wait are refused on a slow machine.
+    // Sixty concurrent requests run without a queue, which would reject some on a slow machine.
     poolMax: 15,
     statementTimeoutMs: 10_000,
     prepare: !poolerUrl,

@@ -15,8 +15,8 @@ export function pickString(json: unknown, ...keys: (string | number)[]): string 
   return value;
 }
 
-/** What a UUIDv7 looks like. */
+/** The pattern of a UUIDv7. */
 export const uuidv7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
 
-/** What `Date.prototype.toISOString` makes. */
+/** The pattern of `Date.prototype.toISOString`. */
 export const isoMoment = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;

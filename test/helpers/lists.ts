@@ -4,7 +4,7 @@ import { read } from './spaces.js';
 
 export const Item = Type.Object({ slug: Type.String(), deletedAt: Type.Optional(Type.Unknown()) });
 
-/** A list in whatever order and state. */
+/** A list in any order and state. */
 export const List = Type.Object({
   spaces: Type.Array(Item),
   page: Type.Integer(),
@@ -42,9 +42,9 @@ export async function walkOn(client: Client, path: string, query: Query, cursor:
 }
 
 /**
- * Every part of a list, from its beginning to its end.
+ * Reads every page of a list by cursor.
  *
- * @param between what happens after each part
+ * @param between runs after each page
  */
 export async function walk(
   client: Client,

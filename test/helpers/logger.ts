@@ -2,7 +2,7 @@ import { Writable } from 'node:stream';
 import { type Logger, pino } from 'pino';
 import { serializeError } from '../../src/http/observability/log-fields.js';
 
-/** A logger of everything, as the server has it, and what it has written. */
+/** @returns a logger of every level with the server's serializers, and its lines */
 export function memoryLogger(): { logger: Logger; text: () => string; lines: () => unknown[] } {
   let text = '';
   const stream = new Writable({

@@ -1,4 +1,4 @@
-/** What the schemas of the document are made of. */
+/** A schema of the document. */
 export interface Schema {
   $ref?: string;
   type?: string | string[];
@@ -49,7 +49,7 @@ export function isOpenApi(value: unknown): value is OpenApiDocument {
   return typeof value === 'object' && value !== null && 'paths' in value && 'components' in value;
 }
 
-/** @returns what an OpenAPI document leaves undeclared, a line each */
+/** @returns a line for each missing declaration of an OpenAPI document */
 export function complaintsAbout(document: unknown): string[] {
   if (!isOpenApi(document)) return ['not an OpenAPI document'];
   const operations = Object.entries(document.paths).flatMap(([path, methods]) =>

@@ -5,7 +5,7 @@ import { planning } from '../../src/db/client.js';
 import { startService } from './app.js';
 import { createDatabase } from './database.js';
 
-/** The application on one connection that tells the plan of everything it runs. */
+/** @returns the application on one connection that reports the plan of each statement */
 export async function explained(t: Test) {
   const url = await createDatabase(t, { direct: true });
   const plans: string[] = [];

@@ -18,7 +18,7 @@ export interface Running {
 }
 
 /**
- * Starts a program that `npm run build` has made as a process of its own, killed at the latest when
+ * Starts a built program as a process, which is killed at the latest when
  * the test ends.
  *
  * @param options `cwd` is the folder it is started in, the checkout unless given
@@ -32,7 +32,7 @@ export function startProgram(
   const { PATH = '', HOME = '', NODE_V8_COVERAGE } = process.env;
   const { NODE_OPTIONS = '', TEST_REQUESTS_FILE = '' } = process.env;
   const root = fileURLToPath(new URL('../../', import.meta.url));
-  // Coverage is that of the sources: c8 cannot tell which lines of a bundle have run.
+  // Coverage needs the sources: c8 cannot map the lines of a bundle.
   const source = [`--import=${import.meta.resolve('tsx')}`, `${root}src/${program}.ts`];
   const command = NODE_V8_COVERAGE ? source : [`${root}dist/${program}.js`];
   const child = spawn(process.execPath, [...command, ...args], {

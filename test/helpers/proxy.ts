@@ -5,9 +5,9 @@ import { createDatabase, openDatabase } from './database.js';
 import { portOf } from './issuer.js';
 
 export interface Traffic {
-  /** statements that PostgreSQL was told to execute */
+  /** executed statements */
   statements: number;
-  /** how often the client sent something after everything before had been answered */
+  /** how often the client sent messages while none was unanswered */
   roundTrips: number;
 }
 
@@ -19,16 +19,16 @@ export interface Proxy {
   delay: number;
   /** lets so many more statements through; the connection breaks before the last of them is answered */
   cutAfter(statements: number): void;
-  /** ends what `cutAfter` began */
-  mend(): void;
-  /** what has passed since the start */
+  /** undoes `cutAfter` */
+  restore(): void;
+  /** the traffic since the start */
   traffic: Traffic;
-  /** @returns the result, and what passed meanwhile, over all connections */
+  /** @returns the result, and the traffic of all connections during the operation */
   count<Result>(operation: () => Promise<Result>): Promise<Traffic & { result: Result }>;
 }
 
 /**
- * Starts a TCP proxy that reads along. Statements are the messages Execute and Query. Every Sync,
+ * Starts a TCP proxy that counts messages. Statements are the messages Execute and Query. Every Sync,
  * Query, Flush and startup expects an answer; a round trip begins when the client sends while none
  * is outstanding, so statements sent together, on one connection or on several, are one.
  *
@@ -127,7 +127,7 @@ export async function startProxy(t: Test, databaseUrl: string): Promise<Proxy> {
     cutAfter(statements) {
       cutAt = traffic.statements + statements;
     },
-    mend() {
+    restore() {
       cutAt = Infinity;
     },
     traffic,
@@ -158,7 +158,7 @@ export async function startCounted(t: Test): Promise<{ service: Service; proxy: 
   return { service: await startService(t, { db }), proxy };
 }
 
-/** @returns a reader of bytes, in whatever pieces they come, that names each message in them */
+/** @returns a reader of chunks that reports the type of each message */
 function messageReader(hasStartup: boolean, onMessage: (type: string) => void) {
   let rest: Buffer = Buffer.alloc(0);
   // The first message of a client has a length, but no type.

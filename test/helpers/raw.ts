@@ -9,7 +9,7 @@ export interface RawAnswer {
   body: string;
 }
 
-/** A connection on which a test writes what no client library would. */
+/** A connection on which a test writes bytes that client libraries do not send. */
 export interface RawConnection {
   socket: Socket;
   write(bytes: string | Buffer): void;
@@ -25,7 +25,7 @@ export async function rawConnection(t: Test, port: number): Promise<RawConnectio
   await beforeDeadline('a connection', once(socket, 'connect'));
   const chunks: Buffer[] = [];
   socket.on('data', (chunk: Buffer) => chunks.push(chunk));
-  // A server may close while it is still being sent to; what matters is what it said.
+  // The server may close during a write; the test reads the response.
   socket.on('error', () => undefined);
   const answers = new Promise((resolve) => socket.once('close', resolve)).then(() =>
     parseAnswers(Buffer.concat(chunks).toString()),

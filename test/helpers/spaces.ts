@@ -5,7 +5,7 @@ import type { ProblemCode } from '../../src/errors.js';
 import { type Answer, type Client, type Service, startService } from './app.js';
 import { isProblem } from './problem.js';
 
-// The bodies as docs/api.md has them, written apart from `src`: no key missing, none added.
+// The bodies of docs/api.md, defined independently of `src`: exactly these members.
 const exactly = { additionalProperties: false };
 const nullable = <Schema extends TSchema>(schema: Schema) => Type.Union([schema, Type.Null()]);
 
@@ -90,14 +90,14 @@ export function assertProblem(
   t.equal(answer.status, status, `${title}: ${status}`);
   isProblem(t, answer, code, title);
   const { errors } = read(answer, Violations);
-  // One field can violate several rules.
+  // A field may violate several rules.
   const named = errors && [...new Set(errors.map(({ path }) => path))];
   t.same(named, paths, `${title}: names the field`);
 }
 
 export type Refusal = [status: number, code: ProblemCode];
 
-/** The problems that more than one file meets. */
+/** Problems that several files expect. */
 export const INVALID: Refusal = [400, 'validation_failed'];
 export const NO_NAMESPACE: Refusal = [404, 'namespace_not_found'];
 export const NO_SPACE: Refusal = [404, 'space_not_found'];
@@ -111,13 +111,13 @@ export interface Namespace {
   path: string;
   /** creates a space as the owner */
   create: (fields: Partial<Static<typeof Space>>) => Promise<Static<typeof Space>>;
-  /** what getSpace answers the owner */
+  /** the response of getSpace to the owner */
   details: (slug: string) => Promise<Static<typeof SpaceDetails>>;
   /** @param query such as `?page=2` */
   list: (query?: string) => Promise<Static<typeof SpaceList>>;
 }
 
-/** The service, the owner of its namespaces, and `makeNamespace` for an empty one of one's own. */
+/** @returns the service, the owner of its namespaces, and a function that creates an empty namespace */
 export async function startSpaces(t: Test): Promise<{
   service: Service;
   owner: Client;

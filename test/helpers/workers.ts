@@ -23,7 +23,7 @@ export async function startWorkers(
     WORKERS: '2',
   });
   const [, port] = await process.waitFor(/listening at http:\/\/127\.0\.0\.1:(\d+)/);
-  // The first process says so last.
+  // The first process logs its own address last.
   const [, metricsPort] = await process.waitFor(
     new RegExp(`listening at http://127\\.0\\.0\\.1:(?!${port}\\b)(\\d+)`),
   );

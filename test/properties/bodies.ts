@@ -21,7 +21,7 @@ const VISIBLE = /[^\p{Z}\p{Cc}\p{Cf}\p{Default_Ignorable_Code_Point}\u2800]/u;
 const text = (options: { minLength: number; maxLength: number }) =>
   fc
     .string({ unit: 'binary', ...options })
-    // Of names and tags: visible, and nothing that hides or turns text.
+    // Names and tags: visible, without control and bidirectional characters.
     .filter((value) => /[\p{L}\p{N}\p{P}\p{S}]/u.test(value))
     .map((value) => value.replace(FORBIDDEN, ' ').normalize('NFC').trim())
     .filter((value) => VISIBLE.test(value) && Array.from(value).length <= options.maxLength);
@@ -60,7 +60,7 @@ function validValue(name: string, schema: Schema, context: Context): Arbitrary<u
       case 'string': {
         const known = valuesByName[name];
         if (known) return fc.constantFrom(...known);
-        // Of an episode.
+        // The name of an episode.
         if (name === 'name' && schema.pattern !== undefined) return fc.constantFrom(...pools.name);
         if (schema.pattern !== undefined && name !== 'slug') {
           return fc.stringMatching(new RegExp(schema.pattern), {
@@ -78,7 +78,7 @@ function validValue(name: string, schema: Schema, context: Context): Arbitrary<u
         return text({ minLength: Math.max(minLength, 1), maxLength: Math.min(maxLength, 300) });
       }
       case 'boolean':
-        // What is protected stays so, and nothing could be written any more.
+        // Write protection is permanent, and would reject all later writes.
         return name === 'writeProtected' ? fc.constant(false) : fc.boolean();
       case 'integer':
         return fc.integer({ min: schema.minimum ?? 0, max: schema.maximum ?? 9 });

@@ -1,7 +1,7 @@
 /**
- * Folders are made, moved and deleted, and episodes and assets come into them, all at once and by two
- * processes. Whatever the order: the tree has no orphan, no path twice, nothing that was acknowledged is
- * lost or comes back, and the counts are exact.
+ * Folders are created, moved and deleted, and episodes and assets created in them, concurrently and by two
+ * processes. In every order the tree has no orphan and no path twice, no acknowledged write is
+ * lost or undone, and the counts are exact.
  */
 import { sql } from 'drizzle-orm';
 import fc from 'fast-check';
@@ -47,7 +47,7 @@ type Operation = typeof operation extends fc.Arbitrary<infer Value> ? Value : ne
 
 const ALLOWED = new Set([200, 201, 204, 404, 409, 410]);
 
-test('the tree stays a tree, and keeps what it acknowledged, under everything at once', async (t) => {
+test('concurrent operations keep the folder tree consistent and lose no acknowledged write', async (t) => {
   const settings = parameters(t, RUNS);
   const service = await startService(t);
   const other = await startService(t, { databaseUrl: service.databaseUrl });

@@ -1,5 +1,5 @@
 /**
- * Tenants write at the same time, through two processes. The answers to what ran at once, and what the database
+ * Tenants write concurrently, through two processes. The responses to concurrent requests, and what the database
  * holds afterwards, are those of one after another in some order: no write uses a right that is gone.
  */
 import { deepStrictEqual as deepEqual } from 'node:assert';
@@ -24,12 +24,12 @@ import {
 const RUNS = 60;
 const AT_ONCE = 3;
 
-/** Changes of members and namespaces come more often: they change the rights of the others. */
+/** Changes of members and namespaces are more frequent, because they change rights. */
 const operations = [
   ...(['putMember', 'removeMember', 'putMember', 'removeMember'] as const),
-  ...(['updateNamespace', 'deleteNamespace', 'restoreNamespace'] as const),
+  ...(['updateNamespace', 'deleteNamespace', 'eraseNamespace', 'restoreNamespace'] as const),
   ...(['createSpace', 'createSpaces', 'ensureSpace'] as const),
-  ...(['updateSpace', 'deleteSpace', 'restoreSpace'] as const),
+  ...(['updateSpace', 'deleteSpace', 'eraseSpace', 'restoreSpace'] as const),
 ];
 
 const commands = fc.record<Command>({
@@ -68,7 +68,7 @@ function* ordersOf<Item>(items: Item[]): Generator<Item[]> {
   }
 }
 
-/** What the database holds, whatever the order in which two processes made ids in one millisecond. */
+/** The rows of the database, without the order of ids that two processes created in one millisecond. */
 const byId = (content: { id: string; spaces: { id: string }[] }[]) =>
   content
     .map((each) => ({ ...each, spaces: each.spaces.toSorted((a, b) => (a.id < b.id ? -1 : 1)) }))
@@ -81,7 +81,7 @@ const byId = (content: { id: string; spaces: { id: string }[] }[]) =>
 function isTold(batch: Command[], command: Command): boolean {
   const meets = /^(create|ensure|restore|update)/;
   return (
-    !/^delete/.test(command.operation) ||
+    !/^(delete|erase)/.test(command.operation) ||
     !batch.some(
       ({ operation, namespace }) => namespace === command.namespace && meets.test(operation),
     )
@@ -100,7 +100,7 @@ function comparable(batch: Command[], { operation }: Command, answer: Step['answ
   return { status, body: isObject ? { ...body, spaces: 'not compared' } : body };
 }
 
-test('what runs at once has the outcome of one order', async (t) => {
+test('concurrent requests have the outcome of some serial order', async (t) => {
   const settings = parameters(t, RUNS);
   const first = await startService(t);
   const second = await startService(t, { databaseUrl: first.databaseUrl });
@@ -118,7 +118,7 @@ test('what runs at once has the outcome of one order', async (t) => {
       namespace: own(each.namespace),
       slug: each.slug && (/Space/.test(each.operation) ? each.slug : own(each.slug)),
       text: 'a text',
-      // A key of its own: two requests with one key have an answer that is in no order.
+      // A key of its own: of two requests with one key either may be rejected.
       key: each.key && `${run}-${(keys += 1)}`,
     });
     const send = async (command: Command) => {
@@ -136,7 +136,7 @@ test('what runs at once has the outcome of one order', async (t) => {
     };
 
     const history: Step[] = [];
-    // Both are owners of the first namespace, so that each can take the other's right away.
+    // Both are owners of the first namespace, so that each can revoke the other's rights.
     const promotion: Command = { ...nothing, operation: 'putMember', role: 'owner' };
     for (const command of [...founding, promotion].map(ownCommand)) {
       const { answer, ids } = await send(command);

@@ -1,6 +1,6 @@
 /**
- * Several tenants with their members, roles and scopes do one thing after another, through two processes. Each answer and all
- * that the database holds are as a simple model has them, and nothing tells a stranger that a namespace
+ * Several tenants with members, roles and scopes send one request after another, through two processes. Each response and
+ * the database equal a simple model, and no response reveals to a non-member that a namespace
  * exists.
  */
 import { deepStrictEqual as deepEqual } from 'node:assert';
@@ -13,7 +13,7 @@ import { type Answer, startService } from '../helpers/app.js';
 import { pickString } from '../helpers/json.js';
 import { startCounted } from '../helpers/proxy.js';
 import { Model } from './model.js';
-import type { Command } from './model-state.js';
+import { type Command, roleIn } from './model-state.js';
 import { parameters } from './parameters.js';
 import {
   bodyOf,
@@ -67,23 +67,23 @@ const commands = fc.array(
   { maxLength: 120, size: 'max' },
 );
 
-test('tenants see their own and nothing else, and the database holds what they wrote', async (t) => {
+test('tenants see their own resources only, and the database equals the model', async (t) => {
   const settings = parameters(t, RUNS);
   const { service, proxy } = await startCounted(t);
-  // It keeps pages of its own and learns of the other's writes from PostgreSQL alone.
+  // It has caches of its own and learns of the other's writes from PostgreSQL only.
   const other = await startService(t, { db: service.db });
   const figures = { requests: 0, replayed: 0, led: 0, hidden: 0 };
   const statuses = new Map<number, number>();
   let runs = 0;
 
   const property = fc.asyncProperty(commands, async (drawn) => {
-    // Namespaces and subjects of its own for each run: what came before makes no difference.
+    // Each run has namespaces and subjects of its own, and does not depend on earlier runs.
     const run = `r${(runs += 1)}`;
     const own = (name: string) => `${run}-${name}`;
     const model = new Model();
     let texts = 0;
 
-    // The slugs that one process has released, and the other may still remember: it spends one statement to learn.
+    // Slugs that one process released and the other may have cached, which costs it one statement.
     const released = [new Set<string>(), new Set<string>()] as const;
 
     for (const each of [...founding, ...drawn]) {
@@ -94,7 +94,7 @@ test('tenants see their own and nothing else, and the database holds what they w
         member: own(each.member),
         namespace: own(each.namespace),
         slug: each.slug && (within ? each.slug : own(each.slug)),
-        // What is asked again with a key is to be the same.
+        // A request that repeats a key has the same body.
         text:
           each.text === null ? null : `text ${run} ${each.subject} ${each.key ?? (texts += 1)}.`,
       };
@@ -108,7 +108,7 @@ test('tenants see their own and nothing else, and the database holds what they w
       const secrets = secretsFrom(model, command);
       const { present, ...expected } = model.answer(command, idsOf(answer));
       deepEqual({ status: answer.status, body: bodyOf(answer) }, expected, JSON.stringify(command));
-      const isRelease = /^(delete|update)Namespace$/.test(command.operation);
+      const isRelease = /^(delete|erase|update)Namespace$/.test(command.operation);
       if (isRelease && answer.status < 300) {
         released[command.process === 0 ? 1 : 0].add(command.namespace);
       }
@@ -124,7 +124,7 @@ test('tenants see their own and nothing else, and the database holds what they w
       }
       const isReplayed = answer.headers['idempotent-replayed'] === 'true';
       if (isReplayed) figures.replayed += 1;
-      // It is what this caller was answered before.
+      // It is the saved response of this caller.
       const shown = isReplayed ? '' : `${answer.text} ${String(location)}`;
       for (const secret of secrets) {
         if (shown.includes(secret)) throw new Error(`Another tenant's data: ${shown}`);
@@ -168,7 +168,7 @@ test('tenants see their own and nothing else, and the database holds what they w
 
 /** What is in namespaces that the caller has no part in, in no other, and not in the request. */
 function secretsFrom(model: Model, command: Command): string[] {
-  const open = model.namespaces.filter((each) => model.roleIn(each, command));
+  const open = model.namespaces.filter((each) => roleIn(each, command));
   const visible = new Set(open.flatMap(({ texts }) => texts));
   return model.namespaces
     .filter((each) => !open.includes(each))

@@ -37,7 +37,7 @@ const includes = (text: string, part: string) => text.toLowerCase().includes(par
 
 const compareBytes = (a: string, b: string) => Buffer.compare(Buffer.from(a), Buffer.from(b));
 
-/** What metadata can be asked to contain, by its JSON. */
+/** Filters by metadata, as JSON. */
 const contained: Record<string, Record<string, unknown>> = {
   '{}': {},
   '{"n":1}': { n: 1 },
@@ -50,7 +50,7 @@ const keys: Record<string, (one: Made) => string> = {
   slug: ({ slug }) => slug,
 };
 
-/** The slugs of what fits, in the order that was asked for. */
+/** The slugs of the matching spaces, in the requested order. */
 function expectedOf(made: Made[], asked: Asked): string[] {
   const { q, tag, slug, metadata, state = 'active', sort = 'createdAt' } = asked;
   const members = Object.entries(contained[metadata ?? '{}'] ?? {});
@@ -71,7 +71,7 @@ function expectedOf(made: Made[], asked: Asked): string[] {
   return sort.startsWith('-') ? slugs.reverse() : slugs;
 }
 
-test('every list is what a look at each space would find', async (t) => {
+test('every list equals a filter over all spaces', async (t) => {
   const { spaces, create } = await makeNamespace();
   const made: Made[] = [];
   for (const [index, body] of fc.sample(anything, { numRuns: 40, seed: 7 }).entries()) {

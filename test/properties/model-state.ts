@@ -2,7 +2,7 @@
 import type { ProblemCode } from '../../src/errors.js';
 import type { Role } from '../../src/repositories/access/principal.js';
 
-/** One request; each operation makes use of what it needs. */
+/** One request; each operation uses some of its fields. */
 export interface Command {
   operation: keyof typeof scopes;
   subject: string;
@@ -26,9 +26,9 @@ export interface Command {
 
 export interface Expected {
   status: number;
-  /** without moments; of a problem, its code */
+  /** the body without times; the code of a problem */
   body: unknown;
-  /** by what the same is found now, where it was asked for by a slug that was given up */
+  /** the current slug, for a request by a former one */
   present?: Partial<Pick<Command, 'namespace' | 'space'>>;
 }
 
@@ -50,7 +50,7 @@ export interface Namespace extends Entity {
   members: Map<string, Role>;
   /** in order of creation */
   spaces: Space[];
-  /** by slug, which of its spaces had it last and was renamed */
+  /** by slug, the space that had it last and was renamed */
   formerly: Map<string, Space>;
   /** every text ever written in it */
   texts: string[];
@@ -75,6 +75,7 @@ export const scopes = {
   getNamespace: 'namespaces:read',
   updateNamespace: 'namespaces:write',
   deleteNamespace: 'namespaces:write',
+  eraseNamespace: 'namespaces:write',
   restoreNamespace: 'namespaces:write',
   listMembers: 'namespaces:read',
   putMember: 'namespaces:write',
@@ -86,13 +87,14 @@ export const scopes = {
   getSpace: 'spaces:read',
   updateSpace: 'spaces:write',
   deleteSpace: 'spaces:write',
+  eraseSpace: 'spaces:write',
   restoreSpace: 'spaces:write',
 };
 
-/** Where keys of requests lie that are about no namespace yet. */
+/** The namespace id of keys of `createNamespace`. */
 export const NIL = '00000000-0000-0000-0000-000000000000';
 
-/** By what an answer is known that was given to a request with a key. */
+/** @returns the identity of a saved response */
 export function nameOf(
   namespaceId: string,
   { subject, key = '' }: Command,
@@ -134,24 +136,41 @@ export function rename<Item extends Entity>(
   entity.slug = slug;
 }
 
-/** Names the space that had the slug last, when there is none that has it. */
+/** Names the last space with the slug, where none has it now. */
 export function noSpace({ formerly }: Namespace, { space }: Command): Refusal {
   const former = formerly.get(space);
   const present = former && isActive(former) ? { space: former.slug } : undefined;
   return new Refusal(404, 'space_not_found', present);
 }
 
-/** What the spaces of a batch are to be called. */
+/** @returns the slugs of the spaces of a batch */
 export function slugsOf({ slug, space }: Command): string[] {
   return [space, slug ?? `${space}-more`];
 }
 
-/** The last deleted of those that had the slug, or else the one that has it. */
+/** @returns the resource with the slug that was deleted last, or the active one */
 export function toRestore<Item extends Entity>(entities: Item[], slug: string): Item | undefined {
   const [last] = entities
     .filter((each) => each.slug === slug)
     .sort((a, b) => (b.deleted ?? 0) - (a.deleted ?? 0));
   return last;
+}
+
+/** The one that has the slug, or else the last deleted of those that had it. */
+export function toErase<Item extends Entity>(entities: Item[], slug: string): Item | undefined {
+  const active = entities.find((each) => isActive(each) && each.slug === slug);
+  return active ?? toRestore(entities, slug);
+}
+
+/** Removes an entity from where it is, and from what its former slugs lead to. */
+export function erase<Item extends Entity>(
+  entity: Item,
+  among: Item[],
+  formerly: Map<string, Item>,
+): Expected {
+  among.splice(among.indexOf(entity), 1);
+  for (const [slug, holder] of formerly) if (holder === entity) formerly.delete(slug);
+  return { status: 204, body: undefined };
 }
 
 export function restore(entity: Entity): void {
@@ -197,4 +216,20 @@ export function once(
   const expected = earlier?.expected ?? effect();
   answers.set(name, { asked, expected });
   return expected;
+}
+
+/** @returns the caller's role in the namespace, undefined for a non-member */
+export function roleIn({ members }: Namespace, { scope, subject }: Command): Role | undefined {
+  return scope?.split(' ').includes('admin') ? 'owner' : members.get(subject);
+}
+
+export function newSpace(id: string, slug: string, name: string): Space {
+  return { id, slug, name, description: null, version: 1, deleted: null };
+}
+
+/** @param deletion orders deletions */
+export function remove(entity: Entity, deletion: number): Expected {
+  entity.deleted = deletion;
+  entity.version += 1;
+  return { status: 204, body: undefined };
 }

@@ -1,8 +1,8 @@
-/** What the service does, in memory and for one caller at a time: what its answers are held against. */
+/** The expected behaviour of the service, in memory and for one request at a time. */
 import type { Role } from '../../src/repositories/access/principal.js';
 import {
   type Command,
-  type Entity,
+  erase,
   type Expected,
   expectFree,
   expectOtherOwner,
@@ -10,18 +10,22 @@ import {
   isActive,
   nameOf,
   type Namespace,
+  newSpace,
   NIL,
   noSpace,
   once,
   pageOf,
   Refusal,
+  remove,
   rename,
   restore,
+  roleIn,
   scopes,
   shown,
   six,
   slugsOf,
   type Space,
+  toErase,
   toRestore,
 } from './model-state.js';
 
@@ -29,13 +33,13 @@ export class Model {
   /** in order of creation */
   readonly namespaces: Namespace[] = [];
   private readonly formerly = new Map<string, Namespace>();
-  /** What requests with a key were answered, by namespace, subject, operation and key. */
+  /** saved responses, by namespace, subject, operation and key */
   readonly answers = new Map<string, { asked: string; expected: Expected }>();
-  /** by the same, the namespaces that they created */
+  /** by the same, the created namespaces */
   private readonly createdBy = new Map<string, Namespace>();
   private deletions = 0;
 
-  /** @param nextIds the ids that the service has given to what it has just created */
+  /** @param nextIds the ids of the resources that the service has just created */
   answer(command: Command, nextIds: string[]): Expected {
     const granted = command.scope?.split(' ') ?? Object.values(scopes);
     try {
@@ -50,11 +54,6 @@ export class Model {
       if (present && isRead) return { status: 308, body: undefined, present };
       return { status, body: code, ...(present && { present }) };
     }
-  }
-
-  /** @returns the caller's role in the namespace, undefined for a stranger */
-  roleIn({ members }: Namespace, { scope, subject }: Command): Role | undefined {
-    return scope?.split(' ').includes('admin') ? 'owner' : members.get(subject);
   }
 
   readonly operations = {
@@ -89,7 +88,7 @@ export class Model {
         return { status: 201, body: shown(created) };
       });
       const found = this.createdBy.get(name);
-      if (command.key !== undefined && found && !this.roleIn(found, command)) {
+      if (command.key !== undefined && found && !roleIn(found, command)) {
         throw new Refusal(404, 'namespace_not_found');
       }
       return expected;
@@ -118,17 +117,29 @@ export class Model {
     deleteNamespace: (command: Command): Expected => {
       const found = this.find(command, 'owner');
       this.formerly.set(found.slug, found);
-      return this.remove(found);
+      return remove(found, (this.deletions += 1));
+    },
+
+    eraseNamespace: (command: Command): Expected => {
+      const known = this.namespaces.filter((each) => this.roleIn(each, command));
+      const found = toErase(known, command.namespace);
+      if (!found) throw this.noNamespace(command);
+      expectRole(this.roleIn(found, command), 'owner');
+      for (const name of this.answers.keys()) {
+        if (name.startsWith(found.id)) this.answers.delete(name);
+      }
+      found.members.clear();
+      return erase(found, this.namespaces, this.formerly);
     },
 
     restoreNamespace: (command: Command): Expected => {
-      const known = this.namespaces.filter((each) => this.roleIn(each, command));
+      const known = this.namespaces.filter((each) => roleIn(each, command));
       const slug = command.namespace;
       const name = ({ id }: Namespace) => nameOf(id, command, `restoreNamespace ${slug}`);
       const used = command.key !== undefined && known.find((each) => this.answers.has(name(each)));
       const found = used || toRestore(known, slug);
       if (!found) throw this.noNamespace(command);
-      expectRole(this.roleIn(found, command), 'owner');
+      expectRole(roleIn(found, command), 'owner');
       return once(this.answers, command, name(found), [command.slug], () => {
         if (!isActive(found)) {
           const taken = command.slug ?? slug;
@@ -182,7 +193,7 @@ export class Model {
         [slug, name],
         () => {
           expectFree(spaces, slug);
-          const created = { id, slug, name, description: null, version: 1, deleted: null };
+          const created = newSpace(id, slug, name);
           spaces.push(created);
           texts.push(id, ...(command.text === null ? [] : [command.text]));
           return { status: 201, body: six(created) };
@@ -203,10 +214,7 @@ export class Model {
         () => {
           if (new Set(slugs).size < slugs.length) throw new Refusal(409, 'slug_conflict');
           for (const slug of slugs) expectFree(spaces, slug);
-          const created = slugs.map((slug, index) => ({
-            ...{ id: ids[index] ?? '', slug, name },
-            ...{ description: null, version: 1, deleted: null },
-          }));
+          const created = slugs.map((slug, index) => newSpace(ids[index] ?? '', slug, name));
           spaces.push(...created);
           texts.push(...ids, ...(command.text === null ? [] : [command.text]));
           return { status: 201, body: { spaces: created.map(six) } };
@@ -220,7 +228,7 @@ export class Model {
       const existing = spaces.find((each) => isActive(each) && each.slug === slug);
       if (existing) return { status: 200, body: six(existing) };
       const name = text ?? 'A space';
-      const created = { id, slug, name, description: null, version: 1, deleted: null };
+      const created = newSpace(id, slug, name);
       spaces.push(created);
       texts.push(id, ...(text === null ? [] : [text]));
       return { status: 201, body: six(created) };
@@ -248,7 +256,16 @@ export class Model {
     deleteSpace: (command: Command): Expected => {
       const { namespace, space } = this.findSpace(command, 'editor');
       namespace.formerly.delete(space.slug);
-      return this.remove(space);
+      return remove(space, (this.deletions += 1));
+    },
+
+    eraseSpace: (command: Command): Expected => {
+      const namespace = this.find(command, 'owner');
+      const { spaces, formerly } = namespace;
+      const found = toErase(spaces, command.space);
+      if (!found) throw noSpace(namespace, command);
+      if (isActive(found)) formerly.delete(found.slug);
+      return erase(found, spaces, formerly);
     },
 
     restoreSpace: (command: Command): Expected => {
@@ -270,10 +287,10 @@ export class Model {
 
   private find(command: Command, needed: Role): Namespace {
     const found = this.namespaces.find(
-      (each) => isActive(each) && each.slug === command.namespace && this.roleIn(each, command),
+      (each) => isActive(each) && each.slug === command.namespace && roleIn(each, command),
     );
     if (!found) throw this.noNamespace(command);
-    expectRole(this.roleIn(found, command), needed);
+    expectRole(roleIn(found, command), needed);
     return found;
   }
 
@@ -284,27 +301,21 @@ export class Model {
     return { namespace, space };
   }
 
-  /** Names the namespace that had the slug last, where nobody has it and the caller may know. */
+  /** Names the last namespace with the slug, where none has it now and the caller is a member. */
   private noNamespace(command: Command): Refusal {
     const { namespace: slug } = command;
     const isTaken = this.namespaces.some((each) => isActive(each) && each.slug === slug);
     const former = isTaken ? undefined : this.formerly.get(slug);
-    const isKnown = former && isActive(former) && this.roleIn(former, command);
+    const isKnown = former && isActive(former) && roleIn(former, command);
     const present = isKnown ? { namespace: former.slug } : undefined;
     return new Refusal(404, 'namespace_not_found', present);
   }
 
-  /** One that was given up is held back for those who own its last holder. */
+  /** A released slug is reserved for the owners of its last namespace. */
   private takeSlug(command: Command, slug: string): void {
     expectFree(this.namespaces, slug);
     const last = this.formerly.get(slug);
-    if (last && this.roleIn(last, command) !== 'owner') throw new Refusal(409, 'slug_conflict');
+    if (last && roleIn(last, command) !== 'owner') throw new Refusal(409, 'slug_conflict');
     this.formerly.delete(slug);
-  }
-
-  private remove(entity: Entity): Expected {
-    entity.deleted = this.deletions += 1;
-    entity.version += 1;
-    return { status: 204, body: undefined };
   }
 }

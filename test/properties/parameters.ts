@@ -1,8 +1,8 @@
 import type { Test } from 'tap';
 
 /**
- * How a property is tried: always the same way, unless `PROPERTY_SEED` and `PROPERTY_RUNS` say
- * otherwise.
+ * The parameters of a property: constant, unless `PROPERTY_SEED` and `PROPERTY_RUNS` set
+ * others.
  *
  * @param runs how often, where nothing else is asked for
  */

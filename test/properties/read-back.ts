@@ -66,7 +66,7 @@ export async function readBack(
   const isSpace = restored.split('/').length > 3;
   const collection = isSpace ? restored.split('/').slice(0, 4).join('/') : '/namespaces';
   const isMerge = isMergePatch(headers);
-  // What was restored, or there before, is not as it was sent.
+  // A restored or existing resource differs from the request.
   const isSent = resource === restored && !(method === 'put' && answer.status === 200);
   const sent: unknown = isSent ? JSON.parse(body ?? '') : {};
   const at = `${collection}/${pickString(answer.json, 'slug')}`;
@@ -122,9 +122,9 @@ function normalised(key: string, sent: unknown, written: unknown): unknown {
       .join('/');
   }
   if (key === 'episode' && typeof sent === 'string') return sent.normalize('NFC').trim();
-  // Derived of the name.
+  // It is derived from the name.
   if (key === 'slug' && sent === null) return written;
-  // As JSON has no negative zero, where it is not written out.
+  // JSON.stringify writes -0 as 0.
   return sent === undefined ? undefined : (JSON.parse(JSON.stringify(sent)) as unknown);
 }
 

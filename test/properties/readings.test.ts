@@ -47,7 +47,7 @@ const time = fc
     return `${date}${separator}${clock}${fraction === '' ? '' : `.${fraction}`}${offset}`;
   });
 
-test('a time is the one that PostgreSQL reads in it', async (t) => {
+test('a time is parsed as by PostgreSQL', async (t) => {
   const { spaces, create } = await makeNamespace();
   const stored = [
     '1970-01-01T00:00:00.000Z',
@@ -63,7 +63,7 @@ test('a time is the one that PostgreSQL reads in it', async (t) => {
   const expected = async (text: string): Promise<string[]> => {
     const [, local = '', sign = '+', offset = '00:00'] =
       /^(.*?)(?:z|([+-])(\d\d:\d\d))$/i.exec(text) ?? [];
-    // PostgreSQL has no year 0000, which is before everything, and no offset beyond 15:59.
+    // PostgreSQL has neither the year 0000, which precedes all, nor an offset beyond 15:59.
     const readable = local.startsWith('0000') ? '0001-01-02T00:00:00' : local;
     const rows = await service.db.$client<{ slug: string }[]>`
       select slug from spaces
@@ -113,7 +113,7 @@ const number = fc.oneof(
   ),
 );
 
-test('a number reads back as it was sent and is found by a filter, or is refused', async (t) => {
+test('a number is returned as it was sent and found by a filter, or is rejected', async (t) => {
   const { spaces } = await makeNamespace();
   let made = 0;
   const property = fc.asyncProperty(number, async (literal) => {
@@ -142,7 +142,7 @@ test('a number reads back as it was sent and is found by a filter, or is refused
   await fc.assert(property, { ...parameters(t, 300), endOnFailure: true });
 });
 
-test('a part of a text finds it, whatever the text means to a pattern', async (t) => {
+test('q finds a part of a text, also with the special characters of patterns', async (t) => {
   const { spaces, create } = await makeNamespace();
   const unit = fc.oneof(
     fc.constantFrom(
@@ -200,7 +200,7 @@ test('a part of a text finds it, whatever the text means to a pattern', async (t
   await fc.assert(property, { ...parameters(t, 300), endOnFailure: true });
 });
 
-test('a page is a whole number within its bounds, and anything else is refused', async (t) => {
+test('a page is an integer within its limits, and every other value is rejected', async (t) => {
   const { spaces, create } = await makeNamespace();
   await create({ name: 'One' });
   const text = fc.oneof(
@@ -238,7 +238,7 @@ test('a page is a whole number within its bounds, and anything else is refused',
   await fc.assert(property, { ...parameters(t, 300), endOnFailure: true });
 });
 
-test('a cursor that was changed is refused', async (t) => {
+test('a modified cursor is rejected', async (t) => {
   const { spaces, create } = await makeNamespace();
   for (const name of ['a', 'b', 'c']) await create({ name });
   const first = await owner.get(`${spaces}?pageSize=1&cursor=start`);

@@ -1,4 +1,4 @@
-/** The model of `recordings.test.ts`: what each command does, and what it is answered. */
+/** The model of `recordings.test.ts`: the effect of each command and its response. */
 import fc from 'fast-check';
 import type { Answer } from '../helpers/app.js';
 import { pick } from '../helpers/json.js';
@@ -75,7 +75,7 @@ export const ownerOf = (namespace: string) => (namespace === 'n0' ? 'olga' : 'ev
 
 const isWrite = ({ type }: Command) => !['get', 'listAssets', 'listEpisodes'].includes(type);
 
-/** @returns the status and the code of what the caller may not or cannot do, null where the command is carried out */
+/** @returns the status and code of a rejected command, null for an executed one */
 export function refusal(each: Command, space: ModelSpace): [number, string] | null {
   const role = roles[each.namespace]?.[each.subject];
   if (!role) return [404, 'namespace_not_found'];
@@ -110,7 +110,7 @@ export function refusal(each: Command, space: ModelSpace): [number, string] | nu
   }
 }
 
-/** Has the effect in the model. @returns in what the answer is not what the model says, or null */
+/** Executes a command in the model. @returns the difference between the response and the model, or null */
 export function carryOut(
   each: Command,
   space: ModelSpace,

@@ -1,7 +1,7 @@
 /**
  * Episodes and assets of several tenants, which have the same names in all of their spaces, are written and read
- * by owners, viewers and strangers, through two processes that remember ids. A model says what each
- * answer is, and what the database holds in the end.
+ * by owners, viewers and non-members, through two processes that cache ids. A model predicts each
+ * response, and the final state of the database.
  */
 import fc from 'fast-check';
 import { test } from 'tap';
@@ -22,7 +22,7 @@ import {
 
 const RUNS = 25;
 
-test('tenants see their own recordings and nothing else, and each answer is what the model says', async (t) => {
+test("tenants see their own episodes and assets only, and each response equals the model's", async (t) => {
   const settings = parameters(t, RUNS);
   const service = await startService(t);
   const other = await startService(t, { databaseUrl: service.databaseUrl });

@@ -25,7 +25,7 @@ const pathSegment = (name: string) =>
         weight: 2,
         arbitrary: hostileText
           .filter((value) => value.isWellFormed())
-          // An empty one at the end of a path is the path without it.
+          // A path with an empty last segment equals the path without it.
           .filter((value) => value !== '')
           .map((value) => encodeURIComponent(value)),
       },
@@ -43,10 +43,10 @@ const pathSegment = (name: string) =>
         ),
       },
     )
-    // Whoever makes a URL resolves these: it is another URL then.
+    // URL parsers resolve these segments.
     .filter((segment) => !/^(\.|%2e){1,2}$/i.test(segment));
 
-/** Stands for the entity tag that the resource had last. */
+/** Replaced by the last entity tag of the resource. */
 export const CURRENT = '"current"';
 
 const entityTag = fc.constantFrom(
@@ -73,7 +73,7 @@ const idempotencyKey = fc.oneof(
   fc.constantFrom('k0', 'k1', 'k2', '', ' ', 'a b', '\u00e9', 'k'.repeat(255), 'k'.repeat(256)),
   fc.uuid(),
 );
-/** What Node takes of a header: no control characters, and each byte a character. */
+/** A header that Node accepts: no control characters, and each byte a character. */
 const headerText = fc
   .array(fc.integer({ min: 0x20, max: 0xff }), { maxLength: 40 })
   .map((bytes) => String.fromCharCode(...bytes.filter((byte) => byte !== 0x7f)));
@@ -94,7 +94,7 @@ const contentType = fc.oneof(
   headerText,
 );
 
-/** A header that is there once in so many requests. */
+/** A header that is present in one of `often` requests. */
 const once = (arbitrary: Arbitrary<string>, often: number): Arbitrary<string | undefined> =>
   fc.oneof({ weight: often - 1, arbitrary: fc.constant(undefined) }, { weight: 1, arbitrary });
 

@@ -1,4 +1,4 @@
-/** What the tests of several tenants share: their commands as requests, answers and the database as the model has them. */
+/** Commands of several tenants as requests, and responses and rows in the form of the model. */
 import { asc, eq, like } from 'drizzle-orm';
 import fc from 'fast-check';
 import type { Database } from '../../src/db/client.js';
@@ -28,7 +28,7 @@ export const nothing: Command = {
   process: 0,
 };
 
-/** Two tenants who have let one another in, to begin with. */
+/** The initial state: two tenants that are members of each other's namespace. */
 export const founding: Command[] = [
   { ...nothing, operation: 'createNamespace' },
   { ...nothing, operation: 'createNamespace', subject: 'bob', namespace: 'n1' },
@@ -38,7 +38,7 @@ export const founding: Command[] = [
   { ...nothing, operation: 'createSpace', subject: 'bob', namespace: 'n1' },
 ];
 
-/** So that requests meet more often. */
+/** Increases the number of concurrent requests on one resource. */
 export function mostlyFirst([first = '', ...others]: string[]) {
   return fc.oneof({ weight: 3, arbitrary: fc.constant(first) }, fc.constantFrom(...others));
 }
@@ -67,6 +67,7 @@ export function requestOf(command: Command): Send {
       body: { ...(slug !== null && { slug }), ...(text !== null && { name: text }) },
     },
     deleteNamespace: { method: 'DELETE', path },
+    eraseNamespace: { method: 'DELETE', path: `${path}?permanent=true` },
     restoreNamespace: { method: 'POST', path: `${path}/restore`, ...renaming },
     listMembers: { method: 'GET', path: `${path}/members` },
     putMember: { method: 'PUT', path: `${path}/members/${member}`, body: { role } },
@@ -86,6 +87,7 @@ export function requestOf(command: Command): Send {
       body: { ...(slug !== null && { slug }), ...(text !== null && { description: text }) },
     },
     deleteSpace: { method: 'DELETE', path: item },
+    eraseSpace: { method: 'DELETE', path: `${item}?permanent=true` },
     restoreSpace: { method: 'POST', path: `${item}/restore`, ...renaming },
   };
   const request = requests[operation];
@@ -102,7 +104,7 @@ function ensuredSpace(text: string | null) {
   return { name, tags: [name], metadata: { name } };
 }
 
-/** The ids of what may have been created, in the order it was asked for. */
+/** The ids of created resources, in the order of the request. */
 export function idsOf({ json }: Answer): string[] {
   const spaces = pick(json, 'spaces');
   return (Array.isArray(spaces) ? spaces : [json]).map((each: unknown) => String(pick(each, 'id')));
@@ -115,7 +117,7 @@ export function bodyOf({ status, json, text }: Answer): unknown {
   const body: unknown = JSON.parse(text, (key, value: unknown) =>
     /^(created|updated)At$/.test(key) ? undefined : value,
   );
-  // Those added within one millisecond are in no order that the model could know.
+  // The order of members added in one millisecond is undefined.
   const people = pick(body, 'members');
   if (Array.isArray(people)) people.sort((a, b) => (subjectOf(a) < subjectOf(b) ? -1 : 1));
   return body;

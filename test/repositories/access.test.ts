@@ -2,7 +2,7 @@ import { test } from 'tap';
 import { namespaceResolver } from '../../src/repositories/access/namespace-resolver.js';
 import { startCounted } from '../helpers/proxy.js';
 
-test('no more slugs are remembered than the bound, and the last used are kept', async (t) => {
+test('the cache of slugs is bounded, and keeps the last used', async (t) => {
   const { service, proxy } = await startCounted(t);
   const alice = await service.as('alice');
   for (const slug of ['a', 'b', 'c']) await alice.post('/namespaces', { slug });

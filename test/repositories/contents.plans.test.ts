@@ -1,4 +1,4 @@
-/** By which index each list of what a space contains finds its items, in a large space and a small one beside it. */
+/** The index of each list of a space's contents, in a large space and a small one. */
 import { test } from 'tap';
 import { explained } from '../helpers/plans.js';
 
@@ -56,7 +56,7 @@ const statistics: Record<string, string[]> = {
 };
 
 for (const [title, steps] of Object.entries(statistics)) {
-  test(`with ${title} every list of a space's contents goes by an index`, async (t) => {
+  test(`with ${title} every list of a space's contents uses an index`, async (t) => {
     const { client, plans, owner } = await explained(t);
     await owner.post('/namespaces', { slug: 'acme' });
     for (const slug of ['small', 'large']) {

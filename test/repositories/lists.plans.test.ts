@@ -16,7 +16,7 @@ const indexes: Record<string, string> = {
   'state=all&sort=slug': 'spaces_slug_index',
   'cursor=&state=all&sort=slug': 'spaces_deleted_slug_index',
   'state=all&sort=-name': 'spaces_name_index',
-  // All that are deleted are gathered: any index of them will do.
+  // A list of deleted spaces sorts all of them, by any index.
   'state=deleted': 'spaces_(deleted|restore)\\w*_index',
   'state=deleted&sort=name': 'spaces_(deleted|restore)\\w*_index',
   'q=rover': 'spaces_search_index',
@@ -66,7 +66,7 @@ async function scansOfRequest(owner: Client, plans: string[], path: string) {
 }
 
 for (const [title, steps] of Object.entries(statistics)) {
-  test(`with ${title} every list goes by an index`, async (t) => {
+  test(`with ${title} every list uses an index`, async (t) => {
     const { client, plans, owner } = await explained(t);
     for (const slug of ['small', 'large']) await owner.post('/namespaces', { slug });
     await client`alter table spaces set (autovacuum_enabled = false)`;
@@ -85,7 +85,7 @@ for (const [title, steps] of Object.entries(statistics)) {
   });
 }
 
-test('the next part of a walk is gathered where few spaces fit, else walked in its order', async (t) => {
+test('the next page of a traversal sorts few matches, and else scans in order', async (t) => {
   const { client, plans, owner } = await explained(t);
   await owner.post('/namespaces', { slug: 'large' });
   await client.unsafe(fill);

@@ -6,10 +6,10 @@ import { createDatabase, openDatabase } from '../helpers/database.js';
 import { operations } from '../helpers/operations.js';
 import { members, seedNamespace } from '../helpers/seed.js';
 
-/** What holds the rows of a namespace, and grows with it. */
+/** The tables that grow with a namespace. */
 const tenantTables = ['spaces', 'space_counters', 'former_space_slugs'];
 
-/** What holds the rows of a space. */
+/** The tables that grow with a space. */
 const spaceTables = ['folders', 'folder_trees', 'episodes', 'assets', 'content_counters'];
 
 interface Plan {
@@ -77,7 +77,7 @@ const statistics: Record<string, ReturnType<typeof sql>[]> = {
 };
 
 for (const [title, preparation] of Object.entries(statistics)) {
-  test(`with ${title} every statement of a namespace goes by its id alone, in the order of an index`, async (t) => {
+  test(`with ${title} every statement of a namespace uses its id and the order of an index`, async (t) => {
     // One connection, so that it has prepared every statement; a pooler would hide which one.
     const db = openDatabase(t, await createDatabase(t, { direct: true }), {
       poolMax: 1,

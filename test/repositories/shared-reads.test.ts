@@ -12,7 +12,7 @@ const times = <Result>(run: () => Promise<Result>) =>
 
 const reads = ['', '/spaces', '/spaces?sort=name', '/members', '/projects/lab'];
 
-test('equal reads at once are fewer statements, and every request has an answer of its own', async (t) => {
+test('equal concurrent reads share statements, and every request has its own response', async (t) => {
   const { service, proxy } = await startCounted(t);
   await seedNamespace(service, 'busy');
   const viewer = await service.as(members.viewer);
@@ -37,7 +37,7 @@ test('equal reads at once are fewer statements, and every request has an answer 
   }
 });
 
-test('equal reads of one turn of the event loop are one statement, others are not', async (t) => {
+test('equal reads in one turn of the event loop share a statement, others do not', async (t) => {
   const proxy = await startProxy(t, await createDatabase(t));
   const db = openDatabase(t, proxy.url);
   const statement = shared(
@@ -56,7 +56,7 @@ test('equal reads of one turn of the event loop are one statement, others are no
   );
 });
 
-test('a failure of a shared read rejects all who wait for it, and the next read is a new one', async (t) => {
+test('a failed shared read rejects all its requests, and the next read is a new statement', async (t) => {
   const db = openDatabase(t, await createDatabase(t));
   const statement = shared(
     db
@@ -76,7 +76,7 @@ test('a failure of a shared read rejects all who wait for it, and the next read 
   t.strictSame(await statement.execute({ divisor: 1 }), [{ value: 1 }]);
 });
 
-test('a read that is asked for after a write was answered sees it, whoever else reads at that time', async (t) => {
+test('a read after the response to a write sees the write, during other reads too', async (t) => {
   const { service } = await startCounted(t);
   await seedNamespace(service, 'fresh');
   const editor = await service.as(members.editor);

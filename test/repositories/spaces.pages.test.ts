@@ -18,7 +18,7 @@ const noFilters = {
   updatedAfter: null,
 };
 
-test('a page is the same part of the list however far inside it is', async (t) => {
+test('a page at any depth is the same part of the list', async (t) => {
   const { as, db } = await startService(t);
   const alice = await as('alice');
   await alice.post('/namespaces', { slug: 'large' });

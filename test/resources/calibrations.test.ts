@@ -6,6 +6,7 @@ import { defineResource, distributedTables, resources } from '../../src/resource
 import { startService } from '../helpers/app.js';
 import { createDatabase, openDatabase } from '../helpers/database.js';
 import { pick } from '../helpers/json.js';
+import { isProblem } from '../helpers/problem.js';
 import { calibrationOperations } from './calibrations/http/operations.js';
 import { calibrationSchemas } from './calibrations/http/schema.js';
 import { calibrationsRepository } from './calibrations/repository/index.js';
@@ -23,7 +24,7 @@ const calibrationResource = defineResource({
   },
 });
 
-test('a resource that is defined has what every resource has', async (t) => {
+test('a resource added by its definition has the common behaviour', async (t) => {
   const databaseUrl = await createDatabase(t);
   const db = openDatabase(t, databaseUrl);
   for (const statement of migration) await db.execute(sql.raw(statement));
@@ -43,7 +44,7 @@ test('a resource that is defined has what every resource has', async (t) => {
   t.equal(replayed.headers['idempotent-replayed'], 'true');
   t.same(replayed.json, created.json);
   const taken = await owner.post(path, { name: 'camera' });
-  t.match(taken, { status: 409, json: { code: 'name_conflict' } }, 'by the name of its index');
+  isProblem(t, taken, 'name_conflict', 'by the name of its index');
   t.equal((await owner.post(path, { name: 'a', more: 1 })).status, 400, 'a strict body');
 
   const item = `${path}/${String(pick(created.json, 'id'))}`;
@@ -71,10 +72,10 @@ test('a resource that is defined has what every resource has', async (t) => {
   });
 
   const stranger = await service.as('stranger');
-  t.match(await stranger.get(item), { status: 404, json: { code: 'namespace_not_found' } });
+  isProblem(t, await stranger.get(item), 'namespace_not_found');
   await owner.put('/namespaces/acme/members/vic', { role: 'viewer' });
   const viewer = await service.as('vic');
-  t.match(await viewer.delete(item), { status: 403, json: { code: 'insufficient_role' } });
+  isProblem(t, await viewer.delete(item), 'insufficient_role');
   t.equal((await viewer.get(item)).status, 200);
   t.equal((await owner.delete(item)).status, 204);
   t.equal((await owner.get(item)).status, 404);

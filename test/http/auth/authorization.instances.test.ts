@@ -6,7 +6,7 @@ import type { Operation } from '../../helpers/operations/operation.js';
 import { isProblem } from '../../helpers/problem.js';
 import { members, seedNamespace } from '../../helpers/seed.js';
 
-/** One database, two processes of the service: `there` honours at once what is written through `here`. */
+/** Two processes on one database: a write through `here` takes effect at once in `there`. */
 const here = await startService(t);
 const there = await startService(t, { databaseUrl: here.databaseUrl });
 
@@ -29,8 +29,8 @@ function nextOperations(): [slug: string, operation: Operation][] {
 /**
  * Sends every operation to one process right after a change was made through another.
  *
- * @param change made through `here`, by the owner of the namespace
- * @param subject who then sends to `there`, which knows the namespace
+ * @param change sent through `here` by the owner of the namespace
+ * @param subject the caller of `there`, which has cached the namespace
  * @param verify looks at the answer
  */
 async function afterChange(
@@ -55,7 +55,7 @@ const removed: [subject: string, role: string][] = [
   [members.editor, 'editor'],
 ];
 for (const [subject, role] of removed) {
-  test(`a removed ${role} is a stranger at the next request, in every process`, (t) =>
+  test(`a removed ${role} has no access at the next request, in every process`, (t) =>
     afterChange(
       t,
       (owner, slug) => owner.delete(`/namespaces/${slug}/members/${subject}`),
@@ -66,7 +66,7 @@ for (const [subject, role] of removed) {
     ));
 }
 
-test('an owner who was demoted has the new role at the next request, in every process', (t) =>
+test('a demoted owner has the new role at the next request, in every process', (t) =>
   afterChange(
     t,
     async (owner, slug) => {
@@ -81,7 +81,7 @@ test('an owner who was demoted has the new role at the next request, in every pr
     },
   ));
 
-test('a viewer who was promoted has the new role at the next request, in every process', (t) =>
+test('a promoted viewer has the new role at the next request, in every process', (t) =>
   afterChange(
     t,
     (owner, slug) => owner.put(`/namespaces/${slug}/members/${members.viewer}`, { role: 'owner' }),
@@ -91,7 +91,7 @@ test('a viewer who was promoted has the new role at the next request, in every p
     },
   ));
 
-test('the old slug of a renamed namespace leads to the new one at the next request, in every process', (t) =>
+test('the old slug of a renamed namespace redirects at the next request, in every process', (t) =>
   afterChange(
     t,
     (owner, slug) => owner.patch(`/namespaces/${slug}`, { slug: `new-${slug}` }),
@@ -107,7 +107,7 @@ test('the old slug of a renamed namespace leads to the new one at the next reque
     },
   ));
 
-test('the old slug of a renamed namespace is 404 to a stranger at the next request, in every process', (t) =>
+test('the old slug of a renamed namespace is 404 for non-members at the next request, in every process', (t) =>
   afterChange(
     t,
     async (owner, slug) => {
@@ -121,7 +121,7 @@ test('the old slug of a renamed namespace is 404 to a stranger at the next reque
     },
   ));
 
-test('whoever takes the old slug of a namespace has it at the next request, in every process', (t) =>
+test('a namespace that takes an old slug has it at the next request, in every process', (t) =>
   afterChange(
     t,
     async (owner, slug) => {
@@ -134,7 +134,7 @@ test('whoever takes the old slug of a namespace has it at the next request, in e
     },
   ));
 
-test('the new slug of a renamed namespace answers at the next request, in every process', (t) =>
+test('the new slug of a renamed namespace is found at the next request, in every process', (t) =>
   afterChange(
     t,
     (owner, slug) => owner.patch(`/namespaces/${slug}`, { slug: `new-${slug}` }),
@@ -156,7 +156,7 @@ test('a deleted namespace is 404 at the next request, in every process', (t) =>
     },
   ));
 
-test('a restored namespace answers at the next request, in every process', async (t) => {
+test('a restored namespace is found at the next request, in every process', async (t) => {
   const owner = await here.as(members.owner);
   const caller = await there.as(members.owner);
   for (const [slug, { title, status, request }] of nextOperations()) {
@@ -164,12 +164,12 @@ test('a restored namespace answers at the next request, in every process', async
     await caller.get(`/namespaces/${slug}`);
     await owner.delete(`/namespaces/${slug}`);
     isProblem(t, await caller.get(`/namespaces/${slug}`), 'namespace_not_found', title);
-    t.equal((await owner.post(`/namespaces/${slug}/restore`)).status, 200);
+    t.equal((await owner.post(`/namespaces/${slug}/restore`)).status, 200, title);
     t.equal((await caller.send(request(slug))).status, status, title);
   }
 });
 
-test('a slug leads to the namespace that has it now, in every process', async (t) => {
+test('a slug resolves to its current namespace, in every process', async (t) => {
   const owner = await here.as(members.owner);
   const caller = await there.as(members.owner);
   const ids: unknown[] = [];
@@ -177,9 +177,9 @@ test('a slug leads to the namespace that has it now, in every process', async (t
     await seedNamespace(here, 'acme');
     await owner.patch('/namespaces/acme', { name });
     const { json } = await caller.get('/namespaces/acme');
-    t.equal(pick(json, 'name'), name);
+    t.equal(pick(json, 'name'), name, name);
     ids.push(pick(json, 'id'));
-    t.equal((await caller.patch('/namespaces/acme/spaces/lab', { name })).status, 200);
+    t.equal((await caller.patch('/namespaces/acme/spaces/lab', { name })).status, 200, name);
     await owner.patch('/namespaces/acme', { slug: `was-${name}` });
   }
   t.equal(new Set(ids).size, 3);
@@ -189,7 +189,7 @@ test('a slug leads to the namespace that has it now, in every process', async (t
   }
 });
 
-test('what is written to a space through one process is read through the other', async (t) => {
+test('a space written through one process is read through the other', async (t) => {
   await seedNamespace(here, 'acme');
   const [writer, reader] = [await here.as(members.editor), await there.as(members.viewer)];
   const lab = '/namespaces/acme/spaces/lab';

@@ -6,7 +6,7 @@ import { isProblem } from '../../helpers/problem.js';
 import { startCounted } from '../../helpers/proxy.js';
 import { members, seedNamespace } from '../../helpers/seed.js';
 
-/** What a caller of each kind is answered, beside those whom the role suffices. */
+/** The problems of callers without a sufficient role. */
 const refusals = {
   stranger: { viewer: 404, editor: 404, owner: 404 },
   viewer: { viewer: null, editor: 403, owner: 403 },
@@ -15,7 +15,7 @@ const refusals = {
   admin: { viewer: null, editor: null, owner: null },
 } as const;
 
-test('what a caller may do depends on the role, for every operation', async (t) => {
+test('every operation requires its role', async (t) => {
   const service = await startService(t);
   const callers = {
     stranger: await service.as('stranger'),
@@ -37,7 +37,7 @@ test('what a caller may do depends on the role, for every operation', async (t) 
   }
 });
 
-test('what is refused changes nothing', async (t) => {
+test('a rejected request changes nothing', async (t) => {
   const service = await startService(t);
   await seedNamespace(service, 'acme');
   const owner = await service.as(members.owner);
@@ -64,7 +64,7 @@ function visible({ status, headers, text }: Answer) {
   return { status, text, headers: rest, dated: date !== undefined, named: requestId !== undefined };
 }
 
-test('to a stranger a namespace is one that never was, in every byte', async (t) => {
+test('a non-member gets the same bytes for a namespace as for one that never existed', async (t) => {
   const { service, proxy } = await startCounted(t);
   const stranger = await service.as('stranger');
   const send = async (index: number) => {
@@ -77,7 +77,7 @@ test('to a stranger a namespace is one that never was, in every byte', async (t)
     isProblem(t, result, 'namespace_not_found', operation.title);
     return { ...visible(result), statements, roundTrips };
   };
-  // Every statement is prepared, as it is in a process that has run for a while.
+  // Prepares every statement, as in a long-running process.
   for (const { request } of operations) {
     await seedNamespace(service, 'warm');
     await (await service.as(members.owner)).send(request('warm'));
@@ -95,7 +95,7 @@ test('to a stranger a namespace is one that never was, in every byte', async (t)
   }
 });
 
-test('a namespace that this process has not seen is no different to a stranger', async (t) => {
+test('a non-member gets the same bytes for a namespace that the process has not cached', async (t) => {
   const { service, proxy } = await startCounted(t);
   const fresh = await startService(t, { db: service.db });
   const stranger = await fresh.as('stranger');

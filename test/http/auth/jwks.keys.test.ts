@@ -35,7 +35,7 @@ function keysAt(issuer: Issuer) {
 const rejects = (t: Test, promise: Promise<unknown>, code: string, title: string = code) =>
   t.rejects(promise, { name: 'ServiceError', code }, title);
 
-test('an unknown key makes one fetch per cool-down', async (t) => {
+test('an unknown key causes one fetch per cool-down', async (t) => {
   const key = await signingKey('ES256', 'key');
   const issuer = await startIssuer(t, key);
   const { find, advance } = keysAt(issuer);
@@ -54,7 +54,7 @@ test('an unknown key makes one fetch per cool-down', async (t) => {
   }
 });
 
-test('an algorithm that does not fit the key counts as an unknown key', async (t) => {
+test('an algorithm that does not match the key counts as an unknown key', async (t) => {
   const issuer = await startIssuer(t, await signingKey('ES256', 'key'));
   const { find } = keysAt(issuer);
   for (const alg of ['RS256', 'HS256', 'none']) {
@@ -63,7 +63,7 @@ test('an algorithm that does not fit the key counts as an unknown key', async (t
   t.equal(issuer.requests, 1);
 });
 
-test('a failed fetch has a cool-down too: a short one while no keys are known', async (t) => {
+test('a failed fetch has a cool-down, a short one while no keys are known', async (t) => {
   const key = await signingKey('ES256', 'key');
   const issuer = await startIssuer(t, key);
   const { find, advance } = keysAt(issuer);
@@ -87,7 +87,7 @@ test('a failed fetch has a cool-down too: a short one while no keys are known', 
   t.equal(issuer.requests, 3);
 });
 
-test('the failure to fetch is kept for the log', async (t) => {
+test('the error of a failed fetch is logged', async (t) => {
   const issuer = await startIssuer(t);
   issuer.answer = { status: 418, body: '' };
   const failure: unknown = await keysAt(issuer)
@@ -98,7 +98,7 @@ test('the failure to fetch is kept for the log', async (t) => {
   t.notMatch(failure, { message: /418/ });
 });
 
-test('keys are fetched again when they are old, and a withdrawn one is honoured for ten minutes at most', async (t) => {
+test('old keys are fetched again, and a withdrawn one is accepted for ten minutes at most', async (t) => {
   const [before, after] = await Promise.all([
     signingKey('ES256', 'before'),
     signingKey('ES256', 'after'),
@@ -125,7 +125,7 @@ test('keys are fetched again when they are old, and a withdrawn one is honoured 
   t.ok(await find('after'));
 });
 
-test('several keys of one id, or of none, are tried, and keys that cannot verify are passed over', async (t) => {
+test('all keys with the id of the token, or without one, are tried; unusable keys are ignored', async (t) => {
   const [one, two, other] = await Promise.all([
     signingKey('ES256'),
     signingKey('ES256'),
@@ -162,7 +162,7 @@ test('several keys of one id, or of none, are tried, and keys that cannot verify
   );
 });
 
-test('an Ed25519 key verifies EdDSA by either of its names', async (t) => {
+test('an Ed25519 key verifies both names of its algorithm', async (t) => {
   const key = await signingKey('EdDSA', 'ed');
   const issuer = await startIssuer(t);
   for (const alg of ['EdDSA', 'Ed25519', undefined]) {
@@ -172,7 +172,7 @@ test('an Ed25519 key verifies EdDSA by either of its names', async (t) => {
   }
 });
 
-test('tokens of either name of Ed25519 are verified alike, signature and claims', async (t) => {
+test('tokens with both names of Ed25519 are verified alike, signature and claims', async (t) => {
   const key = await signingKey('EdDSA', 'ed');
   const other = await signingKey('EdDSA', 'ed');
   const issuer = await startIssuer(t);
@@ -203,7 +203,7 @@ test('tokens of either name of Ed25519 are verified alike, signature and claims'
   }
 });
 
-test('the change of a set is told, the same set again is not', async (t) => {
+test('a changed key set is logged, an equal one is not', async (t) => {
   const [one, two] = await Promise.all([signingKey('ES256', 'one'), signingKey('EdDSA', 'two')]);
   const issuer = await startIssuer(t, one);
   const { find, advance, changes } = keysAt(issuer);

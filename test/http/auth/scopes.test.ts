@@ -20,14 +20,14 @@ async function sendWithClaim(service: Service, scope: unknown, request: Send): P
   return service.send({ ...request, headers });
 }
 
-test('the document names the scope of each operation', async (t) => {
+test('the document declares the scope of each operation', async (t) => {
   const service = await startService(t);
   const { json } = await service.send({ method: 'GET', path: '/openapi.json' });
   if (!isOpenApi(json)) throw new Error('There is no document');
   const documented = new Map<unknown, string[]>();
   for (const methods of Object.values(json.paths)) {
     for (const operation of Object.values(methods)) {
-      // What needs no token says so by an empty list.
+      // An operation without a token declares an empty list.
       if (!operation.security?.length) continue;
       t.same(operation.security, [{ bearerAuth: [] }]);
       const words = String(pick(operation, 'description')).matchAll(/Needs the scope `([^`]+)`/g);
@@ -42,7 +42,7 @@ test('the document names the scope of each operation', async (t) => {
   t.same(sorted(documented), sorted(expected));
 });
 
-test('an operation needs its scope and no other', async (t) => {
+test('an operation requires its scope and no other', async (t) => {
   const service = await startService(t);
   for (const { title, scope, request } of operations) {
     const others = scopes.filter((other) => other !== scope).join(' ');
@@ -69,7 +69,7 @@ test('a token without the claim has every scope but admin', async (t) => {
   }
 });
 
-test('a claim that names no known scope grants nothing', async (t) => {
+test('a scope claim without a known scope grants nothing', async (t) => {
   const service = await startService(t);
   const claims: Record<string, unknown> = {
     empty: '',
@@ -94,7 +94,7 @@ test('a claim that names no known scope grants nothing', async (t) => {
   }
 });
 
-test('403 for a scope comes before anything else of the request is looked at', async (t) => {
+test('403 for a scope precedes every check after authentication', async (t) => {
   const service = await startService(t);
   await seedNamespace(service, 'acme');
   const reader = await service.as(members.owner, 'spaces:read');
@@ -121,7 +121,7 @@ test('403 for a scope comes before anything else of the request is looked at', a
   }
 });
 
-test('admin acts as owner in every namespace, whatever else its token has', async (t) => {
+test('the scope admin grants the role owner in every namespace', async (t) => {
   const service = await startService(t);
   for (const scope of ['admin', 'spaces:read admin']) {
     const admin = await service.as('trusted-service', scope);
@@ -133,7 +133,7 @@ test('admin acts as owner in every namespace, whatever else its token has', asyn
   }
 });
 
-test('admin is a member of nothing by it', async (t) => {
+test('the scope admin adds no membership', async (t) => {
   const service = await startService(t);
   await seedNamespace(service, 'acme');
   const admin = await service.as('trusted-service', 'admin');

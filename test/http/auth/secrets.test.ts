@@ -17,7 +17,7 @@ const NEW = 'the next secret, of more than thirty-two bytes';
 async function startFiled(t: Test, ...secrets: string[]) {
   const secretFile = join(t.testdir(), 'secrets');
   const write = async (text: string) => {
-    // As secrets are mounted: the whole file is replaced at once.
+    // The file is replaced atomically, like a mounted secret.
     await writeFile(`${secretFile}.next`, text);
     await rename(`${secretFile}.next`, secretFile);
   };
@@ -36,7 +36,7 @@ async function ask(service: Service, secret: string): Promise<number> {
   return (await fetchInTime(`${service.app.listeningOrigin}/namespaces`, { headers })).status;
 }
 
-test('tokens of every secret in the file are let in, and of no other', async (t) => {
+test('tokens of every secret in the file are accepted, and no others', async (t) => {
   const { service } = await startFiled(t, NEW, OLD);
   t.equal(await ask(service, NEW), 200);
   t.equal(await ask(service, OLD), 200);
@@ -48,7 +48,7 @@ test('tokens of every secret in the file are let in, and of no other', async (t)
   }
 });
 
-test('a secret is replaced without a restart, and tokens of the old one are forgotten', async (t) => {
+test('a secret is replaced without a restart, and tokens of the old one are rejected', async (t) => {
   const { service, write, log } = await startFiled(t, OLD);
   const token = await signToken(OLD, { subject: 'alice', expiresIn: '1 hour' });
   const headers = { authorization: `Bearer ${token}` };
@@ -75,7 +75,7 @@ test('a secret is replaced without a restart, and tokens of the old one are forg
   t.notMatch(log(), /thirty-two/, 'no secret is logged');
 });
 
-test('a file that turns bad changes nothing', async (t) => {
+test('an invalid or missing file keeps the last secrets', async (t) => {
   const { service, write, log, secretFile } = await startFiled(t, OLD);
   const complaints = () => log().split('its last secrets stay').length - 1;
   await write('too short');
@@ -99,7 +99,7 @@ test('a file that turns bad changes nothing', async (t) => {
   t.equal(await ask(service, OLD), 401);
 });
 
-test('new connections take the password that the file of the database has then', async (t) => {
+test('new connections use the current password of the database file', async (t) => {
   const url = await createDatabase(t, { direct: true });
   const owner = openDatabase(t, url);
   const role = `rotating_${new URL(url).pathname.slice(1)}`;

@@ -22,7 +22,7 @@ function sign(claims: Record<string, unknown>, { secret = SECRET, alg = 'HS256' 
 
 const base64url = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url');
 
-/** An HS256 token made by hand, for what jose refuses to sign. */
+/** Signs an HS256 token that jose rejects. */
 function handmade(header: object, payload: unknown, secret: string | Buffer = SECRET): string {
   const input = `${base64url(header)}.${base64url(payload)}`;
   return `${input}.${createHmac('sha256', secret).update(input).digest('base64url')}`;
@@ -34,7 +34,7 @@ const read = (service: Service, authorization?: string, path = '/namespaces') =>
 const startStrict = (t: Parameters<typeof startService>[0]) =>
   startService(t, { token: { key: SECRET, issuer: ISSUER, audience: AUDIENCE } });
 
-test('a valid token is let in', async (t) => {
+test('a valid token is accepted', async (t) => {
   const service = await startStrict(t);
   const tokens = {
     'as it should be': await sign({}),
@@ -51,7 +51,7 @@ test('a valid token is let in', async (t) => {
   t.equal((await read(service, `bearer ${await sign({})}`)).status, 200, 'schemes have no case');
 });
 
-test('every other token is 401', async (t) => {
+test('every invalid token is 401', async (t) => {
   const service = await startStrict(t);
   const token = await sign({});
   const [header, payload, signature] = token.split('.');
@@ -120,7 +120,7 @@ test('every other token is 401', async (t) => {
   }
 });
 
-test('a public key is not taken for a shared secret', async (t) => {
+test('a public key is not accepted as a shared secret', async (t) => {
   const key = await signingKey('RS256', 'key');
   const issuer = await startIssuer(t, key);
   const service = await startService(t, {
@@ -146,7 +146,7 @@ test('a public key is not taken for a shared secret', async (t) => {
   }
 });
 
-test('a token is read from the header and from nowhere else', async (t) => {
+test('a token is read from the Authorization header only', async (t) => {
   const service = await startService(t);
   const token = await sign({});
   const elsewhere: Send[] = [
@@ -158,7 +158,7 @@ test('a token is read from the header and from nowhere else', async (t) => {
   for (const request of elsewhere) isProblem(t, await service.send(request), 'token_missing');
 });
 
-test('401 comes before anything else of the request is looked at', async (t) => {
+test('401 precedes every other check of the request', async (t) => {
   const service = await startService(t);
   const requests: Record<string, Send> = {
     'body too large': {
@@ -197,7 +197,7 @@ test('401 comes before anything else of the request is looked at', async (t) => 
   t.equal(head.status, 401, 'HEAD');
 });
 
-test('a verified token is honoured until its exp and no longer', async (t) => {
+test('a cached token is accepted until its exp and no longer', async (t) => {
   const advance = movableClock(t);
   const service = await startService(t);
   const authorization = `Bearer ${await sign({ exp: now + 600 })}`;
@@ -208,7 +208,7 @@ test('a verified token is honoured until its exp and no longer', async (t) => {
   isProblem(t, await read(service, authorization), 'token_expired', 'remembered and expired');
 });
 
-test('a remembered token opens nothing to another that resembles it', async (t) => {
+test('a cached token does not admit a similar one', async (t) => {
   const service = await startService(t);
   const token = await sign({});
   t.equal((await read(service, `Bearer ${token}`)).status, 200);
@@ -217,7 +217,7 @@ test('a remembered token opens nothing to another that resembles it', async (t) 
   }
 });
 
-test('what is no operation needs no token', async (t) => {
+test('public paths need no token', async (t) => {
   const service = await startService(t);
   for (const path of ['/livez', '/readyz', '/openapi.json', '/openapi.yaml', '/docs/']) {
     t.equal((await read(service, undefined, path)).status, 200, path);

@@ -5,7 +5,7 @@ import { pick, pickString } from '../../helpers/json.js';
 import { isOpenApi } from '../../helpers/openapi.js';
 import { isProblem } from '../../helpers/problem.js';
 
-test('the script of the existing client: 404, the space, 201, and 200 from then on', async (t) => {
+test('the calls of the existing client create the space and the episode once', async (t) => {
   const { owner } = await startLabs(t);
   const episodes = '/namespaces/acme/projects/robotics/episodes';
   const run = async () => {
@@ -61,7 +61,7 @@ async function fill(lab: Lab): Promise<string[]> {
   ];
 }
 
-test('in a deleted space or namespace everything is 404, and there again with its restore', async (t) => {
+test('the contents of a deleted space or namespace are 404, until its restore', async (t) => {
   const { owner, makeLab } = await startLabs(t);
   const lab = await makeLab();
   const paths = await fill(lab);
@@ -81,7 +81,7 @@ test('in a deleted space or namespace everything is 404, and there again with it
   t.same(await lab.contents(), { folders: 2, episodes: 1, assets: 1 });
 });
 
-test('a renamed space keeps what it contains, and reads by its old slug lead there', async (t) => {
+test('a renamed space keeps its contents, and reads by its old slug redirect', async (t) => {
   const { owner, makeLab } = await startLabs(t);
   const lab = await makeLab();
   const paths = await fill(lab);
@@ -90,16 +90,16 @@ test('a renamed space keeps what it contains, and reads by its old slug lead the
   for (const path of paths) {
     const answer = await owner.get(path);
     t.equal(answer.status, 308, path);
-    t.equal(answer.headers['location'], path.replace(lab.path, moved));
-    t.equal((await owner.get(path.replace(lab.path, moved))).status, 200);
+    t.equal(answer.headers['location'], path.replace(lab.path, moved), path);
+    t.equal((await owner.get(path.replace(lab.path, moved))).status, 200, path);
   }
   isProblem(t, await owner.post(`${lab.path}/episodes`, { name: 'run' }), 'space_not_found');
-  // A new space with the old slug is another one.
+  // A new space with the old slug has no contents.
   await owner.post('/namespaces/acme/spaces', { name: 'New', slug: lab.path.split('/').at(-1) });
   t.equal((await lab.episodes()).total, 0);
 });
 
-test('what is in one space is in no other, of the same names and by the ids of the first', async (t) => {
+test('contents belong to one space, also with equal names and ids', async (t) => {
   const { owner, makeLab } = await startLabs(t);
   const [one, two] = [await makeLab(), await makeLab()];
   const paths = (await fill(one)).slice(0, 3);
@@ -107,7 +107,7 @@ test('what is in one space is in no other, of the same names and by the ids of t
   for (const path of paths) {
     const there = path.replace(one.path, two.path);
     const answer = await owner.get(there);
-    if (path.endsWith('/episodes/run')) t.match(answer.json, { description: 'another' });
+    if (path.endsWith('/episodes/run')) t.match(answer.json, { description: 'another' }, path);
     else t.equal(answer.status, 404, there);
     if (answer.status === 404) {
       for (const send of [() => owner.patch(there, { metadata: {} }), () => owner.delete(there)]) {
@@ -119,7 +119,7 @@ test('what is in one space is in no other, of the same names and by the ids of t
   t.same(await two.contents(), { folders: 2, episodes: 1, assets: 0 });
 });
 
-test('the space shows what it contains, with a validator that changes with it', async (t) => {
+test('a space returns the numbers of its contents, and its ETag changes with them', async (t) => {
   const { owner, makeLab } = await startLabs(t);
   const lab = await makeLab();
   const tags = new Set<unknown>();
@@ -144,7 +144,7 @@ test('the space shows what it contains, with a validator that changes with it', 
   t.equal(patched.headers['etag'], await look());
 });
 
-test('lists have numbered pages with validators and links, and are walked by cursor', async (t) => {
+test('lists have numbered pages with ETags and links, and cursors', async (t) => {
   const { owner, makeLab } = await startLabs(t);
   const lab = await makeLab();
   const names = Array.from({ length: 7 }, (_, index) => `n${index}`);
@@ -190,10 +190,10 @@ test('lists have numbered pages with validators and links, and are walked by cur
   }
 });
 
-test('the longest paths and names are kept, listed, walked and restored', async (t) => {
+test('the longest paths and names are stored, listed, traversed and restored', async (t) => {
   const { owner, makeLab } = await startLabs(t);
   const lab = await makeLab();
-  // The most bytes that a path can have, none of them like another.
+  // The most bytes of a path, without repetition.
   const segment = (seed: number) =>
     Array.from({ length: 61 }, (_, index) =>
       String.fromCodePoint(0x20000 + seed * 61 + index),

@@ -6,7 +6,7 @@ const DIGEST_OF_NOTHING = 'sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b93
 
 const long = (length: number) => 'x'.repeat(length);
 
-test('what is not valid is 400 and named, and nothing is made', async (t) => {
+test('invalid fields and parameters are 400 and named, and nothing is created', async (t) => {
   const { owner, makeLab } = await startLabs(t);
   const lab = await makeLab();
   const { id: folderId } = await lab.folder('/f');

@@ -7,7 +7,7 @@ import { operations } from '../../helpers/operations.js';
 import { isProblem } from '../../helpers/problem.js';
 import { members, seedNamespace } from '../../helpers/seed.js';
 
-test('an Accept that JSON will do for is accepted', (t) => {
+test('an Accept that includes JSON is accepted', (t) => {
   for (const accept of [
     undefined,
     '',
@@ -37,7 +37,7 @@ test('an Accept that JSON will do for is accepted', (t) => {
   t.end();
 });
 
-test('an Accept that JSON will not do for is refused', (t) => {
+test('an Accept that excludes JSON is rejected', (t) => {
   for (const accept of [
     'text/html',
     'application/xml',
@@ -58,7 +58,7 @@ test('an Accept that JSON will not do for is refused', (t) => {
   t.end();
 });
 
-test('a weight that is no number is none, and the greatest of several counts', (t) => {
+test('an invalid weight is ignored, and the greatest of several applies', (t) => {
   t.same(
     [...weights('a;q=x, b;q=, c;q=0.5, C;q=0.7, d')],
     [
@@ -73,7 +73,7 @@ test('a weight that is no number is none, and the greatest of several counts', (
 
 const html = { accept: 'text/html' };
 
-test('every operation refuses to answer what it cannot produce, and does nothing', async (t) => {
+test('every operation is 406 for an unacceptable media type, and has no effect', async (t) => {
   const service = await startService(t);
   await seedNamespace(service, 'acme');
   const owner = await service.as(members.owner);
@@ -88,7 +88,7 @@ test('every operation refuses to answer what it cannot produce, and does nothing
   }
 });
 
-test('406 comes after 401 and 403, before the body and the database', async (t) => {
+test('406 follows 401 and 403, and precedes the body and the database', async (t) => {
   const url = 'postgres://nobody@127.0.0.1:1/none';
   const db = openDatabase(t, url, { poolMax: 1 });
   const service = await startService(t, { db, databaseUrl: url });
@@ -101,7 +101,7 @@ test('406 comes after 401 and 403, before the body and the database', async (t) 
   isProblem(t, await alice.send({ ...post, headers: {} }), 'malformed_body');
 });
 
-test('what has one form is served in it, to browsers and Prometheus alike', async (t) => {
+test('a resource with one media type ignores Accept', async (t) => {
   const service = await startService(t, { metrics: { registry: new Registry(), served: true } });
   const browser = 'text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8';
   const prometheus =

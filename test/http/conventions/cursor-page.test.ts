@@ -1,4 +1,4 @@
-/** Lists of namespaces and members are walked by cursor, whatever changes meanwhile. */
+/** Traversals of namespaces and members by cursor, during changes. */
 import { Type } from '@sinclair/typebox';
 import { test } from 'tap';
 import { type Client, startService } from '../../helpers/app.js';
@@ -17,7 +17,7 @@ const Part = Type.Object({
 const part = async (client: Client, path: string, cursor: string) =>
   read(await client.get(`${path}?pageSize=3&cursor=${cursor}`), Part);
 
-/** What a list shows from its beginning to its end. */
+/** @returns the items of all pages */
 async function walk(client: Client, path: string, between: (round: number) => Promise<unknown>) {
   const names: string[] = [];
   const totals: number[] = [];
@@ -39,14 +39,14 @@ async function walk(client: Client, path: string, between: (round: number) => Pr
   return { names, totals };
 }
 
-test('a walk shows what is there all the time once, and the total of its beginning', async (t) => {
+test('a cursor traversal returns each unchanged item once, and the total at its start', async (t) => {
   const service = await startService(t);
   const owner = await service.as('olga');
   const slugs = Array.from({ length: 10 }, (_, index) => `n${index}`);
   for (const slug of slugs) await owner.post('/namespaces', { slug });
   const namespaces = await walk(owner, '/namespaces', async (round) => {
     if (round !== 1) return;
-    // One before the place it has come to goes, one behind it, and another comes.
+    // An item before the cursor and one after it are deleted, and another is created.
     await owner.delete('/namespaces/n1');
     await owner.delete('/namespaces/n5');
     await owner.post('/namespaces', { slug: 'late' });
@@ -68,7 +68,7 @@ test('a walk shows what is there all the time once, and the total of its beginni
   t.same(new Set(members.totals), new Set([11]));
 });
 
-test('many that were added in the same millisecond are all there', async (t) => {
+test('items created in the same millisecond are all returned', async (t) => {
   const service = await startService(t);
   const owner = await service.as('olga');
   await owner.post('/namespaces', { slug: 'team' });
@@ -80,7 +80,7 @@ test('many that were added in the same millisecond are all there', async (t) => 
   t.same(names, [...Array.from({ length: 31 }, (_, index) => `m${index + 10}`), 'olga']);
 });
 
-test('a cursor is good for its own list, and knows its page', async (t) => {
+test('a cursor is valid for its own list only, and contains its page', async (t) => {
   const service = await startService(t);
   const owner = await service.as('olga');
   for (const slug of ['a', 'b', 'c', 'd']) await owner.post('/namespaces', { slug });

@@ -9,7 +9,7 @@ const { service, owner, makeNamespace } = await startSpaces(t);
 const { send, sendIfMatch } = conditional(owner);
 const resources = () => makeTagged(makeNamespace);
 
-test('every answer of one resource has a strong ETag, the one that its GET has', async (t) => {
+test('every response with one resource has the strong ETag of its GET', async (t) => {
   const { path, spaces, projects } = await makeNamespace();
   const agrees = async (answer: Answer, of: string, title: string) => {
     t.equal(etagOf(answer), etagOf(await owner.get(of)), title);
@@ -27,17 +27,17 @@ test('every answer of one resource has a strong ETag, the one that its GET has',
   await agrees(await owner.post('/namespaces', { slug: 'tagged' }), '/namespaces/tagged', 'create');
 });
 
-test('a write changes the ETag, a read and a write of nothing do not', async (t) => {
+test('a write changes the ETag; a read and an empty update do not', async (t) => {
   for (const { title, path, field } of await resources()) {
     const first = etagOf(await owner.get(path));
     t.equal(etagOf(await owner.patch(path, {})), first, `${title}: nothing`);
     const second = etagOf(await owner.patch(path, { [field]: 'x' }));
     t.not(second, first, title);
-    t.equal(etagOf(await owner.get(path)), second);
+    t.equal(etagOf(await owner.get(path)), second, title);
   }
 });
 
-test('a header that is no list of tags is 400', async (t) => {
+test('an invalid If-Match or If-None-Match is 400', async (t) => {
   const { path, projects, create } = await makeNamespace();
   await create({ name: 'Lab' });
   const lab = `${projects}/lab`;
@@ -67,22 +67,22 @@ test('If-None-Match answers 304 without a body while the representation is the s
     for (const header of headers) {
       const answer = await send('GET', path, { 'if-none-match': header });
       t.equal(answer.status, 304, `${title}: ${header}`);
-      t.equal(answer.text, '');
-      t.equal(answer.headers.etag, tag);
+      t.equal(answer.text, '', title);
+      t.equal(answer.headers.etag, tag, title);
     }
     for (const header of ['"a"', `"x,${tag.slice(1)}`]) {
       const answer = await send('GET', path, { 'if-none-match': header });
       t.equal(answer.status, 200, `${title}: ${header}`);
-      t.equal(answer.text, first.text);
+      t.equal(answer.text, first.text, title);
     }
     await owner.patch(path, { [field]: 'changed' });
     const changed = await send('GET', path, { 'if-none-match': tag });
-    t.equal(changed.status, 200);
-    t.equal(pick(changed.json, field), 'changed');
+    t.equal(changed.status, 200, title);
+    t.equal(pick(changed.json, field), 'changed', title);
   }
 });
 
-test('a namespace whose count of spaces has changed is not 304, and can still be written', async (t) => {
+test('a changed number of spaces changes the ETag of a namespace, and its old tag still permits a write', async (t) => {
   const { path, create } = await makeNamespace();
   const tag = etagOf(await owner.get(path));
   await create({ name: 'Lab' });
@@ -90,13 +90,13 @@ test('a namespace whose count of spaces has changed is not 304, and can still be
   t.equal(got.status, 200);
   t.match(got.json, { spaces: 1 });
   t.not(etagOf(got), tag);
-  // The namespace itself is as it was, so no other writer's change can be lost.
+  // The namespace is unchanged, so that no other write can be lost.
   const written = await sendIfMatch('PATCH', path, tag, { name: 'Written' });
   t.equal(written.status, 200);
   isProblem(t, await sendIfMatch('PATCH', path, tag, { name: 'Lost' }), 'precondition_failed');
 });
 
-test('a stranger learns nothing from If-None-Match', async (t) => {
+test('If-None-Match reveals nothing to a non-member', async (t) => {
   const { path } = await makeNamespace();
   const tag = etagOf(await owner.get(path));
   const stranger = await service.as('stranger');
@@ -107,11 +107,11 @@ test('a stranger learns nothing from If-None-Match', async (t) => {
       headers: { 'if-none-match': header },
     });
     isProblem(t, answer, 'namespace_not_found');
-    t.equal(answer.headers.etag, undefined);
+    t.equal(answer.headers.etag, undefined, header);
   }
 });
 
-test('a tag is made of id and version, and the body holds no more than it did', async (t) => {
+test('an ETag contains the id and the version', async (t) => {
   const { spaces } = await makeNamespace();
   const created = await owner.post(spaces, { name: 'Lab' });
   t.equal(etagOf(created), `"${read(created, Space).id}-1"`);

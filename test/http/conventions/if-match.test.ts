@@ -10,7 +10,7 @@ const { service, owner, makeNamespace } = await startSpaces(t);
 const { send, sendIfMatch } = conditional(owner);
 const resources = () => makeTagged(makeNamespace);
 
-test('If-Match lets a write through while the tag is current, and answers 412 afterwards', async (t) => {
+test('a write with If-Match succeeds with the current tag, and is 412 with an old one', async (t) => {
   for (const { title, path, field } of await resources()) {
     const tag = etagOf(await owner.get(path));
     const first = await sendIfMatch('PATCH', path, tag, { [field]: 'first' });
@@ -44,7 +44,7 @@ test('If-Match lets a write through while the tag is current, and answers 412 af
   }
 });
 
-test('a restore can be made to depend on what was deleted', async (t) => {
+test('a restore with If-Match requires the tag of the deletion', async (t) => {
   for (const { title, path } of await resources()) {
     const before = etagOf(await owner.get(path));
     const deleted = etagOf(await owner.delete(path));
@@ -53,11 +53,11 @@ test('a restore can be made to depend on what was deleted', async (t) => {
     t.equal((await owner.get(path)).status, 404, 'it stays deleted');
     const restored = await sendIfMatch('POST', `${path}/restore`, deleted);
     t.equal(restored.status, 200, title);
-    t.equal(etagOf(restored), etagOf(await owner.get(path)));
+    t.equal(etagOf(restored), etagOf(await owner.get(path)), title);
   }
 });
 
-test('only the bytes of a tag that was answered match', async (t) => {
+test('a tag matches by its exact bytes only', async (t) => {
   for (const { title, path, field } of await resources()) {
     const tag = etagOf(await owner.get(path));
     for (const other of [
@@ -72,7 +72,7 @@ test('only the bytes of a tag that was answered match', async (t) => {
   }
 });
 
-test('of several deleted ones of a slug, each is restored by its own tag', async (t) => {
+test('If-Match selects among deleted spaces with one slug', async (t) => {
   const { projects, create } = await makeNamespace();
   const tags: string[] = [];
   const ids: string[] = [];
@@ -83,8 +83,8 @@ test('of several deleted ones of a slug, each is restored by its own tag', async
   }
   for (const n of [1, 0, 2]) {
     const restored = await sendIfMatch('POST', `${projects}/lab/restore`, tags[n] ?? '');
-    t.equal(restored.status, 200);
-    t.match(restored.json, { id: ids[n] });
+    t.equal(restored.status, 200, `n ${n}`);
+    t.match(restored.json, { id: ids[n] }, `n ${n}`);
     await owner.delete(`${projects}/lab`);
   }
 });
@@ -101,7 +101,7 @@ test('PUT with If-Match creates nothing', async (t) => {
   isProblem(t, await put('"x"'), 'precondition_failed');
 });
 
-test('a tag is of one resource: another one with the same slug and version does not match', async (t) => {
+test('a tag does not match another resource with the same slug and version', async (t) => {
   const { projects, create } = await makeNamespace();
   await create({ name: 'Lab' });
   const tag = etagOf(await owner.get(`${projects}/lab`));
@@ -114,7 +114,7 @@ test('a tag is of one resource: another one with the same slug and version does 
   t.match((await owner.get(`${projects}/lab`)).json, { id, name: 'Lab', version: 1 });
 });
 
-test('If-Match takes an asterisk and lists; a weak tag never matches', async (t) => {
+test('If-Match accepts an asterisk and lists; a weak tag never matches', async (t) => {
   for (const { title, path, field } of await resources()) {
     const matches = async (header: (tag: string) => string) => {
       const tag = etagOf(await owner.get(path));
@@ -133,7 +133,7 @@ test('If-Match takes an asterisk and lists; a weak tag never matches', async (t)
   }
 });
 
-test('of parallel writes with one tag exactly one wins', async (t) => {
+test('of parallel writes with one tag exactly one succeeds', async (t) => {
   for (const { title, path, field } of await resources()) {
     const kinds: Record<string, (tag: string, index: number) => Promise<Answer>> = {
       PATCH: (tag, index) => sendIfMatch('PATCH', path, tag, { [field]: `by ${index}` }),
@@ -159,7 +159,7 @@ test('of parallel writes with one tag exactly one wins', async (t) => {
   }
 });
 
-test('of a PATCH and a DELETE with one tag exactly one wins', async (t) => {
+test('of a PATCH and a DELETE with one tag exactly one succeeds', async (t) => {
   for (let round = 0; round < 10; round += 1) {
     for (const { title, path, field } of await resources()) {
       const tag = etagOf(await owner.get(path));
@@ -173,7 +173,7 @@ test('of a PATCH and a DELETE with one tag exactly one wins', async (t) => {
   }
 });
 
-test('404 and 403 come before 412, and 412 before 409', async (t) => {
+test('404 and 403 precede 412, and 412 precedes 409', async (t) => {
   const { path, spaces, projects, create } = await makeNamespace();
   for (const name of ['Lab', 'Taken']) await create({ name });
   await owner.put(`${path}/members/vic`, { role: 'viewer' });

@@ -47,7 +47,7 @@ async function startThree(t: Parameters<typeof startService>[0]) {
 
 const writes = operations.filter(({ request }) => request('any').method !== 'GET');
 
-test('after every write, each process answers every list as the database has it', async (t) => {
+test('after every write, each process returns every list as the database has it', async (t) => {
   const { processes, truth } = await startThree(t);
   const [reader, writer] = processes;
   for (const [index, operation] of writes.entries()) {
@@ -76,7 +76,7 @@ test('after every write, each process answers every list as the database has it'
     const owner = await writer.as(members.owner);
     t.equal((await owner.send(operation.request(namespace))).status, operation.status);
 
-    // Its slug may be another one now.
+    // The slug may have changed.
     const after = await askAll(callers, namespace);
     const expected = await askAll(
       callers.map(() => direct),
@@ -112,7 +112,7 @@ async function askAll(callers: Client[], namespace: string): Promise<Answer[]> {
   return answers.flat();
 }
 
-test('a member whom another process removes gets 404 for a list that its process keeps', async (t) => {
+test('a member that another process removed gets 404 for a cached list', async (t) => {
   const { processes } = await startThree(t);
   const [reader, writer] = processes;
   await seedNamespace(reader, 'left');
@@ -127,7 +127,7 @@ test('a member whom another process removes gets 404 for a list that its process
   t.equal((await member.get(path)).status, 404);
 });
 
-test('numbered pages have a weak ETag and are 304 without a body while they are the same', async (t) => {
+test('numbered pages have a weak ETag and are 304 while they are unchanged', async (t) => {
   const service: Service = await startService(t);
   await seedNamespace(service, 'tagged');
   const viewer = await service.as(members.viewer);

@@ -1,7 +1,7 @@
 /** `If-Match` and `If-None-Match` on every method that reaches a tagged resource (RFC 9110 §13.2.1). */
 import { test } from 'tap';
 import { type Answer, type Send, startService } from '../../helpers/app.js';
-import { pick } from '../../helpers/json.js';
+import { isProblem } from '../../helpers/problem.js';
 
 type Operation = (path: string, change: object) => Omit<Send, 'headers'>;
 
@@ -36,7 +36,7 @@ interface Made {
   change: object;
 }
 
-test('a condition is evaluated by every operation on a tagged resource, and one that fails writes nothing', async (t) => {
+test('every operation on a resource with an ETag evaluates conditions, and a failed one writes nothing', async (t) => {
   const service = await startService(t);
   const owner = await service.as('olga');
   await owner.post('/namespaces', { slug: 'team' });
@@ -80,7 +80,7 @@ test('a condition is evaluated by every operation on a tagged resource, and one 
   };
   for (const [kind, make] of Object.entries(makers)) {
     for (const [name, operation] of Object.entries(operations)) {
-      // A deleted folder is gone.
+      // A folder cannot be restored.
       if (kind === 'folder' && name.startsWith('restore')) continue;
       for (const [header, value, holds] of conditions) {
         const { path, change } = await make();
@@ -99,7 +99,7 @@ test('a condition is evaluated by every operation on a tagged resource, and one 
         const title = `${kind}, ${name}, ${header}: ${value(tag)}`;
         t.equal(answer.status, holds ? (name === 'DELETE' ? 204 : 200) : failed, title);
         if (answer.status === 412) {
-          t.equal(pick(answer.json, 'code'), 'precondition_failed', title);
+          isProblem(t, answer, 'precondition_failed', title);
           const after = await owner.get(path);
           const expected = name === 'restore of what is deleted' ? 404 : 200;
           t.equal(after.status, expected, title);
@@ -110,7 +110,7 @@ test('a condition is evaluated by every operation on a tagged resource, and one 
   }
 });
 
-test('a list has a weak tag, which If-Match never matches', async (t) => {
+test('a list has a weak ETag, which If-Match never matches', async (t) => {
   const service = await startService(t);
   const owner = await service.as('olga');
   await owner.post('/namespaces', { slug: 'team' });

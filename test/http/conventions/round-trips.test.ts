@@ -5,14 +5,14 @@ import { operations } from '../../helpers/operations.js';
 import { startCounted, type Traffic } from '../../helpers/proxy.js';
 import { members, seedNamespace } from '../../helpers/seed.js';
 
-/** What the API reference allows, as `[statements, round trips in sequence]`. */
-const seedCeilings: Record<string, readonly [number, number]> = {
+/** The limits of the API reference, as `[statements, round trips in sequence]`. */
+const documentedLimits: Record<string, readonly [number, number]> = {
   listSpaces: [3, 2],
   createSpace: [2, 2],
   updateSpace: [3, 3],
 };
 
-/** What was built: statements, round trips, and the same when the slug was not seen before. */
+/** The actual statements and round trips, and the same for a slug that is not cached. */
 const built: Record<string, readonly [number, number, number, number]> = {
   listNamespaces: [1, 1, 1, 1],
   createNamespace: [1, 1, 1, 1],
@@ -62,7 +62,7 @@ const built: Record<string, readonly [number, number, number, number]> = {
   restoreAsset: [1, 1, 2, 2],
 };
 
-test('every operation keeps to its round trips', async (t) => {
+test('every operation uses its documented number of statements and round trips', async (t) => {
   const { service: known, proxy } = await startCounted(t);
   const other = await startService(t, { db: known.db });
 
@@ -96,7 +96,7 @@ test('every operation keeps to its round trips', async (t) => {
     const expected = built[title.replace(/, (spaces|projects)/, '')];
     t.same(
       [seen.statements, trips(seen), unseen.statements, trips(unseen)],
-      // Statements that are not prepared do not travel together.
+      // Unprepared statements are not pipelined.
       ROUND_TRIPS_PER_STATEMENT === 1
         ? expected
         : [expected?.[0], expected?.[0], expected?.[2], expected?.[2]],
@@ -104,24 +104,28 @@ test('every operation keeps to its round trips', async (t) => {
     );
     // An erasure has a statement for each table.
     if (title.endsWith('permanent')) continue;
-    const [statements, roundTrips] = seedCeilings[id] ?? [3, 3];
+    const [statements, roundTrips] = documentedLimits[id] ?? [3, 3];
     t.ok(unseen.statements <= statements, `${title} keeps to the ceiling of its statements`);
     t.ok(trips(unseen) <= roundTrips, `${title} keeps to the ceiling of its round trips`);
   }
 });
 
-test('an update of nothing costs no more than a get', async (t) => {
+test('an empty update costs no more than a get', async (t) => {
   const { service, proxy } = await startCounted(t);
   await seedNamespace(service, 'acme');
   const owner = await service.as(members.owner);
   for (const path of ['/namespaces/acme', '/namespaces/acme/projects/lab']) {
     await owner.get(path);
     const { statements, roundTrips } = await proxy.count(() => owner.patch(path, {}));
-    t.same({ statements, roundTrips }, { statements: 1, roundTrips: ROUND_TRIPS_PER_STATEMENT });
+    t.same(
+      { statements, roundTrips },
+      { statements: 1, roundTrips: ROUND_TRIPS_PER_STATEMENT },
+      path,
+    );
   }
 });
 
-test('what is refused before the namespace is looked at costs no statement', async (t) => {
+test('a request rejected before the namespace lookup executes no statement', async (t) => {
   const { service, proxy } = await startCounted(t);
   const alice = await service.as('alice');
   const reader = await service.as('alice', 'spaces:read');
@@ -141,7 +145,7 @@ test('what is refused before the namespace is looked at costs no statement', asy
   t.same(statuses, [401, 403, 400, 400, 404]);
 });
 
-test('a 404 costs a stranger the same whether the namespace is there, was there or never was', async (t) => {
+test('a 404 of a non-member costs the same for an existing, a former and an unknown namespace', async (t) => {
   const { service, proxy } = await startCounted(t);
   const owner = await service.as('owner');
   const stranger = await service.as('stranger');
@@ -164,7 +168,7 @@ test('a 404 costs a stranger the same whether the namespace is there, was there 
   }
 });
 
-test('a slug that was given up costs a member no statement more for a namespace, and one for a space', async (t) => {
+test('a former slug adds no statement for a namespace, and one for a space', async (t) => {
   const { service, proxy } = await startCounted(t);
   await seedNamespace(service, 'before');
   const owner = await service.as(members.owner);
@@ -190,7 +194,7 @@ test('a slug that was given up costs a member no statement more for a namespace,
   }
 });
 
-test('a batch that is refused costs a look at its slugs', async (t) => {
+test('a rejected batch adds one statement, which reads its slugs', async (t) => {
   const { service, proxy } = await startCounted(t);
   await seedNamespace(service, 'acme');
   const owner = await service.as(members.owner);

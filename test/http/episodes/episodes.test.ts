@@ -4,7 +4,7 @@ import type { Answer } from '../../helpers/app.js';
 import { startLabs } from '../../helpers/contents.js';
 import { isProblem } from '../../helpers/problem.js';
 
-test('an upsert makes an episode once and then writes the given fields', async (t) => {
+test('an upsert creates an episode once and then updates the given fields', async (t) => {
   const { owner, makeLab } = await startLabs(t);
   const lab = await makeLab();
   const upsert = (fields: object) =>
@@ -51,7 +51,7 @@ test('an upsert makes an episode once and then writes the given fields', async (
   t.same(await lab.contents(), { folders: 2, episodes: 1, assets: 0 });
 });
 
-test('of parallel upserts of one name one makes it, and its folder', async (t) => {
+test('of parallel upserts of one name exactly one creates the episode and its folder', async (t) => {
   const { owner, makeLab } = await startLabs(t);
   const lab = await makeLab();
   const answers = await Promise.all(
@@ -65,7 +65,7 @@ test('of parallel upserts of one name one makes it, and its folder', async (t) =
   t.equal((await lab.getEpisode('run')).version, 30, 'none is lost');
 });
 
-test('a name is unique in the space, whatever the folder, also after a deletion', async (t) => {
+test('a name is unique in the space, across folders and after a deletion', async (t) => {
   const { owner, makeLab } = await startLabs(t);
   const lab = await makeLab();
   await lab.episode('a', { folder: '/x' });
@@ -79,7 +79,7 @@ test('a name is unique in the space, whatever the folder, also after a deletion'
   isProblem(t, await owner.get(`${lab.path}/episodes/b`), 'episode_not_found');
 });
 
-test('the name of a deleted episode is 410 for those who may write, and nothing is made', async (t) => {
+test('an upsert of a deleted episode is 410 for writers, and creates nothing', async (t) => {
   const { service, owner, makeLab } = await startLabs(t);
   const lab = await makeLab();
   await owner.put('/namespaces/acme/members/vic', { role: 'viewer' });
@@ -122,7 +122,7 @@ test('If-None-Match: * only creates, If-Match only updates', async (t) => {
   t.equal((await lab.getEpisode('run')).version, 2);
 });
 
-test('write protection is for good: everything but reading is 403', async (t) => {
+test('write protection is permanent: every write is 403', async (t) => {
   const { owner, makeLab } = await startLabs(t);
   const lab = await makeLab();
   const parent = await lab.folder('/a');
@@ -173,7 +173,7 @@ test('write protection is for good: everything but reading is 403', async (t) =>
   t.equal((await lab.assets('?episode=run')).total, 1);
 });
 
-test('an episode is made protected, and so is a name with an odd character', async (t) => {
+test('an episode is created write-protected, also with special characters in its name', async (t) => {
   const { owner, makeLab } = await startLabs(t);
   const lab = await makeLab();
   const names = ['a b', 'ünï', '100%', '?&#', '..a', '日本', "it's", '🤖'];
@@ -193,7 +193,7 @@ test('an episode is made protected, and so is a name with an odd character', asy
   }
 });
 
-test('a deletion takes the assets along, and the restore brings back those', async (t) => {
+test('a deletion of an episode deletes its assets, and the restore restores those', async (t) => {
   const { owner, makeLab } = await startLabs(t);
   const lab = await makeLab();
   await lab.episode('run');
@@ -219,7 +219,7 @@ test('a deletion takes the assets along, and the restore brings back those', asy
   t.equal((await owner.post(`${lab.path}/assets/${gone.id}/restore`)).status, 200);
 });
 
-test('no asset that is written while its episode is deleted is left over', async (t) => {
+test('no asset written during the deletion of its episode stays active', async (t) => {
   const { owner, makeLab } = await startLabs(t);
   const lab = await makeLab();
   for (let round = 0; round < 10; round += 1) {
@@ -240,11 +240,11 @@ test('no asset that is written while its episode is deleted is left over', async
       owner.delete(`${lab.path}/episodes/${encodeURIComponent(name)}`),
     ]);
     t.equal((await lab.assets()).total, 0, `round ${round}`);
-    t.same(await lab.contents(), { folders: 0, episodes: 0, assets: 0 });
+    t.same(await lab.contents(), { folders: 0, episodes: 0, assets: 0 }, `round ${round}`);
   }
 });
 
-test('lists are filtered by folder, status, tag, text and metadata, in any state and order', async (t) => {
+test('episodes are filtered by folder, status, tag, text and metadata, in every state and order', async (t) => {
   const { owner, makeLab } = await startLabs(t);
   const lab = await makeLab();
   await lab.episode('b1', { folder: '/x', tags: ['red', 'big'], metadata: { arm: 7 } });

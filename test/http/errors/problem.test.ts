@@ -16,7 +16,7 @@ test('every code is listed in the OpenAPI document', async (t) => {
   t.same(pick(json, 'components', 'schemas', 'ProblemCode', 'enum'), Object.keys(problems));
 });
 
-test('a request that no route answers is a problem, too', async (t) => {
+test('a request without a route gets a problem', async (t) => {
   const { send } = await startService(t);
   for (const [method, path] of [
     ['GET', '/nowhere?q=1'],
@@ -30,7 +30,7 @@ test('a request that no route answers is a problem, too', async (t) => {
   }
 });
 
-test('a path that cannot be decoded is a problem, with the id of its request', async (t) => {
+test('an undecodable path gets a problem with the request id', async (t) => {
   const { send } = await startService(t);
   for (const path of ['/%zz', '/namespaces/%E0%A4%A', '/namespaces/acme/spaces/%ff']) {
     const answer = await send({ method: 'GET', path, headers: { 'x-request-id': 'mine' } });
@@ -39,7 +39,7 @@ test('a path that cannot be decoded is a problem, with the id of its request', a
   }
 });
 
-test('an unexpected failure is 500 and tells nothing; the log tells its id and no data', async (t) => {
+test('an unexpected error is 500 without details; the log has its request id and no data', async (t) => {
   const { logger, text } = memoryLogger();
   const { as, db } = await startService(t, { logger });
   const alice = await as('alice');
@@ -52,8 +52,8 @@ test('an unexpected failure is 500 and tells nothing; the log tells its id and n
     body: { name: 'A name that is private' },
     headers: { 'x-request-id': 'the-failing-one' },
   });
-  t.equal(answer.status, 500);
-  t.match(answer.json, { code: 'internal_error', instance: '/namespaces/small/spaces' });
+  isProblem(t, answer, 'internal_error');
+  t.match(answer.json, { instance: '/namespaces/small/spaces' });
   t.notMatch(answer.text, /select|insert|metadata|column|\.ts|\.js|at /i);
 
   t.match(text(), /"reqId":"the-failing-one".*"sqlState":"42703"/);
@@ -61,7 +61,7 @@ test('an unexpected failure is 500 and tells nothing; the log tells its id and n
   t.notMatch(text(), /eyJ/, 'no token');
 });
 
-test('no operation tells anything of an unexpected failure', async (t) => {
+test('no operation reveals details of an unexpected error', async (t) => {
   const { logger, text } = memoryLogger();
   const service = await startService(t, { logger });
   await seedNamespace(service, 'acme');
@@ -80,7 +80,7 @@ test('no operation tells anything of an unexpected failure', async (t) => {
   }
 });
 
-test('while the database cannot be reached every operation is 503 with Retry-After', async (t) => {
+test('every operation is 503 with Retry-After while the database is unreachable', async (t) => {
   const url = 'postgres://nobody@127.0.0.1:1/none';
   const db = openDatabase(t, url, { poolMax: 1 });
   const { as, send } = await startService(t, { db, databaseUrl: url });
@@ -120,19 +120,19 @@ test('a statement that takes too long is 503', async (t) => {
   await service.db.transaction(async (lock) => {
     await lock.execute(sql`lock table namespaces in access exclusive mode`);
     const answer = await alice.post('/namespaces', { slug: 'small' });
-    t.equal(answer.status, 503);
-    t.match(answer.json, { code: 'unavailable', detail: /took too long/ });
+    isProblem(t, answer, 'unavailable');
+    t.match(answer.json, { detail: /took too long/ });
   });
 });
 
-test('the id of a request is echoed when it is plain, and made otherwise', async (t) => {
+test('a valid X-Request-Id is echoed, an invalid one replaced', async (t) => {
   const { send } = await startService(t);
   const idFor = async (id?: string) => {
     const headers = id === undefined ? {} : { 'x-request-id': id };
     return (await send({ method: 'GET', path: '/livez', headers })).headers['x-request-id'];
   };
   for (const plain of ['trace-1.2:3', 'a', 'Root=1-67891233-abcdef0/x+y=', 'x'.repeat(128)]) {
-    t.equal(await idFor(plain), plain);
+    t.equal(await idFor(plain), plain, plain);
   }
   const hostile = [
     '',
@@ -151,7 +151,7 @@ test('the id of a request is echoed when it is plain, and made otherwise', async
   t.not(await idFor(), await idFor(), 'each request has its own');
 });
 
-test('a problem reads well in a terminal and says what to do next', async (t) => {
+test('a problem is indented, and its detail names the next step', async (t) => {
   const service = await startService(t);
   await seedNamespace(service, 'acme');
   const { send } = service;

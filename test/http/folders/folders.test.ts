@@ -3,7 +3,7 @@ import { test } from 'tap';
 import { startLabs } from '../../helpers/contents.js';
 import { isProblem } from '../../helpers/problem.js';
 
-test('a folder is made with what is missing on the way, under both nouns', async (t) => {
+test('a create makes a folder and its missing ancestors, under both nouns', async (t) => {
   const { owner, makeLab } = await startLabs(t);
   const lab = await makeLab();
   const answer = await owner.post(`${lab.path.replace('projects', 'spaces')}/folders`, {
@@ -26,7 +26,7 @@ test('a folder is made with what is missing on the way, under both nouns', async
   t.same(await lab.contents(), { folders: 2, episodes: 0, assets: 0 });
 });
 
-test('a path that is there is a conflict, whoever made it; case makes another one', async (t) => {
+test('an existing path is a conflict; a path in another case is not', async (t) => {
   const { owner, makeLab } = await startLabs(t);
   const lab = await makeLab();
   await lab.folder('/a/b');
@@ -39,7 +39,7 @@ test('a path that is there is a conflict, whoever made it; case makes another on
   t.equal((await lab.folders('?recursive=true')).total, 5);
 });
 
-test('a list shows what lies in its parent, or all below it, in the order of paths', async (t) => {
+test('a list shows the children of a folder, or all descendants, in the order of paths', async (t) => {
   const { makeLab } = await startLabs(t);
   const lab = await makeLab();
   for (const path of ['/b', '/a/z', '/a/m/1', '/a-b', '/ab', '/Z']) await lab.folder(path);
@@ -62,7 +62,7 @@ test('a list shows what lies in its parent, or all below it, in the order of pat
   t.equal((await lab.folders('?parent=/a&pageSize=1')).total, 2);
 });
 
-test('a folder moves with everything below, and what lies in it follows unwritten', async (t) => {
+test('a folder moves with its descendants, and its contents follow without being written', async (t) => {
   const { owner, makeLab } = await startLabs(t);
   const lab = await makeLab();
   const folder = await lab.folder('/a');
@@ -87,7 +87,7 @@ test('a folder moves with everything below, and what lies in it follows unwritte
   t.equal((await lab.contents()).folders, 4, '/x was made');
 });
 
-test('a folder moves to its own path, its parent and the root; not into itself or to what is there', async (t) => {
+test('a folder moves to its own path, its parent and the root, but not into itself or to an existing path', async (t) => {
   const { owner, makeLab } = await startLabs(t);
   const lab = await makeLab();
   const folder = await lab.folder('/a/b');
@@ -108,7 +108,7 @@ test('a folder moves to its own path, its parent and the root; not into itself o
   );
 });
 
-test('a move that makes a path below too long or too deep is refused', async (t) => {
+test("a move that makes a descendant's path too long or too deep is rejected", async (t) => {
   const { owner, makeLab } = await startLabs(t);
   const lab = await makeLab();
   const deep = '/d'.repeat(15);
@@ -127,7 +127,7 @@ test('a move that makes a path below too long or too deep is refused', async (t)
   }
 });
 
-test('a folder is deleted for good, and only when nothing is in it', async (t) => {
+test('a folder is deleted permanently, and only when it is empty', async (t) => {
   const { owner, makeLab } = await startLabs(t);
   const lab = await makeLab();
   const folder = await lab.folder('/a');
@@ -154,7 +154,7 @@ test('a folder is deleted for good, and only when nothing is in it', async (t) =
   t.same(await lab.contents(), { folders: 2, episodes: 1, assets: 1 });
 });
 
-test('metadata is replaced, merged and cleared; nothing given changes nothing', async (t) => {
+test('metadata is replaced, merged and cleared; an empty update changes nothing', async (t) => {
   const { owner, makeLab } = await startLabs(t);
   const lab = await makeLab();
   const { id } = await lab.folder('/a', { metadata: { a: 1, b: { c: 2 } } });
@@ -168,7 +168,7 @@ test('metadata is replaced, merged and cleared; nothing given changes nothing', 
   t.match(await lab.getFolder(id), { metadata: null, version: 3, path: '/a' });
 });
 
-test('a subtree of 10,000 folders moves within the time of a statement', async (t) => {
+test('a subtree of 10,000 folders moves within the statement timeout', async (t) => {
   const { service, owner, makeLab } = await startLabs(t);
   const lab = await makeLab();
   const { id } = await lab.folder('/large');

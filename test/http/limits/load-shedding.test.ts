@@ -9,10 +9,10 @@ import { isProblem } from '../../helpers/problem.js';
 import { startProxy } from '../../helpers/proxy.js';
 import { beforeDeadline, waitUntil } from '../../helpers/wait.js';
 
-/** Four places for each connection. */
-const PLACES = 4;
+/** The concurrent requests of one connection. */
+const MAX_CONCURRENT = 4;
 
-/** A service with one connection, and a way to hold up all that its requests do. */
+/** @returns a service with one connection, and a function that blocks its statements */
 async function startSmall(t: Test, queueMax: number) {
   const databaseUrl = await createDatabase(t);
   const db = openDatabase(t, databaseUrl, { poolMax: 1, statementTimeoutMs: 30_000 });
@@ -24,8 +24,8 @@ async function startSmall(t: Test, queueMax: number) {
     service,
     alice,
     other: other.db,
-    /** Holds up reads and writes while something is done. */
-    whileHeldUp: <Result>(work: () => Promise<Result>): Promise<Result> =>
+    /** blocks reads and writes during `work` */
+    whileBlocked: <Result>(work: () => Promise<Result>): Promise<Result> =>
       other.db.transaction(async (lock) => {
         await lock.execute(sql`lock table namespaces in access exclusive mode`);
         return work();
@@ -41,7 +41,7 @@ async function reached({ app }: Service, active: number, waiting: number): Promi
   );
 }
 
-test('what is refused for another reason, and OPTIONS, never takes a connection', async (t) => {
+test('a request that is rejected for another reason, and OPTIONS, opens no connection', async (t) => {
   const proxy = await startProxy(t, await createDatabase(t));
   const db = openDatabase(t, proxy.url, { poolMax: 1 });
   const service = await startService(t, { db });
@@ -64,7 +64,7 @@ test('what is refused for another reason, and OPTIONS, never takes a connection'
   t.equal(service.app.load.active, 0);
 });
 
-test('however many searches wait, other requests do not wait behind them', async (t) => {
+test('waiting searches do not delay other requests', async (t) => {
   const databaseUrl = await createDatabase(t);
   const open = () => openDatabase(t, databaseUrl, { poolMax: 1, statementTimeoutMs: 30_000 });
   const [db, searchDb] = [open(), open()];
@@ -85,11 +85,11 @@ test('however many searches wait, other requests do not wait behind them', async
   });
   const [first, ...others] = await Promise.all(searches);
   t.equal(first?.status, 200, 'the one at the database is, too, then');
-  // They may have waited for longer than any request does.
+  // They may have exceeded the queue timeout.
   for (const { status } of others) t.ok([200, 503].includes(status), String(status));
 });
 
-test('one subject leaves half of the places of searches to others who wait', async (t) => {
+test('one subject takes at most half of the concurrent searches while others wait', async (t) => {
   const databaseUrl = await createDatabase(t);
   const open = (poolMax: number) =>
     openDatabase(t, databaseUrl, { poolMax, statementTimeoutMs: 30_000 });
@@ -101,7 +101,7 @@ test('one subject leaves half of the places of searches to others who wait', asy
     [bob, 'bobs'],
   ] as const) {
     await client.post('/namespaces', { slug });
-    // Known, so that the search is all that its request does.
+    // Caches the slug, so that the request executes the search only.
     await client.get(`/namespaces/${slug}/spaces?q=lab`);
   }
   const answered: string[] = [];
@@ -122,16 +122,16 @@ test('one subject leaves half of the places of searches to others who wait', asy
   t.ok(answered.indexOf('bob') < 10, `the one who came last is answer ${answered.indexOf('bob')}`);
 });
 
-test('beyond the places and the queue a request is refused', async (t) => {
-  const { service, alice, whileHeldUp } = await startSmall(t, 0);
-  const admitted = await whileHeldUp(async () => {
-    const requests = Array.from({ length: PLACES }, () => alice.get('/namespaces/acme'));
-    await reached(service, PLACES, 0);
+test('a request beyond the concurrency limit and the queue is rejected', async (t) => {
+  const { service, alice, whileBlocked } = await startSmall(t, 0);
+  const admitted = await whileBlocked(async () => {
+    const requests = Array.from({ length: MAX_CONCURRENT }, () => alice.get('/namespaces/acme'));
+    await reached(service, MAX_CONCURRENT, 0);
     const refused = await alice.get('/namespaces/acme');
     isProblem(t, refused, 'overloaded');
     t.match(refused.headers['retry-after'], /^\d+$/);
     t.equal(service.app.load.rejected, 1);
-    t.equal(service.app.load.active, PLACES, 'it never got to the database');
+    t.equal(service.app.load.active, MAX_CONCURRENT, 'it did not reach the database');
     t.equal((await service.send({ method: 'GET', path: '/livez' })).status, 200);
     return requests;
   });
@@ -139,27 +139,27 @@ test('beyond the places and the queue a request is refused', async (t) => {
   t.equal((await alice.get('/namespaces/acme')).status, 200, 'and the next');
 });
 
-test('who waits is admitted when a place is free, the first to come first', async (t) => {
-  const { service, alice, whileHeldUp } = await startSmall(t, 10);
+test('a queued request starts when another ends, in order of arrival', async (t) => {
+  const { service, alice, whileBlocked } = await startSmall(t, 10);
   const order: string[] = [];
-  const requests = await whileHeldUp(async () => {
-    const first = Array.from({ length: PLACES }, () => alice.get('/namespaces/acme'));
-    await reached(service, PLACES, 0);
+  const requests = await whileBlocked(async () => {
+    const first = Array.from({ length: MAX_CONCURRENT }, () => alice.get('/namespaces/acme'));
+    await reached(service, MAX_CONCURRENT, 0);
     const second = alice.get('/namespaces/acme').finally(() => order.push('second'));
-    await reached(service, PLACES, 1);
+    await reached(service, MAX_CONCURRENT, 1);
     const third = alice.get('/namespaces/acme').finally(() => order.push('third'));
-    await reached(service, PLACES, 2);
+    await reached(service, MAX_CONCURRENT, 2);
     return [...first, second, third];
   });
   for (const { status } of await Promise.all(requests)) t.equal(status, 200);
   t.same(order, ['second', 'third']);
 });
 
-test('who waits for too long is refused', async (t) => {
-  const { service, alice, whileHeldUp } = await startSmall(t, 10);
-  const admitted = await whileHeldUp(async () => {
-    const requests = Array.from({ length: PLACES }, () => alice.get('/namespaces/acme'));
-    await reached(service, PLACES, 0);
+test('a request that waits longer than the queue timeout is rejected', async (t) => {
+  const { service, alice, whileBlocked } = await startSmall(t, 10);
+  const admitted = await whileBlocked(async () => {
+    const requests = Array.from({ length: MAX_CONCURRENT }, () => alice.get('/namespaces/acme'));
+    await reached(service, MAX_CONCURRENT, 0);
     for (const answer of await Promise.all([
       alice.get('/namespaces/acme'),
       alice.post('/namespaces', { slug: 'other' }),
@@ -170,11 +170,11 @@ test('who waits for too long is refused', async (t) => {
     return requests;
   });
   for (const { status } of await Promise.all(admitted)) t.equal(status, 200);
-  t.equal((await alice.get('/namespaces/other')).status, 404, 'nothing was done for the refused');
+  t.equal((await alice.get('/namespaces/other')).status, 404, 'a rejected request has no effect');
 });
 
-test('who goes away while waiting is forgotten; what has begun is finished', async (t) => {
-  const { service, alice, whileHeldUp } = await startSmall(t, 10);
+test('a queued request of a closed connection is dropped; a started one is finished', async (t) => {
+  const { service, alice, whileBlocked } = await startSmall(t, 10);
   await service.app.listen({ host: '127.0.0.1', port: 0 });
   const port = portOf(service.app.server.address());
   const token = await signToken(SECRET, { subject: 'alice', expiresIn: '1 hour' });
@@ -199,15 +199,17 @@ test('who goes away while waiting is forgotten; what has begun is finished', asy
       service.app.server.once('connection', (socket) => socket.once('close', resolve)),
     );
 
-  const admitted = await whileHeldUp(async () => {
+  const admitted = await whileBlocked(async () => {
     const begunGone = closed();
     const begun = post('begun');
     await reached(service, 1, 0);
-    const requests = Array.from({ length: PLACES - 1 }, () => alice.get('/namespaces/acme'));
-    await reached(service, PLACES, 0);
+    const requests = Array.from({ length: MAX_CONCURRENT - 1 }, () =>
+      alice.get('/namespaces/acme'),
+    );
+    await reached(service, MAX_CONCURRENT, 0);
     const waitingGone = closed();
     const waiting = post('waiting');
-    await reached(service, PLACES, 1);
+    await reached(service, MAX_CONCURRENT, 1);
     begun.destroy();
     waiting.destroy();
     await beforeDeadline('the ends of both connections', Promise.all([begunGone, waitingGone]));

@@ -15,7 +15,7 @@ function tally(answers: Answer[]): Record<number, number> {
 const many = <Value>(make: (index: number) => Value) =>
   Array.from({ length: 12 }, (_, i) => make(i));
 
-test('a subject creates as many namespaces as it may, whoever else is in them', async (t) => {
+test('a subject creates namespaces up to its quota, whoever their members are', async (t) => {
   const service = await startService(t, { quotas });
   const [alice, bob] = [await service.as('alice'), await service.as('bob')];
   const create = (slug: string) => alice.post('/namespaces', { slug });
@@ -31,11 +31,11 @@ test('a subject creates as many namespaces as it may, whoever else is in them', 
   const slug = String(pick(json, 'namespaces', 0, 'slug'));
   await alice.put(`/namespaces/${slug}/members/bob`, { role: 'owner' });
   for (const own of ['b1', 'b2'])
-    t.equal((await bob.post('/namespaces', { slug: own })).status, 201);
+    t.equal((await bob.post('/namespaces', { slug: own })).status, 201, own);
   isProblem(t, await bob.post('/namespaces', { slug: 'b3' }), 'quota_exceeded', 'own ones count');
 
   t.equal((await bob.delete(`/namespaces/${slug}`)).status, 204);
-  t.equal((await create('instead')).status, 201, 'a deleted one leaves room for whoever made it');
+  t.equal((await create('instead')).status, 201, 'a deleted one no longer counts for its creator');
   isProblem(t, await alice.post(`/namespaces/${slug}/restore`), 'quota_exceeded', 'a restore');
   await alice.delete('/namespaces/instead');
   const restores = many(() => alice.post(`/namespaces/${slug}/restore`));
@@ -43,7 +43,7 @@ test('a subject creates as many namespaces as it may, whoever else is in them', 
   isProblem(t, await create('again'), 'quota_exceeded');
 });
 
-test('a namespace holds as many spaces as it may, however they come', async (t) => {
+test('a namespace holds spaces up to its quota, by every way to create them', async (t) => {
   const service = await startService(t, { quotas });
   const alice = await service.as('alice');
   await alice.post('/namespaces', { slug: 'acme' });
@@ -83,7 +83,7 @@ test('a namespace holds as many spaces as it may, however they come', async (t) 
   t.equal(await total(), 3);
 });
 
-test('a quota counts what came before it was set', async (t) => {
+test('a quota counts the resources created before it was set', async (t) => {
   const before = await startService(t);
   const { databaseUrl } = before;
   const alice = await before.as('alice');
@@ -103,7 +103,7 @@ test('a quota counts what came before it was set', async (t) => {
   t.equal((await alice.post(spaces, { name: 'e' })).status, 201, 'without it nothing is bounded');
 });
 
-test('a namespace has as many members as it may', async (t) => {
+test('a namespace has members up to its quota', async (t) => {
   const service = await startService(t, { quotas });
   const alice = await service.as('alice');
   await alice.post('/namespaces', { slug: 'acme' });
@@ -121,17 +121,17 @@ test('a namespace has as many members as it may', async (t) => {
   t.equal((await put('another')).status, 201);
 });
 
-test('the totals of members and of own namespaces are those that a count would give', async (t) => {
+test('the totals of members and of own namespaces equal a count', async (t) => {
   const service = await startService(t);
-  const people = await Promise.all(['ann', 'ben', 'cat'].map((subject) => service.as(subject)));
-  const [ann, ben, cat] = people;
-  if (!ann || !ben || !cat) throw new Error('three people');
+  const clients = await Promise.all(['ann', 'ben', 'cat'].map((subject) => service.as(subject)));
+  const [ann, ben, cat] = clients;
+  if (!ann || !ben || !cat) throw new Error('There are three clients');
   const slugs = ['x', 'y'];
   for (const slug of slugs) {
     await ann.post('/namespaces', { slug });
     await ann.put(`/namespaces/${slug}/members/ben`, { role: 'owner' });
   }
-  // Changes of members, deletions and restores of both namespaces, all at once, many times.
+  // Parallel changes of members, deletions and restores of both namespaces, in many rounds.
   for (let round = 0; round < 15; round += 1) {
     await Promise.all(
       slugs.flatMap((slug) => {
@@ -158,8 +158,8 @@ test('the totals of members and of own namespaces are those that a count would g
     union all
     select slug from namespaces n where members <> (select count(*) from members where namespace_id = n.id)`;
   t.same([...wrong], []);
-  for (const person of people) {
-    const { json } = await person.get('/namespaces');
-    t.match(pick(json, 'namespaces'), { length: pick(json, 'total') }, person.subject);
+  for (const client of clients) {
+    const { json } = await client.get('/namespaces');
+    t.match(pick(json, 'namespaces'), { length: pick(json, 'total') }, client.subject);
   }
 });

@@ -29,7 +29,7 @@ function memberText({ json }: Answer, subject: string, role: string): string {
   return JSON.stringify({ subject, role, createdAt, updatedAt });
 }
 
-test('whoever creates a namespace is its first owner', async (t) => {
+test('the creator of a namespace is its first owner', async (t) => {
   const { alice } = await startAcme(t);
   const { text, json } = await alice.get(members);
   const [createdAt, updatedAt] = ['createdAt', 'updatedAt'].map((key) =>
@@ -62,15 +62,15 @@ test('put adds a member with 201 and changes a role with 200', async (t) => {
 
   for (const role of ['editor', 'owner', 'viewer']) {
     const changed = await alice.put(memberPath('bob'), { role });
-    t.equal(changed.status, 200);
-    t.equal(changed.text, memberText(changed, 'bob', role));
-    t.equal(pick(changed.json, 'createdAt'), pick(added.json, 'createdAt'));
-    t.ok(pickString(changed.json, 'updatedAt') >= pickString(added.json, 'updatedAt'));
+    t.equal(changed.status, 200, role);
+    t.equal(changed.text, memberText(changed, 'bob', role), role);
+    t.equal(pick(changed.json, 'createdAt'), pick(added.json, 'createdAt'), role);
+    t.ok(pickString(changed.json, 'updatedAt') >= pickString(added.json, 'updatedAt'), role);
     t.match(await rolesOf(await service.as('bob')), { bob: role }, 'members read the list');
   }
 });
 
-test('put refuses what is no role', async (t) => {
+test('put rejects an invalid role', async (t) => {
   const { alice } = await startAcme(t);
   const refused: [body: unknown, path: string][] = [
     [{}, '/role'],
@@ -90,7 +90,7 @@ test('put refuses what is no role', async (t) => {
   t.same(await rolesOf(alice), { alice: 'owner' });
 });
 
-test('remove answers 204 without a body, and 404 when there is no such member', async (t) => {
+test('remove is 204 without a body, and 404 for an unknown member', async (t) => {
   const { service, alice } = await startAcme(t);
   await alice.put(memberPath('bob'), { role: 'editor' });
   const removed = await alice.delete(memberPath('bob'));
@@ -102,12 +102,12 @@ test('remove answers 204 without a body, and 404 when there is no such member', 
   t.equal(again.status, 201, 'a removed member can be added again');
 });
 
-test('members are listed in the order they were added, by pages', async (t) => {
+test('members are listed in the order of their addition, by pages', async (t) => {
   const { service, alice } = await startAcme(t);
   const added = ['zoe', 'bob', 'yan', 'carol'];
   for (const [minute, subject] of added.entries()) {
     await alice.put(memberPath(subject), { role: 'viewer' });
-    // Two can be added within one millisecond, which is all that is kept of the moment.
+    // Two may be added in one millisecond, the resolution of the stored time.
     await service.db.execute(sql`
       update members set created_at = created_at + ${minute + 1} * interval '1 minute'
       where subject = ${subject}`);
@@ -133,7 +133,7 @@ test('members are listed in the order they were added, by pages', async (t) => {
   }
 });
 
-test('a subject can be any text of up to 255 characters, told apart exactly', async (t) => {
+test('a subject is any text of up to 255 characters, compared exactly', async (t) => {
   const { service, alice } = await startAcme(t);
   const subjects = [
     'bob@example.com',
@@ -168,7 +168,7 @@ test('a subject can be any text of up to 255 characters, told apart exactly', as
   t.same(await rolesOf(alice), { alice: 'owner' });
 });
 
-test('a subject that nobody can have is 400 on put and 404 on remove', async (t) => {
+test('an invalid subject is 400 on put and 404 on remove', async (t) => {
   const { alice } = await startAcme(t);
   for (const subject of ['a\0b', 'a'.repeat(256), '🤖'.repeat(128), 'a'.repeat(8000)]) {
     const title = encodeURIComponent(subject).slice(0, 20);
@@ -209,7 +209,7 @@ test('the last owner can neither be removed nor demoted', async (t) => {
   t.same(await rolesOf(alice), { bob: 'viewer', alice: 'owner' });
 });
 
-/** Tries what would leave a namespace of two owners without one, all at once. */
+/** Sends the requests that would leave a namespace of two owners without one, in parallel. */
 async function quarrel(
   service: Service,
   slug: string,
@@ -231,7 +231,7 @@ async function quarrel(
   };
 }
 
-test('two owners who act against one another at once leave at least one', async (t) => {
+test('two owners that remove each other at once leave at least one', async (t) => {
   const service = await startService(t);
   const other = (caller: Client) => (caller.subject === 'alice' ? 'bob' : 'alice');
   const quarrels: Record<string, Parameters<typeof quarrel>[2]> = {

@@ -26,7 +26,7 @@ async function giveUp(way: (slug: string) => Promise<Answer>): Promise<string> {
   return slug;
 }
 
-/** How a caller takes a slug: by a new namespace, by a rename, by a restore under it. */
+/** The operations that take a slug: create, rename, restore. */
 const takes: Record<string, (caller: typeof bob, slug: string) => Promise<Answer>> = {
   create: (caller, slug) => caller.post('/namespaces', { slug }),
   'create with a key': (caller, slug) =>
@@ -49,19 +49,19 @@ const takes: Record<string, (caller: typeof bob, slug: string) => Promise<Answer
   },
 };
 
-test('a slug that was given up is held back for its last owners, however it is taken', async (t) => {
+test('a released slug is reserved for its last owners, in every operation that takes slugs', async (t) => {
   for (const [way, leave] of Object.entries(ways)) {
     for (const [title, take] of Object.entries(takes)) {
       const slug = await giveUp(leave);
       isProblem(t, await take(bob, slug), 'slug_conflict', `${way}, ${title} by another`);
       const own = await take(alice, slug);
       t.ok(own.status < 300, `${way}, ${title} by the owner: ${own.text}`);
-      t.equal(pick((await alice.get(`/namespaces/${slug}`)).json, 'slug'), slug);
+      t.equal(pick((await alice.get(`/namespaces/${slug}`)).json, 'slug'), slug, title);
     }
   }
 });
 
-test('the owners are those that the namespace had last, and trusted services', async (t) => {
+test('a released slug may be taken by the last owners and by admin tokens', async (t) => {
   for (const leave of Object.values(ways)) {
     const slug = newSlug();
     await alice.post('/namespaces', { slug });
@@ -77,7 +77,7 @@ test('the owners are those that the namespace had last, and trusted services', a
   }
 });
 
-test('after the time of the hold a slug is free for all', async (t) => {
+test('a slug is free for all after the reservation', async (t) => {
   for (const leave of Object.values(ways)) {
     const slug = await giveUp(leave);
     const age = (hours: number) =>
@@ -90,7 +90,7 @@ test('after the time of the hold a slug is free for all', async (t) => {
   }
 });
 
-test('who asks in the moment in which a slug is given up is one of the others', async (t) => {
+test('a request concurrent with the release of a slug is subject to the reservation', async (t) => {
   for (let round = 0; round < 30; round += 1) {
     for (const leave of Object.values(ways)) {
       const slug = newSlug();
@@ -99,7 +99,7 @@ test('who asks in the moment in which a slug is given up is one of the others', 
         leave(slug),
         ...Array.from({ length: 4 }, () => bob.post('/namespaces', { slug })),
       ]);
-      t.ok(left.status < 300);
+      t.ok(left.status < 300, `round ${round}`);
       t.same(
         taken.map(({ status }) => status),
         [409, 409, 409, 409],
@@ -108,7 +108,7 @@ test('who asks in the moment in which a slug is given up is one of the others', 
   }
 });
 
-test('of those who may take a slug at once one does', async (t) => {
+test('of parallel requests that may take a slug exactly one succeeds', async (t) => {
   const slug = await giveUp((one) => alice.delete(`/namespaces/${one}`));
   const answers = await Promise.all(
     Array.from({ length: 8 }, () => alice.post('/namespaces', { slug })),
@@ -118,7 +118,7 @@ test('of those who may take a slug at once one does', async (t) => {
   t.same([...rows], [{ freed_at: null }]);
 });
 
-test('a write that is refused takes no slug and frees none', async (t) => {
+test('a rejected write takes no slug and frees none', async (t) => {
   const slug = newSlug();
   const created = await alice.post('/namespaces', { slug });
   await alice.put(`/namespaces/${slug}/members/bob`, { role: 'editor' });

@@ -5,7 +5,7 @@ import { operations, operationsWithin } from '../../helpers/operations.js';
 import { isProblem } from '../../helpers/problem.js';
 import { members, seedNamespace } from '../../helpers/seed.js';
 
-test('a deleted namespace answers like one that never was, to everybody', async (t) => {
+test('a deleted namespace is indistinguishable from one that never existed', async (t) => {
   const service = await startService(t);
   const callers = [
     await service.as(members.owner),
@@ -33,7 +33,7 @@ test('a deleted namespace answers like one that never was, to everybody', async 
   t.same(await sendAll(), before);
 });
 
-test('delete answers 204 without a body, and 404 the second time', async (t) => {
+test('a delete is 204 without a body, and a second one 404', async (t) => {
   const service = await startService(t);
   const alice = await service.as('alice');
   await alice.post('/namespaces', { slug: 'acme' });
@@ -43,7 +43,7 @@ test('delete answers 204 without a body, and 404 the second time', async (t) => 
   isProblem(t, await alice.delete('/namespaces/acme'), 'namespace_not_found');
 });
 
-test('the slug of a deleted namespace that is not held back can be reused, by anybody', async (t) => {
+test('the slug of a deleted namespace can be reused by anyone when it is not reserved', async (t) => {
   const service = await startService(t, { slugHoldDays: 0 });
   const [alice, bob] = [await service.as('alice'), await service.as('bob')];
   const first = await alice.post('/namespaces', { slug: 'acme' });
@@ -61,7 +61,7 @@ test('the slug of a deleted namespace that is not held back can be reused, by an
   t.equal(renamed.status, 200, 'by a rename too');
 });
 
-test('restore brings back the namespace with its members and spaces', async (t) => {
+test('a restore returns the namespace with its members and spaces', async (t) => {
   const service = await startService(t);
   const owner = await service.as(members.owner);
   await seedNamespace(service, 'acme');
@@ -85,7 +85,7 @@ test('restore brings back the namespace with its members and spaces', async (t) 
   t.equal(gone.status, 200, 'a space that was deleted before can still be restored');
 });
 
-test('only an owner restores', async (t) => {
+test('only an owner restores a namespace', async (t) => {
   const service = await startService(t);
   await seedNamespace(service, 'acme');
   await (await service.as(members.owner)).delete('/namespaces/acme');
@@ -101,7 +101,7 @@ test('only an owner restores', async (t) => {
   t.equal(status, 200);
 });
 
-test('restore is 409 when the slug has been taken meanwhile, and works once it is free', async (t) => {
+test('a restore is 409 while the slug is taken, and succeeds when it is free', async (t) => {
   const service = await startService(t, { slugHoldDays: 0 });
   const [alice, bob] = [await service.as('alice'), await service.as('bob')];
   for (const taker of [alice, bob]) {
@@ -117,7 +117,7 @@ test('restore is 409 when the slug has been taken meanwhile, and works once it i
   }
 });
 
-test('restore brings back the last deleted of the caller’s own', async (t) => {
+test('a restore selects the namespace of the caller that was deleted last', async (t) => {
   const service = await startService(t, { slugHoldDays: 0 });
   const [alice, bob] = [await service.as('alice'), await service.as('bob')];
   const ids: unknown[] = [];
@@ -129,7 +129,7 @@ test('restore brings back the last deleted of the caller’s own', async (t) => 
   t.equal(pick(restored.json, 'id'), ids[1]);
 });
 
-test('restore of a namespace that is not deleted changes nothing', async (t) => {
+test('a restore of a namespace that is not deleted changes nothing', async (t) => {
   const service = await startService(t);
   const alice = await service.as('alice');
   const created = await alice.post('/namespaces', { slug: 'acme' });
@@ -140,7 +140,7 @@ test('restore of a namespace that is not deleted changes nothing', async (t) => 
   isProblem(t, await alice.post('/namespaces/Not%20One/restore'), 'namespace_not_found');
 });
 
-test('the count of spaces follows them', async (t) => {
+test('the number of spaces changes with creates, deletes and restores', async (t) => {
   const service = await startService(t);
   const alice = await service.as('alice');
   await alice.post('/namespaces', { slug: 'acme' });
@@ -163,7 +163,7 @@ test('the count of spaces follows them', async (t) => {
   t.match((await alice.post('/namespaces/acme/restore')).json, { spaces: 3 });
 });
 
-test('a slug in a path that cannot exist is 404', async (t) => {
+test('an invalid slug in a path is 404', async (t) => {
   const service = await startService(t);
   const alice = await service.as('alice');
   const slugs = ['Acme', 'a%20b', '%00', '-a', 'a'.repeat(65), 'a'.repeat(8000), '%F0%9F%A4%96'];

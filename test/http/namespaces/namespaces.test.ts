@@ -15,7 +15,7 @@ async function createAll(service: Service, subject: string, slugs: string[]): Pr
   for (const slug of slugs) await client.post('/namespaces', { slug });
 }
 
-test('create answers the namespace, whole and in the documented order', async (t) => {
+test('a create returns the complete namespace in the documented order', async (t) => {
   const service = await startService(t);
   const alice = await service.as('alice');
   const answer = await alice.post('/namespaces', {
@@ -37,7 +37,7 @@ test('create answers the namespace, whole and in the documented order', async (t
   t.equal(nulls.text, namespaceText(nulls, { slug: 'nulls' }), 'as is what was null');
 });
 
-test('the own list holds the namespaces the caller is a member of, oldest first', async (t) => {
+test('the list holds the namespaces of the caller, oldest first', async (t) => {
   const service = await startService(t);
   const bob = await service.as('bob');
   await createAll(service, 'alice', ['zeta', 'alpha', 'hidden']);
@@ -77,7 +77,7 @@ test('the own list holds the namespaces the caller is a member of, oldest first'
   });
 });
 
-test('the own list is paged', async (t) => {
+test('the list of namespaces is paginated', async (t) => {
   const service = await startService(t);
   const slugs = ['e', 'd', 'c', 'b', 'a'];
   await createAll(service, 'alice', slugs);
@@ -101,7 +101,7 @@ test('the own list is paged', async (t) => {
   }
 });
 
-test('create refuses what does not fit and names the field', async (t) => {
+test('a create rejects invalid fields and names them', async (t) => {
   const service = await startService(t);
   const alice = await service.as('alice');
   const refused: [title: string, body: unknown, path: string][] = [
@@ -128,7 +128,7 @@ test('create refuses what does not fit and names the field', async (t) => {
   t.equal((await alice.post('/namespaces', { slug: 'a'.repeat(64) })).status, 201);
 });
 
-test('a slug that is taken is 409, for the taker and for everybody else', async (t) => {
+test('a taken slug is 409, for its owner and for others', async (t) => {
   const service = await startService(t);
   const [alice, bob] = [await service.as('alice'), await service.as('bob')];
   await alice.post('/namespaces', { slug: 'acme' });
@@ -139,7 +139,7 @@ test('a slug that is taken is 409, for the taker and for everybody else', async 
   t.equal((await bob.get('/namespaces/other')).status, 200, 'a refused rename changes nothing');
 });
 
-test('of parallel creates and renames to one slug a single one wins', async (t) => {
+test('of parallel creates and renames to one slug exactly one succeeds', async (t) => {
   const service = await startService(t);
   const alice = await service.as('alice');
   const slugs = Array.from({ length: 20 }, (_, index) => `n${index}`);
@@ -159,7 +159,7 @@ test('of parallel creates and renames to one slug a single one wins', async (t) 
   );
 });
 
-test('a rename takes effect at once, and frees the old slug where it is not held back', async (t) => {
+test('a rename takes effect at once, and frees the old slug when it is not reserved', async (t) => {
   const service = await startService(t, { slugHoldDays: 0 });
   const [alice, bob] = [await service.as('alice'), await service.as('bob')];
   const created = await alice.post('/namespaces', { slug: 'before', name: 'Acme' });
@@ -182,7 +182,7 @@ test('a rename takes effect at once, and frees the old slug where it is not held
   t.match((await bob.get('/namespaces/before/spaces')).json, { spaces: [], total: 0 });
 });
 
-test('update changes the given fields and no others', async (t) => {
+test('an update changes the given fields and no others', async (t) => {
   const service = await startService(t);
   const alice = await service.as('alice');
   const created = await alice.post('/namespaces', {
@@ -214,7 +214,7 @@ test('update changes the given fields and no others', async (t) => {
   }
 });
 
-test('an update of nothing changes nothing', async (t) => {
+test('an empty update changes nothing', async (t) => {
   const service = await startService(t);
   const alice = await service.as('alice');
   const created = await alice.post('/namespaces', { slug: 'acme', name: 'Acme' });
@@ -228,7 +228,7 @@ test('an update of nothing changes nothing', async (t) => {
   }
 });
 
-test('a merge patch merges metadata and treats the rest alike', async (t) => {
+test('a merge patch merges metadata and replaces other fields', async (t) => {
   const service = await startService(t);
   const alice = await service.as('alice');
   await alice.post('/namespaces', { slug: 'acme', name: 'Acme' });
@@ -264,7 +264,7 @@ test('a merge patch merges metadata and treats the rest alike', async (t) => {
   isProblem(t, answer, 'validation_failed', 'merged metadata has the same limits');
 });
 
-test('parallel merge patches of one namespace are all kept', async (t) => {
+test('parallel merge patches of one namespace all take effect', async (t) => {
   const service = await startService(t);
   const alice = await service.as('alice');
   await alice.post('/namespaces', { slug: 'acme' });

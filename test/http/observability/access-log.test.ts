@@ -10,7 +10,7 @@ import { operations } from '../../helpers/operations.js';
 import { members, seedNamespace } from '../../helpers/seed.js';
 import { beforeDeadline, waitUntil } from '../../helpers/wait.js';
 
-test('each request makes one line, with what was asked, by whom, and how it was answered', async (t) => {
+test('each request is logged in one line, with its route, subject and outcome', async (t) => {
   const { logger, lines } = memoryLogger();
   const service = await startService(t, { logger });
   const alice = await service.as('alice');
@@ -38,7 +38,7 @@ test('each request makes one line, with what was asked, by whom, and how it was 
   t.equal(pick(lines(), 1, 'subject'), undefined, 'nobody, where there was no token');
 });
 
-test('a healthy service does not log that it is asked for its health', async (t) => {
+test('successful health checks are not logged', async (t) => {
   const { logger, lines } = memoryLogger();
   const service = await startService(t, { logger });
   await service.send({ method: 'GET', path: '/livez' });
@@ -46,7 +46,7 @@ test('a healthy service does not log that it is asked for its health', async (t)
   t.same(lines(), []);
 });
 
-test('no line ever holds a token, or a part of one', async (t) => {
+test('no line contains a token or a part of one', async (t) => {
   const { logger, text, lines } = memoryLogger();
   const service = await startService(t, { logger });
   await seedNamespace(service, 'acme');
@@ -78,7 +78,7 @@ test('no line ever holds a token, or a part of one', async (t) => {
   t.notMatch(text(), /authorization|cookie/i, 'nor the headers that carry them');
 });
 
-test('no line holds what a body said, whatever became of it', async (t) => {
+test('no line contains values of a request body', async (t) => {
   const { logger, text } = memoryLogger();
   const service = await startService(t, { logger });
   await seedNamespace(service, 'acme');
@@ -108,7 +108,7 @@ test('a path cannot forge a line', async (t) => {
   t.match(lines(), [{ level: 30, status: 404 }]);
 });
 
-test('a failure is logged once, as an error, with what caused it', async (t) => {
+test('an unexpected error is logged once, with its cause', async (t) => {
   const { logger, lines } = memoryLogger();
   const service = await startService(t, { logger });
   const alice = await service.as('alice');
@@ -124,7 +124,7 @@ test('a failure is logged once, as an error, with what caused it', async (t) => 
   t.equal(lines().length, before + 2);
 });
 
-test('a request whose caller goes away makes its line too', async (t) => {
+test('a request of a closed connection is logged as aborted', async (t) => {
   const { logger, text } = memoryLogger();
   const service = await startService(t, { logger });
   await service.app.listen({ port: 0, host: '127.0.0.1' });

@@ -5,13 +5,13 @@ import { SECRET, startService } from '../../helpers/app.js';
 import { operations } from '../../helpers/operations.js';
 import { seedNamespace } from '../../helpers/seed.js';
 
-/** A caller who names somebody else in every claim that is not verified. */
+/** A caller that names another subject in every unverified claim. */
 const disguised = (claims: Record<string, unknown>) =>
   new SignJWT({ sub: 'mallory', subject: 'alice', user: 'alice', name: 'alice', ...claims })
     .setProtectedHeader({ alg: 'HS256' })
     .sign(Buffer.from(SECRET));
 
-test('the log and the audit name the verified subject, whatever is refused', async (t) => {
+test('the access log and the audit log name the verified subject of rejected requests', async (t) => {
   const lines: Record<string, unknown>[] = [];
   const logger = pino(
     { level: 'info' },

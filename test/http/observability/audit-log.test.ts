@@ -7,7 +7,7 @@ import { members, seedNamespace } from '../../helpers/seed.js';
 
 const isAudit = (line: unknown) => typeof line === 'object' && line !== null && 'audit' in line;
 
-test('every write makes an audit line of who did what to what, no read does', async (t) => {
+test('every write is audited with subject, operation and resource; reads are not', async (t) => {
   const { logger, lines } = memoryLogger();
   const service = await startService(t, { logger });
   const owner = await service.as(members.owner);
@@ -28,7 +28,7 @@ test('every write makes an audit line of who did what to what, no read does', as
   }
 });
 
-test('an audit line names the space, the member, and what was made', async (t) => {
+test('an audit line names the space, the member, and the created resources', async (t) => {
   const { logger, lines } = memoryLogger();
   const service = await startService(t, { logger });
   await seedNamespace(service, 'acme');
@@ -57,7 +57,7 @@ test('an audit line names the space, the member, and what was made', async (t) =
   ]);
 });
 
-test('a refused write is audited with the reason', async (t) => {
+test('a rejected write is audited with its problem code', async (t) => {
   const { logger, lines } = memoryLogger();
   const service = await startService(t, { logger });
   await seedNamespace(service, 'acme');
@@ -80,7 +80,7 @@ test('a refused write is audited with the reason', async (t) => {
   ]);
 });
 
-test('the audit is kept at any log level', async (t) => {
+test('audit lines are written at every log level', async (t) => {
   const { logger, lines } = memoryLogger();
   logger.level = pino.levels.labels[60] ?? '';
   const service = await startService(t, { logger });

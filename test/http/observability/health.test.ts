@@ -1,6 +1,7 @@
 import { test } from 'tap';
 import { startService } from '../../helpers/app.js';
 import { createDatabase } from '../../helpers/database.js';
+import { isProblem } from '../../helpers/problem.js';
 
 test('a migrated, reachable database makes the service ready', async (t) => {
   const service = await startService(t);
@@ -9,12 +10,12 @@ test('a migrated, reachable database makes the service ready', async (t) => {
   t.same(answer.json, { status: 'ok' });
 });
 
-test('a database without the migrations does not', async (t) => {
+test('a database without the migrations makes the service not ready', async (t) => {
   const databaseUrl = await createDatabase(t, { empty: true });
   const service = await startService(t, { databaseUrl });
   const answer = await service.send({ method: 'GET', path: '/readyz' });
-  t.equal(answer.status, 503);
-  t.match(answer.json, { code: 'unavailable', detail: /migrations/ });
+  isProblem(t, answer, 'unavailable');
+  t.match(answer.json, { detail: /migrations/ });
   t.ok(answer.headers['retry-after']);
 
   const live = await service.send({ method: 'GET', path: '/livez' });

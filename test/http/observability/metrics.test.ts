@@ -34,7 +34,7 @@ function samples(text: string, name: string): Record<string, number> {
   );
 }
 
-test('requests are counted by method, template of the route, and status, without a token', async (t) => {
+test('requests are counted by method, route template and status, and need no token', async (t) => {
   const service = await startMeasured(t);
   const alice = await service.as('alice');
   await alice.post('/namespaces', { slug: 'acme' });
@@ -65,7 +65,7 @@ test('requests are counted by method, template of the route, and status, without
   t.same(samples(busy, 'database_requests_waiting'), { '': 7 });
 });
 
-test('it shows how much of the pool is in use', async (t) => {
+test('the metrics show the connections and statements of the pool', async (t) => {
   const databaseUrl = await createDatabase(t);
   const db = openDatabase(t, databaseUrl, { poolMax: 2 });
   const metrics = { registry: new Registry(), served: true };
@@ -84,14 +84,14 @@ test('it shows how much of the pool is in use', async (t) => {
     const held = alice.get('/namespaces/acme');
     await waitUntil('a connection of the pool', () => db.usage().connections > 0);
     t.same(await pool(), [1, 1, 2]);
-    // The lock has to go first.
+    // The lock is released first.
     return { held };
   });
   t.equal((await answer.held).status, 404);
   t.same(await pool(), [0, 1, 2], 'the connection is kept');
 });
 
-test('it shows how old the keys of the issuer are, and how many fetches have failed', async (t) => {
+test("the metrics show the age of the issuer's keys and the failed fetches", async (t) => {
   const advance = movableClock(t);
   const key = await signingKey('ES256', 'key');
   const issuer = await startIssuer(t, key);
@@ -106,7 +106,7 @@ test('it shows how old the keys of the issuer are, and how many fetches have fai
   const keys = async () => {
     const text = await read(service);
     const age = samples(text, 'jwks_age_seconds')[''] ?? NaN;
-    // The clock goes on while the test runs.
+    // The clock advances during the test.
     return [Math.floor(age / 60), samples(text, 'jwks_fetch_failures_total')['']];
   };
 
@@ -128,11 +128,11 @@ test('it shows how old the keys of the issuer are, and how many fetches have fai
   t.same(await keys(), [0, 1]);
 });
 
-test('a service with a secret shows no keys of an issuer', async (t) => {
+test("a service with a secret has no metrics of an issuer's keys", async (t) => {
   t.notMatch(await read(await startMeasured(t)), /jwks/);
 });
 
-test('no caller can make a label', async (t) => {
+test('requests cannot create labels', async (t) => {
   const service = await startMeasured(t);
   await seedNamespace(service, 'acme');
   const owner = await service.as(members.owner);
@@ -156,7 +156,7 @@ test('no caller can make a label', async (t) => {
   ]);
 });
 
-test('a request whose caller goes away is no longer in flight', async (t) => {
+test('a request of a closed connection is no longer in flight', async (t) => {
   const service = await startMeasured(t);
   await service.app.listen({ port: 0, host: '127.0.0.1' });
   const port = portOf(service.app.server.address());
@@ -182,7 +182,7 @@ test('a request whose caller goes away is no longer in flight', async (t) => {
   t.match(await read(), /route="\/namespaces",status="aborted"/);
 });
 
-test('nothing is counted or served without a registry, and each application has its own', async (t) => {
+test('without a registry there are no metrics, and each application has its own', async (t) => {
   const service = await startService(t);
   t.equal((await service.send({ method: 'GET', path: '/metrics' })).status, 404);
   const [one, two] = [await startMeasured(t), await startMeasured(t)];
@@ -190,7 +190,7 @@ test('nothing is counted or served without a registry, and each application has 
   t.notMatch(await read(two), /livez/);
 });
 
-test('a port of their own serves the metrics and nothing else', async (t) => {
+test('the metrics port serves the metrics only', async (t) => {
   const registry = new Registry();
   const service = await startService(t, { metrics: { registry, served: false } });
   const metrics = await buildMetricsApp(registry);
@@ -201,7 +201,7 @@ test('a port of their own serves the metrics and nothing else', async (t) => {
   t.equal((await metrics.inject('/namespaces')).statusCode, 404);
 });
 
-test('the process serves its metrics where METRICS_PORT says', async (t) => {
+test('the process serves its metrics on METRICS_PORT', async (t) => {
   const DATABASE_URL = await createDatabase(t);
   const start = async (METRICS_PORT: string) => {
     const env = {
@@ -213,7 +213,7 @@ test('the process serves its metrics where METRICS_PORT says', async (t) => {
     };
     const server = startServer(t, env);
     const [, origin = ''] = await server.waitFor(/API {9}(http:\S+)/);
-    // The log is written when there is time.
+    // The log is written asynchronously.
     await server.waitFor(METRICS_PORT === '0' ? /listening[^]*listening/ : /listening/);
     const origins = server.output().match(/http:\/\/127\.0\.0\.1:\d+(?=")/g) ?? [];
     return { origin, other: origins.find((listening) => listening !== origin) };

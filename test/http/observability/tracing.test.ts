@@ -29,7 +29,7 @@ function isExport(value: unknown): value is Export {
   return typeof value === 'object' && value !== null && 'resourceSpans' in value;
 }
 
-/** A collector of traces (OTLP over HTTP, as JSON) that keeps what it is sent. */
+/** A collector of traces (OTLP over HTTP, as JSON) that records its requests. */
 async function startCollector(t: Test) {
   const exports: Export[] = [];
   const server = createServer((request, response) => {
@@ -47,7 +47,7 @@ async function startCollector(t: Test) {
 const attributesOf = ({ attributes }: { attributes: Span['attributes'] }) =>
   Object.fromEntries(attributes.map(({ key, value }) => [key, Object.values(value)[0]]));
 
-test('requests are traced, from the trace of their caller down to the statements', async (t) => {
+test("a trace contains the request, as a child of the caller's span, and its statements", async (t) => {
   const collector = await startCollector(t);
   const server = startServer(t, {
     DATABASE_URL: await createDatabase(t),
@@ -108,7 +108,7 @@ test('requests are traced, from the trace of their caller down to the statements
   t.match(server.output(), new RegExp(`"traceId":"${traceId}".*"answered"`));
 });
 
-test('a collector that does not answer holds up neither requests nor the end', async (t) => {
+test('an unreachable collector delays neither requests nor shutdown', async (t) => {
   const server = startServer(t, {
     DATABASE_URL: await createDatabase(t),
     JWT_SECRET: SECRET,

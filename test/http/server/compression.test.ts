@@ -28,14 +28,14 @@ async function startLarge(t: Test, compression?: boolean) {
   return { owner, get, plain: (await get(LIST)).body };
 }
 
-test('nothing is compressed unless it is configured', async (t) => {
+test('no response is compressed without configuration', async (t) => {
   const { get } = await startLarge(t);
   const { headers } = await get(LIST, 'gzip, br');
   t.notOk('content-encoding' in headers);
   t.equal(headers.vary, 'origin', 'and the answer depends on no Accept-Encoding');
 });
 
-test('a large answer is compressed as its caller prefers', async (t) => {
+test('a large response is compressed with the coding that Accept-Encoding prefers', async (t) => {
   const { get, plain } = await startLarge(t, true);
   for (const [accepted, coding] of [
     ['gzip, deflate, br', 'br'],
@@ -63,7 +63,7 @@ test('a large answer is compressed as its caller prefers', async (t) => {
   }
 });
 
-test('what is small or has no body stays as it is', async (t) => {
+test('a small or empty response is not compressed', async (t) => {
   const { owner, get } = await startLarge(t, true);
   const etag = String((await get(`${LIST}/lab`)).headers['etag']);
   const headers = { 'accept-encoding': 'br' };
@@ -83,7 +83,7 @@ test('what is small or has no body stays as it is', async (t) => {
   }
 });
 
-test('a large problem is compressed, too', async (t) => {
+test('a large problem is compressed', async (t) => {
   const { get } = await startLarge(t, true);
   const unknown = Array.from({ length: 20 }, (_, index) => `k${index}=0`).join('&');
   const { statusCode, headers, rawPayload } = await get(`${LIST}?${unknown}`, 'gzip');
@@ -92,7 +92,7 @@ test('a large problem is compressed, too', async (t) => {
   t.match(JSON.parse(gunzipSync(rawPayload).toString()), { code: 'validation_failed' });
 });
 
-test('an answer with a strong ETag stays as it is, because the tag names its bytes', async (t) => {
+test('a response with a strong ETag is not compressed, because the tag identifies its bytes', async (t) => {
   const { get } = await startLarge(t, true);
   const { headers, body } = await get(`${LIST}/large`, 'gzip, br');
   t.match(headers['etag'], /^"/);

@@ -1,26 +1,13 @@
 import type { Socket } from 'node:net';
-import { type Test, test } from 'tap';
-import { problems } from '../../../src/errors.js';
+import { test } from 'tap';
 import { listen } from '../../helpers/listen.js';
-import type { RawAnswer } from '../../helpers/raw.js';
+import { isRawProblem } from '../../helpers/problem.js';
 import { beforeDeadline } from '../../helpers/wait.js';
-
-function isRawProblem(
-  t: Test,
-  answer: RawAnswer | undefined,
-  code: keyof typeof problems,
-  title: string,
-) {
-  t.equal(answer?.status, problems[code].status, title);
-  t.match(answer?.headers['content-type'], /^application\/problem\+json/, title);
-  t.match(JSON.parse(answer?.body ?? 'null'), { code, status: problems[code].status }, title);
-  t.ok(answer?.headers['x-request-id'], title);
-}
 
 const request = (...lines: string[]) => [...lines, '', ''].join('\r\n');
 const last = ['Host: test', 'Connection: close'];
 
-test('what is not HTTP, or could be read in two ways, is a problem and closes the connection', async (t) => {
+test('malformed or ambiguous HTTP gets a problem, and the connection is closed', async (t) => {
   const { exchange, isWell, log, authorization } = await listen(t);
   const post = ['POST /namespaces HTTP/1.1', authorization, 'Content-Type: application/json'];
   const malformed = {
@@ -56,7 +43,7 @@ test('what is not HTTP, or could be read in two ways, is a problem and closes th
   t.notMatch(log(), /"level":[56]0/, 'none of it is a failure of ours');
 });
 
-test('headers that are too large are a problem', async (t) => {
+test('headers that are too large get a problem', async (t) => {
   const { exchange, isWell } = await listen(t);
   const long = 'x'.repeat(20_000);
   for (const lines of [
@@ -71,7 +58,7 @@ test('headers that are too large are a problem', async (t) => {
   t.ok(await isWell());
 });
 
-test('of several tokens, or several content types, none is believed', async (t) => {
+test('a request with several tokens or several content types is rejected', async (t) => {
   const { exchange, authorization } = await listen(t);
   const [tokens] = await exchange(
     request('GET /namespaces HTTP/1.1', authorization, authorization, ...last),
@@ -90,7 +77,7 @@ test('of several tokens, or several content types, none is believed', async (t) 
   isRawProblem(t, types, 'unsupported_media_type', 'two Content-Types');
 });
 
-test('bodies that are made to hurt are refused', async (t) => {
+test('hostile bodies are rejected', async (t) => {
   const { exchange, isWell, log, authorization } = await listen(t);
   const post = (body: string) =>
     exchange(
@@ -123,7 +110,7 @@ test('bodies that are made to hurt are refused', async (t) => {
   } as const;
   for (const [title, [body, code]] of Object.entries({ ...refused })) {
     const answers = await post(body);
-    // One that is not read to its end may be closed before the answer got through.
+    // The connection of an unread body may be closed before the response arrives.
     if (code !== 'body_too_large' || answers.length > 0) isRawProblem(t, answers[0], code, title);
   }
   t.equal(Reflect.get({}, 'admin'), undefined);
@@ -131,7 +118,7 @@ test('bodies that are made to hurt are refused', async (t) => {
   t.notMatch(log(), /"level":[56]0/, 'none of it is a failure of ours');
 });
 
-test('requests that come together are answered in their order, up to what is not one', async (t) => {
+test('pipelined requests are answered in order, up to a malformed one', async (t) => {
   const { exchange, isWell } = await listen(t);
   const get = request('GET /livez HTTP/1.1', 'Host: test');
   const answers = await exchange(get + get + request('GET /nowhere HTTP/1.1', ...last));
@@ -144,7 +131,7 @@ test('requests that come together are answered in their order, up to what is not
   t.ok(await isWell());
 });
 
-test('what a smuggler hides in a body is not taken for a request', async (t) => {
+test('a request hidden in a body is not executed', async (t) => {
   const { exchange, authorization } = await listen(t);
   const hidden = request('DELETE /namespaces/acme HTTP/1.1', authorization, ...last);
   const answers = await exchange(
@@ -160,7 +147,7 @@ test('what a smuggler hides in a body is not taken for a request', async (t) => 
   isRawProblem(t, answers[0], 'malformed_body', 'the body');
 });
 
-test('who is too slow with a request is told so, and the connection is closed', async (t) => {
+test('a slow request gets 408, and the connection is closed', async (t) => {
   const { open, isWell, log, authorization } = await listen(t, {
     connections: { headersTimeout: 200, requestTimeout: 400, checkInterval: 50 },
   });
@@ -185,7 +172,7 @@ test('who is too slow with a request is told so, and the connection is closed', 
   t.notMatch(log(), /"level":[56]0/, 'none of it is a failure of ours');
 });
 
-test('drops of a slow request do not keep it alive', async (t) => {
+test('a request sent in small pieces times out', async (t) => {
   const { open } = await listen(t, {
     connections: { headersTimeout: 200, requestTimeout: 400, checkInterval: 50 },
   });
@@ -199,7 +186,7 @@ test('drops of a slow request do not keep it alive', async (t) => {
   isRawProblem(t, answer, 'request_timeout', 'a header every 20 ms');
 });
 
-test('who does not read the answers is cut off', async (t) => {
+test('the connection of a client that does not read is closed', async (t) => {
   const { service, open, isWell } = await listen(t, { connections: { idleTimeout: 300 } });
   const served = new Promise<Socket>((resolve) => service.app.server.once('connection', resolve));
   const { socket, write } = await open();

@@ -8,17 +8,17 @@ import { members, seedNamespace } from '../../helpers/seed.js';
 const APP = 'https://app.example';
 const corsOrigins = [APP, 'http://localhost:5173'];
 
-/** What a browser asks before a page may send a request. */
+/** The preflight of a browser. */
 const preflight = (origin: string) => ({
   origin,
   'access-control-request-method': 'PATCH',
   'access-control-request-headers': 'authorization,content-type,if-match',
 });
 
-/** A database that nobody can reach. */
+/** An unreachable database. */
 const url = 'postgres://nobody@127.0.0.1:1/none';
 
-test('without configuration no page of another origin may call', async (t) => {
+test('without configuration no other origin is allowed', async (t) => {
   const service = await startService(t);
   for (const method of ['GET', 'OPTIONS'] as const) {
     const { headers } = await service.send({ method, path: '/livez', headers: preflight(APP) });
@@ -27,7 +27,7 @@ test('without configuration no page of another origin may call', async (t) => {
   }
 });
 
-test('a page may send the headers that its tracer or error tracker adds', async (t) => {
+test('an allowed origin may send the headers of tracers and error trackers', async (t) => {
   const { send } = await startService(t, { corsOrigins: [APP] });
   for (const [asked, allowed] of [
     ['authorization, baggage, sentry-trace', /baggage, sentry-trace$/],
@@ -64,7 +64,7 @@ test('a preflight is answered without a token and without the database', async (
   }
 });
 
-test('a page that is allowed may read every answer and its headers', async (t) => {
+test('an allowed origin may read every response and its headers', async (t) => {
   const service = await startService(t, { corsOrigins, rateLimit: { max: 100, redisUrl: null } });
   await seedNamespace(service, 'acme');
   const owner = await service.as(members.owner);
@@ -99,12 +99,12 @@ test('a page that is allowed may read every answer and its headers', async (t) =
   }
 });
 
-test('overload can be told to a page as well', async (t) => {
+test('an allowed origin may read a 503', async (t) => {
   const db = openDatabase(t, url, { poolMax: 1 });
   const service = await startService(t, { db, databaseUrl: url, corsOrigins, queueMax: 0 });
   const alice = await service.as('alice');
   const request = { method: 'GET', path: '/namespaces', headers: { origin: APP } } as const;
-  // Four at a time go to the database, which takes a while to find that there is none.
+  // Four requests at a time wait for the unreachable database.
   const answers = await Promise.all(Array.from({ length: 5 }, () => alice.send(request)));
   const refused = answers.filter(({ text }) => text.includes('overloaded'));
   t.equal(refused.length, 1);
@@ -114,7 +114,7 @@ test('overload can be told to a page as well', async (t) => {
   }
 });
 
-test('any other origin is allowed nothing, and caches are told that it matters', async (t) => {
+test('another origin is not allowed, and Vary names Origin', async (t) => {
   const service = await startService(t, { corsOrigins });
   for (const origin of [
     'https://app.example.evil',
@@ -134,7 +134,7 @@ test('any other origin is allowed nothing, and caches are told that it matters',
   t.equal(headers['vary'], 'origin', 'nor is a caller that is no browser');
 });
 
-test('* allows every origin, and then the answer depends on none', async (t) => {
+test('* allows every origin, and Vary does not name Origin', async (t) => {
   const service = await startService(t, { corsOrigins: ['*'] });
   for (const headers of [{ origin: 'https://any.example' }, {}]) {
     const answer = await service.send({ method: 'GET', path: '/livez', headers });
@@ -143,7 +143,7 @@ test('* allows every origin, and then the answer depends on none', async (t) => 
   }
 });
 
-test('a preflight for a path that is not there is 404', async (t) => {
+test('a preflight for an unknown path is 404', async (t) => {
   const service = await startService(t, { corsOrigins });
   const headers = preflight(APP);
   const answer = await service.send({ method: 'OPTIONS', path: '/nowhere', headers });

@@ -90,7 +90,7 @@ const writers: Record<
   },
 };
 
-test('a number that would not read back as it was sent is 400, wherever metadata is taken', async (t) => {
+test('a number that JSON cannot represent exactly is 400, in every operation that accepts metadata', async (t) => {
   const alice = await startTeam(t);
   const unsafe = [
     '9007199254740992',
@@ -121,7 +121,7 @@ test('a number that would not read back as it was sent is 400, wherever metadata
   t.equal(pick(space, 'version'), 1, 'nothing was written');
 });
 
-test('safe numbers read back as they were sent', async (t) => {
+test('safe numbers are returned as they were sent', async (t) => {
   const alice = await startTeam(t);
   const numbers = [
     '9007199254740991',
@@ -147,7 +147,7 @@ test('safe numbers read back as they were sent', async (t) => {
   t.strictSame(pick(pick(written.json, 'metadata'), 'numbers'), numbers.map(Number));
 });
 
-test('metadata is bounded by what PostgreSQL writes of it and by its values, the filter more closely', async (t) => {
+test('metadata is limited by its size in PostgreSQL and its number of values, and the filter by lower limits', async (t) => {
   const alice = await startTeam(t);
   const write = (metadata: object) => alice.patch('/namespaces/team/projects/lab', { metadata });
   isProblem(

@@ -15,7 +15,7 @@ const READ = 'GET, HEAD, OPTIONS';
 const ITEM = 'GET, HEAD, PATCH, DELETE, OPTIONS';
 const SPACE = 'GET, HEAD, PUT, PATCH, DELETE, OPTIONS';
 
-/** Every kind of path there is, and what it answers. */
+/** Every kind of path, and its methods. */
 const paths: Record<string, string> = {
   '/namespaces': COLLECTION,
   '/namespaces/acme': ITEM,
@@ -39,10 +39,10 @@ const paths: Record<string, string> = {
 
 const measured = () => ({ metrics: { registry: new Registry(), served: true } });
 
-/** A database that nobody can reach. */
+/** An unreachable database. */
 const url = 'postgres://nobody@127.0.0.1:1/none';
 
-test('OPTIONS names the methods of a path, without a token and without the database', async (t) => {
+test('OPTIONS returns the methods of a path, without a token and without the database', async (t) => {
   const db = openDatabase(t, url, { poolMax: 1 });
   const service = await startService(t, { db, databaseUrl: url, ...measured() });
   for (const [path, allow] of Object.entries(paths)) {
@@ -56,7 +56,7 @@ test('OPTIONS names the methods of a path, without a token and without the datab
   }
 });
 
-test('a method that the path does not answer is 405, whatever else the request has', async (t) => {
+test('an unsupported method is 405, whatever else the request contains', async (t) => {
   const db = openDatabase(t, url, { poolMax: 1 });
   const service = await startService(t, { db, databaseUrl: url, ...measured() });
   const methods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'] as const;
@@ -80,14 +80,14 @@ test('a method that the path does not answer is 405, whatever else the request h
   isProblem(t, await service.send({ ...put, path: '/nowhere' }), 'route_not_found');
 });
 
-test('a file that is not there is 404 and not 405', async (t) => {
+test('a missing file is 404 and not 405', async (t) => {
   const service = await startService(t);
   const answer = await service.send({ method: 'GET', path: '/docs/static/none.js' });
   isProblem(t, answer, 'route_not_found');
   t.notOk('allow' in answer.headers);
 });
 
-test('methods that nothing here has are 405, too', async (t) => {
+test('a method that no path supports is 405', async (t) => {
   const service = await startService(t);
   await service.app.listen({ port: 0 });
   for (const method of ['TRACE', 'PROPFIND', 'PURGE']) {
@@ -98,7 +98,7 @@ test('methods that nothing here has are 405, too', async (t) => {
   }
 });
 
-test('the port of metrics knows methods as well', async (t) => {
+test('the metrics port answers 405 as well', async (t) => {
   const app = await buildMetricsApp(new Registry());
   t.teardown(() => app.close());
   const answer = await app.inject({ method: 'POST', url: '/metrics' });
@@ -107,13 +107,13 @@ test('the port of metrics knows methods as well', async (t) => {
   t.equal((await app.inject('/nowhere')).statusCode, 404);
 });
 
-/** What differs between any two answers. */
+/** Headers that differ between any two responses. */
 const ofEach = ['date', 'x-request-id'];
 
 const headersOf = ({ headers }: { headers: object }) =>
   Object.fromEntries(Object.entries(headers).filter(([name]) => !ofEach.includes(name)));
 
-test('HEAD is GET without the body: the same status and headers, of problems and 304 too', async (t) => {
+test('HEAD returns the status and headers of GET, of problems and 304 too', async (t) => {
   for (const compression of [false, true]) {
     const service = await startService(t, { ...measured(), compression });
     await seedNamespace(service, 'acme');
@@ -151,7 +151,7 @@ test('HEAD is GET without the body: the same status and headers, of problems and
   }
 });
 
-test('no byte follows the headers of an answer to HEAD', async (t) => {
+test('a response to HEAD has no body', async (t) => {
   const service = await startService(t);
   await service.app.listen({ port: 0 });
   for (const path of ['/livez', '/nowhere', '/namespaces', '/namespaces/acme/restore']) {

@@ -4,7 +4,7 @@ import { fetchInTime } from '../../helpers/fetch.js';
 import { pick, pickString } from '../../helpers/json.js';
 import { startPrefixProxy } from '../../helpers/prefix-proxy.js';
 
-test('behind a proxy that takes a prefix away, every address in a response leads back through it', async (t) => {
+test('behind a proxy that strips a prefix, every URL in a response includes the prefix', async (t) => {
   let port = 0;
   const origin = `http://127.0.0.1:${await startPrefixProxy(t, () => port)}`;
   const service = await startService(t, { publicUrl: new URL(`${origin}/api/`) });
@@ -34,7 +34,7 @@ test('behind a proxy that takes a prefix away, every address in a response leads
 
   for (const name of ['a', 'b', 'c']) {
     const space = await call('POST', '/api/namespaces/new/spaces', { name });
-    t.equal(pick(await (await located(space)).json(), 'name'), name);
+    t.equal(pick(await (await located(space)).json(), 'name'), name, name);
   }
   const ensured = await call('PUT', '/api/namespaces/new/projects/d', { name: 'd' });
   t.equal((await located(ensured)).status, 200);

@@ -6,7 +6,7 @@ import { portOf } from '../../helpers/issuer.js';
 import { isProblem } from '../../helpers/problem.js';
 import { beforeDeadline } from '../../helpers/wait.js';
 
-test('links keep every parameter of the list, byte for byte', async (t) => {
+test('links keep every query parameter of the list, byte for byte', async (t) => {
   const service = await startService(t);
   const alice = await service.as('alice');
   await alice.post('/namespaces', { slug: 'team' });
@@ -25,7 +25,7 @@ test('links keep every parameter of the list, byte for byte', async (t) => {
   }
 });
 
-test('a query that cannot be decoded is 400 on every route, and a fragment too', async (t) => {
+test('an undecodable query string, or a fragment, is 400 on every route', async (t) => {
   const service = await startService(t);
   const alice = await service.as('alice');
   await alice.post('/namespaces', { slug: 'team' });
@@ -41,7 +41,7 @@ test('a query that cannot be decoded is 400 on every route, and a fragment too',
   }
 });
 
-test('the form of the target makes no difference, and its host gets nowhere', async (t) => {
+test('absolute and origin form are equal, and no response contains the host of an absolute one', async (t) => {
   const service = await startService(t);
   const alice = await service.as('alice');
   await alice.post('/namespaces', { slug: 'team' });
@@ -81,7 +81,7 @@ test('the form of the target makes no difference, and its host gets nowhere', as
   );
 });
 
-test('a body with a Content-Encoding is 415 with Accept-Encoding, for every operation', async (t) => {
+test('a body with a Content-Encoding is 415 with Accept-Encoding, in every operation', async (t) => {
   const service = await startService(t);
   const alice = await service.as('alice');
   for (const [method, path] of [

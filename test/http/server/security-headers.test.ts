@@ -10,7 +10,7 @@ const expected = {
   'x-content-type-options': 'nosniff',
 };
 
-test('every answer has the security headers and no banner', async (t) => {
+test('every response has the security headers and no Server header', async (t) => {
   const service = await startService(t);
   const owner = await service.as(members.owner);
   const answers = {
@@ -32,7 +32,7 @@ test('every answer has the security headers and no banner', async (t) => {
   }
 });
 
-test('what is the same for everybody may be kept, and is asked for again by its ETag', async (t) => {
+test('public responses are cacheable and revalidated by their ETag', async (t) => {
   const service = await startService(t);
   for (const path of [
     '/openapi.json',
@@ -51,7 +51,7 @@ test('what is the same for everybody may be kept, and is asked for again by its 
   }
 });
 
-test('Swagger UI keeps a policy under which it works, and the other headers', async (t) => {
+test('Swagger UI has a Content-Security-Policy of its own, and the other headers', async (t) => {
   const service = await startService(t);
   const { headers } = await service.send({ method: 'GET', path: '/docs/' });
   t.match(headers['content-security-policy'], /default-src 'self'/);

@@ -4,7 +4,7 @@ import { pick, pickString } from '../../helpers/json.js';
 import { isProblem } from '../../helpers/problem.js';
 import { startTeam } from '../../helpers/team.js';
 
-test('a text is one text in whatever form it comes, and is searched so', async (t) => {
+test('texts in NFC and NFD are equal, also in searches', async (t) => {
   const alice = await startTeam(t);
   const name = 'Café 机器人';
   const created = await alice.post('/namespaces/team/spaces', {
@@ -35,7 +35,7 @@ test('a text is one text in whatever form it comes, and is searched so', async (
   }
 });
 
-test('names and tags have a visible character and nothing that hides or turns text', async (t) => {
+test('names and tags need a visible character, and may hold no control or bidirectional character', async (t) => {
   const alice = await startTeam(t);
   const bad = [
     '\u200b',
@@ -67,7 +67,7 @@ test('names and tags have a visible character and nothing that hides or turns te
   }
 });
 
-test('tags that are the same text are duplicates', async (t) => {
+test('tags that are equal after normalization are duplicates', async (t) => {
   const alice = await startTeam(t);
   for (const tags of [
     ['a', 'a'],
@@ -81,7 +81,7 @@ test('tags that are the same text are duplicates', async (t) => {
   }
 });
 
-test('a large bad body is rejected by its first violation, a small one by all, at most twenty', async (t) => {
+test('a large invalid body gets one violation, a small one all of them, at most twenty', async (t) => {
   const alice = await startTeam(t);
   const violations = async (body: unknown) => {
     const answer = await alice.post('/namespaces/team/spaces', body);
@@ -105,7 +105,7 @@ test('a large bad body is rejected by its first violation, a small one by all, a
   t.equal((await violations({ name: 'x', tags: Array(50).fill(1) })).length, 20);
 });
 
-test('times at the ends of the calendar are answered, in every list', async (t) => {
+test('times at the limits of the calendar are accepted by every filter', async (t) => {
   const alice = await startTeam(t);
   const times: [string, number][] = [
     ['9999-12-31T23:59:59-01:00', 0],

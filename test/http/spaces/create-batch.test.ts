@@ -25,7 +25,7 @@ const created = (answer: Answer): Static<typeof Space>[] => read(answer, Batch).
 const many = (count: number, name = 'Space') =>
   Array.from({ length: count }, (_, index) => ({ name: `${name} ${index}` }));
 
-test('a batch is created and answered in the order it was sent, by either noun', async (t) => {
+test('a batch is created and returned in its order, under both nouns', async (t) => {
   const { spaces, projects, list, details } = await makeNamespace();
   for (const [index, path] of [spaces, projects].entries()) {
     const sent = [
@@ -34,15 +34,15 @@ test('a batch is created and answered in the order it was sent, by either noun',
       { name: `Lab ${index}`, slug: null, description: null, tags: null, metadata: null },
     ];
     const answer = await batch(path, sent);
-    t.equal(answer.status, 201);
-    t.equal(answer.headers.location, undefined);
+    t.equal(answer.status, 201, path);
+    t.equal(answer.headers.location, undefined, path);
     const made = created(answer);
     t.match(made, [
       { name: `Zoo ${index}`, slug: `zoo-${index}`, tags: ['b', 'a'] },
       { slug: `all-${index}`, description: 'Ä "quoted"', metadata: { a: [1, null] } },
       { slug: `lab-${index}`, description: null, tags: [], metadata: null },
     ]);
-    for (const space of made) t.match(await details(space.slug), { ...space, version: 1 });
+    for (const space of made) t.match(await details(space.slug), { ...space, version: 1 }, path);
   }
   const { spaces: items, total } = await list();
   t.equal(total, 6);
@@ -53,7 +53,7 @@ test('a batch is created and answered in the order it was sent, by either noun',
   );
 });
 
-test('each is answered in the bytes that a create of its own would be', async (t) => {
+test('each space of a batch has the bytes of a single create', async (t) => {
   const [one, all] = [await makeNamespace(), await makeNamespace()];
   const body = { name: 'Lab', metadata: { b: 1, a: { d: 0.1, c: [] } }, tags: ['x'] };
   const single = await owner.post(one.spaces, body);
@@ -63,7 +63,7 @@ test('each is answered in the bytes that a create of its own would be', async (t
   t.equal(answer.text, `{"spaces":[${text}]}`);
 });
 
-test('a hundred are created at once, and counted', async (t) => {
+test('a batch creates a hundred spaces and counts them', async (t) => {
   const { spaces, list } = await makeNamespace();
   const made = created(await batch(spaces, many(100)));
   t.equal(new Set(made.map(({ id }) => id)).size, 100);
@@ -75,7 +75,7 @@ test('a hundred are created at once, and counted', async (t) => {
   );
 });
 
-test('slugs that are taken are named by their place, and nothing is created', async (t) => {
+test('taken slugs are named by their index, and nothing is created', async (t) => {
   const { spaces, create, list } = await makeNamespace();
   for (const name of ['Lab', 'Bench', 'Gone']) await create({ name });
   await owner.delete(`${spaces}/gone`);
@@ -87,7 +87,7 @@ test('slugs that are taken are named by their place, and nothing is created', as
   t.equal((await owner.get(`${spaces}/new`)).status, 404);
 });
 
-test('two of one batch that want one slug are both named, derived or not', async (t) => {
+test('two spaces of a batch with one slug are both named, given or derived', async (t) => {
   const { spaces, create, list } = await makeNamespace();
   await create({ name: 'Taken' });
   const sent = [{ name: 'Lab' }, { name: 'Other' }, { name: 'LAB!' }, { name: 'x', slug: 'lab' }];
@@ -100,7 +100,7 @@ test('two of one batch that want one slug are both named, derived or not', async
   t.equal((await list()).total, 1);
 });
 
-test('a hundred slugs that are taken are all named', async (t) => {
+test('all of a hundred taken slugs are named', async (t) => {
   const { spaces } = await makeNamespace();
   await batch(spaces, many(100));
   const answer = await batch(spaces, many(100));
@@ -113,7 +113,7 @@ test('a hundred slugs that are taken are all named', async (t) => {
   );
 });
 
-test('what does not fit is named by its place', async (t) => {
+test('invalid spaces are named by their index', async (t) => {
   const { spaces, list } = await makeNamespace();
   const rows: [unknown, string[]][] = [
     [{}, ['/spaces']],
@@ -134,14 +134,14 @@ test('what does not fit is named by its place', async (t) => {
   t.equal((await list()).total, 0);
 });
 
-test('a batch is no larger than any other body', async (t) => {
+test('a batch has the size limit of every body', async (t) => {
   const { spaces } = await makeNamespace();
   const large = many(20).map((space) => ({ ...space, description: 'x'.repeat(4_000) }));
   assertProblem(t, await batch(spaces, large), [413, 'body_too_large'], '80 KB');
   t.equal((await batch(spaces, large.slice(0, 15))).status, 201);
 });
 
-test('of parallel batches that share slugs one is created, the others name what is taken', async (t) => {
+test('of parallel batches with common slugs exactly one is created, and the others name the taken slugs', async (t) => {
   const { spaces, list } = await makeNamespace();
   const sent = many(20);
   const answers = await Promise.all(
@@ -157,7 +157,7 @@ test('of parallel batches that share slugs one is created, the others name what 
   t.equal((await list()).total, 20);
 });
 
-test('slugs that are free again by the time they are looked at are tried again', async (t) => {
+test('a batch is retried when its taken slugs are free again', async (t) => {
   const { slug: namespace, spaces, list } = await makeNamespace();
   const sql = openDatabase(t, service.databaseUrl).$client;
   let sent: Promise<Answer> | undefined;
@@ -169,7 +169,7 @@ test('slugs that are free again by the time they are looked at are tried again',
       where slug = ${namespace}`;
     sent = batch(spaces, many(3));
     await waitForLockedSessions(service.db.$client);
-    // Comes after the batch has failed, and before its slugs are looked at.
+    // Runs after the batch has failed, and before its slugs are read.
     freed = sql.begin(async (next) => {
       await next`lock table spaces in access exclusive mode`;
       await next`delete from spaces where name = 'Held'`;
@@ -181,7 +181,7 @@ test('slugs that are free again by the time they are looked at are tried again',
   t.equal((await list()).total, 3);
 });
 
-test('a namespace that is none, and a role that does not suffice, create nothing', async (t) => {
+test('an unknown namespace or an insufficient role creates nothing', async (t) => {
   const { path, spaces, create, list } = await makeNamespace();
   await create({ name: 'Lab' });
   await owner.put(`${path}/members/vic`, { role: 'viewer' });
@@ -196,7 +196,7 @@ test('a namespace that is none, and a role that does not suffice, create nothing
   t.equal((await list()).total, 1);
 });
 
-test('a space can have the slug "batch"', async (t) => {
+test('a space may have the slug "batch"', async (t) => {
   const { projects, create } = await makeNamespace();
   const { id } = await create({ name: 'Batch' });
   const path = `${projects}/batch`;

@@ -12,7 +12,7 @@ import {
 
 const { service, owner, makeNamespace } = await startSpaces(t);
 
-test("a create answers the seed's example", async (t) => {
+test('a create returns the documented example', async (t) => {
   const { spaces, projects } = await makeNamespace();
   for (const path of [spaces, projects]) {
     const slug = 'robotics-lab';
@@ -22,10 +22,10 @@ test("a create answers the seed's example", async (t) => {
       tags: ['robotics'],
     });
     t.equal(answer.status, 201, path);
-    t.match(answer.headers['content-type'], /^application\/json\b/);
-    t.equal(answer.headers['location'], `${projects}/${slug}`);
+    t.match(answer.headers['content-type'], /^application\/json\b/, path);
+    t.equal(answer.headers['location'], `${projects}/${slug}`, path);
     const { id } = read(answer, Space);
-    t.match(id, uuidv7);
+    t.match(id, uuidv7, path);
     t.equal(
       answer.text,
       JSON.stringify({
@@ -44,7 +44,7 @@ test("a create answers the seed's example", async (t) => {
   }
 });
 
-test('a name is enough; null and absent are the same', async (t) => {
+test('a create needs a name only; null and absent fields are equal', async (t) => {
   const { spaces } = await makeNamespace();
   const rows = [
     { name: 'Absent' },
@@ -62,7 +62,7 @@ test('a name is enough; null and absent are the same', async (t) => {
   }
 });
 
-test('a name is trimmed and normalized, and otherwise kept as it is', async (t) => {
+test('a name is trimmed and normalized, and otherwise stored as given', async (t) => {
   const { create } = await makeNamespace();
   const rows: [sent: string, kept: string][] = [
     ['  Robotics  Lab\t\r\n', 'Robotics  Lab'],
@@ -70,23 +70,23 @@ test('a name is trimmed and normalized, and otherwise kept as it is', async (t) 
     ['Ünïcödé', 'Ünïcödé'],
     ['Cafe\u0301', 'Caf\u00e9'],
   ];
-  for (const [name, kept] of rows) t.equal((await create({ name })).name, kept);
+  for (const [name, kept] of rows) t.equal((await create({ name })).name, kept, name);
 });
 
-test('names need not be unique', async (t) => {
+test('names may repeat', async (t) => {
   const { create, list } = await makeNamespace();
   await create({ name: 'Same' });
   await create({ name: 'Same', slug: 'other' });
   t.equal((await list()).total, 2);
 });
 
-test('an empty description is not null', async (t) => {
+test('an empty description is stored, and not null', async (t) => {
   const { create, details } = await makeNamespace();
   t.equal((await create({ name: 'Empty', description: '' })).description, '');
   t.equal((await details('empty')).description, '');
 });
 
-test('tags keep their order and their letters', async (t) => {
+test('tags keep their order and case', async (t) => {
   const { create, details } = await makeNamespace();
   const kept = ['b', 'a', 'B', 'c', 'ä'];
   const tags = ['b', 'a', 'B', ' c', 'a\u0308'];
@@ -97,7 +97,7 @@ test('tags keep their order and their letters', async (t) => {
 test('a slug is stored as given', async (t) => {
   const { create, details } = await makeNamespace();
   for (const slug of ['0', 'a', 'a.b_c-d', 'a--', 'v1.0.', '9'.repeat(64), 'undefined', 'spaces']) {
-    t.equal((await create({ name: 'Given', slug })).slug, slug);
+    t.equal((await create({ name: 'Given', slug })).slug, slug, slug);
     t.equal((await details(slug)).slug, slug, `${slug} is found by it`);
   }
 });
@@ -110,10 +110,10 @@ test('a slug is derived from the trimmed name', async (t) => {
     ['Lab 机器人', 'lab-9d6a1ecb'],
     ['🤖', 'space-b0d12518'],
   ];
-  for (const [name, slug] of rows) t.equal((await create({ name })).slug, slug);
+  for (const [name, slug] of rows) t.equal((await create({ name })).slug, slug, slug);
 });
 
-test('a slug that is taken is 409, given or derived, under both nouns', async (t) => {
+test('a taken slug is 409, given or derived, under both nouns', async (t) => {
   const { spaces, projects, create, list } = await makeNamespace();
   for (const name of ['Taken', '机器人']) await create({ name });
   const rows: [title: string, body: object][] = [
@@ -125,13 +125,13 @@ test('a slug that is taken is 409, given or derived, under both nouns', async (t
     for (const path of [spaces, projects]) {
       const answer = await owner.post(path, body);
       assertProblem(t, answer, CONFLICT, title);
-      t.match(answer.json, { instance: path, detail: /"(taken|space-a4d14414)"/ });
+      t.match(answer.json, { instance: path, detail: /"(taken|space-a4d14414)"/ }, title);
     }
   }
   t.equal((await list()).total, 2, 'nothing was made, and no slug got a suffix');
 });
 
-test('a slug is taken in its own namespace only', async (t) => {
+test('a slug is unique within its namespace only', async (t) => {
   const [one, two] = await Promise.all([makeNamespace(), makeNamespace()]);
   t.equal((await one.create({ name: 'Same' })).slug, 'same');
   t.equal((await two.create({ name: 'Same' })).slug, 'same');
@@ -147,7 +147,7 @@ test('the slug of a deleted space can be reused', async (t) => {
   t.equal((await list()).total, 1);
 });
 
-test('metadata and tags are stored as JSON, not as a string of it', async (t) => {
+test('metadata and tags are stored as JSON, not as JSON strings', async (t) => {
   const { slug, spaces, create } = await makeNamespace();
   await create({ name: 'Both', metadata: { team: 'lab-a' }, tags: ['robotics'] });
   await create({ name: 'Neither' });
@@ -174,7 +174,7 @@ test('metadata and tags are stored as JSON, not as a string of it', async (t) =>
   });
 });
 
-test('metadata reads back as it was sent', async (t) => {
+test('metadata is returned as it was sent', async (t) => {
   const { create, details } = await makeNamespace();
   const rows: Record<string, unknown>[] = [
     {},
@@ -194,7 +194,7 @@ test('metadata reads back as it was sent', async (t) => {
   }
 });
 
-test('nothing is created in a namespace that is deleted, foreign or was never there', async (t) => {
+test('a create in a deleted, foreign or unknown namespace is 404', async (t) => {
   const deleted = await makeNamespace();
   await owner.delete(deleted.path);
   const foreign = await makeNamespace();

@@ -7,7 +7,7 @@ import { assertProblem, INVALID, startSpaces } from '../../helpers/spaces.js';
 
 const { service, owner, makeNamespace } = await startSpaces(t);
 
-test('`start` begins a walk, as the empty cursor does', async (t) => {
+test('the cursor `start` begins a traversal, like the empty cursor', async (t) => {
   const { spaces, create } = await makeNamespace();
   for (const name of ['a', 'b', 'c']) await create({ name });
   const [named, empty] = [
@@ -21,7 +21,7 @@ test('`start` begins a walk, as the empty cursor does', async (t) => {
   t.same([...slugsOf(begun), ...slugsOf(rest)], ['a', 'b', 'c']);
 });
 
-test('a cursor is good for its own list and as it was made', async (t) => {
+test('a cursor is valid for its own list only, and unmodified', async (t) => {
   const { spaces, projects, create } = await makeNamespace();
   const other = await makeNamespace();
   for (const name of ['a', 'b', 'c']) {
@@ -62,7 +62,7 @@ test('a cursor is good for its own list and as it was made', async (t) => {
   );
 });
 
-test('a forged cursor is refused where PostgreSQL could not read its values', async (t) => {
+test('a forged cursor whose values PostgreSQL cannot read is rejected', async (t) => {
   const { spaces, path: namespace } = await makeNamespace();
   const own = String(pick((await owner.get(namespace)).json, 'id'));
   const id = '0199b2f4-6c1e-7d3a-9b5e-2f8c4a1d7e60';
@@ -97,7 +97,7 @@ test('a forged cursor is refused where PostgreSQL could not read its values', as
   }
 });
 
-test('a cursor of one process is good for another', async (t) => {
+test('a cursor of one process is valid in another', async (t) => {
   const { spaces, create } = await makeNamespace();
   for (const name of ['a', 'b']) await create({ name });
   const { nextCursor } = await walkOn(owner, spaces, { pageSize: '1' }, '');
@@ -106,7 +106,7 @@ test('a cursor of one process is good for another', async (t) => {
   t.same(slugsOf(await walkOn(there, spaces, { pageSize: '1' }, nextCursor ?? '')), ['b']);
 });
 
-test('a walk neither skips nor repeats what is there throughout, while others come and go', async (t) => {
+test('a traversal neither skips nor repeats unchanged spaces while others change', async (t) => {
   for (const sort of ['createdAt', '-createdAt', 'name', '-name', 'slug', '-slug', 'updatedAt']) {
     const { spaces, create } = await makeNamespace();
     const staying = Array.from({ length: 12 }, (_, index) => `s${(index * 7) % 12}-stays`);

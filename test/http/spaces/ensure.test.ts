@@ -21,23 +21,23 @@ const ensure = (path: string, headers: Record<string, string>, body: unknown = {
 
 const statusesOf = (answers: Answer[]) => answers.map(({ status }) => status).sort();
 
-test('a space that is not there is created, by either noun', async (t) => {
+test('a missing space is created, under both nouns', async (t) => {
   const { spaces, projects, list, details } = await makeNamespace();
   for (const [index, path] of [spaces, projects].entries()) {
     const slug = `lab-${index}`;
     const body = { name: ' Lab ', description: 'Ä', tags: ['a'], metadata: { a: [1, null] } };
     const answer = await owner.put(`${path}/${slug}`, body);
-    t.equal(answer.status, 201);
-    t.equal(answer.headers.location, `${projects}/${slug}`);
+    t.equal(answer.status, 201, path);
+    t.equal(answer.headers.location, `${projects}/${slug}`, path);
     const space = read(answer, Space);
-    t.same(space, { ...body, id: space.id, name: 'Lab', slug });
-    t.equal(answer.headers.etag, `"${space.id}-1"`);
-    t.match(await details(slug), { ...space, version: 1 });
+    t.same(space, { ...body, id: space.id, name: 'Lab', slug }, path);
+    t.equal(answer.headers.etag, `"${space.id}-1"`, path);
+    t.match(await details(slug), { ...space, version: 1 }, path);
   }
   t.equal((await list()).total, 2);
 });
 
-test('a name is enough, and does not become the slug', async (t) => {
+test('ensure needs a name only, which does not change the slug', async (t) => {
   const { spaces } = await makeNamespace();
   for (const [slug, fields] of [
     ['a', {}],
@@ -59,7 +59,7 @@ test('a name is enough, and does not become the slug', async (t) => {
   }
 });
 
-test('a space that is there is answered as it is, and stays so', async (t) => {
+test('an existing space is returned unchanged', async (t) => {
   const { spaces, create, details, list } = await makeNamespace();
   const made = await create({ name: 'Lab', description: 'First', tags: ['a'], metadata: { a: 1 } });
   const before = await details('lab');
@@ -72,7 +72,7 @@ test('a space that is there is answered as it is, and stays so', async (t) => {
   t.equal((await list()).total, 1);
 });
 
-test('a deleted space does not count as one that is there', async (t) => {
+test('a deleted space counts as missing', async (t) => {
   const { spaces, create, list } = await makeNamespace();
   const deleted = await create({ name: 'Lab' });
   await owner.delete(`${spaces}/lab`);
@@ -82,7 +82,7 @@ test('a deleted space does not count as one that is there', async (t) => {
   t.equal((await list()).total, 1);
 });
 
-test('of parallel requests one creates the space, and all are answered the same one', async (t) => {
+test('of parallel requests exactly one creates the space, and all return it', async (t) => {
   const { spaces, list, details } = await makeNamespace();
   const answers = await Promise.all(
     Array.from({ length: PARALLEL }, (_, index) =>
@@ -95,7 +95,7 @@ test('of parallel requests one creates the space, and all are answered the same 
   t.equal((await list()).total, 1);
 });
 
-test('parallel requests to ensure, create and delete end in agreement with the counter', async (t) => {
+test('parallel ensures, creates and deletes keep the counter exact', async (t) => {
   const { spaces, list } = await makeNamespace();
   const rounds = Array.from({ length: 20 }, () => [
     owner.put(`${spaces}/lab`, { name: 'Lab' }),
@@ -109,7 +109,7 @@ test('parallel requests to ensure, create and delete end in agreement with the c
   t.equal(items.length, total);
 });
 
-test('If-None-Match: * creates only', async (t) => {
+test('If-None-Match: * only creates', async (t) => {
   const { spaces, list } = await makeNamespace();
   const headers = { 'if-none-match': '*' };
   t.equal((await ensure(`${spaces}/lab`, headers)).status, 201);
@@ -124,7 +124,7 @@ test('If-None-Match: * creates only', async (t) => {
   t.same(statusesOf(answers), [201, ...Array.from({ length: PARALLEL - 1 }, () => 412)]);
 });
 
-test('If-None-Match with tags refuses the space that has one of them', async (t) => {
+test('If-None-Match with the tag of the space is 412', async (t) => {
   const { spaces } = await makeNamespace();
   const tag = String((await ensure(`${spaces}/lab`, { 'if-none-match': '"x"' })).headers.etag);
   for (const header of [tag, `W/${tag}`, `"x", ${tag}`]) {
@@ -138,7 +138,7 @@ test('If-None-Match with tags refuses the space that has one of them', async (t)
   }
 });
 
-test('a slug that none can be is 400 and named: it would be the slug of the new space', async (t) => {
+test('an invalid slug is 400 and named, because the new space would have it', async (t) => {
   const { spaces, list } = await makeNamespace();
   for (const slug of ['Lab', '-lab', 'a%20b', 'a%00', '%C3%A4', 'a%2Fb', 'a'.repeat(65)]) {
     const answer = await owner.put(`${spaces}/${slug}`, { name: 'Lab' });
@@ -148,7 +148,7 @@ test('a slug that none can be is 400 and named: it would be the slug of the new 
   t.equal((await owner.put(`${spaces}/${'a'.repeat(64)}`, { name: 'Lab' })).status, 201);
 });
 
-test('a body is needed, as for a create but without a slug', async (t) => {
+test('ensure requires the body of a create, without a slug', async (t) => {
   const { spaces } = await makeNamespace();
   const rows: [unknown, string][] = [
     [{}, '/name'],
@@ -165,7 +165,7 @@ test('a body is needed, as for a create but without a slug', async (t) => {
   assertProblem(t, await owner.put(`${spaces}/lab`, []), INVALID, 'an array', ['']);
 });
 
-test('a namespace that is none comes before the precondition, and a role too', async (t) => {
+test('an unknown namespace and an insufficient role precede the precondition', async (t) => {
   const { path, spaces, create } = await makeNamespace();
   await create({ name: 'Lab' });
   await owner.put(`${path}/members/vic`, { role: 'viewer' });
@@ -181,9 +181,9 @@ test('a namespace that is none comes before the precondition, and a role too', a
   assertProblem(t, await ensure('/namespaces/none/spaces/lab', headers), NO_NAMESPACE, 'none');
 });
 
-test('a request whose connection dies is run again by the service, and is still the one to create', async (t) => {
+test('the service retries an ensure whose database connection ends, and it is 201', async (t) => {
   const { slug, spaces, list } = await makeNamespace();
-  // A pool of its own: the service's is replaced when it loses a connection.
+  // A pool of its own, because the service replaces its pool when it loses a connection.
   const sql = openDatabase(t, service.databaseUrl).$client;
   let sent: Promise<Answer> | undefined;
   const held = sql.begin(async (holder) => {

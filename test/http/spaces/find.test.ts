@@ -6,7 +6,7 @@ import { assertProblem, INVALID, read, startSpaces } from '../../helpers/spaces.
 
 const { service, owner, makeNamespace } = await startSpaces(t);
 
-test('q finds a part of the name, the slug or the description, in any case', async (t) => {
+test('q matches a part of the name, slug or description, case-insensitively', async (t) => {
   const { spaces, create } = await makeNamespace();
   await create({ name: 'Robotics Lab', slug: 'one' });
   await create({ name: 'Two', slug: 'my-robots' });
@@ -33,7 +33,7 @@ test('q finds a part of the name, the slug or the description, in any case', asy
   for (const [q, expected] of rows) t.same(slugsOf(await list(owner, spaces, { q })), expected, q);
 });
 
-test('tags and metadata have to be all there, slugs are any of them', async (t) => {
+test('a space matches all given tags and metadata, and any given slug', async (t) => {
   const { spaces, create } = await makeNamespace();
   await create({
     name: 'a',
@@ -61,12 +61,12 @@ test('tags and metadata have to be all there, slugs are any of them', async (t) 
   }
 });
 
-test('times have a first moment that counts and a last that does not', async (t) => {
+test('filters by time include their start and exclude their end', async (t) => {
   const { spaces, create } = await makeNamespace();
   for (const name of ['a', 'b', 'c']) await create({ name });
   const made = async (slug: string) =>
     read(await owner.get(`${spaces}/${slug}`), Type.Object({ createdAt: Type.String() })).createdAt;
-  // All three may have been made in one millisecond: their ids say when, and can say another time.
+  // All three may be created in one millisecond, which their ids contain and can be changed to another.
   await service.db.execute(sql`
     update spaces set id = overlay(id::text placing
       case slug when 'a' then '01990000-0000' when 'b' then '01990000-0001' else '01990000-0002' end
@@ -92,7 +92,7 @@ test('times have a first moment that counts and a last that does not', async (t)
   }
 });
 
-test('a list of deleted spaces says since when they are', async (t) => {
+test('a list of deleted spaces has the times of deletion', async (t) => {
   const { spaces, create } = await makeNamespace();
   for (const name of ['a', 'b', 'c']) await create({ name });
   await owner.delete(`${spaces}/b`);
@@ -116,7 +116,7 @@ test('a list of deleted spaces says since when they are', async (t) => {
   );
 });
 
-test('what is not a value of a filter is refused, by its name', async (t) => {
+test('an invalid value of a filter is rejected and named', async (t) => {
   const { spaces } = await makeNamespace();
   const rows: [string, string][] = [
     ['nonsense=1', '/nonsense'],

@@ -19,7 +19,7 @@ const takers: Record<string, (spaces: string) => Promise<Answer>> = {
   restore: (spaces) => owner.post(`${spaces}/lab/restore`),
 };
 
-test('who takes the slug of a space ends the redirect for good', async (t) => {
+test('a space that takes a former slug ends its redirect permanently', async (t) => {
   for (const [title, take] of Object.entries(takers)) {
     const { spaces, create } = await makeNamespace();
     await create({ name: 'Lab' });
@@ -28,11 +28,11 @@ test('who takes the slug of a space ends the redirect for good', async (t) => {
     await rename(t, owner, `${spaces}/lab`, 'workshop');
     assertRedirect(t, await owner.get(`${spaces}/lab`), `${spaces}/workshop`, title);
     t.ok((await take(spaces)).status < 300, title);
-    t.match((await owner.get(`${spaces}/lab`)).json, { slug: 'lab' });
+    t.match((await owner.get(`${spaces}/lab`)).json, { slug: 'lab' }, title);
 
     await owner.delete(`${spaces}/lab`);
     assertProblem(t, await owner.get(`${spaces}/lab`), NO_SPACE, `${title}, then deleted`);
-    t.equal((await owner.post(`${spaces}/lab/restore`)).status, 200);
+    t.equal((await owner.post(`${spaces}/lab/restore`)).status, 200, title);
     await rename(t, owner, `${spaces}/lab`, 'elsewhere');
     assertRedirect(
       t,
@@ -40,11 +40,11 @@ test('who takes the slug of a space ends the redirect for good', async (t) => {
       `${spaces}/elsewhere`,
       `${title}, then renamed`,
     );
-    t.equal((await owner.get(`${spaces}/workshop`)).status, 200);
+    t.equal((await owner.get(`${spaces}/workshop`)).status, 200, title);
   }
 });
 
-test('who takes the slug of a namespace ends the redirect for good', async (t) => {
+test('a namespace that takes a former slug ends its redirect permanently', async (t) => {
   for (const title of ['create', 'rename', 'restore']) {
     const { path, slug } = await makeNamespace();
     if (title === 'restore') {
@@ -56,7 +56,7 @@ test('who takes the slug of a namespace ends the redirect for good', async (t) =
     if (title === 'create') await owner.post('/namespaces', { slug });
     if (title === 'rename') await rename(t, owner, (await makeNamespace()).path, slug);
     if (title === 'restore') await owner.post(`${path}/restore`);
-    t.match((await owner.get(path)).json, { slug });
+    t.match((await owner.get(path)).json, { slug }, title);
 
     await owner.delete(path);
     assertProblem(t, await owner.get(path), NO_NAMESPACE, `${title}, then deleted`);
@@ -66,7 +66,7 @@ test('who takes the slug of a namespace ends the redirect for good', async (t) =
   }
 });
 
-test('a slug that a stranger has taken leads its former members nowhere', async (t) => {
+test('a former slug that another namespace took does not redirect its former members', async (t) => {
   const { path, slug } = await makeNamespace();
   await rename(t, owner, path, `${slug}-now`);
   const { databaseUrl } = service;
@@ -78,7 +78,7 @@ test('a slug that a stranger has taken leads its former members nowhere', async 
   assertProblem(t, await owner.get(path), NO_NAMESPACE, 'another had it');
 });
 
-test('who takes a slug in the moment it is given up ends the redirect too', async (t) => {
+test('a space that takes a slug during its release ends the redirect', async (t) => {
   const { slug, spaces, create } = await makeNamespace();
   const { id } = await create({ name: 'Lab' });
   const sql = service.db.$client;

@@ -7,7 +7,7 @@ const { service, owner, makeNamespace } = await startSpaces(t);
 
 const nouns = ['spaces', 'projects'] as const;
 
-test('a read of a space by the slug that it had before leads to the present one, by the same noun', async (t) => {
+test('a read of a space by a former slug redirects to the current one, under the same noun', async (t) => {
   const { path, spaces, create } = await makeNamespace();
   const { id } = await create({ name: 'Lab' });
   await rename(t, owner, `${spaces}/lab`, 'workshop');
@@ -18,11 +18,11 @@ test('a read of a space by the slug that it had before leads to the present one,
       await owner.send({ method: 'HEAD', path: `${path}/${noun}/lab?a=1&b=%2F?` }),
       `${path}/${noun}/workshop?a=1&b=%2F?`,
     );
-    t.equal(pick((await follow(owner, `${path}/${noun}/lab`)).json, 'id'), id);
+    t.equal(pick((await follow(owner, `${path}/${noun}/lab`)).json, 'id'), id, noun);
   }
 });
 
-test('a read within a namespace by the slug that it had before leads to the present one', async (t) => {
+test('a read within a namespace by a former slug redirects to the current one', async (t) => {
   const { path, slug, create } = await makeNamespace();
   await create({ name: 'Lab' });
   await rename(t, owner, path, `${slug}-now`);
@@ -47,7 +47,7 @@ test('a read within a namespace by the slug that it had before leads to the pres
   ]);
 });
 
-test('where both have another slug now, one redirect leads to the next', async (t) => {
+test('a renamed space in a renamed namespace is reached by two redirects', async (t) => {
   const { path, slug, spaces, create } = await makeNamespace();
   const { id } = await create({ name: 'Lab' });
   await rename(t, owner, `${spaces}/lab`, 'workshop');
@@ -57,13 +57,13 @@ test('where both have another slug now, one redirect leads to the next', async (
   t.equal(pick((await follow(owner, `${path}/projects/lab`)).json, 'id'), id);
 });
 
-test('every slug that one had leads to the present one, there and back again', async (t) => {
+test('every former slug redirects to the current one, after any renames', async (t) => {
   const { path, slug, spaces, create } = await makeNamespace();
   await create({ name: 'A' });
   for (const next of ['b', 'c', 'a', 'b', 'd']) {
     const present = (await owner.get(`${spaces}?pageSize=1`)).json;
     await rename(t, owner, `${spaces}/${String(pick(present, 'spaces', 0, 'slug'))}`, next);
-    t.equal((await owner.get(`${spaces}/${next}`)).status, 200);
+    t.equal((await owner.get(`${spaces}/${next}`)).status, 200, next);
   }
   for (const former of ['a', 'b', 'c']) {
     assertRedirect(t, await owner.get(`${spaces}/${former}`), `${spaces}/d`);
@@ -72,7 +72,7 @@ test('every slug that one had leads to the present one, there and back again', a
   let present = slug;
   for (const next of ['b', 'c', 'a', 'b', 'd'].map((each) => `${slug}-${each}`)) {
     await rename(t, owner, `/namespaces/${present}`, next);
-    t.equal((await owner.get(`/namespaces/${next}`)).status, 200);
+    t.equal((await owner.get(`/namespaces/${next}`)).status, 200, next);
     present = next;
   }
   for (const former of ['', '-a', '-b', '-c']) {
@@ -80,7 +80,7 @@ test('every slug that one had leads to the present one, there and back again', a
   }
 });
 
-test('a slug that did not change, and one that was refused, lead nowhere', async (t) => {
+test('an unchanged slug and a rejected one add no redirect', async (t) => {
   const { path, slug, spaces, create, details } = await makeNamespace();
   for (const name of ['Lab', 'Taken']) await create({ name });
   await owner.patch(`${spaces}/lab`, { slug: 'lab', name: 'Same' });
@@ -99,7 +99,7 @@ test('a slug that did not change, and one that was refused, lead nowhere', async
   t.equal(rows.length, 0);
 });
 
-test('what is deleted is led to by none of its slugs, until it is restored', async (t) => {
+test('no slug redirects to a deleted resource, until it is restored', async (t) => {
   const { path, slug, spaces, create } = await makeNamespace();
   await create({ name: 'Lab' });
   await rename(t, owner, `${spaces}/lab`, 'workshop');
@@ -119,7 +119,7 @@ test('what is deleted is led to by none of its slugs, until it is restored', asy
   assertRedirect(t, await owner.get(path), `${path}-now`);
 });
 
-test('a write by a slug that was given up is 404, and names the present one', async (t) => {
+test('a write by a former slug is 404, and names the current one', async (t) => {
   const { path, slug, spaces, create } = await makeNamespace();
   await create({ name: 'Lab' });
   await rename(t, owner, `${spaces}/lab`, 'workshop');
@@ -153,7 +153,7 @@ test('a write by a slug that was given up is 404, and names the present one', as
   t.match((await owner.get(`${path}-now/spaces/workshop`)).json, { version: 2 }, 'none was done');
 });
 
-test('only members are led on, by a token that may read', async (t) => {
+test('only members with a token that may read are redirected', async (t) => {
   const { path, slug, spaces, create } = await makeNamespace();
   await create({ name: 'Lab' });
   await owner.put(`${path}/members/vic`, { role: 'viewer' });
@@ -185,7 +185,7 @@ test('only members are led on, by a token that may read', async (t) => {
   assertProblem(t, await viewer.get(path), NO_NAMESPACE, 'who left');
 });
 
-test('namespaces do not share what their spaces were called', async (t) => {
+test('namespaces do not share the former slugs of their spaces', async (t) => {
   const [one, two] = [await makeNamespace(), await makeNamespace()];
   for (const { create } of [one, two]) await create({ name: 'Lab' });
   await rename(t, owner, `${one.spaces}/lab`, 'workshop');
@@ -194,7 +194,7 @@ test('namespaces do not share what their spaces were called', async (t) => {
   assertProblem(t, await owner.get(`${two.spaces}/lab`), NO_SPACE, 'the other');
 });
 
-test('an absolute URL leads to a path of this service', async (t) => {
+test('a request with an absolute URL is redirected to a path', async (t) => {
   const { path, slug } = await makeNamespace();
   await rename(t, owner, path, `${slug}-now`);
   assertRedirect(t, await owner.get(`http://example.com${path}?a=1`), `${path}-now?a=1`);

@@ -18,7 +18,7 @@ interface Row {
   title: string;
   /** the fields that are sent; a string is an object that `JSON.stringify` would not write */
   fields: object | string;
-  /** what `errors` names */
+  /** the paths in `errors` */
   paths: string[];
 }
 
@@ -135,7 +135,7 @@ function bodyOf(base: object, fields: object | string): string {
   return (begin === '{' ? begin : `${begin},`) + fields.slice(1);
 }
 
-test('what a create refuses', async (t) => {
+test('a create rejects invalid fields', async (t) => {
   const { spaces, projects, list } = await makeNamespace();
   const rows: Row[] = [
     ...refused,
@@ -156,7 +156,7 @@ test('what a create refuses', async (t) => {
   t.equal((await list()).total, 0, 'nothing was created');
 });
 
-test('what an update refuses, under both media types', async (t) => {
+test('an update rejects invalid fields, under both media types', async (t) => {
   const { spaces, projects, create } = await makeNamespace();
   await create({ name: 'Lab', tags: ['a'], metadata: { a: 1 } });
   const before = await owner.get(`${spaces}/lab`);
@@ -178,7 +178,7 @@ test('what an update refuses, under both media types', async (t) => {
   t.equal((await owner.get(`${spaces}/lab`)).text, before.text, 'nothing was changed');
 });
 
-test('what is just within the limits is taken', async (t) => {
+test('values at the limits are accepted', async (t) => {
   for (const [title, fields] of accepted) {
     const { spaces } = await makeNamespace();
     const created = await owner.post(spaces, { name: 'Lab', ...fields });
@@ -186,11 +186,11 @@ test('what is just within the limits is taken', async (t) => {
     const { slug } = read(created, Space);
     const updated = await owner.patch(`${spaces}/${slug}`, fields);
     t.equal(updated.status, 200, `${title}, updated: ${updated.text.slice(0, 300)}`);
-    t.equal(updated.text, created.text);
+    t.equal(updated.text, created.text, title);
   }
 });
 
-test('a body that is no object is refused as a whole', async (t) => {
+test('a body that is not an object is rejected as a whole', async (t) => {
   const { spaces, create } = await makeNamespace();
   await create({ name: 'Lab' });
   for (const body of ['null', '[]', '[{"name":"x"}]', '"x"', '1', 'true', '']) {
@@ -200,7 +200,7 @@ test('a body that is no object is refused as a whole', async (t) => {
   assertProblem(t, await owner.post(spaces), INVALID, 'no body at all', ['']);
 });
 
-test('a flood of wrong fields gets a short answer', async (t) => {
+test('a body with many invalid fields gets a short response', async (t) => {
   const { spaces } = await makeNamespace();
   const unknown = Object.fromEntries(tags(5000).map((key) => [key, 0]));
   const answer = await owner.post(spaces, { name: 'x', ...unknown });

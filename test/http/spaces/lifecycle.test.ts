@@ -25,7 +25,7 @@ async function counts({ slug, path, list }: Namespace): Promise<(number | undefi
   return [(await list()).total, Number(own), stored?.counted, stored?.rows];
 }
 
-test('a space is answered with its namespace, its dates and its version, under both nouns', async (t) => {
+test('a space is returned with its namespace, dates and version, under both nouns', async (t) => {
   const { slug, path, spaces, projects, create } = await makeNamespace();
   const fields = {
     name: 'Robotics Lab',
@@ -59,13 +59,13 @@ test('a space is answered with its namespace, its dates and its version, under b
   t.equal((await owner.get(`${spaces}/robotics-lab`)).text, answer.text);
 });
 
-test('a deleted space answers like one that never was, under both nouns', async (t) => {
+test('a deleted space is indistinguishable from one that never existed, under both nouns', async (t) => {
   const { spaces, projects, create } = await makeNamespace();
   for (const path of [spaces, projects]) {
     await create({ name: 'Gone' });
     const deleted = await owner.delete(`${path}/gone`);
     t.equal(deleted.status, 204, path);
-    t.equal(deleted.text, '');
+    t.equal(deleted.text, '', path);
   }
   for (const path of [spaces, projects]) {
     for (const method of ['GET', 'PATCH', 'DELETE'] as const) {
@@ -85,7 +85,7 @@ test('a deleted space answers like one that never was, under both nouns', async 
   }
 });
 
-test('a restored space is what it was, two versions on', async (t) => {
+test('a restored space has its former fields, and its version is two higher', async (t) => {
   const { spaces, projects, create, details, list } = await makeNamespace();
   for (const path of [projects, spaces]) {
     const { id, ...fields } = await create({
@@ -101,7 +101,7 @@ test('a restored space is what it was, two versions on', async (t) => {
     t.equal(answer.text, JSON.stringify({ id, ...fields }), 'the six fields');
     const after = await details('phoenix');
     const { updatedAt } = after;
-    t.ok(isDeepStrictEqual(after, { ...before, updatedAt, version: before.version + 2 }));
+    t.ok(isDeepStrictEqual(after, { ...before, updatedAt, version: before.version + 2 }), path);
     t.same(
       (await list()).spaces.map((space) => space.id),
       [id],
@@ -111,21 +111,21 @@ test('a restored space is what it was, two versions on', async (t) => {
   }
 });
 
-test('a restore of a space that is not deleted is 200 and changes nothing', async (t) => {
+test('a restore of an active space is 200 and changes nothing', async (t) => {
   const namespace = await makeNamespace();
   const { spaces, projects, create } = namespace;
   const space = await create({ name: 'Alive', metadata: { a: 1 } });
   const before = await owner.get(`${spaces}/alive`);
   for (const path of [spaces, projects]) {
     const answer = await owner.post(`${path}/alive/restore`);
-    t.equal(answer.status, 200);
-    t.equal(answer.text, JSON.stringify(space));
+    t.equal(answer.status, 200, path);
+    t.equal(answer.text, JSON.stringify(space), path);
   }
   t.equal((await owner.get(`${spaces}/alive`)).text, before.text, 'updatedAt and version included');
   t.same(await counts(namespace), [1, 1, 1, 1]);
 });
 
-test('a restore is 409 when the slug has been taken meanwhile, and possible once it is free', async (t) => {
+test('a restore is 409 while the slug is taken, and succeeds when it is free', async (t) => {
   const namespace = await makeNamespace();
   const { spaces, projects, create, details } = namespace;
   const first = await create({ name: 'Phoenix' });
@@ -134,7 +134,7 @@ test('a restore is 409 when the slug has been taken meanwhile, and possible once
   for (const path of [spaces, projects]) {
     const answer = await owner.post(`${path}/phoenix/restore`);
     assertProblem(t, answer, CONFLICT, path);
-    t.match(answer.json, { instance: `${path}/phoenix/restore`, detail: /"phoenix"/ });
+    t.match(answer.json, { instance: `${path}/phoenix/restore`, detail: /"phoenix"/ }, path);
   }
   t.equal((await details('phoenix')).id, second.id);
   t.same(await counts(namespace), [1, 1, 1, 1]);
@@ -144,7 +144,7 @@ test('a restore is 409 when the slug has been taken meanwhile, and possible once
   t.same(await counts(namespace), [2, 2, 2, 2]);
 });
 
-test('a restore picks the last deleted of the spaces that had the slug', async (t) => {
+test('a restore selects the space with the slug that was deleted last', async (t) => {
   const { spaces, create, details } = await makeNamespace();
   const [older, newer] = [await create({ name: 'A' }), await create({ name: 'B' })];
   // Both are deleted under one slug, the older of them last.
@@ -168,7 +168,7 @@ test('a restore picks the last deleted of the spaces that had the slug', async (
   t.equal(read(await owner.post(`${spaces}/x/restore`), Space).id, newer.id, 'then the one before');
 });
 
-test('every count is exact after creates, deletes, restores and what failed', async (t) => {
+test('every total is exact after creates, deletes, restores and failed writes', async (t) => {
   const namespace = await makeNamespace();
   const { spaces } = namespace;
   const steps: [
@@ -200,7 +200,7 @@ test('every count is exact after creates, deletes, restores and what failed', as
   }
 });
 
-test('deletes and restores need no body, whatever the content type says', async (t) => {
+test('deletes and restores need no body, whatever their content type', async (t) => {
   const { spaces, create } = await makeNamespace();
   await create({ name: 'A' });
   const headers = { 'content-type': 'application/json' };
@@ -210,7 +210,7 @@ test('deletes and restores need no body, whatever the content type says', async 
   t.equal(restored.status, 200);
 });
 
-test('a namespace that is deleted, foreign or was never there hides its spaces', async (t) => {
+test('a deleted, foreign or unknown namespace hides its spaces', async (t) => {
   const deleted = await makeNamespace();
   const foreign = await makeNamespace();
   for (const { create } of [deleted, foreign]) await create({ name: 'Inside' });
@@ -232,7 +232,7 @@ test('a namespace that is deleted, foreign or was never there hides its spaces',
   t.equal((await foreign.list()).total, 1, 'untouched');
 });
 
-test('a space of a restored namespace is there again', async (t) => {
+test('a space of a restored namespace is found again', async (t) => {
   const { path, create, details } = await makeNamespace();
   const { id } = await create({ name: 'Inside' });
   await owner.delete(path);

@@ -3,7 +3,7 @@ import { assertProblem, canonical, NO_NAMESPACE, startSpaces } from '../../helpe
 
 const { service, owner, makeNamespace } = await startSpaces(t);
 
-test("the list is the seed's example", async (t) => {
+test("the list has the documented example's form", async (t) => {
   const { spaces, create } = await makeNamespace();
   const { id } = await create({
     name: 'Robotics Lab',
@@ -35,7 +35,7 @@ test("the list is the seed's example", async (t) => {
   );
 });
 
-test('absent descriptions and tags are null and []', async (t) => {
+test('absent descriptions are null, and absent tags []', async (t) => {
   const { create, list } = await makeNamespace();
   const { id } = await create({ name: 'Bare' });
   const { spaces } = await list();
@@ -58,13 +58,13 @@ test('the list key is "spaces" under both nouns, with the same bytes', async (t)
   for (const query of ['', '?page=2&pageSize=1', '?page=9']) {
     const [one, two] = await Promise.all([spaces, projects].map((path) => owner.get(path + query)));
     t.equal(two?.status, 200, 'no redirect');
-    t.equal(two?.text, one?.text);
+    t.equal(two?.text, one?.text, query);
   }
 });
 
-test('spaces come in the order of their creation, page by page', async (t) => {
+test('spaces are listed in the order of creation, page by page', async (t) => {
   const { spaces, create, list } = await makeNamespace();
-  // Neither by name nor by slug, in either direction.
+  // In no order of names or slugs.
   for (const name of ['m', 'z', 'a', 'y', 'b']) await create({ name });
   const rows: [page: number, slugs: string[]][] = [
     [1, ['m', 'z']],
@@ -92,7 +92,7 @@ test('spaces come in the order of their creation, page by page', async (t) => {
   );
 });
 
-test('a page holds 50 spaces unless asked otherwise, and never more than 200', async (t) => {
+test('a page holds 50 spaces by default and 200 at most', async (t) => {
   const { spaces, list } = await makeNamespace();
   const names = Array.from({ length: 201 }, (_, index) => ({ name: `s${index}` }));
   for (const part of [names.slice(0, 100), names.slice(100, 200), names.slice(200)]) {
@@ -120,7 +120,7 @@ test('a page holds 50 spaces unless asked otherwise, and never more than 200', a
   t.same(ids, ids.toSorted(), 'in a total order');
 });
 
-test('a deleted space vanishes from the list and from its total', async (t) => {
+test('a deleted space is neither in the list nor in its total', async (t) => {
   const { spaces, create, list } = await makeNamespace();
   for (const name of ['a', 'b', 'c']) await create({ name });
   await owner.delete(`${spaces}/b`);
@@ -147,7 +147,7 @@ test('a list holds the spaces of its own namespace only', async (t) => {
   t.equal((await one.list()).total, 1);
 });
 
-test('items are what getSpace answers, without the rest', async (t) => {
+test('items have the values of getSpace for their fields', async (t) => {
   const { create, details, list } = await makeNamespace();
   await create({ name: 'Plain' });
   await create({ name: 'Full', description: '', tags: ['b', 'a'], metadata: { secret: true } });
@@ -157,7 +157,7 @@ test('items are what getSpace answers, without the rest', async (t) => {
   }
 });
 
-test('a namespace that is deleted, foreign or was never there has no list: 404', async (t) => {
+test('the list of a deleted, foreign or unknown namespace is 404', async (t) => {
   const deleted = await makeNamespace();
   await deleted.create({ name: 'Inside' });
   await owner.delete(deleted.path);

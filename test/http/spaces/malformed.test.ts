@@ -16,7 +16,7 @@ const TOO_LARGE: Refusal = [413, 'body_too_large'];
 const UNSUPPORTED: Refusal = [415, 'unsupported_media_type'];
 const BODY_LIMIT = 64 * 1024;
 
-/** A namespace with the space `lab`, and every request there that takes a body. */
+/** A namespace with the space `lab`, and every request with a body in it. */
 async function writes() {
   const namespace = await makeNamespace();
   await namespace.create({ name: 'Lab' });
@@ -28,7 +28,7 @@ async function writes() {
 const json = { 'content-type': 'application/json' };
 const mergePatch = { 'content-type': 'application/merge-patch+json' };
 
-test('a body that is not JSON in UTF-8, or reaches for a prototype, is 400', async (t) => {
+test('a body that is not JSON in UTF-8, or sets a prototype, is 400', async (t) => {
   const { post, patch, list } = await writes();
   const rows: [title: string, body: string | Buffer][] = [
     ['cut short', '{"name":"x"'],
@@ -89,7 +89,7 @@ test('a content type that is not JSON is 415', async (t) => {
   assertProblem(t, answer, UNSUPPORTED, 'a merge patch is for PATCH only');
 });
 
-test('the case and the parameters of the content type do not matter', async (t) => {
+test('the content type is case-insensitive and may have parameters', async (t) => {
   const { post } = await writes();
   const types = ['application/json; charset=utf-8', 'Application/JSON', 'application/json;v="1"'];
   for (const [index, type] of types.entries()) {
@@ -99,7 +99,7 @@ test('the case and the parameters of the content type do not matter', async (t) 
   }
 });
 
-test('a body over 64 KiB is 413, with or without its length announced', async (t) => {
+test('a body over 64 KiB is 413, with or without Content-Length', async (t) => {
   const { post, patch, list } = await writes();
   const padded = (bytes: number) => '{"name":"Large"}'.padEnd(bytes);
   for (const request of [post, patch]) {
@@ -116,7 +116,7 @@ test('a body over 64 KiB is 413, with or without its length announced', async (t
   assertProblem(t, chunked, TOO_LARGE, 'chunked');
 });
 
-test('a page or a page size that is no whole number from 1 is 400 and named', async (t) => {
+test('a page or page size that is not a positive integer is 400 and named', async (t) => {
   const { spaces, projects } = await makeNamespace();
   const values = [
     ...['0', '-0', '-1', '1.5', '1.0', 'abc', '', '1e309', '1e2', '99999999999999999999', '0x10'],
@@ -129,7 +129,7 @@ test('a page or a page size that is no whole number from 1 is 400 and named', as
       for (const path of [spaces, projects]) {
         const answer = await owner.get(`${path}?${query}`);
         assertProblem(t, answer, INVALID, `?${query.slice(0, 40)}`, [`/${key}`]);
-        t.match(answer.json, { instance: path });
+        t.match(answer.json, { instance: path }, path);
       }
     }
   }
@@ -173,7 +173,7 @@ const impossible = {
   'a placeholder': '$1',
 };
 
-test('a slug that cannot exist is 404 in a path, for every operation', async (t) => {
+test('an invalid slug in a path is 404, in every operation', async (t) => {
   const { path, create } = await makeNamespace();
   await create({ name: 'Lab' });
   for (const [title, slug] of Object.entries(impossible)) {
@@ -200,14 +200,14 @@ test('a slug that cannot exist is 404 in a path, for every operation', async (t)
   }
 });
 
-test('a path that is not validly percent-encoded is 400', async (t) => {
+test('a path with invalid percent-encoding is 400', async (t) => {
   const { spaces } = await makeNamespace();
   const rows = ['%', '%z', '%zz', '%E0%A4%A', '%FF', '%C0%80', '%ED%A0%80', 'a%'];
   for (const slug of rows) {
     for (const path of [`${spaces}/${slug}`, `/namespaces/${slug}/projects`]) {
       const answer = await owner.get(path);
       assertProblem(t, answer, [400, 'malformed_request'], path);
-      t.match(answer.json, { instance: path });
+      t.match(answer.json, { instance: path }, path);
     }
   }
 });

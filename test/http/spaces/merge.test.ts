@@ -15,7 +15,7 @@ type Metadata = Record<string, unknown>;
 
 const METADATA_BYTES = 16 * 1024;
 
-test('metadata is replaced whole under application/json', async (t) => {
+test('application/json replaces metadata as a whole', async (t) => {
   const { spaces, create } = await makeNamespace();
   await create({ name: 'Lab', metadata: { team: 'lab-a', size: { desks: 4 } } });
   for (const metadata of [{ size: { chairs: 9 } }, { team: null }, {}, null]) {
@@ -24,7 +24,7 @@ test('metadata is replaced whole under application/json', async (t) => {
   }
 });
 
-test('metadata is merged under application/merge-patch+json, as RFC 7396 says', async (t) => {
+test('application/merge-patch+json merges metadata by RFC 7396', async (t) => {
   const { spaces, create, details } = await makeNamespace();
   const rows: [stored: Metadata | null, patch: Metadata | null, merged: Metadata | null][] = [
     // Appendix A, where both sides are objects
@@ -74,7 +74,7 @@ test('metadata is merged under application/merge-patch+json, as RFC 7396 says', 
   }
 });
 
-test('the media type of a merge patch may be upper-case and have parameters', async (t) => {
+test('the media type of a merge patch is case-insensitive and may have parameters', async (t) => {
   const { spaces, create } = await makeNamespace();
   await create({ name: 'Lab', metadata: { a: 1 } });
   const types = ['Application/Merge-Patch+JSON', 'application/merge-patch+json; charset=utf-8'];
@@ -100,7 +100,7 @@ test('a merge patch changes the other fields in the same write', async (t) => {
 });
 
 // No merge is deeper than the deeper of its sides, so only the size can grow past its limit.
-test('a merge that would make metadata larger than 16 KiB is 400 and changes nothing', async (t) => {
+test('a merge that exceeds 16 KiB of metadata is 400 and changes nothing', async (t) => {
   const { projects, create } = await makeNamespace();
   // {"a":"…","b":"…"} is 15 bytes beside the letters.
   const room = METADATA_BYTES - 15 - 8_000;

@@ -38,14 +38,14 @@ async function furnish() {
 }
 
 interface Step {
-  /** who sends; without one, nobody */
+  /** the caller; absent for a request without a token */
   caller?: Client;
   /** the slug of the space in the path */
   space?: string;
   body?: unknown;
   headers?: Record<string, string>;
   refusal: Refusal;
-  /** what `errors` names */
+  /** the paths in `errors` */
   paths?: string[];
 }
 
@@ -53,7 +53,7 @@ const text = { 'content-type': 'text/plain' };
 const large = `{"nonsense":"${'x'.repeat(65 * 1024)}"}`;
 const conflict = { name: 'Taken', slug: 'taken' };
 
-/** Each step mends what the step before it was refused for, and nothing else. */
+/** Each step corrects the error of the step before it, and nothing else. */
 const bodies: Step[] = [
   { body: large, headers: text, refusal: NO_TOKEN },
   { caller: narrow, body: large, headers: text, refusal: NO_SCOPE },
@@ -184,7 +184,7 @@ const operations: {
   })),
 ];
 
-test('of several things that are wrong, the first in the documented order is answered', async (t) => {
+test('of several errors the first in the documented order is returned', async (t) => {
   const { path, list } = await furnish();
   for (const { title, method, path: behind, steps } of operations) {
     for (const noun of ['spaces', 'projects']) {
@@ -202,7 +202,7 @@ test('of several things that are wrong, the first in the documented order is ans
   t.equal((await list()).total, 2, 'nothing was written');
 });
 
-test('a slug that is no slug hides no role, and a namespace that is none no body', async (t) => {
+test('the order of errors holds for invalid slugs and unknown namespaces', async (t) => {
   const { path } = await furnish();
   assertProblem(
     t,

@@ -8,10 +8,10 @@ const { service, owner, makeNamespace } = await startSpaces(t);
 const sql = service.db.$client;
 
 /**
- * Makes requests meet for certain: sends them while a transaction holds what they need, and ends it
+ * Makes requests concurrent: sends them while a transaction holds a lock that they need, and ends it
  * when all of them wait for it.
  *
- * @param hold takes the lock, and `release` what else is written before it is given up
+ * @param hold takes the lock; `release` writes before it is released
  */
 async function meet(
   send: (() => Promise<Answer>)[],
@@ -28,7 +28,7 @@ async function meet(
   return Promise.all(answers);
 }
 
-test('parallel merges of different keys lose none', async (t) => {
+test('parallel merges of different keys all take effect', async (t) => {
   const { spaces, create, details } = await makeNamespace();
   await create({ name: 'Lab', metadata: { first: true } });
   const keys = Array.from({ length: 20 }, (_, index) => `k${index}`);
@@ -41,11 +41,11 @@ test('parallel merges of different keys lose none', async (t) => {
   t.equal(version, 21, 'each was one write');
 });
 
-test('a merge never lands in another space that has taken the slug meanwhile', async (t) => {
+test('a merge is based on the space that it writes, when the slug changes hands', async (t) => {
   const { spaces, create } = await makeNamespace();
   const one = await create({ name: 'One', slug: 'contested', metadata: { of: 'one' } });
   const two = await create({ name: 'Two', slug: 'two', metadata: { of: 'two' } });
-  // Between reading what is stored and writing what is merged, the slug goes over; the versions of
+  // Between the read and the write of the merge, the slug changes hands; the versions of
   // the two spaces are the same.
   const [answer] = await meet(
     [() => owner.mergePatch(`${spaces}/contested`, { metadata: { merged: true } })],
@@ -62,7 +62,7 @@ test('a merge never lands in another space that has taken the slug meanwhile', a
   t.same(read(await owner.get(`${spaces}/elsewhere`), SpaceDetails).metadata, { of: 'one' });
 });
 
-test('of parallel restores every one is 200, and one is counted', async (t) => {
+test('parallel restores are all 200, and one is counted', async (t) => {
   const { spaces, create, details, list } = await makeNamespace();
   const { id } = await create({ name: 'Phoenix' });
   await owner.delete(`${spaces}/phoenix`);
@@ -78,7 +78,7 @@ test('of parallel restores every one is 200, and one is counted', async (t) => {
   t.equal((await list()).total, 1);
 });
 
-test('of parallel restores and creates of one slug, one kind succeeds', async (t) => {
+test('of parallel restores and creates of one slug either restores or one create succeed', async (t) => {
   for (let round = 0; round < 5; round += 1) {
     const { spaces, create, list } = await makeNamespace();
     const restore = () => owner.post(`${spaces}/phoenix/restore`);
@@ -90,12 +90,12 @@ test('of parallel restores and creates of one slug, one kind succeeds', async (t
       (transaction) => transaction`lock table spaces in share mode`,
     );
     const statuses = answers.map(({ status }) => status).toSorted();
-    t.match(statuses.join(), /^(200,200,409,409|201,409,409,409)$/);
-    t.equal((await list()).total, 1);
+    t.match(statuses.join(), /^(200,200,409,409|201,409,409,409)$/, `round ${round}`);
+    t.equal((await list()).total, 1, `round ${round}`);
   }
 });
 
-test('a list read amid writes agrees with its own total', async (t) => {
+test('a list read during writes agrees with its own total', async (t) => {
   const { spaces } = await makeNamespace();
   const writes = Array.from({ length: 60 }, (_, index) => async () => {
     const path = `${spaces}/s${index}`;

@@ -36,28 +36,28 @@ const keyed = (client: Client, path: string, key: string, body?: unknown) =>
   });
 
 for (const [kind, make] of Object.entries(kinds)) {
-  test(`a ${kind} whose slug was taken is restored under another`, async (t) => {
+  test(`a ${kind} with a taken slug is restored under another`, async (t) => {
     const { path, id, at } = await make();
     isProblem(t, await alice.post(`${path}/restore`), 'slug_conflict');
     isProblem(t, await alice.post(`${path}/restore`, {}), 'slug_conflict');
     const slug = `again-${++count}`;
     const restored = await alice.post(`${path}/restore`, { slug });
     t.equal(restored.status, 200, restored.text);
-    t.match(restored.json, { id, slug });
-    t.match((await alice.get(`${at}/${slug}`)).json, { id, slug });
+    t.match(restored.json, { id, slug }, kind);
+    t.match((await alice.get(`${at}/${slug}`)).json, { id, slug }, kind);
     t.equal((await alice.get(path)).status, 200, 'the other one stays');
-    t.not(pick((await alice.get(path)).json, 'id'), id);
+    t.not(pick((await alice.get(path)).json, 'id'), id, kind);
   });
 
-  test(`a ${kind} is restored once for a key, and again under its new slug`, async (t) => {
+  test(`a ${kind} is restored once per key, also under its new slug`, async (t) => {
     const { path, id } = await make();
     const slug = `again-${++count}`;
     const first = await keyed(alice, `${path}/restore`, `key-${slug}`, { slug });
     t.match(first.json, { id, slug }, first.text);
     const again = await keyed(alice, `${path}/restore`, `key-${slug}`, { slug });
     t.equal(again.status, 200, again.text);
-    t.equal(again.text, first.text);
-    t.equal(again.headers['idempotent-replayed'], 'true');
+    t.equal(again.text, first.text, kind);
+    t.equal(again.headers['idempotent-replayed'], 'true', kind);
     const other = { slug: `${slug}-x` };
     isProblem(
       t,
@@ -76,7 +76,7 @@ for (const [kind, make] of Object.entries(kinds)) {
   });
 }
 
-test('a namespace that is restored under another slug is led to by the old one, once that is free', async (t) => {
+test('the old slug of a namespace restored under another redirects to it when it is free', async (t) => {
   const slug = `old-${++count}`;
   await alice.post('/namespaces', { slug });
   await alice.delete(`/namespaces/${slug}`);
@@ -85,7 +85,7 @@ test('a namespace that is restored under another slug is led to by the old one, 
   t.same([answer.status, answer.headers.location], [308, `/namespaces/${slug}-now`]);
 });
 
-test('the very one that is expected is restored, behind many that were deleted after it', async (t) => {
+test('If-Match restores an exact resource among many deleted later', async (t) => {
   const sql = service.db.$client;
   const first = await alice.post('/namespaces', { slug: 'crowd' });
   const etag = String((await alice.delete('/namespaces/crowd')).headers.etag);

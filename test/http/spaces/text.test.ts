@@ -37,7 +37,7 @@ const NOT_IN_NAMES = /[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu;
 
 const nameOf = (text: string) => `[${text.replace(NOT_IN_NAMES, '')}]`.normalize('NFC');
 
-test('text reads back as it was sent in NFC, from create, update, get and list', async (t) => {
+test('text is returned in NFC by create, update, get and list', async (t) => {
   const { spaces, create, details, list } = await makeNamespace();
   for (const [index, [title, text]] of Object.entries(hostile).entries()) {
     const slug = `s${index}`;
@@ -64,7 +64,7 @@ test('text reads back as it was sent in NFC, from create, update, get and list',
   }
 });
 
-test("the list, which PostgreSQL writes, is what getSpace's serializer makes of its rows", async (t) => {
+test('the list rendered by PostgreSQL equals the rows serialized by the service', async (t) => {
   const { spaces, create, details } = await makeNamespace();
   for (const [index, text] of Object.values(hostile).entries()) {
     await create({ name: nameOf(text), slug: `s${index}`, description: text, tags: ['a', 'b'] });
@@ -85,7 +85,7 @@ test("the list, which PostgreSQL writes, is what getSpace's serializer makes of 
   );
 });
 
-test('every character of Unicode reads back, 4000 at a time', async (t) => {
+test('every character of Unicode is stored and returned', async (t) => {
   const { create, list } = await makeNamespace();
   const all = characters(0x01, 0x10ffff);
   const texts = Array.from({ length: Math.ceil(all.length / 4000) }, (_, index) =>

@@ -26,7 +26,7 @@ const full = {
   metadata: { team: 'lab-a', size: { desks: 4 } },
 };
 
-test("an update answers the seed's example, under both nouns", async (t) => {
+test('an update returns the documented example, under both nouns', async (t) => {
   const { spaces, projects, create } = await makeNamespace();
   for (const path of [projects, spaces]) {
     const { id } = await create({ name: 'Robotics Lab', tags: ['robotics'] });
@@ -36,7 +36,7 @@ test("an update answers the seed's example, under both nouns", async (t) => {
       metadata: { team: 'lab-a' },
     });
     t.equal(answer.status, 200, path);
-    t.match(answer.headers['content-type'], /^application\/json\b/);
+    t.match(answer.headers['content-type'], /^application\/json\b/, path);
     t.equal(
       answer.text,
       JSON.stringify({
@@ -53,7 +53,7 @@ test("an update answers the seed's example, under both nouns", async (t) => {
   }
 });
 
-test('only the given fields change, under either media type', async (t) => {
+test('an update changes the given fields only, under both media types', async (t) => {
   const { spaces, create, details, list } = await makeNamespace();
   const rows: [sent: object, changed: object][] = [
     [{ name: '  Lab  ' }, { name: 'Lab' }],
@@ -102,7 +102,7 @@ test('an empty update changes nothing, neither updatedAt nor version', async (t)
   t.equal((await owner.get(`${spaces}/${full.slug}`)).text, before.text);
 });
 
-test('every write counts as one version, sets updatedAt and leaves createdAt alone', async (t) => {
+test('every write adds one version, sets updatedAt and keeps createdAt', async (t) => {
   const { spaces, create, details } = await makeNamespace();
   const { id } = await create(full);
   const { createdAt, updatedAt, version } = await details(full.slug);
@@ -114,20 +114,20 @@ test('every write counts as one version, sets updatedAt and leaves createdAt alo
     await service.db.$client`update spaces set updated_at = ${longAgo} where id = ${id}`;
     await update(`${spaces}/${full.slug}`, { metadata: { a: index } });
     const after = await details(full.slug);
-    t.equal(after.version, 2 + index);
-    t.equal(after.createdAt, createdAt);
-    t.not(after.updatedAt, longAgo);
+    t.equal(after.version, 2 + index, `index ${index}`);
+    t.equal(after.createdAt, createdAt, `index ${index}`);
+    t.not(after.updatedAt, longAgo, `index ${index}`);
   }
 });
 
-test('a new name leaves the slug alone', async (t) => {
+test('a new name keeps the slug', async (t) => {
   const { spaces, create } = await makeNamespace();
   await create(full);
   const answer = await owner.patch(`${spaces}/${full.slug}`, { name: 'Bakery' });
   t.match(answer.json, { name: 'Bakery', slug: full.slug });
 });
 
-test('a new slug is stored as given, and the old one is free at once', async (t) => {
+test('a new slug is stored as given, and releases the old one at once', async (t) => {
   const { spaces, projects, create, details } = await makeNamespace();
   const { id } = await create(full);
   await owner.patch(`${spaces}/${full.slug}`, { slug: 'a.b_c-' });
@@ -137,7 +137,7 @@ test('a new slug is stored as given, and the old one is free at once', async (t)
   t.not((await create(full)).id, id);
 });
 
-test("a space's own slug again is 200", async (t) => {
+test('an update to the current slug is 200', async (t) => {
   const { spaces, create } = await makeNamespace();
   const { id } = await create(full);
   const answer = await owner.patch(`${spaces}/${full.slug}`, { slug: full.slug });
@@ -145,7 +145,7 @@ test("a space's own slug again is 200", async (t) => {
   t.ok(isDeepStrictEqual(answer.json, { id, ...full }));
 });
 
-test('a slug that another space has is 409, and nothing of the update is done', async (t) => {
+test('a taken slug is 409, and no field of the update is written', async (t) => {
   const { spaces, projects, create, details } = await makeNamespace();
   await create(full);
   await create({ name: 'Taken' });
@@ -154,13 +154,13 @@ test('a slug that another space has is 409, and nothing of the update is done', 
   for (const path of [`${spaces}/${full.slug}`, `${projects}/${full.slug}`]) {
     const answer = await owner.patch(path, body);
     assertProblem(t, answer, CONFLICT, path);
-    t.match(answer.json, { instance: path, detail: /"taken"/ });
+    t.match(answer.json, { instance: path, detail: /"taken"/ }, path);
     assertProblem(t, await owner.mergePatch(path, body), CONFLICT, `${path}, merged`);
   }
   t.same(await details(full.slug), before);
 });
 
-test('a space can take the slug of a deleted one', async (t) => {
+test('a space can take the slug of a deleted space', async (t) => {
   const { spaces, create } = await makeNamespace();
   const gone = await create({ name: 'Gone' });
   await owner.delete(`${spaces}/gone`);
@@ -170,7 +170,7 @@ test('a space can take the slug of a deleted one', async (t) => {
   t.not(gone.id, id);
 });
 
-test('the same slug in another namespace is no conflict', async (t) => {
+test('the same slug in another namespace does not conflict', async (t) => {
   const [one, two] = await Promise.all([makeNamespace(), makeNamespace()]);
   await one.create({ name: 'Here' });
   await two.create({ name: 'There' });
@@ -191,7 +191,7 @@ test('name and slug cannot be null', async (t) => {
   t.same(await details(full.slug), before, 'nothing of it is done');
 });
 
-test('a space or a namespace that is deleted, foreign or was never there is 404', async (t) => {
+test('an update of a deleted, foreign or unknown space or namespace is 404', async (t) => {
   const deleted = await makeNamespace();
   await deleted.create(full);
   await owner.delete(deleted.path);

@@ -6,7 +6,7 @@ import { isReplay, post, startAcme } from './setup.js';
 
 const service = await startService(t);
 
-test('who was removed from the namespace that a key created is told of it no more', async (t) => {
+test('a replay of createNamespace is 404 for a removed member', async (t) => {
   const { owner } = await startAcme(t, service);
   const body = { slug: 'team' };
   const first = await post(owner, '/namespaces', 'key', body);
@@ -20,7 +20,7 @@ test('who was removed from the namespace that a key created is told of it no mor
   isReplay(t, await post(owner, '/namespaces', 'key', body), first, 'as a member again');
 });
 
-test('who lost access since is told nothing', async (t) => {
+test('a replay requires the current role', async (t) => {
   const { owner } = await startAcme(t, service);
   const editor = await service.as('ed');
   const attempt = () => post(editor, spaces, 'key', { name: 'Lab' });

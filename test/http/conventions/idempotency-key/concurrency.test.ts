@@ -9,7 +9,7 @@ const service = await startService(t);
 const replica = await startService(t, { databaseUrl: service.databaseUrl });
 
 for (const { title, path, body, prepare, read } of distinctOperations) {
-  test(`${title}: of parallel requests with one key one has the effect`, async (t) => {
+  test(`${title}: of parallel requests with one key exactly one takes effect`, async (t) => {
     const { owner } = await startAcme(t, service);
     const other = await replica.as(owner.subject);
     await prepare(owner);
@@ -25,15 +25,15 @@ for (const { title, path, body, prepare, read } of distinctOperations) {
     for (const answer of answers) {
       if (done.includes(answer)) continue;
       isProblem(t, answer, 'idempotency_key_in_use');
-      t.equal(answer.headers['retry-after'], '1');
+      t.equal(answer.headers['retry-after'], '1', title);
     }
-    t.equal((await read(owner)).status, 200);
+    t.equal((await read(owner)).status, 200, title);
     const again = await post(other, path, 'key', body);
     t.equal(again.text, first[0]?.text, 'and later on');
   });
 }
 
-test('while a request is answered, another with its key is 409 at once', async (t) => {
+test('a request is 409 at once while another with its key is in progress', async (t) => {
   const { owner, sql } = await startAcme(t, service);
   const editor = await service.as('ed');
   const release = await holdLab(sql);
@@ -49,10 +49,10 @@ test('while a request is answered, another with its key is 409 at once', async (
   isReplay(t, await post(owner, spaces, 'key', { name: 'Lab' }), await first, 'afterwards');
 });
 
-test('two that met are told apart by the primary key', async (t) => {
+test('the primary key detects concurrent requests that both found no saved response', async (t) => {
   const { owner, sql } = await startAcme(t, service);
   const first = await post(owner, spaces, 'key', { name: 'Lab' });
-  // As if the first had been answered after the second had looked for its key.
+  // The second request does not find the saved response of the first.
   await owner.delete(`${spaces}/lab`);
   await sql`update idempotency_keys set key = 'hidden'`;
   const release = await holdLab(sql);
@@ -64,7 +64,7 @@ test('two that met are told apart by the primary key', async (t) => {
   t.equal(await total(owner), 0, 'its own effect was taken back');
 });
 
-test('of parallel requests with an expired key one has the effect', async (t) => {
+test('of parallel requests with an expired key exactly one takes effect', async (t) => {
   const { owner, sql } = await startAcme(t, service);
   await post(owner, spaces, 'key', { name: 'Lab' });
   await owner.delete(`${spaces}/lab`);

@@ -9,7 +9,7 @@ import { waitForValue } from '../../../helpers/wait.js';
 import { distinctOperations, operations, spaces } from './operations.js';
 import { holdLab, isReplay, post, startAcme, total, waitForLockedSession } from './setup.js';
 
-test('a request whose connection dies before the effect is run again by the service', async (t) => {
+test('the service retries a request whose database connection ends before its effect', async (t) => {
   const { owner, sql } = await startAcme(t, await startService(t));
   const release = await holdLab(sql);
   const first = post(owner, spaces, 'key', { name: 'Lab' });
@@ -22,19 +22,19 @@ test('a request whose connection dies before the effect is run again by the serv
   isReplay(t, await post(owner, spaces, 'key', { name: 'Lab' }), await first, 'by the caller');
 });
 
-test('a request whose connection dies after the effect can be repeated', async (t) => {
+test('a client may retry a request whose database connection ended after its effect', async (t) => {
   for (const { title, path, body, other, prepare, read } of distinctOperations) {
     const { service, proxy } = await startCounted(t);
     const { owner } = await startAcme(t, service);
     const another = await startService(t, { databaseUrl: proxy.url });
     const direct = await another.as(owner.subject);
     await prepare(owner);
-    // Prepares the statements, so that the answer to be cut off is that of the effect.
+    // Prepares the statements, so that the next response of PostgreSQL is that of the effect.
     await post(owner, path, 'other', other ?? (body && { ...body, slug: 'other' }));
     if (path.endsWith('/restore')) await owner.delete(path.slice(0, -'/restore'.length));
     proxy.cutAfter(path === '/namespaces/team/restore' ? 2 : 1);
     const first = await post(owner, path, 'key', body);
-    proxy.mend();
+    proxy.restore();
     isProblem(t, first, 'unavailable', title);
     // The statement may commit after its connection has ended.
     const found = await waitForValue(`the effect of ${title}`, async () => {
@@ -49,17 +49,17 @@ test('a request whose connection dies after the effect can be repeated', async (
       pick(again.json, 'id') ??
       pick(again.json, 'spaces', 0, 'id') ??
       pick(again.json, 'assets', 0, 'id');
-    t.equal(id, pickString(found.json, 'id'));
+    t.equal(id, pickString(found.json, 'id'), title);
     t.equal((await read(direct)).text, found.text, `${title}: no second effect`);
   }
 });
 
-test('a key costs no statement and no round trip, and nothing when it is not sent', async (t) => {
+test('a key adds no statement and no round trip', async (t) => {
   const { service, proxy } = await startCounted(t);
   const { owner } = await startAcme(t, service);
   for (const { title, path, body, prepare, undo } of operations) {
     await prepare(owner);
-    // A restore of a namespace has to find it first.
+    // A restore of a namespace looks it up first.
     const single = path === '/namespaces/team/restore' ? 2 : 1;
     const cost = [single, single * ROUND_TRIPS_PER_STATEMENT];
     const count = async (send: () => Promise<Answer>) => {
@@ -67,7 +67,7 @@ test('a key costs no statement and no round trip, and nothing when it is not sen
       t.ok(result.status < 300, title);
       return [statements, roundTrips];
     };
-    // Statements are prepared when they first run.
+    // The first execution prepares a statement.
     for (const key of [undefined, 'warm']) {
       await (key === undefined ? owner.post(path, body) : post(owner, path, key, body));
       await undo(owner);

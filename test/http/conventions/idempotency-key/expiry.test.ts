@@ -6,7 +6,7 @@ import { isReplay, post, startAcme, total } from './setup.js';
 
 const service = await startService(t);
 
-test('after 24 hours a key is new', async (t) => {
+test('a key expires after 24 hours', async (t) => {
   const { owner, sql } = await startAcme(t, service);
   await post(owner, spaces, 'key', { name: 'Lab' });
   const [row] =
@@ -27,7 +27,7 @@ test('after 24 hours a key is new', async (t) => {
   t.equal((await owner.get('/namespaces/acme')).status, 200, 'restored anew');
 });
 
-test('expired keys go away with the writes that come after them', async (t) => {
+test('later writes purge expired keys', async (t) => {
   const { owner, sql } = await startAcme(t, service);
   const names = Array.from({ length: 25 }, (_, index) => `Space ${index}`);
   await Promise.all(names.map((name) => post(owner, spaces, name.replace(' ', '-'), { name })));

@@ -70,7 +70,7 @@ export const operations: KeyedOperation[] = [
   {
     title: 'restoreNamespace',
     path: '/namespaces/team/restore',
-    // An older one that was deleted too must not be mistaken for the one that was restored.
+    // A second deleted namespace must not be confused with the restored one.
     prepare: async (owner) => {
       for (const space of ['One', 'Two']) {
         await owner.post('/namespaces', { slug: 'team' });
@@ -96,7 +96,7 @@ export const operations: KeyedOperation[] = [
     body: { name: 'run', folder: '/runs', metadata: { z: 1, a: [null] } },
     other: { name: 'other', folder: '/runs' },
     prepare: makeLab,
-    // The name of a deleted episode stays taken.
+    // A deleted episode keeps its name.
     undo: async (owner) => {
       const name = randomUUID();
       await owner.patch(`${lab}/episodes/run`, { name });

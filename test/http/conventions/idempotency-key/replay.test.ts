@@ -8,7 +8,7 @@ import { isReplay, post, startAcme, total } from './setup.js';
 
 const service = await startService(t);
 
-test('the same request with the same key has the same answer and no second effect', async (t) => {
+test('a repeated request with the same key gets the saved response and has no second effect', async (t) => {
   for (const { title, path, body, prepare, undo, read } of operations) {
     const { owner } = await startAcme(t, service);
     await prepare(owner);
@@ -18,18 +18,18 @@ test('the same request with the same key has the same answer and no second effec
     isReplay(t, await post(owner, path, 'key-1', body), first, `${title}, again`);
     t.equal((await read(owner)).text, after.text, `${title}: nothing is written`);
 
-    t.equal((await undo(owner)).status, 204);
+    t.equal((await undo(owner)).status, 204, title);
     isReplay(t, await post(owner, path, 'key-1', body), first, `${title}, after it was undone`);
     t.equal((await read(owner)).status, 404, `${title}: has no effect again`);
 
     const anew = await post(owner, path, 'key-2', body);
     t.equal(anew.status, first.status, `${title} with another key`);
-    t.equal(anew.headers['idempotent-replayed'], undefined);
-    t.equal((await read(owner)).status, 200);
+    t.equal(anew.headers['idempotent-replayed'], undefined, title);
+    t.equal((await read(owner)).status, 200, title);
   }
 });
 
-test('a restore of what is not deleted is kept too', async (t) => {
+test('a restore of an active resource is saved', async (t) => {
   const { owner } = await startAcme(t, service);
   await owner.post(spaces, { name: 'Lab' });
   await owner.post(`${lab}/episodes`, { name: 'run' });
@@ -37,14 +37,14 @@ test('a restore of what is not deleted is kept too', async (t) => {
   const assetPath = String(asset.headers['location']);
   for (const path of [`${lab}/episodes/run`, assetPath, `${spaces}/lab`, '/namespaces/acme']) {
     const first = await post(owner, `${path}/restore`, 'key', undefined);
-    t.equal(first.status, 200);
+    t.equal(first.status, 200, path);
     await owner.delete(path);
     isReplay(t, await post(owner, `${path}/restore`, 'key'), first, path);
     t.equal((await owner.get(path)).status, 404, 'stays deleted');
   }
 });
 
-test('an upsert that changes nothing is kept too', async (t) => {
+test('an upsert that changes nothing is saved', async (t) => {
   const { owner } = await startAcme(t, service);
   await makeLab(owner);
   await owner.post(`${lab}/episodes`, { name: 'run' });
@@ -54,7 +54,7 @@ test('an upsert that changes nothing is kept too', async (t) => {
   isReplay(t, await post(owner, `${lab}/episodes`, 'key', { name: 'run' }), first, 'as it was');
 });
 
-test('the order of members and white space do not make another body', async (t) => {
+test('member order and white space do not change the fingerprint of a body', async (t) => {
   const { owner } = await startAcme(t, service);
   const first = await post(
     owner,
@@ -88,7 +88,7 @@ test('another body with the same key is 422 and has no effect', async (t) => {
   t.equal((await owner.get('/namespaces/two')).status, 404);
 });
 
-test('a key is of one subject, one operation and one resource', async (t) => {
+test('a key belongs to one subject, one operation and one resource', async (t) => {
   const { owner } = await startAcme(t, service);
   const editor = await service.as('ed');
   const key = randomUUID();
@@ -107,19 +107,19 @@ test('a key is of one subject, one operation and one resource', async (t) => {
   for (const [client, path, body] of requests) {
     const answer = await post(client, path, key, body);
     t.ok(answer.status < 300, `${client.subject}: ${path}`);
-    t.equal(answer.headers['idempotent-replayed'], undefined);
+    t.equal(answer.headers['idempotent-replayed'], undefined, path);
   }
   t.equal(await total(owner), 2);
 });
 
-test('both nouns of a path are one operation', async (t) => {
+test('both nouns of a path share their keys', async (t) => {
   const { owner } = await startAcme(t, service);
   const first = await post(owner, spaces, 'key', { name: 'Lab' });
   const again = await post(owner, '/namespaces/acme/projects', 'key', { name: 'Lab' });
   isReplay(t, again, first, 'projects');
 });
 
-test('a key that is none is 400', async (t) => {
+test('an invalid key is 400', async (t) => {
   const { owner } = await startAcme(t, service);
   const keys = ['', 'a b', 'ä', 'a\u007f', 'k'.repeat(256), 'a\tb'];
   for (const key of keys) {
@@ -133,7 +133,7 @@ test('a key that is none is 400', async (t) => {
   }
 });
 
-test('a failure is not kept: the request is tried anew', async (t) => {
+test('a failure is not saved, and the request is executed again', async (t) => {
   const { owner } = await startAcme(t, service);
   await owner.post(spaces, { name: 'Lab' });
   const attempt = () => post(owner, spaces, 'key', { name: 'Other', slug: 'lab' });
@@ -147,7 +147,7 @@ test('a failure is not kept: the request is tried anew', async (t) => {
   t.equal((await restore()).status, 200, 'once there is one');
 });
 
-test('If-Match does not keep a repeated restore from its answer', async (t) => {
+test('a replayed restore ignores If-Match', async (t) => {
   const { owner } = await startAcme(t, service);
   for (const path of [`${spaces}/lab`, '/namespaces/acme']) {
     await owner.post(spaces, { name: 'Lab' });
@@ -160,7 +160,7 @@ test('If-Match does not keep a repeated restore from its answer', async (t) => {
       });
     isProblem(t, await restore('"stale"'), 'precondition_failed');
     const first = await restore(tag);
-    t.equal(first.status, 200);
+    t.equal(first.status, 200, path);
     isReplay(t, await restore(tag), first, path);
   }
 });

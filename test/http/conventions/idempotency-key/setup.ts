@@ -53,7 +53,7 @@ type Sql = postgres.Sql;
  * @returns rolls that transaction back, so that the request continues
  */
 export async function holdLab(sql: Sql): Promise<() => Promise<void>> {
-  // Without fetch_types postgres.js reserves no connection but one that is open already.
+  // Without fetch_types postgres.js reserves open connections only.
   await sql`select`;
   const connection = await sql.reserve();
   await connection`begin`;
