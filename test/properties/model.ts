@@ -1,5 +1,6 @@
 /** The expected behaviour of the service, in memory and for one request at a time. */
 import type { Role } from '../../src/repositories/access/principal.js';
+import { spaceOperations } from './model-spaces.js';
 import {
   type Command,
   erase,
@@ -10,21 +11,15 @@ import {
   isActive,
   nameOf,
   type Namespace,
-  newSpace,
   NIL,
-  noSpace,
   once,
   pageOf,
   Refusal,
   remove,
-  rename,
   restore,
   roleIn,
   scopes,
   shown,
-  six,
-  slugsOf,
-  type Space,
   toErase,
   toRestore,
 } from './model-state.js';
@@ -37,7 +32,8 @@ export class Model {
   readonly answers = new Map<string, { asked: string; expected: Expected }>();
   /** by the same, the created namespaces */
   private readonly createdBy = new Map<string, Namespace>();
-  private deletions = 0;
+  /** how many resources were deleted, which orders their deletions */
+  deletions = 0;
 
   /** @param nextIds the ids of the resources that the service has just created */
   answer(command: Command, nextIds: string[]): Expected {
@@ -121,10 +117,10 @@ export class Model {
     },
 
     eraseNamespace: (command: Command): Expected => {
-      const known = this.namespaces.filter((each) => this.roleIn(each, command));
+      const known = this.namespaces.filter((each) => roleIn(each, command));
       const found = toErase(known, command.namespace);
       if (!found) throw this.noNamespace(command);
-      expectRole(this.roleIn(found, command), 'owner');
+      expectRole(roleIn(found, command), 'owner');
       for (const name of this.answers.keys()) {
         if (name.startsWith(found.id)) this.answers.delete(name);
       }
@@ -175,130 +171,17 @@ export class Model {
       return { status: 204, body: undefined };
     },
 
-    listSpaces: (command: Command): Expected => {
-      const items = this.find(command, 'viewer')
-        .spaces.filter(isActive)
-        .map(({ id, name, slug, description }) => ({ id, name, slug, description, tags: [name] }));
-      return { status: 200, body: pageOf('spaces', items, command.page, command.pageSize) };
-    },
-
-    createSpace: (command: Command, [id = '']: string[]): Expected => {
-      const { spaces, texts, id: namespaceId } = this.find(command, 'editor');
-      const slug = command.slug ?? command.space;
-      const name = command.text ?? 'A space';
-      return once(
-        this.answers,
-        command,
-        nameOf(namespaceId, command, 'createSpace'),
-        [slug, name],
-        () => {
-          expectFree(spaces, slug);
-          const created = newSpace(id, slug, name);
-          spaces.push(created);
-          texts.push(id, ...(command.text === null ? [] : [command.text]));
-          return { status: 201, body: six(created) };
-        },
-      );
-    },
-
-    createSpaces: (command: Command, ids: string[]): Expected => {
-      const { spaces, texts, id: namespaceId } = this.find(command, 'editor');
-      const name = command.text ?? 'A space';
-      const slugs = slugsOf(command);
-      const asked = [...slugs, name];
-      return once(
-        this.answers,
-        command,
-        nameOf(namespaceId, command, 'createSpaces'),
-        asked,
-        () => {
-          if (new Set(slugs).size < slugs.length) throw new Refusal(409, 'slug_conflict');
-          for (const slug of slugs) expectFree(spaces, slug);
-          const created = slugs.map((slug, index) => newSpace(ids[index] ?? '', slug, name));
-          spaces.push(...created);
-          texts.push(...ids, ...(command.text === null ? [] : [command.text]));
-          return { status: 201, body: { spaces: created.map(six) } };
-        },
-      );
-    },
-
-    ensureSpace: (command: Command, [id = '']: string[]): Expected => {
-      const { spaces, texts } = this.find(command, 'editor');
-      const { space: slug, text } = command;
-      const existing = spaces.find((each) => isActive(each) && each.slug === slug);
-      if (existing) return { status: 200, body: six(existing) };
-      const name = text ?? 'A space';
-      const created = newSpace(id, slug, name);
-      spaces.push(created);
-      texts.push(id, ...(text === null ? [] : [text]));
-      return { status: 201, body: six(created) };
-    },
-
-    getSpace: (command: Command): Expected => {
-      const { namespace, space } = this.findSpace(command, 'viewer');
-      const { id, slug } = namespace;
-      const contents = { folders: 0, episodes: 0, assets: 0 };
-      const body = { ...six(space), namespace: { id, slug }, contents, version: space.version };
-      return { status: 200, body };
-    },
-
-    updateSpace: (command: Command): Expected => {
-      const { namespace, space } = this.findSpace(command, 'editor');
-      rename(space, namespace.spaces, namespace.formerly, command.slug);
-      if (command.text !== null) {
-        space.description = command.text;
-        namespace.texts.push(command.text);
-      }
-      if (command.slug !== null || command.text !== null) space.version += 1;
-      return { status: 200, body: six(space) };
-    },
-
-    deleteSpace: (command: Command): Expected => {
-      const { namespace, space } = this.findSpace(command, 'editor');
-      namespace.formerly.delete(space.slug);
-      return remove(space, (this.deletions += 1));
-    },
-
-    eraseSpace: (command: Command): Expected => {
-      const namespace = this.find(command, 'owner');
-      const { spaces, formerly } = namespace;
-      const found = toErase(spaces, command.space);
-      if (!found) throw noSpace(namespace, command);
-      if (isActive(found)) formerly.delete(found.slug);
-      return erase(found, spaces, formerly);
-    },
-
-    restoreSpace: (command: Command): Expected => {
-      const namespace = this.find(command, 'editor');
-      const { id, spaces } = namespace;
-      const name = nameOf(id, command, `restoreSpace ${command.space}`);
-      return once(this.answers, command, name, [command.slug], () => {
-        const found = toRestore(spaces, command.space);
-        if (!found) throw noSpace(namespace, command);
-        if (!isActive(found)) {
-          expectFree(spaces, command.slug ?? found.slug);
-          found.slug = command.slug ?? found.slug;
-        }
-        restore(found);
-        return { status: 200, body: six(found) };
-      });
-    },
+    ...spaceOperations(this),
   };
 
-  private find(command: Command, needed: Role): Namespace {
+  /** @throws `Refusal` where the caller does not see the namespace, or has too little of a role in it */
+  find(command: Command, needed: Role): Namespace {
     const found = this.namespaces.find(
       (each) => isActive(each) && each.slug === command.namespace && roleIn(each, command),
     );
     if (!found) throw this.noNamespace(command);
     expectRole(roleIn(found, command), needed);
     return found;
-  }
-
-  private findSpace(command: Command, needed: Role): { namespace: Namespace; space: Space } {
-    const namespace = this.find(command, needed);
-    const space = namespace.spaces.find((each) => isActive(each) && each.slug === command.space);
-    if (!space) throw noSpace(namespace, command);
-    return { namespace, space };
   }
 
   /** Names the last namespace with the slug, where none has it now and the caller is a member. */
