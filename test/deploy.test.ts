@@ -7,7 +7,7 @@ import { test } from 'tap';
 import { parseConnectionString } from '../src/config/connection-string.js';
 import { loadConfig } from '../src/config/load.js';
 import { Environment } from '../src/config/schema.js';
-import { planning } from '../src/db/client.js';
+import { planning } from '../src/db/settings.js';
 import { SECRET } from './helpers/app.js';
 import { createDatabase } from './helpers/database.js';
 import {
