@@ -147,38 +147,35 @@ export function openPool(poolOptions: PoolOptions) {
       const settle = () => {
         if (slot.statements.delete(statement)) statementCount -= 1;
       };
+      const fail = (error: unknown) => {
+        if (!slot.statements.has(statement)) return;
+        settle();
+        if (isReadOnly(error)) leaveReadOnly();
+        const refused = slot.sendsSettings ? refusedSetting(error) : null;
+        if (refused !== null && refused in settings) {
+          // Nothing was run. Connections do without them from now on; `session.ts` reports what is missing.
+          sendsSettings = false;
+          const index = slots.indexOf(slot);
+          if (index !== -1) lose(index, slot, error);
+          execute(run).then(resolve, reject);
+          return;
+        }
+        // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- as it came
+        reject(error);
+      };
       const query = run(slot.sql);
       const statement: Statement = {
         since: performance.now(),
         backend: () => (query.state?.pid ? query.state : null),
-        giveUp: (reason) => {
-          settle();
-          reject(reason);
-        },
+        giveUp: fail,
       };
       slot.statements.add(statement);
       statementCount += 1;
       timer ??= setInterval(sweep, SWEEP_MS).unref();
-      query.then(
-        (value) => {
-          settle();
-          resolve(value);
-        },
-        (error: unknown) => {
-          settle();
-          if (isReadOnly(error)) leaveReadOnly();
-          const refused = slot.sendsSettings ? refusedSetting(error) : null;
-          if (refused !== null && refused in settings) {
-            // Nothing was run. The connections to come do without them, and `session.ts` says what is missing.
-            sendsSettings = false;
-            lose(slots.indexOf(slot), slot);
-            execute(run).then(resolve, reject);
-            return;
-          }
-          // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- as it came
-          reject(error);
-        },
-      );
+      query.then((value) => {
+        settle();
+        resolve(value);
+      }, fail);
     });
   }
 
