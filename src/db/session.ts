@@ -6,8 +6,13 @@ import { formats, planning, semantics } from './settings.js';
 /** How often another connection is asked: of a busy pooler it may get another backend each time. */
 const ATTEMPTS = 5;
 
+/** A start has more time than a request; sessions with this limit have it from the service itself. */
+const STATEMENT_TIMEOUT_MS = 10_000;
+
 /** The schema of the tables, which has to be the first of the search path. */
 const SCHEMA = 'public';
+
+const probing = { poolMax: 1, statementTimeoutMs: STATEMENT_TIMEOUT_MS };
 
 /**
  * Checks the sessions that a pooler gives to the service, which has its settings refused or ignored there.
@@ -19,7 +24,7 @@ const SCHEMA = 'public';
 export async function expectSession(
   options: Pick<DatabaseOptions, 'url' | 'statementTimeoutMs' | 'prepare'>,
 ): Promise<string | null> {
-  const db = connect({ ...options, poolMax: 1 });
+  const db = connect({ ...options, ...probing });
   try {
     if (options.prepare && (await isPooled(db))) await expectPreparedStatements(db, options);
     return await expectSettings(db, options);
@@ -40,10 +45,10 @@ export async function isPooled({ $client: client }: Database): Promise<boolean> 
 /** A pooler that keeps prepared statements gives them names of its own, because its clients share sessions. */
 async function expectPreparedStatements(
   { $client: client }: Database,
-  options: Pick<DatabaseOptions, 'url' | 'statementTimeoutMs' | 'prepare'>,
+  options: Pick<DatabaseOptions, 'url' | 'prepare'>,
 ): Promise<void> {
   const { statement } = await client`select`;
-  const other = connect({ ...options, poolMax: 1 });
+  const other = connect({ ...options, ...probing });
   try {
     for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
       const found = await other.execute(
@@ -78,10 +83,12 @@ async function expectSettings(
     select name, setting as value, quote_ident(session_user) as role, current_schema() as first_schema
     from pg_settings where name = any(string_to_array(${names.join(',')}, ','))`);
   const role = session[0]?.role ?? '';
-  const differing = session.filter(({ name, value, first_schema: schema }) =>
+  const differing = session.filter(({ name, value, first_schema: schema }) => {
     // The default also has the schema of the role, and administrators may have added those of extensions.
-    name === 'search_path' ? schema !== SCHEMA : value !== (needed[name] ?? wanted[name]),
-  );
+    if (name === 'search_path') return schema !== SCHEMA;
+    if (name === 'statement_timeout' && value === String(STATEMENT_TIMEOUT_MS)) return false;
+    return value !== (needed[name] ?? wanted[name]);
+  });
   const remedy = (settings: Record<string, string>) =>
     differing
       .filter(({ name }) => name in settings)

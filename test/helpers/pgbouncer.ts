@@ -1,13 +1,21 @@
-import { spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { planning } from '../../src/db/settings.js';
 import { freePort } from '../../src/development/postgres/server.js';
 
 /** Its name in the path, or where it is. */
 const program = process.env['PGBOUNCER'] ?? 'pgbouncer';
+
+/** @returns whether it can keep prepared statements (1.21 or later); null where none is installed */
+export async function keepsPreparedStatements(): Promise<boolean | null> {
+  const result = await promisify(execFile)(program, ['--version']).catch(() => null);
+  const [, major, minor] = /^PgBouncer (\d+)\.(\d+)/.exec(result?.stdout ?? '') ?? [];
+  return result && (Number(major) > 1 || Number(minor) >= 21);
+}
 
 /**
  * Starts PgBouncer, which has to be installed, in transaction mode in front of a server.
@@ -26,6 +34,8 @@ export async function startPgBouncer(
   const directory = await mkdtemp(join(tmpdir(), 'spaces-pgbouncer-'));
   const file = join(directory, 'pgbouncer.ini');
   const server = `host=${hostname} port=${port} user=${username} password=${decodeURIComponent(password)}`;
+  const canPrepare = await keepsPreparedStatements();
+  if (prepared && !canPrepare) throw new Error('Prepared statements need PgBouncer 1.21 or later');
   const query = Object.entries(planning)
     .map(([name, value]) => `set ${name} = ${value}`)
     .join('; ');
@@ -41,7 +51,7 @@ export async function startPgBouncer(
     'default_pool_size = 20',
     'max_client_conn = 1000',
     'server_idle_timeout = 5',
-    ...(prepared ? ['max_prepared_statements = 200'] : []),
+    ...(canPrepare ? [`max_prepared_statements = ${prepared ? 200 : 0}`] : []),
   ];
   await writeFile(file, lines.join('\n'));
   // It refuses to run as root.
