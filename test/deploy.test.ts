@@ -261,7 +261,11 @@ test('PgBouncer gives each session what the service would set', async (t) => {
   const { targets, database } = parseConnectionString(url);
   const [, port] = /^listen_port = (\d+)$/m.exec(ini) ?? [];
   t.match(targets, [{ host: 'pgbouncer', port: Number(port) }]);
-  t.equal(services['spaces']?.environment?.['DATABASE_PREPARE'], 'false');
+  t.notOk('DATABASE_PREPARE' in (services['spaces']?.environment ?? {}), 'statements are prepared');
+  const [, kept] = /^max_prepared_statements = (\d+)$/m.exec(ini) ?? [];
+  t.ok(Number(kept) > 0, 'and kept, by a version that can');
+  const [, minor] = /^edoburu\/pgbouncer:v1\.(\d+)/.exec(services['pgbouncer']?.image ?? '') ?? [];
+  t.ok(Number(minor) >= 21);
   const pattern = /^(\w+) = host=(\S+) port=5432 dbname=(\S+) connect_query='([^']*)'$/m;
   const [, alias, host, name, query = ''] = pattern.exec(ini) ?? [];
   t.same([alias, name], [database, database]);
