@@ -26,3 +26,14 @@ grant select on drizzle.__drizzle_migrations to spaces_service;
 -- The tables of migrations to come, which this same owner applies.
 alter default privileges in schema public
   grant select, insert, update, delete on tables to spaces_service;
+
+-- What the service asks for itself, for its sessions behind a pooler, which passes no settings on: the time limit of
+-- statements (DATABASE_STATEMENT_TIMEOUT_MS), and `planning` of src/db/settings.ts.
+alter role spaces_service set statement_timeout = '1000';
+alter role spaces_service set plan_cache_mode = 'force_generic_plan';
+alter role spaces_service set enable_seqscan = 'off';
+alter role spaces_service set enable_sort = 'off';
+alter role spaces_service set enable_incremental_sort = 'off';
+alter role spaces_service set cpu_index_tuple_cost = '0.2';
+alter role spaces_service set max_parallel_workers_per_gather = '0';
+alter role spaces_service set jit = 'off';

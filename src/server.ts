@@ -4,15 +4,16 @@ import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import closeWithGrace from 'close-with-grace';
 import type { Logger } from 'pino';
-import postgres from 'postgres';
 import { buildApp, buildMetricsApp } from './app.js';
-import { type Config, ConfigError, loadConfig, type TokenConfig } from './config/load.js';
+import { type Config, loadConfig, type TokenConfig } from './config/load.js';
 import { connect } from './db/client.js';
-import { DatabaseNotReadyError, expectDefaults, expectMigrated, migrate } from './db/migrate.js';
+import { expectMigrated, migrate } from './db/migrate.js';
+import { expectSession } from './db/session.js';
 import { dataDirectory, developmentSecret } from './development/data.js';
 import { createDemo } from './development/demo.js';
 import { introduction } from './development/introduction.js';
-import { EmbeddedPostgresError, startEmbeddedPostgres } from './development/postgres/index.js';
+import { startEmbeddedPostgres } from './development/postgres/index.js';
+import { explain } from './explain.js';
 import { type MetricsSource, processMetrics } from './http/observability/metrics.js';
 import { startTracing } from './http/observability/tracing.js';
 import {
@@ -67,12 +68,17 @@ async function startDatabase({ database }: Config): Promise<string> {
   return embedded.url;
 }
 
-/** Brings a database that is not ours up to date, or looks whether it is; the first process does so for its workers. */
-async function migrateGiven({ database }: Config): Promise<void> {
-  const { url, migrateOnStart, prepare } = database;
-  if (url === null || !cluster.isPrimary) return;
+/**
+ * Brings a database that is not ours up to date, or looks whether it is, and checks the sessions that it gives; the
+ * first process does so for its workers.
+ *
+ * @returns a warning for the log, or null
+ */
+async function prepareGiven({ database }: Config): Promise<string | null> {
+  const { url, migrateOnStart } = database;
+  if (url === null || !cluster.isPrimary) return null;
   await (migrateOnStart ? migrate(url) : expectMigrated(url));
-  if (!prepare) await expectDefaults(url);
+  return expectSession({ ...database, url });
 }
 
 async function tokenConfig({ token }: Config): Promise<TokenConfig> {
@@ -119,7 +125,8 @@ async function serve(config: Config, url: string): Promise<AddressInfo> {
     ...(registry && { metrics: { registry, served: metricsPort === null } }),
     ...(tracing && { tracing: tracing.plugin }),
   };
-  const [app] = await Promise.all([buildApp(options), migrateGiven(config)]);
+  const [app, warning] = await Promise.all([buildApp(options), prepareGiven(config)]);
+  if (warning !== null) logger.warn(warning);
   // The lock of a session says nothing behind a pooler.
   if (database.prepare) {
     const { retentionDays, slugHoldDays } = config;
@@ -152,8 +159,8 @@ async function serve(config: Config, url: string): Promise<AddressInfo> {
  * @returns where
  */
 async function serveByWorkers(config: Config, url: string): Promise<AddressInfo> {
-  const { workers: count, database, host, metricsPort, logLevel } = config;
-  await migrateGiven(config);
+  const { workers: count, database, host, metricsPort } = config;
+  const warning = await prepareGiven(config);
   const workers = await startWorkers(count, database.url === null ? { DATABASE_URL: url } : {});
   onShutdown(() => workers.stop());
   process.on(RESTART, () => {
@@ -161,8 +168,10 @@ async function serveByWorkers(config: Config, url: string): Promise<AddressInfo>
       console.error(explain(error));
     });
   });
+  const logger = await createLogger(config.logLevel);
+  if (warning !== null) logger.warn(warning);
   if (typeof metricsPort === 'number') {
-    await serveMetricsOn(metricsPort, host, metricsOfWorkers(), await createLogger(logLevel));
+    await serveMetricsOn(metricsPort, host, metricsOfWorkers(), logger);
   }
   return workers.address;
 }
@@ -171,42 +180,6 @@ async function serveByWorkers(config: Config, url: string): Promise<AddressInfo>
 function origin({ address, port }: AddressInfo): string {
   const host = address.replace(/^(0\.0\.0\.0|::)$/, 'localhost');
   return `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
-}
-
-/** @returns one sentence where the reason is known, otherwise the stack */
-function explain(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  if (
-    error instanceof ConfigError ||
-    error instanceof DatabaseNotReadyError ||
-    error instanceof EmbeddedPostgresError
-  ) {
-    return error.message;
-  }
-  // Drizzle wraps the error of the driver in one whose message contains the statement.
-  if (error.cause instanceof Error) return explain(error.cause);
-  const code = 'code' in error ? error.code : undefined;
-  switch (code) {
-    case 'EADDRINUSE':
-      return 'The port is taken. Set PORT (or METRICS_PORT) to another one, or to 0 for any that is free.';
-    case 'EADDRNOTAVAIL':
-      return `HOST is not an address of this machine: ${error.message}`;
-    case 'EACCES':
-    case 'EROFS':
-      return `There is no permission for what the start needs: ${error.message}`;
-    case 'ENOTFOUND':
-    case 'EAI_AGAIN':
-      return `A host in DATABASE_URL or HOST is not known: ${error.message}`;
-    case 'ECONNREFUSED':
-    case 'CONNECT_TIMEOUT':
-      return `The database of DATABASE_URL cannot be reached: ${error.message}`;
-    case 'NO_PRIMARY':
-      return `${error.message}, or can be reached. Check its hosts, and target_session_attrs.`;
-    default:
-      return error instanceof postgres.PostgresError
-        ? `PostgreSQL refuses: ${error.message}`
-        : (error.stack ?? error.message);
-  }
 }
 
 try {

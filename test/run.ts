@@ -4,7 +4,8 @@
  * Builds them, because loading each file's TypeScript in a process of its own took a sixth of the time. Starts an
  * embedded PostgreSQL (unless `TEST_DATABASE_URL` names a server whose user may create databases), makes a migrated
  * template that every test file clones, and removes both afterwards.
- * With `--pgbouncer` the services under test connect to PgBouncer in front of it.
+ * With `--pgbouncer` the services under test connect to PgBouncer in front of it, with `--pgbouncer=prepared` to one that
+ * keeps prepared statements (1.21 or later). `PGBOUNCER` names the program where it is not in the path.
  */
 import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
@@ -66,6 +67,7 @@ async function startRequestCounter() {
 }
 
 const POOLED = '--pgbouncer';
+const PREPARED = '--pgbouncer=prepared';
 
 /** For coverage, which the bundles of a built test hide. */
 const UNBUILT = '--unbuilt';
@@ -123,10 +125,13 @@ async function runTap(
   return code;
 }
 
-const chosen = process.argv.slice(2).filter((arg) => arg !== POOLED && arg !== UNBUILT);
+const flags = [POOLED, PREPARED, UNBUILT];
+const chosen = process.argv.slice(2).filter((arg) => !flags.includes(arg));
+const prepared = process.argv.includes(PREPARED);
+const pooled = prepared || process.argv.includes(POOLED);
 const files = await (isUnbuilt ? testsOf(chosen) : buildTests(chosen));
 const server = await startServer();
-const pooler = process.argv.includes(POOLED) ? await startPgBouncer(server.url) : undefined;
+const pooler = pooled ? await startPgBouncer(server.url, { prepared }) : undefined;
 const template = `spaces_template_${randomUUID().slice(0, 8)}`;
 const admin = postgres(server.url, { max: 1, onnotice: () => undefined });
 const requests = await startRequestCounter();
@@ -137,7 +142,7 @@ try {
     TEST_SERVER_URL: server.url,
     TEST_TEMPLATE: template,
     ...requests.env,
-    ...(pooler && { TEST_POOLER_URL: pooler.url }),
+    ...(pooler && { TEST_POOLER_URL: pooler.url, TEST_POOLER_PREPARES: String(prepared) }),
   };
   process.exitCode = await runTap(files, env, requests.count);
 } finally {

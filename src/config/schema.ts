@@ -128,7 +128,8 @@ export const Environment = Type.Object({
   ),
   DATABASE_PREPARE: Type.Boolean({
     default: true,
-    description: '`false` for poolers without prepared statements.',
+    description:
+      'Whether statements are prepared. `false` behind poolers that do not keep them, such as PgBouncer before 1.21 in transaction mode; see "Behind a pooler".',
   }),
   MIGRATE_ON_START: Type.Boolean({
     default: true,

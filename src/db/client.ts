@@ -9,6 +9,7 @@ import {
 import { readDatabaseUrl } from '../config/files.js';
 import { openPool } from './pool/index.js';
 import { openSocket } from './pool/socket.js';
+import { formats, serviceSettings } from './settings.js';
 
 export interface DatabaseOptions {
   /** `postgres://user:password@host:port/database`; of several hosts the primary is used */
@@ -21,6 +22,8 @@ export interface DatabaseOptions {
   statementTimeoutMs: number;
   /** false behind a pooler that cannot keep prepared statements */
   prepare: boolean;
+  /** for migrations: sessions have the settings of their role, but for the time limit of statements */
+  isAdministrative?: boolean;
   /** the schemas to look in, where that is not `public` alone */
   searchPath?: string;
 }
@@ -32,46 +35,6 @@ const CONNECT_TIMEOUT_SECONDS = { least: 1, most: 10 };
 
 /** For how long a server that was found to be the primary is taken for it by new connections. */
 const FOUND_MS = 250;
-
-/** How values are written as text, which postgres.js reads in one form alone. Poolers keep track of these. */
-const formats = {
-  DateStyle: 'ISO, MDY',
-  IntervalStyle: 'postgres',
-  TimeZone: 'UTC',
-  standard_conforming_strings: 'on',
-};
-
-/** Settings that the statements rely on, whatever `ALTER DATABASE` or `ALTER ROLE` set. */
-const semantics = {
-  array_nulls: 'on',
-  backslash_quote: 'safe_encoding',
-  bytea_output: 'hex',
-  default_transaction_isolation: 'read committed' as const,
-  extra_float_digits: '1',
-  row_security: 'on',
-  search_path: 'public',
-  transform_null_equals: 'off',
-};
-
-/**
- * Planner settings of a session. Each statement has one plan for namespaces of every size: planning it again
- * for each execution, as PostgreSQL does by default, costs three times its execution. Each statement also
- * uses an index: the planner knows only the average namespace, and because of one large namespace it would
- * scan the whole table, sort it, or start parallel workers for all others. See
- * docs/decisions/0004-generic-plans.md.
- */
-export const planning = {
-  plan_cache_mode: 'force_generic_plan',
-  enable_seqscan: 'off',
-  enable_sort: 'off',
-  // Else it takes an index with only the first column of an order, and sorts all rows that share a value.
-  enable_incremental_sort: 'off',
-  // Else it reads the ids of a whole large namespace, to fetch fewer of the rows that another index names.
-  cpu_index_tuple_cost: '0.2',
-  // As text, because postgres.js omits the value 0.
-  max_parallel_workers_per_gather: '0',
-  jit: 'off',
-};
 
 /**
  * Opens a pool; connections are made when they are first needed. The caller closes it with
@@ -85,6 +48,9 @@ export function connect(options: DatabaseOptions) {
     max: options.poolMax,
     statementTimeoutMs: options.statementTimeoutMs,
     driver: driverOptions(options, settings),
+    settings: options.isAdministrative
+      ? { statement_timeout: String(options.statementTimeoutMs) }
+      : serviceSettings(options.statementTimeoutMs),
     findTarget: targetFinder(options, settings),
   });
   return Object.assign(drizzle(sql), { usage });
@@ -112,8 +78,6 @@ function driverOptions(
       application_name: applicationName,
       ...(options !== undefined && { options }),
       ...formats,
-      // A pooler rejects other settings, because it does not track them per connection.
-      ...(prepare && { statement_timeout: statementTimeoutMs, ...semantics, ...planning }),
       ...(searchPath !== undefined && { search_path: searchPath }),
     },
     onnotice: () => undefined,

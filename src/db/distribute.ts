@@ -32,7 +32,13 @@ export async function distribute(
   { reference, byNamespace }: DistributedTables,
 ): Promise<string[]> {
   // Rows that are there are moved, which may take its time.
-  const db = connect({ url, poolMax: 1, statementTimeoutMs: 0, prepare: false });
+  const db = connect({
+    url,
+    poolMax: 1,
+    statementTimeoutMs: 0,
+    prepare: false,
+    isAdministrative: true,
+  });
   try {
     await demand(db);
     return [

@@ -2,6 +2,11 @@ import { DrizzleQueryError } from 'drizzle-orm';
 import postgres from 'postgres';
 import { Failure } from '../failure.js';
 
+/** The database is not usable; the message gives the reason and the remedy. */
+export class DatabaseNotReadyError extends Error {
+  override readonly name = 'DatabaseNotReadyError';
+}
+
 /** The codes of postgres.js for failures of a connection, beside those of the system. */
 const connectionFailures = new Set([
   'CONNECTION_CLOSED',
@@ -20,6 +25,8 @@ const connectionFailures = new Set([
 ]);
 
 const READ_ONLY = '25006';
+
+const PROTOCOL_VIOLATION = '08P01';
 
 /** Statement timeout: PostgreSQL's own limit, and the service's where PostgreSQL is silent. */
 const tooLong = new Set(['57014', 'ETIMEDOUT']);
@@ -98,6 +105,16 @@ export function quotesCaller(error: Error): boolean {
 /** @returns whether PostgreSQL rejected a write, as a standby does */
 export function isReadOnly(error: unknown): boolean {
   return sqlState(error) === READ_ONLY;
+}
+
+/** How PgBouncer refuses a connection because of a setting that it does not pass on. */
+const REFUSED_SETTING = /^unsupported startup parameter(?: in options)?: (\w+)/;
+
+/** @returns the name of the setting because of which a pooler refused a connection, or null */
+export function refusedSetting(error: unknown): string | null {
+  const cause = driverError(error);
+  if (!(cause instanceof postgres.PostgresError) || cause.code !== PROTOCOL_VIOLATION) return null;
+  return REFUSED_SETTING.exec(cause.message)?.[1] ?? null;
 }
 
 /** @returns whether the connection ended before there was an answer: it may have been carried out */

@@ -3,7 +3,7 @@ import { sql } from 'drizzle-orm';
 import { readMigrationFiles } from 'drizzle-orm/migrator';
 import { migrate as applyMigrations } from 'drizzle-orm/postgres-js/migrator';
 import { connect, type Database } from './client.js';
-import { sqlState } from './errors.js';
+import { DatabaseNotReadyError, sqlState } from './errors.js';
 
 // By way of package.json, because a bundle is not where this file is.
 const migrationsFolder = fileURLToPath(
@@ -44,15 +44,10 @@ export async function migrate(url: string): Promise<void> {
   }
 }
 
-const migrating = { poolMax: 1, statementTimeoutMs: 0, prepare: false };
+const migrating = { poolMax: 1, statementTimeoutMs: 0, prepare: false, isAdministrative: true };
 
 /** The schema of the tables, whatever the search path of the role. */
 const SCHEMA = 'public';
-
-/** The database is not usable; the message gives the reason and the remedy. */
-export class DatabaseNotReadyError extends Error {
-  override readonly name = 'DatabaseNotReadyError';
-}
 
 /**
  * Checks the database before a start that applies no migrations.
@@ -68,29 +63,6 @@ export async function expectMigrated(url: string): Promise<void> {
       );
     }
     await expectUsable(db);
-  } finally {
-    await db.$client.end();
-  }
-}
-
-/**
- * Looks at the defaults of sessions behind a pooler, which takes no settings of this service.
- *
- * @throws `DatabaseNotReadyError` where statements would mean something else
- */
-export async function expectDefaults(url: string): Promise<void> {
-  const db = connect({ ...migrating, url });
-  try {
-    const wanted = { default_transaction_isolation: 'read committed', bytea_output: 'hex' };
-    for (const [name, value] of Object.entries(wanted)) {
-      const [session] = await db.execute<{ value: string }>(
-        sql`select current_setting(${name}) as value`,
-      );
-      if (session?.value === value) continue;
-      throw new DatabaseNotReadyError(
-        `Sessions have ${name} = ${session?.value ?? ''}, which DATABASE_PREPARE=false cannot change: alter role … set ${name} = '${value}'.`,
-      );
-    }
   } finally {
     await db.$client.end();
   }

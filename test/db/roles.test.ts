@@ -2,11 +2,14 @@ import { readFile } from 'node:fs/promises';
 import { sql } from 'drizzle-orm';
 import postgres from 'postgres';
 import { type Test, test } from 'tap';
+import { loadConfig } from '../../src/config/load.js';
 import { migrate } from '../../src/db/migrate.js';
+import { expectSession } from '../../src/db/session.js';
 import { startService } from '../helpers/app.js';
 import { createDatabase, openDatabase } from '../helpers/database.js';
 import { operations } from '../helpers/operations.js';
 import { startServer } from '../helpers/process.js';
+import { startRefusingPooler } from '../helpers/refusing-pooler.js';
 import { members, seedNamespace } from '../helpers/seed.js';
 
 const INSUFFICIENT_PRIVILEGE = '42501';
@@ -33,6 +36,13 @@ async function createServiceRole(t: Test, url: string): Promise<string> {
   serviceUrl.password = 'service';
   return serviceUrl.href;
 }
+
+test('sessions of the role of drizzle/roles.sql have the settings of the service behind a pooler', async (t) => {
+  const url = await createServiceRole(t, await createDatabase(t, { direct: true }));
+  const { statementTimeoutMs } = loadConfig({}).database;
+  const pooled = await startRefusingPooler(t, url);
+  t.equal(await expectSession({ url: pooled, statementTimeoutMs, prepare: true }), null);
+});
 
 test('every operation succeeds as the role of drizzle/roles.sql', async (t) => {
   const databaseUrl = await createServiceRole(t, await createDatabase(t, { direct: true }));

@@ -14,11 +14,14 @@ export function databaseUrl(serverUrl: string, name: string): string {
 /** A pooler in transaction mode, in front of the server, that the services under test connect to. */
 const poolerUrl = process.env['TEST_POOLER_URL'];
 
+/** Whether statements are prepared: a pooler has to keep them for that. */
+const prepares = !poolerUrl || process.env['TEST_POOLER_PREPARES'] === 'true';
+
 /** For services that run as processes. */
-export const poolerEnv: Record<string, string> = poolerUrl ? { DATABASE_PREPARE: 'false' } : {};
+export const poolerEnv: Record<string, string> = prepares ? {} : { DATABASE_PREPARE: 'false' };
 
 /** postgres.js describes the parameters of an unprepared statement in a round trip of its own. */
-export const ROUND_TRIPS_PER_STATEMENT = poolerUrl ? 2 : 1;
+export const ROUND_TRIPS_PER_STATEMENT = prepares ? 1 : 2;
 
 /** The server that `npm test` has started, and the migrated template on it. */
 export function testServer(): { url: string; template: string } {
@@ -61,7 +64,7 @@ export function openDatabase(
     // Sixty concurrent requests run without a queue, which would reject some on a slow machine.
     poolMax: 15,
     statementTimeoutMs: 10_000,
-    prepare: !poolerUrl,
+    prepare: prepares,
     ...options,
   });
   t.teardown(() => db.$client.end({ timeout: 1 }));

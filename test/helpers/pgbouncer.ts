@@ -1,27 +1,48 @@
-import { spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { planning } from '../../src/db/settings.js';
 import { freePort } from '../../src/development/postgres/server.js';
 import { beforeDeadline } from './wait.js';
+
+/** Its name in the path, or where it is. */
+const program = process.env['PGBOUNCER'] ?? 'pgbouncer';
+
+/** @returns whether it can keep prepared statements (1.21 or later); null where none is installed */
+export async function keepsPreparedStatements(): Promise<boolean | null> {
+  const result = await promisify(execFile)(program, ['--version']).catch(() => null);
+  const [, major, minor] = /^PgBouncer (\d+)\.(\d+)/.exec(result?.stdout ?? '') ?? [];
+  return result && (Number(major) > 1 || Number(minor) >= 21);
+}
 
 /**
  * Starts PgBouncer, which has to be installed, in transaction mode in front of a server.
  *
  * @param serverUrl whose user it is for all its clients, and whose databases it has all of
+ * @param options `prepared` for one that keeps prepared statements: version 1.21 or later; `planned` for sessions
+ *   with the planner settings of the service
  */
 export async function startPgBouncer(
   serverUrl: string,
+  { prepared = false, planned = true }: { prepared?: boolean; planned?: boolean } = {},
 ): Promise<{ url: string; stop: () => Promise<void> }> {
   const { hostname, port, username, password } = new URL(serverUrl);
   const url = new URL(serverUrl);
   url.port = String(await freePort());
   const directory = await mkdtemp(join(tmpdir(), 'spaces-pgbouncer-'));
   const file = join(directory, 'pgbouncer.ini');
+  const server = `host=${hostname} port=${port} user=${username} password=${decodeURIComponent(password)}`;
+  const canPrepare = await keepsPreparedStatements();
+  if (prepared && !canPrepare) throw new Error('Prepared statements need PgBouncer 1.21 or later');
+  const query = Object.entries(planning)
+    .map(([name, value]) => `set ${name} = ${value}`)
+    .join('; ');
   const lines = [
     '[databases]',
-    `* = host=${hostname} port=${port} user=${username} password=${decodeURIComponent(password)}`,
+    `* = ${server}${planned ? ` connect_query='${query}'` : ''}`,
     '[pgbouncer]',
     'listen_addr = 127.0.0.1',
     `listen_port = ${url.port}`,
@@ -31,12 +52,13 @@ export async function startPgBouncer(
     'default_pool_size = 20',
     'max_client_conn = 1000',
     'server_idle_timeout = 5',
+    ...(canPrepare ? [`max_prepared_statements = ${prepared ? 200 : 0}`] : []),
   ];
   await writeFile(file, lines.join('\n'));
   // It refuses to run as root.
   await chmod(directory, 0o755);
   const user = process.getuid?.() === 0 ? ['-u', 'nobody'] : [];
-  const pooler = spawn('pgbouncer', [...user, file], { stdio: ['ignore', 'ignore', 'pipe'] });
+  const pooler = spawn(program, [...user, file], { stdio: ['ignore', 'ignore', 'pipe'] });
   const ready = new Promise<void>((resolve, reject) => {
     let log = '';
     pooler.once('error', reject);

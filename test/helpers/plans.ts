@@ -1,7 +1,7 @@
 import { drizzle } from 'drizzle-orm/postgres-js';
 import postgres from 'postgres';
 import type { Test } from 'tap';
-import { planning } from '../../src/db/client.js';
+import { planning } from '../../src/db/settings.js';
 import { startService } from './app.js';
 import { createDatabase } from './database.js';
 

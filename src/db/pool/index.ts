@@ -1,8 +1,8 @@
 import type { Socket } from 'node:net';
 import { setTimeout } from 'node:timers/promises';
 import postgres from 'postgres';
-import type { Target } from '../../config/connection-string.js';
-import { isReadOnly } from '../errors.js';
+import { isReadOnly, refusedSetting } from '../errors.js';
+import type { PoolOptions } from './options.js';
 import { type Backend, load, type Slot, type Statement, type Usage } from './slot.js';
 import { cancel, failure, openSocket } from './socket.js';
 
@@ -23,19 +23,6 @@ const LOOK_MS = 500;
 /** The age from which a connection is replaced when it is idle: between half of it and all of it. */
 const LIFETIME_MS = 60 * 60_000;
 
-type DriverOptions = postgres.Options<Record<string, never>>;
-
-export interface PoolOptions {
-  /** the most connections to the server at once */
-  max: number;
-  /** PostgreSQL ends a statement that runs longer, in milliseconds; 0 for no limit of any kind */
-  statementTimeoutMs: number;
-  /** of each connection */
-  driver: DriverOptions;
-  /** says where to connect; asked for each connection */
-  findTarget: () => Promise<Target>;
-}
-
 /**
  * A pool of driver clients with one connection each. postgres.js reconnects with half-read and half-written
  * state of the lost connection, so that the new one can hang, or answer its first statement with the last
@@ -47,7 +34,8 @@ export interface PoolOptions {
  * the server never has more connections than the pool. Where the host does not even accept that, all silent
  * connections are closed.
  */
-export function openPool({ max, statementTimeoutMs, driver, findTarget }: PoolOptions) {
+export function openPool(poolOptions: PoolOptions) {
+  const { max, statementTimeoutMs, driver, settings, findTarget } = poolOptions;
   const patience = statementTimeoutMs > 0 ? statementTimeoutMs + MARGIN_MS : Infinity;
   const drainSeconds = statementTimeoutMs / 1000;
   const template = postgres({ ...driver, max: 1 });
@@ -55,6 +43,7 @@ export function openPool({ max, statementTimeoutMs, driver, findTarget }: PoolOp
   const sockets = new Set<Socket>();
   let statementCount = 0;
   let ended = false;
+  let sendsSettings = true;
   let connectAfter = -Infinity;
   let readOnlyAt = -Infinity;
   let timer: NodeJS.Timeout | undefined;
@@ -85,12 +74,14 @@ export function openPool({ max, statementTimeoutMs, driver, findTarget }: PoolOp
         throw error;
       }
     };
-    const options = { ...driver, max: 1, max_lifetime: null, socket: open };
+    const connection = { ...(sendsSettings && settings), ...driver.connection };
+    const options = { ...driver, connection, max: 1, max_lifetime: null, socket: open };
     const now = performance.now();
     const slot: Slot = {
       sql: postgres(options),
       socket: null,
       target: null,
+      sendsSettings,
       statements: new Set(),
       isReserved: false,
       isStuck: false,
@@ -156,30 +147,35 @@ export function openPool({ max, statementTimeoutMs, driver, findTarget }: PoolOp
       const settle = () => {
         if (slot.statements.delete(statement)) statementCount -= 1;
       };
+      const fail = (error: unknown) => {
+        if (!slot.statements.has(statement)) return;
+        settle();
+        if (isReadOnly(error)) leaveReadOnly();
+        const refused = slot.sendsSettings ? refusedSetting(error) : null;
+        if (refused !== null && refused in settings) {
+          // Nothing was run. Connections do without them from now on; `session.ts` reports what is missing.
+          sendsSettings = false;
+          const index = slots.indexOf(slot);
+          if (index !== -1) lose(index, slot, error);
+          execute(run).then(resolve, reject);
+          return;
+        }
+        // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- as it came
+        reject(error);
+      };
       const query = run(slot.sql);
       const statement: Statement = {
         since: performance.now(),
         backend: () => (query.state?.pid ? query.state : null),
-        giveUp: (reason) => {
-          settle();
-          reject(reason);
-        },
+        giveUp: fail,
       };
       slot.statements.add(statement);
       statementCount += 1;
       timer ??= setInterval(sweep, SWEEP_MS).unref();
-      query.then(
-        (value) => {
-          settle();
-          resolve(value);
-        },
-        (error: unknown) => {
-          settle();
-          if (isReadOnly(error)) leaveReadOnly();
-          // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- as it came
-          reject(error);
-        },
-      );
+      query.then((value) => {
+        settle();
+        resolve(value);
+      }, fail);
     });
   }
 

@@ -27,6 +27,8 @@ export interface Slot {
   sql: postgres.Sql;
   socket: Socket | null;
   target: Target | null;
+  /** whether it asks for the settings of the pool */
+  sendsSettings: boolean;
   /** those that are not answered, oldest first */
   statements: Set<Statement>;
   /** whether a transaction has it */

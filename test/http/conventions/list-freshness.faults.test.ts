@@ -2,7 +2,7 @@
 import postgres from 'postgres';
 import { test } from 'tap';
 import { startService } from '../../helpers/app.js';
-import { createDatabase, testServer } from '../../helpers/database.js';
+import { createDatabase, databaseUrl, testServer } from '../../helpers/database.js';
 import { pick } from '../../helpers/json.js';
 import { waitUntil } from '../../helpers/wait.js';
 
@@ -76,7 +76,10 @@ test('a list contains a write that began first and commits last', async (t) => {
   await db.execute(`
     create constraint trigger wait_at_commit after update on spaces deferrable initially deferred
     for each row when (new.slug = 'slow') execute function wait_at_commit()`);
-  const holder = postgres(service.databaseUrl, { max: 1, onnotice: () => undefined });
+  // Past a pooler, because the lock is that of a session.
+  const name = new URL(service.databaseUrl).pathname.slice(1);
+  const direct = databaseUrl(testServer().url, name);
+  const holder = postgres(direct, { max: 1, onnotice: () => undefined });
   t.teardown(() => holder.end());
   const read = async () => {
     const answers = await Promise.all(
