@@ -2,6 +2,11 @@ import { DrizzleQueryError } from 'drizzle-orm';
 import postgres from 'postgres';
 import { Failure } from '../failure.js';
 
+/** The database is not usable; the message gives the reason and the remedy. */
+export class DatabaseNotReadyError extends Error {
+  override readonly name = 'DatabaseNotReadyError';
+}
+
 /** The codes of postgres.js for failures of a connection, beside those of the system. */
 const connectionFailures = new Set([
   'CONNECTION_CLOSED',
