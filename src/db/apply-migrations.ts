@@ -155,7 +155,7 @@ function record({ hash, folderMillis }: MigrationMeta) {
 function lockError(statement: string, cause: unknown): DatabaseNotReadyError {
   const lines = statement.split('\n').filter((line) => line.trim() !== '' && !/^\s*--/.test(line));
   return new DatabaseNotReadyError(
-    `Another session holds a lock that a migration needs: ${lines[0]?.trim() ?? ''} Find it in pg_stat_activity ("Where to look" in docs/runbook.md), wait for it or end it, and migrate again: that goes on from here.`,
+    `Another session holds a lock that a migration needs (${lines[0]?.trim() ?? ''}). Find it in pg_stat_activity ("Where to look" in docs/runbook.md), wait for it or end it, and migrate again: that goes on from here.`,
     { cause },
   );
 }
