@@ -85,14 +85,6 @@ CREATE TABLE "folders" (
         and length(path) - length(replace(path, '/', '')) <= 16)
 );
 --> statement-breakpoint
-ALTER TABLE "assets" ADD CONSTRAINT "assets_space_fk" FOREIGN KEY ("namespace_id","space_id") REFERENCES "public"."spaces"("namespace_id","id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
-ALTER TABLE "assets" ADD CONSTRAINT "assets_episode_fk" FOREIGN KEY ("namespace_id","space_id","episode_id") REFERENCES "public"."episodes"("namespace_id","space_id","id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
-ALTER TABLE "assets" ADD CONSTRAINT "assets_folder_fk" FOREIGN KEY ("namespace_id","space_id","folder_id") REFERENCES "public"."folders"("namespace_id","space_id","id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
-ALTER TABLE "content_counters" ADD CONSTRAINT "content_counters_namespace_id_namespaces_id_fk" FOREIGN KEY ("namespace_id") REFERENCES "public"."namespaces"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
-ALTER TABLE "episodes" ADD CONSTRAINT "episodes_space_fk" FOREIGN KEY ("namespace_id","space_id") REFERENCES "public"."spaces"("namespace_id","id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
-ALTER TABLE "episodes" ADD CONSTRAINT "episodes_folder_fk" FOREIGN KEY ("namespace_id","space_id","folder_id") REFERENCES "public"."folders"("namespace_id","space_id","id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
-ALTER TABLE "folder_trees" ADD CONSTRAINT "folder_trees_space_fk" FOREIGN KEY ("namespace_id","space_id") REFERENCES "public"."spaces"("namespace_id","id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
-ALTER TABLE "folders" ADD CONSTRAINT "folders_space_fk" FOREIGN KEY ("namespace_id","space_id") REFERENCES "public"."spaces"("namespace_id","id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
 CREATE UNIQUE INDEX "assets_path_unique" ON "assets" USING btree ("namespace_id","space_id",(coalesce(episode_id, folder_id, '00000000-0000-0000-0000-000000000000'::uuid)),(md5(local_path)::uuid)) WHERE "assets"."deleted_at" is null;--> statement-breakpoint
 CREATE INDEX "assets_active_index" ON "assets" USING btree ("namespace_id","space_id","id") WHERE "assets"."deleted_at" is null;--> statement-breakpoint
 CREATE INDEX "assets_deleted_index" ON "assets" USING btree ("namespace_id","space_id","id") WHERE "assets"."deleted_at" is not null;--> statement-breakpoint
@@ -114,4 +106,13 @@ CREATE INDEX "episodes_folder_index" ON "episodes" USING btree ("namespace_id","
 CREATE INDEX "episodes_search_index" ON "episodes" USING gin ((space_id::text),(name || chr(31) || coalesce(description, '')) gin_trgm_ops,"tags" jsonb_path_ops,"metadata" jsonb_path_ops) WITH (gin_pending_list_limit=256);--> statement-breakpoint
 CREATE UNIQUE INDEX "folders_path_unique" ON "folders" USING btree ("namespace_id","space_id",(md5(path)::uuid));--> statement-breakpoint
 CREATE INDEX "folders_path_index" ON "folders" USING btree ("namespace_id","space_id",(left(path, 600)),"id");--> statement-breakpoint
-CREATE INDEX "folders_parent_index" ON "folders" USING btree ("namespace_id","space_id",(md5(regexp_replace(path, '/[^/]*$', ''))::uuid),(left(path, 601)),"id");
+CREATE INDEX "folders_parent_index" ON "folders" USING btree ("namespace_id","space_id",(md5(regexp_replace(path, '/[^/]*$', ''))::uuid),(left(path, 601)),"id");--> statement-breakpoint
+ALTER TABLE "assets" ADD CONSTRAINT "assets_episode_fk" FOREIGN KEY ("namespace_id","space_id","episode_id") REFERENCES "public"."episodes"("namespace_id","space_id","id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "assets" ADD CONSTRAINT "assets_folder_fk" FOREIGN KEY ("namespace_id","space_id","folder_id") REFERENCES "public"."folders"("namespace_id","space_id","id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "episodes" ADD CONSTRAINT "episodes_folder_fk" FOREIGN KEY ("namespace_id","space_id","folder_id") REFERENCES "public"."folders"("namespace_id","space_id","id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
+-- Last, because they hold a lock on tables that others write to, until the transaction ends.
+ALTER TABLE "assets" ADD CONSTRAINT "assets_space_fk" FOREIGN KEY ("namespace_id","space_id") REFERENCES "public"."spaces"("namespace_id","id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "content_counters" ADD CONSTRAINT "content_counters_namespace_id_namespaces_id_fk" FOREIGN KEY ("namespace_id") REFERENCES "public"."namespaces"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "episodes" ADD CONSTRAINT "episodes_space_fk" FOREIGN KEY ("namespace_id","space_id") REFERENCES "public"."spaces"("namespace_id","id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "folder_trees" ADD CONSTRAINT "folder_trees_space_fk" FOREIGN KEY ("namespace_id","space_id") REFERENCES "public"."spaces"("namespace_id","id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "folders" ADD CONSTRAINT "folders_space_fk" FOREIGN KEY ("namespace_id","space_id") REFERENCES "public"."spaces"("namespace_id","id") ON DELETE no action ON UPDATE no action;

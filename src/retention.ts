@@ -3,6 +3,7 @@ import { sql } from 'drizzle-orm';
 import type { Logger } from 'pino';
 import { Counter, Gauge, type Registry } from 'prom-client';
 import { connect, type DatabaseOptions } from './db/client.js';
+import { isPooled } from './db/session.js';
 import { type Erased, erasedTables } from './repositories/retention/containers.js';
 import { PAUSE_RATIO } from './repositories/retention/erasures.js';
 import { eraseExpired, type RetentionSettings } from './repositories/retention/index.js';
@@ -22,11 +23,14 @@ interface RunOptions extends RetentionSettings {
   pauseRatio?: number;
 }
 
+export type RetentionOutcome = 'completed' | 'interrupted' | 'pooled';
+
 /**
  * Erases what was deleted longer ago than the retention, on a connection of its own, unless another process
  * does. The next run goes on where this one stops.
  *
- * @returns whether it came to the end; false where another process has the lock or it was stopped
+ * @returns `completed` where nothing is left to erase, `interrupted` where another process has the lock or it was
+ *   stopped, `pooled` behind a pooler, which gives the lock to other sessions
  */
 export async function runRetention({
   database,
@@ -34,7 +38,7 @@ export async function runRetention({
   onErased,
   pauseRatio = PAUSE_RATIO,
   ...settings
-}: RunOptions): Promise<boolean> {
+}: RunOptions): Promise<RetentionOutcome> {
   const db = connect({ ...database, poolMax: 1, statementTimeoutMs: STATEMENT_TIMEOUT_MS });
   // A shutdown does not wait for a statement: PostgreSQL does it as a whole or not at all.
   const stop = () => void db.$client.end({ timeout: 0 });
@@ -48,18 +52,19 @@ export async function runRetention({
       );
       return row?.held === true && signal?.aborted !== true;
     };
-    if (!(await holdsLock())) return false;
+    if (await isPooled(db)) return 'pooled';
+    if (!(await holdsLock())) return 'interrupted';
     for await (const erased of eraseExpired(db, settings)) {
       onErased?.(erased);
       await setTimeout((performance.now() - since) * pauseRatio, undefined, { signal }).catch(
         () => undefined,
       );
-      if (!(await holdsLock())) return false;
+      if (!(await holdsLock())) return 'interrupted';
       since = performance.now();
     }
-    return true;
+    return 'completed';
   } catch (error) {
-    if (signal?.aborted) return false;
+    if (signal?.aborted) return 'interrupted';
     throw error;
   } finally {
     signal?.removeEventListener('abort', stop);
@@ -113,8 +118,9 @@ export function startRetention({ logger, registry, ...options }: TaskOptions) {
     for (;;) {
       await setTimeout(wait, undefined, { signal: abort.signal, ref: false });
       try {
-        const isDone = await runRetention({ ...options, signal: abort.signal });
-        if (isDone) completed.setToCurrentTime();
+        const outcome = await runRetention({ ...options, signal: abort.signal });
+        if (outcome === 'completed') completed.setToCurrentTime();
+        if (outcome === 'pooled') return;
       } catch (error) {
         logger.error({ err: error }, 'the retention failed, and is tried again in an hour');
       }

@@ -127,12 +127,9 @@ async function serve(config: Config, url: string): Promise<AddressInfo> {
   };
   const [app, warning] = await Promise.all([buildApp(options), prepareGiven(config)]);
   if (warning !== null) logger.warn(warning);
-  // The lock of a session says nothing behind a pooler.
-  if (database.prepare) {
-    const { retentionDays, slugHoldDays } = config;
-    const settings = { retentionDays, slugHoldDays, ...erased, logger, registry };
-    onShutdown(startRetention({ ...settings, database: { ...database, url } }));
-  }
+  const { retentionDays, slugHoldDays } = config;
+  const settings = { retentionDays, slugHoldDays, ...erased, logger, registry };
+  onShutdown(startRetention({ ...settings, database: { ...database, url } }));
   if (cluster.isWorker) onShutdown(disconnectFromPrimary);
   if (registry && cluster.isWorker) {
     answerPrimary(registry);

@@ -1,4 +1,5 @@
 import { loadConfig } from '../config/load.js';
+import { DatabaseNotReadyError } from '../db/errors.js';
 import { migrate } from '../db/migrate.js';
 
 // Production asks for a key for tokens, which migrations have no use for.
@@ -7,5 +8,11 @@ if (url === null) {
   console.error('Set DATABASE_URL to the database to migrate.');
   process.exit(1);
 }
-await migrate(url);
-console.log('The database has every migration.');
+try {
+  await migrate(url);
+  console.log('The database has every migration.');
+} catch (error) {
+  if (!(error instanceof DatabaseNotReadyError)) throw error;
+  console.error(error.message);
+  process.exitCode = 1;
+}

@@ -1,6 +1,6 @@
 /** `npm run db:purge`: erases once what was deleted longer ago than `RETENTION_DAYS`. */
 import { loadConfig } from '../config/load.js';
-import { runRetention } from '../retention.js';
+import { type RetentionOutcome, runRetention } from '../retention.js';
 
 const { database, retentionDays, slugHoldDays } = loadConfig({
   ...process.env,
@@ -11,14 +11,8 @@ if (database.url === null) {
   console.error('Set DATABASE_URL to the database to purge.');
   process.exit(1);
 }
-if (!database.prepare) {
-  console.error(
-    'A pooler cannot hold the lock: set DATABASE_URL to PostgreSQL itself, without DATABASE_PREPARE.',
-  );
-  process.exit(1);
-}
 const rows: Record<string, number> = {};
-const isDone = await runRetention({
+const outcome = await runRetention({
   database: { ...database, url: database.url },
   retentionDays,
   slugHoldDays,
@@ -27,4 +21,10 @@ const isDone = await runRetention({
   },
 });
 for (const [table, count] of Object.entries(rows)) console.log(`${table}: ${count}`);
-console.log(isDone ? 'All that was due is erased.' : 'Another process is at it.');
+const messages: Record<RetentionOutcome, string> = {
+  completed: 'All that was due is erased.',
+  interrupted: 'Another process is at it.',
+  pooled: 'A pooler cannot hold the lock: set DATABASE_URL to PostgreSQL itself.',
+};
+console.log(messages[outcome]);
+if (outcome === 'pooled') process.exitCode = 1;

@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { sql } from 'drizzle-orm';
-import { readMigrationFiles } from 'drizzle-orm/migrator';
-import { migrate as applyMigrations } from 'drizzle-orm/postgres-js/migrator';
+import { type MigrationMeta, readMigrationFiles } from 'drizzle-orm/migrator';
+import { applyMigrations, withMigrationLock } from './apply-migrations.js';
 import { connect, type Database } from './client.js';
 import { DatabaseNotReadyError, sqlState } from './errors.js';
 
@@ -9,9 +9,6 @@ import { DatabaseNotReadyError, sqlState } from './errors.js';
 const migrationsFolder = fileURLToPath(
   new URL('..', import.meta.resolve('#drizzle/meta/_journal.json')),
 );
-
-/** Any number, as long as every replica takes the same one. */
-const LOCK = 7_233_871;
 
 const UNDEFINED_TABLE = '42P01';
 
@@ -21,26 +18,20 @@ const UNDEFINED_TABLE = '42P01';
  * the right to create tables can start the service.
  *
  * @param url of the database; a pooler in front of it is fine
- * @throws the error of PostgreSQL when a migration fails; nothing is applied then
+ * @throws `DatabaseNotReadyError`, or the error of PostgreSQL when a migration fails; those before it stay
+ *   applied, and the next call goes on from there
  */
 export async function migrate(url: string): Promise<void> {
   const searchPath = await prepareMigration(url);
   if (searchPath === null) return;
-  // Two connections, one to hold the lock. Building an index may take its time.
-  const db = connect({
-    ...migrating,
-    url,
-    poolMax: 2,
-    ...(searchPath !== SCHEMA && { searchPath }),
-  });
+  // Building an index may take its time.
+  const options = { ...migrating, url, ...(searchPath !== SCHEMA && { searchPath }) };
+  const db = connect(options);
+  const lock = connect(options);
   try {
-    if (await isMigrated(db)) return;
-    await db.transaction(async (lock) => {
-      await lock.execute(sql`select pg_advisory_xact_lock(${LOCK})`);
-      await applyMigrations(db, { migrationsFolder });
-    });
+    await withMigrationLock(lock, () => applyMigrations(db, migrations()));
   } finally {
-    await db.$client.end();
+    await Promise.all([db.$client.end(), lock.$client.end()]);
   }
 }
 
@@ -151,20 +142,21 @@ function expectExtension(extension: Extension, role: string): void {
   }
 }
 
-/** When the newest migration of this build was made; its files are read once, because they do not change. */
-let newestMigration: number | undefined;
+/** The migrations of this build, oldest first; their files are read once, because they do not change. */
+const migrations = (): MigrationMeta[] => (read ??= readMigrationFiles({ migrationsFolder }));
+let read: MigrationMeta[] | undefined;
 
 /**
  * @returns whether the newest migration of this build has been applied
  * @throws when the database cannot be asked
  */
 export async function isMigrated(db: Database): Promise<boolean> {
-  newestMigration ??= readMigrationFiles({ migrationsFolder }).at(-1)?.folderMillis ?? 0;
+  const newest = migrations().at(-1)?.folderMillis ?? 0;
   try {
     const [applied] = await db.execute<{ newest: string | null }>(
       sql`select max(created_at) as newest from drizzle.__drizzle_migrations`,
     );
-    return Number(applied?.newest ?? 0) >= newestMigration;
+    return Number(applied?.newest ?? 0) >= newest;
   } catch (error) {
     if (sqlState(error) === UNDEFINED_TABLE) return false;
     throw error;

@@ -3,9 +3,7 @@ import { sql } from 'drizzle-orm';
 import { drizzle } from 'drizzle-orm/postgres-js';
 import { type Test, test } from 'tap';
 import { eraseExpired } from '../../src/repositories/retention/index.js';
-import { runRetention } from '../../src/retention.js';
 import { type Client, type Service, startService } from '../helpers/app.js';
-import { createDatabase, openDatabase } from '../helpers/database.js';
 import { addAssets, countRows, fill } from '../helpers/filled.js';
 import { pick } from '../helpers/json.js';
 import { explained } from '../helpers/plans.js';
@@ -273,57 +271,4 @@ test('a run that is interrupted after any statement is finished by the next', as
     t.same(await countRows(service), kept, `after ${statements}`);
     if (done < statements) break;
   }
-});
-
-test('one process at a time erases', async (t) => {
-  const url = await createDatabase(t, { direct: true });
-  const db = openDatabase(t, url, { poolMax: 2 });
-  const database = { url, prepare: true };
-  const run = () => runRetention({ ...settings, database, pauseRatio: 0 });
-  t.equal(await run(), true);
-  await db.transaction(async (held) => {
-    await held.execute(sql`select pg_advisory_xact_lock(7233872)`);
-    t.equal(await run(), false, 'another process has the lock');
-  });
-  t.equal(await run(), true);
-  t.equal(
-    await runRetention({
-      ...settings,
-      database,
-      pauseRatio: 0,
-      signal: AbortSignal.abort(),
-    }),
-    false,
-  );
-});
-
-test('a stop does not wait for a statement, which is done as a whole or not at all', async (t) => {
-  const databaseUrl = await createDatabase(t, { direct: true });
-  const service = await startService(t, { databaseUrl });
-  const owner = await service.as('owner');
-  await owner.post('/namespaces', { slug: 'acme' });
-  await fill(owner, 'lab');
-  await owner.delete(`${spaces}/lab/episodes/run`);
-  await age(service, 'episodes', 'true', OLD);
-  const other = openDatabase(t, databaseUrl, { poolMax: 2 });
-  const stop = new AbortController();
-  await other.transaction(async (held) => {
-    await held.execute(sql`select from episodes for update`);
-    const database = { url: databaseUrl, prepare: true };
-    const { signal } = stop;
-    const run = runRetention({ ...settings, database, pauseRatio: 0, signal });
-    const isWaiting = async () => {
-      const rows = await other.execute(sql`
-        select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`);
-      return rows.length > 0;
-    };
-    const deadline = AbortSignal.timeout(20_000);
-    while (!(await isWaiting())) {
-      if (deadline.aborted) throw new Error('The retention never waited for the lock');
-    }
-    stop.abort();
-    t.equal(await run, false);
-  });
-  const { episodes = 0, assets = 0 } = await countRows(service);
-  t.equal(assets, episodes + 1, 'the asset of the episode is there with it');
 });

@@ -1,4 +1,4 @@
-import { pgTable, text, uuid } from 'drizzle-orm/pg-core';
+import { index, pgTable, text, uuid } from 'drizzle-orm/pg-core';
 import { timestampMs } from './columns.js';
 import { namespaces } from './namespaces.js';
 
@@ -6,11 +6,18 @@ import { namespaces } from './namespaces.js';
  * Every slug that a namespace has or had, with its last holder. The primary key decides which namespace gets
  * a slug, reserved ones included. A reference table where the database is distributed.
  */
-export const namespaceSlugs = pgTable('namespace_slugs', {
-  slug: text('slug').primaryKey(),
-  namespaceId: uuid('held_by')
-    .notNull()
-    .references(() => namespaces.id),
-  /** since when the namespace has it no more, by a new slug or by deletion; null while it has it */
-  freedAt: timestampMs('freed_at'),
-});
+export const namespaceSlugs = pgTable(
+  'namespace_slugs',
+  {
+    slug: text('slug').primaryKey(),
+    namespaceId: uuid('held_by')
+      .notNull()
+      .references(() => namespaces.id),
+    /** since when the namespace has it no more, by a new slug or by deletion; null while it has it */
+    freedAt: timestampMs('freed_at'),
+  },
+  (table) => [
+    // For the erasure of a namespace.
+    index('namespace_slugs_holder_index').on(table.namespaceId),
+  ],
+);

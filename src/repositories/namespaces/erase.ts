@@ -72,10 +72,7 @@ export function eraseNamespace({ db, resolveNamespace, erasures }: RepositoryCon
 
   const access = accessCte(
     db,
-    and(
-      isTarget,
-      sql`(${isNull(namespaces.deletedAt)} or ${isBeingErased(namespaces.deletedAt)})`,
-    ),
+    and(isTarget, sql`(${isNull(namespaces.deletedAt)} or ${isBeingErased(namespaces.deletedAt)})`),
   );
   const accessStatement = db
     .with(access)

@@ -1,5 +1,4 @@
 /** `DELETE …?permanent=true` erases for good: at once what is small, in the background what is large. */
-import { setTimeout } from 'node:timers/promises';
 import { sql } from 'drizzle-orm';
 import { type Test, test } from 'tap';
 import { eraseExpired } from '../../../src/repositories/retention/index.js';
@@ -7,6 +6,7 @@ import { type Client, type Service, startService } from '../../helpers/app.js';
 import { createDatabase, openDatabase } from '../../helpers/database.js';
 import { addAssets, countRows, fill } from '../../helpers/filled.js';
 import { pick } from '../../helpers/json.js';
+import { waitUntil } from '../../helpers/wait.js';
 
 const spaces = '/namespaces/acme/spaces';
 
@@ -28,15 +28,8 @@ const totalOf = async (client: Client, query = '') =>
   pick((await client.get(`${spaces}${query}`)).json, 'total');
 
 /** Asks until the erasure has ended. */
-async function ended(client: Client, path: string): Promise<void> {
-  const deadline = AbortSignal.timeout(60_000);
-  for (;;) {
-    const { status } = await client.get(path);
-    if (status === 404) return;
-    if (deadline.aborted) throw new Error(`${path} still answers ${status}`);
-    await setTimeout(20);
-  }
-}
+const ended = (client: Client, path: string) =>
+  waitUntil(`${path} to end`, async () => (await client.get(path)).status === 404);
 
 test('an owner erases an active space, of which nothing is left', async (t) => {
   const { service, owner } = await start(t);

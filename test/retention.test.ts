@@ -1,0 +1,75 @@
+/** The background task erases in one process at a time, stops at once, and is off behind a pooler. */
+import { sql } from 'drizzle-orm';
+import { test } from 'tap';
+import { runRetention } from '../src/retention.js';
+import { startService } from './helpers/app.js';
+import { createDatabase, openDatabase } from './helpers/database.js';
+import { countRows, fill } from './helpers/filled.js';
+import { keepsPreparedStatements, startPgBouncer } from './helpers/pgbouncer.js';
+import { waitUntil } from './helpers/wait.js';
+
+const settings = { retentionDays: 30, slugHoldDays: 10 };
+const spaces = '/namespaces/acme/spaces';
+
+test('one process at a time erases', async (t) => {
+  const url = await createDatabase(t, { direct: true });
+  const db = openDatabase(t, url, { poolMax: 2 });
+  const database = { url, prepare: true };
+  const run = () => runRetention({ ...settings, database, pauseRatio: 0 });
+  t.equal(await run(), 'completed');
+  await db.transaction(async (held) => {
+    await held.execute(sql`select pg_advisory_xact_lock(7233872)`);
+    t.equal(await run(), 'interrupted', 'another process has the lock');
+  });
+  t.equal(await run(), 'completed');
+  t.equal(
+    await runRetention({
+      ...settings,
+      database,
+      pauseRatio: 0,
+      signal: AbortSignal.abort(),
+    }),
+    'interrupted',
+  );
+});
+
+test('behind a pooler nothing is erased, because its sessions cannot hold a lock', async (t) => {
+  if ((await keepsPreparedStatements()) === null) {
+    t.comment('NOT CHECKED: no pgbouncer is installed, so the retention did not run behind one.');
+    return;
+  }
+  const url = new URL(await createDatabase(t, { direct: true }));
+  const pooler = await startPgBouncer(url.href);
+  t.teardown(() => pooler.stop());
+  url.port = new URL(pooler.url).port;
+  const database = { url: url.href, prepare: false };
+  t.equal(await runRetention({ ...settings, database }), 'pooled');
+});
+
+test('a stop does not wait for a statement, which is done as a whole or not at all', async (t) => {
+  const databaseUrl = await createDatabase(t, { direct: true });
+  const service = await startService(t, { databaseUrl });
+  const owner = await service.as('owner');
+  await owner.post('/namespaces', { slug: 'acme' });
+  await fill(owner, 'lab');
+  await owner.delete(`${spaces}/lab/episodes/run`);
+  await service.db.execute(sql`update episodes set deleted_at = deleted_at - interval '40 days'`);
+  const other = openDatabase(t, databaseUrl, { poolMax: 2 });
+  const stop = new AbortController();
+  await other.transaction(async (held) => {
+    await held.execute(sql`select from episodes for update`);
+    const database = { url: databaseUrl, prepare: true };
+    const { signal } = stop;
+    const run = runRetention({ ...settings, database, pauseRatio: 0, signal });
+    const isWaiting = async () => {
+      const rows = await other.execute(sql`
+        select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`);
+      return rows.length > 0;
+    };
+    await waitUntil('the retention to wait for the lock', isWaiting);
+    stop.abort();
+    t.equal(await run, 'interrupted');
+  });
+  const { episodes = 0, assets = 0 } = await countRows(service);
+  t.equal(assets, episodes + 1, 'the asset of the episode is there with it');
+});
