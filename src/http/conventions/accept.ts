@@ -5,7 +5,8 @@ import { PROBLEM_TYPE } from '../errors/problem.js';
 const QUOTED = /"(?:\\.|[^"\\])*"?/g;
 
 /**
- * Reads a header such as `Accept` (RFC 9110 §12.4.2).
+ * Reads a header such as `Accept` (RFC 9110 §12.4.2). Ours, because `negotiator` takes `application/json;
+ * charset=utf-8`, which clients send, for another media type than `application/json`.
  *
  * @returns its names, in lower case and without parameters, with the weight of each: 0 rejects
  */
