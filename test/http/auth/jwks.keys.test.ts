@@ -190,15 +190,16 @@ test('tokens with both names of Ed25519 are verified alike, signature and claims
         const { status, json } = await service.send(request);
         return status === 200 ? 200 : String(pick(json, 'detail'));
       };
-      t.equal(await get(key, {}), 200, `${alg} for ${published}`);
-      t.match(await get(other, {}), /no JWT, or its algorithm or signature/);
-      t.match(await get(key, { exp: seconds - 1 }), /has expired/);
-      t.match(await get(key, { exp: undefined }), /"exp"/);
-      t.equal(await get(key, { nbf: seconds + 2 }), 200, 'leeway');
-      t.match(await get(key, { nbf: seconds + 60 }), /"nbf"/);
-      t.match(await get(key, { iat: seconds + 60 }), /"iat"/);
-      t.match(await get(key, { iss: 'https://other.test' }), /"iss"/);
-      t.match(await get(key, { aud: undefined }), /"aud"/);
+      const title = `${alg} for ${published}`;
+      t.equal(await get(key, {}), 200, title);
+      t.match(await get(other, {}), /no JWT, or its algorithm or signature/, title);
+      t.match(await get(key, { exp: seconds - 1 }), /has expired/, title);
+      t.match(await get(key, { exp: undefined }), /"exp"/, title);
+      t.equal(await get(key, { nbf: seconds + 2 }), 200, `${title}: leeway`);
+      t.match(await get(key, { nbf: seconds + 60 }), /"nbf"/, title);
+      t.match(await get(key, { iat: seconds + 60 }), /"iat"/, title);
+      t.match(await get(key, { iss: 'https://other.test' }), /"iss"/, title);
+      t.match(await get(key, { aud: undefined }), /"aud"/, title);
     }
   }
 });
