@@ -87,7 +87,7 @@ test('a failed fetch has a cool-down, a short one while no keys are known', asyn
   t.equal(issuer.requests, 3);
 });
 
-test('the error of a failed fetch is logged', async (t) => {
+test('an error contains the failed fetch as its cause only', async (t) => {
   const issuer = await startIssuer(t);
   issuer.answer = { status: 418, body: '' };
   const failure: unknown = await keysAt(issuer)
@@ -204,7 +204,7 @@ test('tokens with both names of Ed25519 are verified alike, signature and claims
   }
 });
 
-test('a changed key set is logged, an equal one is not', async (t) => {
+test('a changed key set is reported, an equal one is not', async (t) => {
   const [one, two] = await Promise.all([signingKey('ES256', 'one'), signingKey('EdDSA', 'two')]);
   const issuer = await startIssuer(t, one);
   const { find, advance, changes } = keysAt(issuer);

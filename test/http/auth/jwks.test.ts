@@ -82,7 +82,7 @@ test('keys are fetched from the configured URL only', async (t) => {
   for (const [title, token] of Object.entries(tokens)) {
     isProblem(t, await call(token), 'token_invalid', title);
   }
-  t.equal(elsewhere.requests, 0, 'nobody else is asked');
+  t.equal(elsewhere.requests, 0, 'no other URL is fetched');
   t.equal((await call(await key.sign({ iss: origin }))).status, 200);
   t.equal(elsewhere.requests, 0);
 });

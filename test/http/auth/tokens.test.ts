@@ -77,7 +77,7 @@ test('every invalid token is 401', async (t) => {
     HS384: await sign({}, { alg: 'HS384' }),
     HS512: await sign({}, { alg: 'HS512' }),
     'RS256 against a secret': await rs256.sign(valid),
-    'an extension nobody knows': handmade({ alg: 'HS256', crit: ['exp'], exp: 1 }, valid),
+    'an unknown extension': handmade({ alg: 'HS256', crit: ['exp'], exp: 1 }, valid),
     'wrong issuer': await sign({ iss: 'https://elsewhere.test' }),
     'issuer in part': await sign({ iss: `${ISSUER}/` }),
     'no issuer': await sign({ iss: undefined }),
