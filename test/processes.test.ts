@@ -151,10 +151,12 @@ test('traces are sent to the configured endpoint, and not when tracing is off', 
     const [, origin = ''] = await server.waitFor(/API {9}(http:\S+)/);
     await fetchInTime(`${origin}/namespaces`);
     server.child.kill('SIGTERM');
-    t.equal(await server.ended, 0);
+    const title = JSON.stringify(env);
+    t.equal(await server.ended, 0, title);
     t.same(
       [...new Set(paths)],
       'OTEL_SDK_DISABLED' in env || 'OTEL_TRACES_EXPORTER' in env ? [] : ['/my/traces'],
+      title,
     );
   }
 });

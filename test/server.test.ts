@@ -16,12 +16,12 @@ test('the server serves requests, logs no token, and exits with 0 on a signal', 
     const answer = await fetchInTime(`${origin}/namespaces`, {
       headers: { authorization: `Bearer ${token}`, 'x-request-id': 'asked-by-a-test' },
     });
-    t.equal(answer.status, 200);
-    t.equal(answer.headers.get('x-request-id'), 'asked-by-a-test');
+    t.equal(answer.status, 200, signal);
+    t.equal(answer.headers.get('x-request-id'), 'asked-by-a-test', signal);
 
     server.child.kill(signal);
     t.equal(await server.ended, 0, signal);
-    t.match(server.output(), /"reqId":"asked-by-a-test".*"status":200.*"subject":"alice"/);
+    t.match(server.output(), /"reqId":"asked-by-a-test".*"status":200.*"subject":"alice"/, signal);
     t.notOk(server.output().includes(token), 'the log holds no token');
   }
 });

@@ -70,7 +70,7 @@ test('a derived slug is cut to 64 characters at a hyphen', (t) => {
   t.end();
 });
 
-test('every name yields one valid slug', (t) => {
+test('a name always yields the same valid slug', (t) => {
   const every = (from: number, to: number) =>
     Array.from({ length: to - from + 1 }, (_, index) => String.fromCodePoint(from + index));
   const names = [

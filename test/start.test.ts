@@ -28,7 +28,7 @@ test('a start with an unusable database prints its reason in one sentence', asyn
       { DATABASE_URL: databaseUrl(empty, 'none'), MIGRATE_ON_START },
       /^PostgreSQL refuses: database "none" does not exist$/,
     ],
-    'nobody there': [
+    'an unreachable server': [
       { DATABASE_URL: 'postgres://127.0.0.1:1/none', MIGRATE_ON_START },
       /^The database of DATABASE_URL cannot be reached/,
     ],

@@ -7,12 +7,12 @@ import { waitForValue, waitUntil } from './helpers/wait.js';
 import { startWorkers } from './helpers/workers.js';
 
 /** A request handed to a dying worker gets no response. */
-const PATIENCE_MS = 5000;
+const TIMEOUT_MS = 5000;
 
 /** @returns the status, over a connection of its own, 0 when there was no answer */
 function get(port: number, path: string): Promise<{ status: number; text: string }> {
   return new Promise((resolve) => {
-    request({ port, path, agent: false, signal: AbortSignal.timeout(PATIENCE_MS) }, (answer) => {
+    request({ port, path, agent: false, signal: AbortSignal.timeout(TIMEOUT_MS) }, (answer) => {
       let text = '';
       answer.setEncoding('utf8');
       answer.on('data', (chunk: string) => (text += chunk));

@@ -83,7 +83,9 @@ test('the documented program registers a recording, and can be repeated', async 
   const [first, again] = [await run(), await run()];
   t.match(first, /^registered\n/);
   t.match(again, /^it was registered before\n/);
-  for (const output of [first, again]) for (const line of listed) t.match(output, line);
+  for (const output of [first, again]) {
+    for (const line of listed) t.match(output, line, String(line));
+  }
 });
 
 test('the SDK retries requests that are safe to repeat, and no others', async (t) => {

@@ -135,7 +135,7 @@ test('one message names every invalid variable and contains no value', (t) => {
   t.end();
 });
 
-test('REDIS_URL requires a rate limit', (t) => {
+test('RATE_LIMIT_REDIS_URL requires RATE_LIMIT_MAX', (t) => {
   t.throws(
     () => loadConfig({ RATE_LIMIT_REDIS_URL: 'redis://redis' }),
     /RATE_LIMIT_REDIS_URL needs RATE_LIMIT_MAX/,

@@ -101,6 +101,6 @@ test('the process starts with that role, with and without MIGRATE_ON_START', asy
     const server = startServer(t, env);
     await server.waitFor(/Server listening/);
     server.child.kill('SIGTERM');
-    t.equal(await server.ended, 0);
+    t.equal(await server.ended, 0, `MIGRATE_ON_START=${MIGRATE_ON_START}`);
   }
 });

@@ -77,7 +77,7 @@ test('the ports are those of the service', async (t) => {
     ['metrics', metricsPort],
   ]);
   for (const probe of [container.startupProbe, container.livenessProbe, container.readinessProbe]) {
-    t.equal(probe?.httpGet.port, 'http');
+    t.equal(probe?.httpGet.port, 'http', `probe of ${probe?.httpGet.path ?? 'no path'}`);
   }
   const { read } = await manifests();
   const Service = Type.Object({

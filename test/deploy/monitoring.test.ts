@@ -261,7 +261,7 @@ test('each alert links to its section of the runbook, and each section belongs t
   t.equal(new Set(names).size, names.length, 'no name is used twice');
   for (const { alert, annotations } of alerts) {
     // GitHub's anchor of a one-word heading is the word in lower case.
-    t.equal(annotations.runbook_url, `${RUNBOOK}#${alert.toLowerCase()}`);
+    t.equal(annotations.runbook_url, `${RUNBOOK}#${alert.toLowerCase()}`, alert);
   }
   const runbook = await readFile(RUNBOOK, 'utf8');
   const [, ofAlerts = ''] = runbook.split(/^## Alerts$/m);

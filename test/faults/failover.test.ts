@@ -29,7 +29,7 @@ const PROMISE_MS = 3000;
 const DATABASE = 'spaces';
 
 /** A port without a listener. */
-const NOBODY = 1;
+const CLOSED_PORT = 1;
 
 /** One of the two servers, which may restart on another port. */
 interface Node {
@@ -128,7 +128,7 @@ async function replicateSynchronously(primary: Node): Promise<void> {
 /** @returns the URL of both and of a host that is down, as the service gets it */
 function urlOf(first: Node, second: Node, query = ''): string {
   const { username, password } = new URL(first.server.url);
-  const ports = [NOBODY, first.network.port, second.network.port];
+  const ports = [CLOSED_PORT, first.network.port, second.network.port];
   const hosts = ports.map((port) => `127.0.0.1:${port}`);
   return `postgres://${username}:${password}@${hosts.join(',')}/${DATABASE}${query}`;
 }

@@ -118,8 +118,8 @@ export function bodyOf({ status, json, text }: Answer): unknown {
     /^(created|updated)At$/.test(key) ? undefined : value,
   );
   // The order of members added in one millisecond is undefined.
-  const people = pick(body, 'members');
-  if (Array.isArray(people)) people.sort((a, b) => (subjectOf(a) < subjectOf(b) ? -1 : 1));
+  const listed = pick(body, 'members');
+  if (Array.isArray(listed)) listed.sort((a, b) => (subjectOf(a) < subjectOf(b) ? -1 : 1));
   return body;
 }
 
@@ -145,11 +145,11 @@ export async function contentOf(db: Database, run: string) {
         .select()
         .from(spaceCounters)
         .where(eq(spaceCounters.namespaceId, id));
-      const people = await db.select().from(members).where(eq(members.namespaceId, id));
+      const rows = await db.select().from(members).where(eq(members.namespaceId, id));
       return {
         ...{ id, slug, name, version, isDeleted: deletedAt !== null },
         counted: counters.reduce((sum, { active }) => sum + active, 0),
-        members: people.map(({ subject, role }) => `${subject}: ${role}`).sort(),
+        members: rows.map(({ subject, role }) => `${subject}: ${role}`).sort(),
         spaces: inside.map((space) => ({
           ...{ id: space.id, slug: space.slug, version: space.version },
           ...{ name: space.name, description: space.description },

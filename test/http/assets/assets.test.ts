@@ -35,7 +35,8 @@ test('an asset is created in an episode, or in the space with its folders', asyn
   });
   t.same(await lab.contents(), { folders: 1, episodes: 1, assets: 2 });
   for (const { headers, text } of [inside, outside]) {
-    t.equal((await owner.get(String(headers['location']))).text, text);
+    const location = String(headers['location']);
+    t.equal((await owner.get(location)).text, text, location);
   }
 });
 
@@ -47,10 +48,11 @@ test('a path is unique in its episode, and among the assets without an episode',
   const create = (path: string, episode: string | null) =>
     owner.post(`${lab.path}/assets`, { ...anyAsset, path, episode });
   for (const episode of ['one', 'two', null]) {
-    t.equal((await create('/a/file', episode)).status, 201);
-    isProblem(t, await create('/a/file', episode), 'path_conflict');
-    t.equal((await create('/a/File', episode)).status, 201, 'case-sensitive');
-    t.equal((await create('/file', episode)).status, 201);
+    const title = `episode ${String(episode)}`;
+    t.equal((await create('/a/file', episode)).status, 201, title);
+    isProblem(t, await create('/a/file', episode), 'path_conflict', title);
+    t.equal((await create('/a/File', episode)).status, 201, `${title}: case-sensitive`);
+    t.equal((await create('/file', episode)).status, 201, `${title}: another folder`);
   }
   isProblem(t, await create('/x', 'three'), 'episode_not_found');
   t.equal((await lab.assets()).total, 9);
@@ -64,7 +66,7 @@ test('an asset is updated, moved, merged and cleared', async (t) => {
     const asset = await lab.asset('/a/file', { episode, sizeBytes: 5, tags: ['a'] });
     await lab.asset('/taken', { episode });
     const path = `${lab.path}/assets/${asset.id}`;
-    t.same((await owner.patch(path, {})).json, asset);
+    t.same((await owner.patch(path, {})).json, asset, `episode ${String(episode)}`);
     t.match((await owner.patch(path, { kind: 'video', uri: 'urn:a:c' })).json, {
       kind: 'video',
       uri: 'urn:a:c',
@@ -85,7 +87,7 @@ test('an asset is updated, moved, merged and cleared', async (t) => {
       metadata: { a: { b: 1 } },
     });
     isProblem(t, await owner.patch(path, { episode: 'run' }), 'validation_failed');
-    t.match(await lab.getAsset(asset.id), { path: '/b/c/other', version: 5 });
+    t.match(await lab.getAsset(asset.id), { path: '/b/c/other', version: 5 }, String(episode));
   }
   t.same(
     (await lab.folders('?recursive=true')).folders.map(({ path }) => path),
@@ -101,14 +103,14 @@ test('a deleted asset releases its path, and is restored when the path is free',
   for (const episode of ['run', null]) {
     const asset = await lab.asset('/a/file', { episode });
     const path = `${lab.path}/assets/${asset.id}`;
-    t.equal((await owner.delete(path)).status, 204);
+    t.equal((await owner.delete(path)).status, 204, `episode ${String(episode)}`);
     isProblem(t, await owner.delete(path), 'asset_not_found');
     isProblem(t, await owner.patch(path, { kind: 'video' }), 'asset_not_found');
     const other = await lab.asset('/a/file', { episode });
     isProblem(t, await owner.post(`${path}/restore`), 'path_conflict');
     await owner.delete(`${lab.path}/assets/${other.id}`);
     const restored = await owner.post(`${path}/restore`);
-    t.match(restored.json, { ...asset, version: 3, updatedAt: String });
+    t.match(restored.json, { ...asset, version: 3, updatedAt: String }, String(episode));
     t.equal((await owner.post(`${path}/restore`)).text, restored.text, 'it is there');
   }
   t.equal((await lab.contents()).assets, 2);

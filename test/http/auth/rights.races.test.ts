@@ -7,7 +7,7 @@ const ROUNDS = 15;
 const IN_FLIGHT = 8;
 
 /** Sends a request repeatedly and concurrently, until stopped. */
-function flood(send: () => Promise<unknown>): () => Promise<void> {
+function sendRepeatedly(send: () => Promise<unknown>): () => Promise<void> {
   let isStopped = false;
   const callers = Array.from({ length: IN_FLIGHT }, async () => {
     while (!isStopped) await send();
@@ -42,7 +42,7 @@ for (const [title, take] of Object.entries(takings)) {
       const slug = `n${round}`;
       await foundNamespace(alice, slug, 'bob', 'owner');
       const path = `/namespaces/${slug}/members/bob`;
-      const stop = flood(() => bob.put(path, { role: 'owner' }));
+      const stop = sendRepeatedly(() => bob.put(path, { role: 'owner' }));
       const { status } = await take(alice, path);
       await stop();
       t.ok(status === 204 || status === 200, `the ${title} is answered`);
@@ -93,7 +93,7 @@ for (const [ending, end] of Object.entries(endings)) {
         const slug = `w${(n += 1)}`;
         await foundNamespace(alice, slug, 'bob', 'editor');
         await alice.post(`/namespaces/${slug}/spaces`, { name: 'Target' });
-        const stop = flood(() => write(bob, slug, (n += 1)));
+        const stop = sendRepeatedly(() => write(bob, slug, (n += 1)));
         const { status } = await end(alice, slug);
         t.ok(status < 300, `${title}: the ${ending} is answered`);
         const content = async () =>

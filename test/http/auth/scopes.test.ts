@@ -29,7 +29,7 @@ test('the document declares the scope of each operation', async (t) => {
     for (const operation of Object.values(methods)) {
       // An operation without a token declares an empty list.
       if (!operation.security?.length) continue;
-      t.same(operation.security, [{ bearerAuth: [] }]);
+      t.same(operation.security, [{ bearerAuth: [] }], String(operation.operationId));
       const words = String(pick(operation, 'description')).matchAll(/Needs the scope `([^`]+)`/g);
       documented.set(
         operation.operationId,

@@ -76,7 +76,7 @@ test('the contents of a deleted space or namespace are 404, until its restore', 
     for (const path of paths) isProblem(t, await owner.get(path), code, path);
     isProblem(t, await owner.post(`${lab.path}/episodes`, { name: 'run' }), code);
     await owner.post(`${holder}/restore`);
-    t.same(await texts(), before);
+    t.same(await texts(), before, holder);
   }
   t.same(await lab.contents(), { folders: 2, episodes: 1, assets: 1 });
 });
@@ -211,9 +211,9 @@ test('the longest paths and names are stored, listed, traversed and restored', a
   t.equal((await owner.get(`${lab.path}/folders?recursive=true&cursor=${next}`)).status, 200);
   t.equal((await lab.episodes(`?folder=${encodeURIComponent(path)}`)).total, 1);
   for (const { id, path: at } of [asset, inside]) {
-    t.equal((await lab.assets(`?prefix=${encodeURIComponent(at)}`)).total, 1);
+    t.equal((await lab.assets(`?prefix=${encodeURIComponent(at)}`)).total, 1, at);
     await owner.delete(`${lab.path}/assets/${id}`);
-    t.equal((await owner.post(`${lab.path}/assets/${id}/restore`)).status, 200);
+    t.equal((await owner.post(`${lab.path}/assets/${id}/restore`)).status, 200, at);
   }
   isProblem(t, await owner.post(`${lab.path}/folders`, { path }), 'path_conflict');
   isProblem(t, await owner.delete(`${lab.path}/folders/${folder.id}`), 'folder_not_empty');

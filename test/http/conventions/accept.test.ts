@@ -58,7 +58,7 @@ test('an Accept that excludes JSON is rejected', (t) => {
   t.end();
 });
 
-test('an invalid weight is ignored, and the greatest of several applies', (t) => {
+test('an invalid weight is 0, and the greatest of several applies', (t) => {
   t.same(
     [...weights('a;q=x, b;q=, c;q=0.5, C;q=0.7, d')],
     [

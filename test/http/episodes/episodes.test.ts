@@ -44,9 +44,10 @@ test('an upsert creates an episode once and then updates the given fields', asyn
   ];
   for (const [fields, expected] of steps) {
     const { status, json } = await upsert(fields);
-    t.equal(status, 200);
-    t.match(json, expected);
-    t.same(await lab.getEpisode('run 1'), json);
+    const title = JSON.stringify(fields);
+    t.equal(status, 200, title);
+    t.match(json, expected, title);
+    t.same(await lab.getEpisode('run 1'), json, title);
   }
   t.same(await lab.contents(), { folders: 2, episodes: 1, assets: 0 });
 });

@@ -92,9 +92,10 @@ test('every operation is 503 with Retry-After while the database is unreachable'
   );
   for (const call of [...calls, () => send({ method: 'GET', path: '/readyz' })]) {
     const answer = await call();
-    isProblem(t, answer, 'unavailable', String(pick(answer.json, 'instance')));
-    t.match(answer.headers['retry-after'], /^\d+$/);
-    t.notMatch(answer.text, /127\.0\.0\.1|ECONNREFUSED|nobody/);
+    const title = String(pick(answer.json, 'instance'));
+    isProblem(t, answer, 'unavailable', title);
+    t.match(answer.headers['retry-after'], /^\d+$/, title);
+    t.notMatch(answer.text, /127\.0\.0\.1|ECONNREFUSED|nobody/, title);
   }
 });
 
@@ -242,6 +243,6 @@ test('a problem is indented, and its detail names the next step', async (t) => {
     const said = String(pick(json, 'detail'));
     t.ok(said.includes(detail), said);
     t.match(said, /^["A-Z].*\.$/, said);
-    t.equal(text, `${JSON.stringify(json, null, 2)}\n`);
+    t.equal(text, `${JSON.stringify(json, null, 2)}\n`, said);
   }
 });

@@ -15,7 +15,7 @@ function tally(answers: Answer[]): Record<number, number> {
 const many = <Value>(make: (index: number) => Value) =>
   Array.from({ length: 12 }, (_, i) => make(i));
 
-test('a subject creates namespaces up to its quota, whoever their members are', async (t) => {
+test('a subject creates namespaces up to its quota, regardless of their members', async (t) => {
   const service = await startService(t, { quotas });
   const [alice, bob] = [await service.as('alice'), await service.as('bob')];
   const create = (slug: string) => alice.post('/namespaces', { slug });

@@ -35,7 +35,7 @@ test('each request is logged in one line, with its route, subject and outcome', 
     { level: 30, route: '/namespaces', status: 200, subject: 'alice', outcome: 'ok' },
   ]);
   t.equal(lines().length, 3);
-  t.equal(pick(lines(), 1, 'subject'), undefined, 'nobody, where there was no token');
+  t.equal(pick(lines(), 1, 'subject'), undefined, 'no subject without a token');
 });
 
 test('successful health checks are not logged', async (t) => {

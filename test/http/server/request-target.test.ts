@@ -94,8 +94,9 @@ test('a body with a Content-Encoding is 415 with Accept-Encoding, in every opera
     for (const coding of ['gzip', 'br', 'deflate', 'identity, gzip', 'x']) {
       const headers = { 'content-encoding': coding };
       const answer = await alice.send({ method, path, body: { slug: 'a' }, headers });
-      isProblem(t, answer, 'unsupported_media_type', `${method} ${path}, ${coding}`);
-      t.equal(answer.headers['accept-encoding'], 'identity');
+      const title = `${method} ${path}, ${coding}`;
+      isProblem(t, answer, 'unsupported_media_type', title);
+      t.equal(answer.headers['accept-encoding'], 'identity', title);
     }
   }
   const headers = { 'content-encoding': 'Identity' };

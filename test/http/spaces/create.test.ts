@@ -52,7 +52,7 @@ test('a create needs a name only; null and absent fields are equal', async (t) =
   ];
   for (const body of rows) {
     const answer = await owner.post(spaces, body);
-    t.equal(answer.status, 201);
+    t.equal(answer.status, 201, body.name);
     const { id } = read(answer, Space);
     const slug = body.name.toLowerCase();
     t.equal(

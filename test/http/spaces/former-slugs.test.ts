@@ -133,10 +133,11 @@ test('a write by a former slug is 404, and names the current one', async (t) => 
     owner.post(`${of}/restore`),
     owner.send({ method: 'DELETE', path: of, headers: { 'if-match': '"x"' } }),
   ];
-  for (const answer of await Promise.all(writes(lab))) {
-    assertProblem(t, answer, NO_SPACE, 'space');
-    t.match(answer.json, { detail: /"workshop"/ });
-    t.equal(answer.headers.location, undefined);
+  for (const [index, answer] of (await Promise.all(writes(lab))).entries()) {
+    const title = `write ${index} of a space`;
+    assertProblem(t, answer, NO_SPACE, title);
+    t.match(answer.json, { detail: /"workshop"/ }, title);
+    t.equal(answer.headers.location, undefined, title);
   }
   await rename(t, owner, path, `${slug}-now`);
   const within = [
@@ -146,9 +147,11 @@ test('a write by a former slug is 404, and names the current one', async (t) => 
     owner.put(`${path}/members/mia`, { role: 'viewer' }),
     owner.delete(`${path}/members/mia`),
   ];
-  for (const answer of await Promise.all([...writes(path), ...writes(lab), ...within])) {
-    assertProblem(t, answer, NO_NAMESPACE, 'namespace');
-    t.match(answer.json, { detail: new RegExp(`"${slug}-now"`) });
+  const answers = await Promise.all([...writes(path), ...writes(lab), ...within]);
+  for (const [index, answer] of answers.entries()) {
+    const title = `write ${index} within a namespace`;
+    assertProblem(t, answer, NO_NAMESPACE, title);
+    t.match(answer.json, { detail: new RegExp(`"${slug}-now"`) }, title);
   }
   t.match((await owner.get(`${path}-now/spaces/workshop`)).json, { version: 2 }, 'none was done');
 });

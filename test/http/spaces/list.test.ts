@@ -57,7 +57,7 @@ test('the list key is "spaces" under both nouns, with the same bytes', async (t)
   await owner.post(projects, { name: 'Two' });
   for (const query of ['', '?page=2&pageSize=1', '?page=9']) {
     const [one, two] = await Promise.all([spaces, projects].map((path) => owner.get(path + query)));
-    t.equal(two?.status, 200, 'no redirect');
+    t.equal(two?.status, 200, `${query}: no redirect`);
     t.equal(two?.text, one?.text, query);
   }
 });
@@ -153,7 +153,7 @@ test('items have the values of getSpace for their fields', async (t) => {
   await create({ name: 'Full', description: '', tags: ['b', 'a'], metadata: { secret: true } });
   for (const item of (await list()).spaces) {
     const { id, name, slug, description, tags } = await details(item.slug);
-    t.equal(JSON.stringify(item), JSON.stringify({ id, name, slug, description, tags }));
+    t.equal(JSON.stringify(item), JSON.stringify({ id, name, slug, description, tags }), slug);
   }
 });
 

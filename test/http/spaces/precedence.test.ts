@@ -26,7 +26,7 @@ const editor = await service.as('editor');
 const narrow = await service.as('owner', 'namespaces:read');
 
 /** A namespace with a viewer, an editor, the spaces `lab` and `taken`, and a deleted `taken`. */
-async function furnish() {
+async function seedNamespace() {
   const namespace = await makeNamespace();
   for (const role of ['viewer', 'editor']) {
     await owner.put(`${namespace.path}/members/${role}`, { role });
@@ -185,7 +185,7 @@ const operations: {
 ];
 
 test('of several errors the first in the documented order is returned', async (t) => {
-  const { path, list } = await furnish();
+  const { path, list } = await seedNamespace();
   for (const { title, method, path: behind, steps } of operations) {
     for (const noun of ['spaces', 'projects']) {
       for (const { caller = service, space = 'nowhere', refusal, paths, body, headers } of steps) {
@@ -203,7 +203,7 @@ test('of several errors the first in the documented order is returned', async (t
 });
 
 test('the order of errors holds for invalid slugs and unknown namespaces', async (t) => {
-  const { path } = await furnish();
+  const { path } = await seedNamespace();
   assertProblem(
     t,
     await viewer.delete(`${path}/spaces/NO%00`),

@@ -41,11 +41,11 @@ test('parallel merges of different keys all take effect', async (t) => {
   t.equal(version, 21, 'each was one write');
 });
 
-test('a merge is based on the space that it writes, when the slug changes hands', async (t) => {
+test('a merge is based on the space that it writes, when another space takes the slug', async (t) => {
   const { spaces, create } = await makeNamespace();
   const one = await create({ name: 'One', slug: 'contested', metadata: { of: 'one' } });
   const two = await create({ name: 'Two', slug: 'two', metadata: { of: 'two' } });
-  // Between the read and the write of the merge, the slug changes hands; the versions of
+  // Between the read and the write of the merge, another space takes the slug; the versions of
   // the two spaces are the same.
   const [answer] = await meet(
     [() => owner.mergePatch(`${spaces}/contested`, { metadata: { merged: true } })],
