@@ -1,4 +1,4 @@
-FROM node:26-slim AS build
+FROM node:24.21.0-slim AS build
 WORKDIR /app
 COPY package.json package-lock.json ./
 # The build needs no install script, but an optional dependency: the program of esbuild for this platform.
@@ -7,7 +7,7 @@ COPY tsconfig.json esbuild.config.js ./
 COPY src ./src
 RUN npm run build && npm prune --omit=dev --omit=optional --ignore-scripts
 
-FROM node:26-slim
+FROM node:24.21.0-slim
 ENV NODE_ENV=production HOST=0.0.0.0 PORT=3000
 WORKDIR /app
 COPY --from=build /app/package.json ./

@@ -22,7 +22,10 @@ test('without configuration no other origin is allowed', async (t) => {
   const service = await startService(t);
   for (const method of ['GET', 'OPTIONS'] as const) {
     const { headers } = await service.send({ method, path: '/livez', headers: preflight(APP) });
-    t.notOk(Object.keys(headers).some((name) => name.startsWith('access-control')), method);
+    t.notOk(
+      Object.keys(headers).some((name) => name.startsWith('access-control')),
+      method,
+    );
     t.notOk('vary' in headers, method);
   }
 });
