@@ -3,7 +3,8 @@
  *
  * Builds them, because loading each file's TypeScript in a process of its own took a sixth of the time. Starts an embedded PostgreSQL (unless `TEST_DATABASE_URL` names a server whose user may create
  * databases), makes a migrated template that every test file clones, and removes both afterwards.
- * With `--pgbouncer` the services under test connect to PgBouncer in front of it.
+ * With `--pgbouncer` the services under test connect to PgBouncer in front of it. With `--citus` the HTTP tests, or the
+ * given ones, run on the cluster whose coordinator `TEST_CITUS_URL` names.
  */
 import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
@@ -11,11 +12,11 @@ import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import postgres from 'postgres';
 import { migrate } from '../src/db/migrate.js';
 import { startEmbeddedPostgres } from '../src/development/postgres/index.js';
 import { buildTests, OUTPUT, testsOf } from './build.js';
-import { databaseUrl } from './helpers/database.js';
+import { distribute, joinNodes, nodesOf } from './helpers/citus.js';
+import { createDatabaseOn, databaseUrl, dropDatabaseOn } from './helpers/nodes.js';
 import { startPgBouncer } from './helpers/pgbouncer.js';
 
 /** Nothing here has to survive a power cut. */
@@ -44,6 +45,10 @@ async function startServer(): Promise<{ url: string; stop: () => Promise<void> }
 }
 
 const POOLED = '--pgbouncer';
+const ON_CITUS = '--citus';
+
+/** The tests that run on Citus too, where there is one. */
+const CITUS_TESTS = /test.http./;
 
 /** For coverage, which the bundles of a built test hide. */
 const UNBUILT = '--unbuilt';
@@ -97,23 +102,45 @@ async function runTap(files: string[], env: Record<string, string>): Promise<num
   return code;
 }
 
-const chosen = process.argv.slice(2).filter((arg) => arg !== POOLED && arg !== UNBUILT);
+/** Runs tests on a server, or on the nodes of a cluster, the coordinator first. */
+async function runOn(nodes: string[], files: string[], env: Record<string, string>): Promise<void> {
+  const [url = ''] = nodes;
+  const template = `spaces_template_${randomUUID().slice(0, 8)}`;
+  try {
+    await createDatabaseOn(nodes, template, 'template0');
+    if (nodes.length > 1) await joinNodes(nodes, template);
+    await migrate(databaseUrl(url, template));
+    if (nodes.length > 1) await distribute(nodes, template);
+    const code = await runTap(files, {
+      TEST_NODES: nodes.join(' '),
+      TEST_TEMPLATE: template,
+      ...env,
+    });
+    process.exitCode = process.exitCode || code;
+  } finally {
+    await dropDatabaseOn(nodes, template);
+  }
+}
+
+const flags = [POOLED, UNBUILT, ON_CITUS];
+const chosen = process.argv.slice(2).filter((arg) => !flags.includes(arg));
 const files = await (isUnbuilt ? testsOf(chosen) : buildTests(chosen));
-const server = await startServer();
-const pooler = process.argv.includes(POOLED) ? await startPgBouncer(server.url) : undefined;
-const template = `spaces_template_${randomUUID().slice(0, 8)}`;
-const admin = postgres(server.url, { max: 1, onnotice: () => undefined });
-try {
-  await admin`create database ${admin(template)}`;
-  await migrate(databaseUrl(server.url, template));
-  process.exitCode = await runTap(files, {
-    TEST_SERVER_URL: server.url,
-    TEST_TEMPLATE: template,
-    ...(pooler && { TEST_POOLER_URL: pooler.url }),
-  });
-} finally {
-  await pooler?.stop();
-  await admin`drop database if exists ${admin(template)}`;
-  await admin.end();
-  await server.stop();
+const citusUrl = process.env['TEST_CITUS_URL'];
+
+if (!process.argv.includes(ON_CITUS)) {
+  const server = await startServer();
+  const pooler = process.argv.includes(POOLED) ? await startPgBouncer(server.url) : undefined;
+  try {
+    await runOn([server.url], files, pooler ? { TEST_POOLER_URL: pooler.url } : {});
+  } finally {
+    await pooler?.stop();
+    await server.stop();
+  }
+}
+if (citusUrl) {
+  console.log('== on Citus');
+  const isOnCitus = (file: string) => CITUS_TESTS.test(file) || process.argv.includes(ON_CITUS);
+  await runOn(await nodesOf(citusUrl), files.filter(isOnCitus), {});
+} else {
+  console.log('NOT CHECKED on Citus: TEST_CITUS_URL names no coordinator');
 }

@@ -113,11 +113,22 @@ function driverOptions(
       ...(options !== undefined && { options }),
       ...formats,
       // A pooler rejects other settings, because it does not track them per connection.
-      ...(prepare && { statement_timeout: statementTimeoutMs, ...semantics, ...planning }),
+      ...(prepare && {
+        statement_timeout: statementTimeoutMs,
+        ...semantics,
+        ...unlessGiven(planning, options),
+      }),
       ...(searchPath !== undefined && { search_path: searchPath }),
     },
     onnotice: () => undefined,
   };
+}
+
+/** @returns the settings that `options` of the connection string do not set, as they have to for Citus */
+function unlessGiven(settings: Record<string, string>, options = ''): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(settings).filter(([name]) => !options.includes(`${name}=`)),
+  );
 }
 
 /**

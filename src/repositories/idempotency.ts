@@ -76,15 +76,19 @@ export function idempotencyCtes<Columns extends Record<string, PgColumn | SQL.Al
       ${param('subject')}::text, ${param('operation')}::text, ${param('key')}::text), 0)) as free
     from (select count(*) from expired) as done
     where ${allowed} and not exists (select from stored)`);
-  // To name the namespace outside too would tempt the planner to read all of its keys.
+  const overdue = db.$with('overdue', {}).as(sql`
+    select subject, operation, key, expires_at from ${idempotencyKeys}
+    where ${and(inNamespace, hasExpired)}
+    order by expires_at limit ${sql.raw(String(PURGED_AT_ONCE))} for update skip locked`);
+  // By the time of expiry, which an index finds them by without reading all keys of the namespace.
   const purged = db.$with('purged', {}).as(sql`
-    delete from ${idempotencyKeys} where ctid = any(array(
-      select ctid from ${idempotencyKeys} where ${and(inNamespace, hasExpired)}
-      order by expires_at limit ${sql.raw(String(PURGED_AT_ONCE))} for update skip locked))`);
+    delete from ${idempotencyKeys}
+    where ${inNamespace} and expires_at = any(array(select expires_at from overdue))
+      and (subject, operation, key) in (select subject, operation, key from overdue)`);
 
   return {
     /** in the order they build on one another; the effect comes after them */
-    expressions: [expired, stored, claim, purged],
+    expressions: [expired, stored, claim, overdue, purged],
     stored,
     claim,
     /** the condition that this statement is the one to have the effect */

@@ -23,6 +23,7 @@ import {
 import type { RepositoryContext } from '../context.js';
 import { ensureFolders, hasPath } from '../folders/tree.js';
 import type { IdempotencyKey } from '../idempotency.js';
+import { newRevision } from '../revision.js';
 import { jsonParam } from '../spaces/columns.js';
 import { assetItem, assetTag, type NewAsset } from './item.js';
 
@@ -162,7 +163,7 @@ function insertion(db: Database, allowed: SQL) {
     select from ${sent} where episode is not null and episode not in (select name from locked_episodes))`;
   // A deletion of an episode that did not see its new assets is run again.
   const touched = db.$with('touched_episodes', {}).as(sql`
-    update ${episodes} set assets_revision = (random() * 2 ^ 53)::bigint
+    update ${episodes} set assets_revision = ${newRevision}
     where ${inSpace(episodes)} and id = any(array(select id from locked_episodes)) and ${isComplete}`);
   const written = db.$with('written', {}).as(sql`
     insert into ${assets} (namespace_id, space_id, id, episode_id, folder_id, local_path, kind, uri,

@@ -11,6 +11,7 @@ import { explainMiss } from '../contents/state.js';
 import type { RepositoryContext } from '../context.js';
 import { ensureFolders } from '../folders/tree.js';
 import type { IdempotencyKey } from '../idempotency.js';
+import { newRevision } from '../revision.js';
 import { type Expected, expectTag, versionParams } from '../version.js';
 import type { FindAsset } from './find.js';
 import { targetAsset } from './guard.js';
@@ -38,7 +39,7 @@ export function restoreAsset(
     const tree = ensureFolders(db, sql`select deleted_from from target`, allowed);
     // A deletion of the episode that did not see the asset is run again.
     const touched = db.$with('touched_episode', {}).as(sql`
-      update ${episodes} set assets_revision = (random() * 2 ^ 53)::bigint
+      update ${episodes} set assets_revision = ${newRevision}
       where ${inSpace(episodes)} and id = (select id from locked_episode)`);
     const written = db.$with('written', {}).as(sql`
       update ${assets} set deleted_at = null, deleted_from = null, deleted_with_episode = false,

@@ -50,7 +50,20 @@ export function upsertEpisode(
   const write = prepareKeyedWrite('episode_upsert', (allowed) => {
     const tree = ensureFolders(db, sql`select ${param('folder')}::text where ${isWanted}`, allowed);
     const folder = tree.idOf(sql`${param('folder')}::text`);
-    const written = db.$with('written', {}).as(sql`
+    const updated = db.$with('updated', {}).as(sql`
+      update ${episodes} set
+        description = case when ${param('setDescription')}::boolean then ${param('description')}
+          else description end,
+        tags = coalesce(${jsonParam('tags')}, tags),
+        status = coalesce(${param('status')}::episode_status, status),
+        write_protected = coalesce(${param('writeProtected')}::boolean, write_protected),
+        folder_id = case when ${param('folder')}::text is null then folder_id else ${folder} end,
+        metadata = case when ${param('setMetadata')}::boolean then ${jsonParam('metadata')} else metadata end,
+        version = version + 1, updated_at = now()
+      where ${isNamedEpisode} and ${param('hasChanges')}::boolean and deleted_at is null
+        and not write_protected and ${allowed} and ${tree.isReady} and ${hasTag(storedEpisodeTag)}
+      returning *`);
+    const inserted = db.$with('inserted', {}).as(sql`
       insert into ${episodes} (namespace_id, space_id, id, name, description, tags, status,
         write_protected, folder_id, metadata, updated_at)
       select ${param('namespaceId')}::uuid, ${param('spaceId')}::uuid, id, ${param('episode')},
@@ -60,20 +73,12 @@ export function upsertEpisode(
         ${timeOfId('id')}
       from (select ${param('id')}::uuid as id) as source
       where ${allowed} and ${tree.isReady} and ${isWanted}
-      on conflict (namespace_id, space_id, name) do update set
-        description = case when ${param('setDescription')}::boolean then excluded.description
-          else ${episodes.description} end,
-        tags = coalesce(${jsonParam('tags')}, ${episodes.tags}),
-        status = coalesce(${param('status')}::episode_status, ${episodes.status}),
-        write_protected = coalesce(${param('writeProtected')}::boolean, ${episodes.writeProtected}),
-        folder_id = case when ${param('folder')}::text is null then ${episodes.folderId}
-          else excluded.folder_id end,
-        metadata = case when ${param('setMetadata')}::boolean then excluded.metadata
-          else ${episodes.metadata} end,
-        version = ${episodes.version} + 1, updated_at = now()
-      where ${param('hasChanges')}::boolean and ${episodes.deletedAt} is null
-        and not ${episodes.writeProtected} and ${hasTag(storedEpisodeTag)}
+        and not exists (select from ${episodes} where ${isNamedEpisode})
+      on conflict (namespace_id, space_id, name) do nothing
       returning *`);
+    const written = db
+      .$with('written', {})
+      .as(sql`select * from updated union all select * from inserted`);
     const path = tree.pathOf(sql.raw('folder_id'));
     const unchanged = sql`
       select id::text, ${episodeTag()}, ${episodeItem()}, false from ${episodes}
@@ -82,6 +87,8 @@ export function upsertEpisode(
     return {
       expressions: [
         ...tree.expressions,
+        updated,
+        inserted,
         written,
         countContents(
           db,

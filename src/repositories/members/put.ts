@@ -18,7 +18,7 @@ export function putMember({ db, resolveNamespace, quotas }: RepositoryContext) {
       from guard
       where caller_role = 'owner' and (${param('role')}::member_role = 'owner' or owner_remains)
       on conflict (namespace_id, subject) do update set role = excluded.role,
-        updated_at = case when current.role = excluded.role then current.updated_at else now() end
+        updated_at = case when current.role = excluded.role then current.updated_at else excluded.updated_at end
       returning subject, role, created_at, updated_at, xmax = 0 as created`);
   const isCreated = sql`(select created from ${put})`;
   const growth = sql`${isCreated}::int`;

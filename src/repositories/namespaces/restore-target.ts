@@ -1,4 +1,4 @@
-import { type SQL, sql } from 'drizzle-orm';
+import { type SQL, sql, type WithSubquery } from 'drizzle-orm';
 import type { Database } from '../../db/client.js';
 import { isRestorable } from '../../db/schema/columns.js';
 import { members } from '../../db/schema/members.js';
@@ -19,46 +19,56 @@ const RESTORE_CANDIDATES = 100;
  * else the active one. Looked for from the slug and from the caller, because either may have very many.
  */
 export function restoreTargets(db: Database) {
-  // An `exists` may be turned around, into one that reads all of the caller's namespaces.
-  const isKnown = sql`(${param('adminRole')}::member_role is not null or coalesce((
-    select true from ${members} where namespace_id = n.id and subject = ${param('subject')}), false))`;
+  // Asked of each candidate, which may be on any worker.
+  const isKnown = sql`(${param('adminRole')}::member_role is not null
+    or role_in(n.id, ${param('subject')}) is not null)`;
   const hadSlug = sql`n.slug = ${param('namespaceSlug')} and ${isRestorable(sql`n.deleted_at`)}`;
   const candidates = sql.raw(String(RESTORE_CANDIDATES));
   const last = sql`order by n.deleted_at desc, n.id desc limit`;
-  const expectedOne = sql`select n.id from ${namespaces} n
-    where ${hasExpectedId(sql`n.id`)} and (${hadSlug}) is true and ${isKnown} limit 1`;
-  const lastOfSlug = sql`
-    select n.id from (select id, deleted_at from ${namespaces} n where ${hadSlug} ${last} ${candidates}) as n
-    where ${isKnown} ${last} 1`;
+  /** The first known one of some namespaces. */
+  const knownOf = (name: string, which: SQL, order = sql`order by n.id limit`) =>
+    db.$with(name, {}).as(sql`
+      select n.id from (select n.id, n.deleted_at from ${namespaces} n where ${which} ${order} ${candidates}) as n
+      where ${isKnown} ${order} 1`);
+  const expectedOne = knownOf('expected_one', sql`${hasExpectedId(sql`n.id`)} and (${hadSlug}) is true`);
+  const lastOfSlug = knownOf('last_of_slug', hadSlug, last);
   // By their ids alone, because the planner cannot know how many the slug leads to.
-  const lastOfCaller = sql`
+  const lastOfCaller = db.$with('last_of_caller', {}).as(sql`
     select n.id from (
       select n.id, n.deleted_at from ${namespaces} n
       where n.id = any(array(
         select namespace_id from ${members} where subject = ${param('subject')}
         order by namespace_id desc limit ${candidates}))
       and (${hadSlug}) is true offset 0) as n
-    ${last} 1`;
-  const activeOne = sql`select n.id from ${namespaces} n
-    where n.slug = ${param('namespaceSlug')} and n.deleted_at is null and ${isKnown}`;
-  const prepareTarget = (name: string, repeated: SQL) => {
+    ${last} 1`);
+  const activeOne = knownOf(
+    'active_one',
+    sql`n.slug = ${param('namespaceSlug')} and n.deleted_at is null`,
+  );
+  const prepareTarget = (name: string, repeatedOne: WithSubquery) => {
     const target = db.$with('target', {
       id: sql<string | null>`id`.as('id'),
       repeats: sql<boolean>`repeats`.as('repeats'),
     }).as(sql`
-      select coalesce(repeated.id, (${expectedOne}), (${lastOfSlug}), (${lastOfCaller}), (${activeOne})) as id,
-        repeated.id is not null as repeats
-      from (select (${repeated}) as id) as repeated`);
-    return db.with(target).select().from(target).prepare(name);
+      select coalesce((select id from repeated), (select id from expected_one), (select id from last_of_slug),
+          (select id from last_of_caller), (select id from active_one)) as id,
+        exists (select from repeated) as repeats`);
+    return db
+      .with(repeatedOne, expectedOne, lastOfSlug, lastOfCaller, activeOne, target)
+      .select()
+      .from(target)
+      .prepare(name);
   };
 
   return {
-    plain: prepareTarget('namespace_restore_target', sql`null::uuid`),
+    plain: prepareTarget(
+      'namespace_restore_target',
+      db.$with('repeated', {}).as(sql`select null::uuid as id where false`),
+    ),
     // A repetition is about the namespace that the key was used for, which may have another slug now.
     once: prepareTarget(
       'namespace_restore_target_once',
-      sql`select n.id from ${namespaces} n
-        where n.id = any(array(${usedNamespaces})) and ${isKnown} order by n.id limit 1`,
+      knownOf('repeated', sql`n.id in (${usedNamespaces})`),
     ),
   };
 }

@@ -15,7 +15,7 @@ import {
 } from '../idempotency.js';
 import { answered, jsonParam, type NewSpace, sentColumns, type SpaceRow } from './columns.js';
 import { inNamespace, isActive } from './conditions.js';
-import { countSpaces } from './counters.js';
+import { countAddedSpaces } from './counters.js';
 import { insertSpaces } from './insert.js';
 
 /** A space as it was sent. */
@@ -48,7 +48,7 @@ export function createSpaces({ db, resolveNamespace, quotas }: RepositoryContext
     .as(sql`select jsonb_agg(to_jsonb(space) order by id) as spaces from space`);
   const created = insertSpaces(db, sentColumns, all(mayWrite));
   const statement = db
-    .with(...writing.expressions, created, countSpaces(db, 1), batch)
+    .with(...writing.expressions, created, ...countAddedSpaces(db), batch)
     .select()
     .from(writing.access)
     .leftJoin(batch, always)
@@ -67,7 +67,7 @@ export function createSpaces({ db, resolveNamespace, quotas }: RepositoryContext
       ...writing.expressions,
       ...once.expressions,
       createdOnce,
-      countSpaces(db, 1),
+      ...countAddedSpaces(db),
       batch,
       once.keep(
         sql`select jsonb_build_object('kept_spaces', spaces) from batch where spaces is not null`,
