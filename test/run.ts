@@ -47,8 +47,9 @@ async function startServer(): Promise<{ url: string; stop: () => Promise<void> }
 const POOLED = '--pgbouncer';
 const ON_CITUS = '--citus';
 
-/** The tests that run on Citus too, where there is one. */
-const CITUS_TESTS = /test.http./;
+/** The tests that run on Citus too, where there is one, and those that run on nothing else. */
+const CITUS_TESTS = /test.(http|citus)./;
+const CITUS_ALONE = /test.citus./;
 
 /** For coverage, which the bundles of a built test hide. */
 const UNBUILT = '--unbuilt';
@@ -61,11 +62,21 @@ const isUnbuilt = process.argv.includes(UNBUILT);
  *
  * @returns the exit code of tap
  */
-async function runTap(files: string[], env: Record<string, string>): Promise<number> {
+async function runTap(
+  files: string[],
+  env: Record<string, string>,
+  options: string[],
+): Promise<number> {
   const program = join('node_modules', 'tap', 'dist', 'esm', 'run.mjs');
   const tap = spawn(
     process.execPath,
-    [program, '--reporter=tap', ...(isUnbuilt ? ['--node-arg=--import=tsx'] : []), ...files],
+    [
+      program,
+      '--reporter=tap',
+      ...(isUnbuilt ? ['--node-arg=--import=tsx'] : []),
+      ...options,
+      ...files,
+    ],
     {
       stdio: ['inherit', 'pipe', 'inherit'],
       env: { ...process.env, ...env },
@@ -111,12 +122,13 @@ async function runOn(nodes: string[], files: string[], env: Record<string, strin
     if (nodes.length > 1) await joinNodes(nodes, template);
     await migrate(databaseUrl(url, template));
     if (nodes.length > 1) await distribute(nodes, template);
-    const code = await runTap(files, {
-      TEST_NODES: nodes.join(' '),
-      TEST_TEMPLATE: template,
-      ...env,
-    });
-    process.exitCode = process.exitCode || code;
+    const code = await runTap(
+      files,
+      { TEST_NODES: nodes.join(' '), TEST_TEMPLATE: template, ...env },
+      // Three servers on one machine take their time.
+      nodes.length > 1 ? ['--timeout=1200'] : [],
+    );
+    process.exitCode ||= code;
   } finally {
     await dropDatabaseOn(nodes, template);
   }
@@ -131,7 +143,8 @@ if (!process.argv.includes(ON_CITUS)) {
   const server = await startServer();
   const pooler = process.argv.includes(POOLED) ? await startPgBouncer(server.url) : undefined;
   try {
-    await runOn([server.url], files, pooler ? { TEST_POOLER_URL: pooler.url } : {});
+    const others = files.filter((file) => !CITUS_ALONE.test(file));
+    await runOn([server.url], others, pooler ? { TEST_POOLER_URL: pooler.url } : {});
   } finally {
     await pooler?.stop();
     await server.stop();

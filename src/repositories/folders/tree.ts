@@ -101,6 +101,14 @@ function changeAnyTree(db: Database, condition: SQL) {
   return { seen, expressions: [updated, begun, changed] };
 }
 
+/** What `ensureFolders` returns, for a statement that moves nothing and so is sent to a shard as it is. */
+export const folderStays = {
+  expressions: [],
+  isReady: sql<boolean>`true`,
+  idOf: () => sql`null::uuid`,
+  pathOf: folderPath,
+};
+
 /**
  * Finds the folders of some paths, and makes the missing ones with their missing ancestors.
  *

@@ -19,9 +19,9 @@ const RESTORE_CANDIDATES = 100;
  * else the active one. Looked for from the slug and from the caller, because either may have very many.
  */
 export function restoreTargets(db: Database) {
-  // Asked of each candidate, which may be on any worker.
-  const isKnown = sql`(${param('adminRole')}::member_role is not null
-    or role_in(n.id, ${param('subject')}) is not null)`;
+  // An outer join: an `exists` may be turned around, into one that reads all of the caller's namespaces.
+  const membership = sql`left join ${members} m on m.namespace_id = n.id and m.subject = ${param('subject')}`;
+  const isKnown = sql`(${param('adminRole')}::member_role is not null or m.role is not null)`;
   const hadSlug = sql`n.slug = ${param('namespaceSlug')} and ${isRestorable(sql`n.deleted_at`)}`;
   const candidates = sql.raw(String(RESTORE_CANDIDATES));
   const last = sql`order by n.deleted_at desc, n.id desc limit`;
@@ -29,7 +29,7 @@ export function restoreTargets(db: Database) {
   const knownOf = (name: string, which: SQL, order = sql`order by n.id limit`) =>
     db.$with(name, {}).as(sql`
       select n.id from (select n.id, n.deleted_at from ${namespaces} n where ${which} ${order} ${candidates}) as n
-      where ${isKnown} ${order} 1`);
+      ${membership} where ${isKnown} ${order} 1`);
   const expectedOne = knownOf('expected_one', sql`${hasExpectedId(sql`n.id`)} and (${hadSlug}) is true`);
   const lastOfSlug = knownOf('last_of_slug', hadSlug, last);
   // By their ids alone, because the planner cannot know how many the slug leads to.
