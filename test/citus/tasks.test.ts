@@ -36,6 +36,6 @@ test('tasks', async (t) => {
     const answer = await owner.send(request(slug));
     const after = await executions(service.db);
     t.equal(answer.status, status, title);
-    t.comment(`${title}: ${after[0] - before[0]} ${after[1] - before[1]}`);
+    (await import('node:fs')).appendFileSync('/tmp/probe/tasks.txt', `${title}: ${after[0] - before[0]} ${after[1] - before[1]}\n`);
   }
 });

@@ -48,6 +48,11 @@ export function upsertEpisode(
       where ${isNamedEpisode} and deleted_at is null and not write_protected and ${hasTag(storedEpisodeTag)})
     else not ${param('mustExist')}::boolean end`;
   const write = prepareKeyedWrite('episode_upsert', (allowed) => {
+    // Before the episode is written: Citus executes one expression after another.
+    const unchanged = db.$with('unchanged', {}).as(sql`
+      select id::text as ids, ${episodeTag()} as tag, ${episodeItem()} as item, false as inserted from ${episodes}
+      where ${isNamedEpisode} and deleted_at is null and ${allowed} and not ${param('hasChanges')}::boolean
+        and ${hasTag(storedEpisodeTag)}`);
     const tree = ensureFolders(db, sql`select ${param('folder')}::text where ${isWanted}`, allowed);
     const folder = tree.idOf(sql`${param('folder')}::text`);
     const updated = db.$with('updated', {}).as(sql`
@@ -74,18 +79,16 @@ export function upsertEpisode(
       from (select ${param('id')}::uuid as id) as source
       where ${allowed} and ${tree.isReady} and ${isWanted}
         and not exists (select from ${episodes} where ${isNamedEpisode})
+        and not exists (select from unchanged)
       on conflict (namespace_id, space_id, name) do nothing
       returning *`);
     const written = db
       .$with('written', {})
       .as(sql`select * from updated union all select * from inserted`);
     const path = tree.pathOf(sql.raw('folder_id'));
-    const unchanged = sql`
-      select id::text, ${episodeTag()}, ${episodeItem()}, false from ${episodes}
-      where ${isNamedEpisode} and deleted_at is null and ${allowed} and not ${param('hasChanges')}::boolean
-        and ${hasTag(storedEpisodeTag)}`;
     return {
       expressions: [
+        unchanged,
         ...tree.expressions,
         updated,
         inserted,
@@ -97,7 +100,7 @@ export function upsertEpisode(
         ),
       ],
       answer: sql`select id::text as ids, ${episodeTag(path)} as tag, ${episodeItem(path)} as item,
-        id = ${param('id')}::uuid as inserted from written union all ${unchanged}`,
+        id = ${param('id')}::uuid as inserted from written union all select * from unchanged`,
       isReady: tree.isReady,
     };
   });
