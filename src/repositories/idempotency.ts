@@ -2,6 +2,7 @@ import { and, eq, lte, type SQL, sql } from 'drizzle-orm';
 import type { PgColumn } from 'drizzle-orm/pg-core';
 import type { Database } from '../db/client.js';
 import { idempotencyKeys } from '../db/schema/idempotency-keys.js';
+import { namespaces } from '../db/schema/namespaces.js';
 import { Failure, isFailure } from '../failure.js';
 import { executeOne, param, type Statement, type Values } from './access/statement.js';
 
@@ -49,12 +50,14 @@ export const usedNamespaces = sql`
  * @param allowed the condition that the caller may have the effect, and may see it
  * @param columns the saved columns of the effect
  * @param record the same as the definition of a record
+ * @param owner where the namespace of the key is found, as `own`
  */
 export function idempotencyCtes<Columns extends Record<string, PgColumn | SQL.Aliased>>(
   db: Database,
   allowed: SQL,
   columns: Columns,
   record: SQL,
+  owner = sql`${namespaces} as own`,
 ) {
   const inNamespace = eq(idempotencyKeys.namespaceId, param('namespaceId'));
   const isKey = and(inNamespace, isOwnKey);
@@ -96,11 +99,11 @@ export function idempotencyCtes<Columns extends Record<string, PgColumn | SQL.Al
     /** @param effect a query of the response to save, as a column of JSON objects */
     keep: (effect: SQL) =>
       db.$with('saved', {}).as(sql`
-        insert into ${idempotencyKeys}
+        insert into ${idempotencyKeys} as saved
           (namespace_id, subject, operation, key, fingerprint, answer, expires_at)
-        select ${param('namespaceId')}::uuid, ${param('subject')}, ${param('operation')},
-          ${param('key')}, ${param('fingerprint')}, answer, now() + interval '24 hours'
-        from (${effect}) as effect (answer)`),
+        select own.id, ${param('subject')}::text, ${param('operation')}::text, ${param('key')}::text,
+          ${param('fingerprint')}::text, effect.answer, now() + interval '24 hours'
+        from ${owner}, (${effect}) as effect (answer) where own.id = ${param('namespaceId')}::uuid`),
   };
 }
 

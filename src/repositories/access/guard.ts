@@ -30,6 +30,16 @@ export function accessCte(db: Database, condition: SQL | undefined) {
   );
 }
 
+/**
+ * The namespace of the statement, `own.id`, as the first item of the `from` clause of an insertion: Citus then sends the
+ * insertion to its shard, and else results of expressions to every worker. The table has an alias, for the same.
+ *
+ * @param source the other items, each after a comma
+ */
+export function fromOwnNamespace(source: SQL, condition: SQL): SQL {
+  return sql`from ${namespaces} as own ${source} where own.id = ${param('namespaceId')} and ${condition}`;
+}
+
 /** The condition, by the snapshot of the statement, that the caller may know the namespace. */
 const isKnownToCaller = sql`(${param('adminRole')}::member_role is not null or exists (
   select from ${members}
@@ -82,9 +92,9 @@ export function lockedAccess(
       .select({
         id: namespaces.id,
         role: role.as('caller_role'),
-        isCurrent: sql<boolean | null>`(select revision from ${locked}) = ${namespaces.revision}`.as(
-          'is_current',
-        ),
+        isCurrent: sql<
+          boolean | null
+        >`(select revision from ${locked}) = ${namespaces.revision}`.as('is_current'),
       })
       .from(namespaces)
       .where(condition),

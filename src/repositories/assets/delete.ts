@@ -36,7 +36,11 @@ export function deleteAsset(
       where ${isAsset} and deleted_at is null and ${allowed} and ${isFree} and ${hasTag(storedAssetTag)}
       returning *`);
     return {
-      expressions: [...expressions, written, recountContents(db, countRows('assets', 'written', -1))],
+      expressions: [
+        ...expressions,
+        written,
+        recountContents(db, countRows('assets', 'written', -1)),
+      ],
       answer: sql`select id::text as ids, ${assetTag()} as tag, '' as item, false as inserted from written`,
     };
   });

@@ -1,6 +1,7 @@
 import { and, type SQL, sql } from 'drizzle-orm';
 import type { Database } from '../../db/client.js';
 import { contentCounters, contentKind } from '../../db/schema/content-counters.js';
+import { fromOwnNamespace } from '../access/guard.js';
 import { param } from '../access/statement.js';
 import { newRevision } from '../revision.js';
 import { COUNTER_SLOTS } from '../spaces/counters.js';
@@ -32,6 +33,11 @@ export function contentTotal(db: Database, kind: string, total = activeOf) {
   );
 }
 
+/** In the order of the kinds, so that of two statements neither waits for the other to wait for it. */
+const byKind = (written: SQL) => sql`
+  select kind::content_kind as kind, sum(difference)::int as difference
+  from (${written}) as written (kind, difference) group by kind order by kind`;
+
 /**
  * A common table expression that counts the rows a statement has written, and changes the revision of the
  * lists of each kind.
@@ -40,12 +46,11 @@ export function contentTotal(db: Database, kind: string, total = activeOf) {
  */
 export function countContents(db: Database, written: SQL) {
   return db.$with('counted', {}).as(sql`
-    insert into ${contentCounters} (namespace_id, space_id, kind, slot, active, revision)
-    select ${param('namespaceId')}::uuid, ${param('spaceId')}::uuid, kind::content_kind,
-      ${ownSlot}, sum(difference), ${newRevision}
-    from (${written}) as written (kind, difference) group by kind order by kind
+    insert into ${contentCounters} as counter (namespace_id, space_id, kind, slot, active, revision)
+    select own.id, ${param('spaceId')}::uuid, changed.kind, ${ownSlot}, changed.difference, ${newRevision}
+    ${fromOwnNamespace(sql`, (${byKind(written)}) as changed`, sql`true`)}
     on conflict (namespace_id, space_id, kind, slot) do update
-    set active = ${contentCounters}.active + excluded.active, revision = excluded.revision`);
+    set active = counter.active + excluded.active, revision = excluded.revision`);
 }
 
 /**
@@ -56,10 +61,7 @@ export function recountContents(db: Database, written: SQL) {
   return db.$with('counted', {}).as(sql`
     update ${contentCounters} as counter
     set active = counter.active + changed.difference, revision = ${newRevision}
-    from (
-      select kind::content_kind as kind, sum(difference)::int as difference
-      from (${written}) as written (kind, difference) group by kind order by kind
-    ) as changed
+    from (${byKind(written)}) as changed
     where counter.namespace_id = ${param('namespaceId')} and counter.space_id = ${param('spaceId')}
       and counter.kind = changed.kind and counter.slot = (
         select slot from ${contentCounters} where ${inSpace(contentCounters)} and kind = changed.kind

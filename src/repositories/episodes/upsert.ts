@@ -4,6 +4,7 @@ import { episodes } from '../../db/schema/episodes.js';
 import { timeOfId } from '../../db/schema/spaces.js';
 import { Failure } from '../../failure.js';
 import { includesRole } from '../access/principal.js';
+import { fromOwnNamespace } from '../access/guard.js';
 import { param } from '../access/statement.js';
 import { countContents, countRows } from '../contents/counters.js';
 import { hasTag, type Written } from '../contents/item.js';
@@ -69,19 +70,20 @@ export function upsertEpisode(
         and not write_protected and ${allowed} and ${tree.isReady} and ${hasTag(storedEpisodeTag)}
       returning *`);
     const inserted = db.$with('inserted', {}).as(sql`
-      insert into ${episodes} (namespace_id, space_id, id, name, description, tags, status,
+      insert into ${episodes} as made (namespace_id, space_id, id, name, description, tags, status,
         write_protected, folder_id, metadata, updated_at)
-      select ${param('namespaceId')}::uuid, ${param('spaceId')}::uuid, id, ${param('episode')},
+      select own.id, ${param('spaceId')}::uuid, source.id, ${param('episode')},
         ${param('description')}::text, coalesce(${jsonParam('tags')}, '[]'),
         coalesce(${param('status')}::episode_status, 'running'),
         coalesce(${param('writeProtected')}::boolean, false), ${folder}, ${jsonParam('metadata')},
-        ${timeOfId('id')}
-      from (select ${param('id')}::uuid as id) as source
-      where ${allowed} and ${tree.isReady} and ${isWanted}
-        and not exists (select from ${episodes} where ${isNamedEpisode})
-        and not exists (select from unchanged)
+        ${timeOfId('source.id')}
+      ${fromOwnNamespace(
+        sql`, (select ${param('id')}::uuid as id) as source`,
+        sql`${allowed} and ${tree.isReady} and ${isWanted} and not exists (select from unchanged)
+          and not exists (select from ${episodes} where ${isNamedEpisode})`,
+      )}
       on conflict (namespace_id, space_id, name) do nothing
-      returning *`);
+      returning made.*`);
     const written = db
       .$with('written', {})
       .as(sql`select * from updated union all select * from inserted`);

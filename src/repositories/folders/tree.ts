@@ -3,6 +3,7 @@ import type { Database } from '../../db/client.js';
 import { folders, folderTrees, parentOf, pathDigest, pathPrefix } from '../../db/schema/folders.js';
 import { ROOT } from '../../path.js';
 import { param } from '../access/statement.js';
+import { fromOwnNamespace } from '../access/guard.js';
 import { inSpace } from '../contents/access.js';
 import { newRevision } from '../revision.js';
 
@@ -90,15 +91,25 @@ function changeAnyTree(db: Database, condition: SQL) {
     .as(sql`select revision from ${folderTrees} where ${inSpace(folderTrees)}`);
   const updated = changeTree(db, condition, sql`select revision from seen_tree`, 'updated_tree');
   const begun = db.$with('begun_tree', {}).as(sql`
-    insert into ${folderTrees} (namespace_id, space_id, revision)
-    select ${param('namespaceId')}::uuid, ${param('spaceId')}::uuid, ${newRevision}
-    where ${condition} and not exists (select from seen_tree)
+    insert into ${folderTrees} as begun (namespace_id, space_id, revision)
+    select own.id, ${param('spaceId')}::uuid, ${newRevision}
+    ${fromOwnNamespace(sql``, sql`${condition} and not exists (select from seen_tree)`)}
     on conflict (namespace_id, space_id) do nothing
-    returning revision`);
+    returning begun.revision`);
   const changed = db
     .$with('changed_tree', {})
     .as(sql`select revision from updated_tree union all select revision from begun_tree`);
   return { seen, expressions: [updated, begun, changed] };
+}
+
+/**
+ * A new id, a UUIDv7, of the folder of a path. Not the default of the column, which is volatile: an insertion
+ * with it is not sent to a shard as it is.
+ */
+export function newFolderId(path: SQLWrapper): SQL {
+  const digest = sql`md5(${path} || ' ' || ${param('spaceId')}::text || now()::text || pg_backend_pid())`;
+  return sql`(lpad(to_hex((extract(epoch from now()) * 1000)::bigint), 12, '0') || '7' || left(${digest}, 3)
+    || '8' || right(${digest}, 15))::uuid`;
 }
 
 /** What `ensureFolders` returns, for a statement that moves nothing and so is sent to a shard as it is. */
@@ -135,16 +146,18 @@ export function ensureFolders(db: Database, wanted: SQL, allowed: SQL, changes =
       and ${folders.path} = any(array(select path from wanted_folders))
       and (select count(*) from changed_tree) >= 0
     order by id for share`);
+  const missingFolders = db.$with('missing_folders', {}).as(sql`
+    select distinct array_to_string(parts[1:length], '/') collate "C" as path
+    from (select string_to_array(path, '/') as parts from wanted_folders where not is_known) as missing,
+      generate_series(2, cardinality(parts)) as length`);
   const madeFolders = db.$with('made_folders', {}).as(sql`
-    insert into ${folders} (namespace_id, space_id, path)
-    select ${param('namespaceId')}::uuid, ${param('spaceId')}::uuid, path
-    from (
-      select distinct array_to_string(parts[1:length], '/') collate "C" as path
-      from (select string_to_array(path, '/') as parts from wanted_folders where not is_known) as missing,
-        generate_series(2, cardinality(parts)) as length
-    ) as way
-    where exists (select from changed_tree) and not exists (select from ${folders} where ${hasPath(sql`way.path`)})
-    returning id, path`);
+    insert into ${folders} as made (namespace_id, space_id, id, path)
+    select own.id, ${param('spaceId')}::uuid, ${newFolderId(sql`way.path`)}, way.path
+    ${fromOwnNamespace(
+      sql`, missing_folders as way`,
+      sql`exists (select from changed_tree) and not exists (select from ${folders} where ${hasPath(sql`way.path`)})`,
+    )}
+    returning made.id, made.path`);
   const ensured = db.$with('ensured_folders', {}).as(sql`
     select id, path from present_folders union all select id, path from made_folders`);
   return {
@@ -153,6 +166,7 @@ export function ensureFolders(db: Database, wanted: SQL, allowed: SQL, changes =
       wantedFolders,
       ...tree.expressions,
       presentFolders,
+      missingFolders,
       madeFolders,
       ensured,
     ],

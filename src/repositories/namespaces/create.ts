@@ -59,7 +59,14 @@ export function createNamespace({ db, quotas, slugHoldDays }: RepositoryContext)
     .select()
     .from(created)
     .prepare('namespace_create');
-  const onceCreated = idempotencyCtes(db, always, namespaceColumns, recordOf(namespaceColumns));
+  const onceCreated = idempotencyCtes(
+    db,
+    always,
+    namespaceColumns,
+    recordOf(namespaceColumns),
+    // The key is of no namespace.
+    sql`(select ${param('namespaceId')}::uuid as id) as own`,
+  );
   const createdOnce = db.$with('namespace', namespaceColumns).as(sql`
     insert into ${namespaces} (id, slug, name, metadata, created_by)
     select ${param('id')}::uuid, ${param('slug')}, ${param('name')},

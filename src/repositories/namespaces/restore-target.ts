@@ -30,7 +30,10 @@ export function restoreTargets(db: Database) {
     db.$with(name, {}).as(sql`
       select n.id from (select n.id, n.deleted_at from ${namespaces} n where ${which} ${order} ${candidates}) as n
       ${membership} where ${isKnown} ${order} 1`);
-  const expectedOne = knownOf('expected_one', sql`${hasExpectedId(sql`n.id`)} and (${hadSlug}) is true`);
+  const expectedOne = knownOf(
+    'expected_one',
+    sql`${hasExpectedId(sql`n.id`)} and (${hadSlug}) is true`,
+  );
   const lastOfSlug = knownOf('last_of_slug', hadSlug, last);
   // By their ids alone, because the planner cannot know how many the slug leads to.
   const lastOfCaller = db.$with('last_of_caller', {}).as(sql`

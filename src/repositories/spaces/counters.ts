@@ -1,6 +1,7 @@
 import { eq, sql } from 'drizzle-orm';
 import type { Database } from '../../db/client.js';
 import { spaceCounters } from '../../db/schema/space-counters.js';
+import { fromOwnNamespace } from '../access/guard.js';
 import { param } from '../access/statement.js';
 import { newRevision } from '../revision.js';
 
@@ -41,10 +42,10 @@ export function countAddedSpaces(db: Database) {
     where namespace_id = ${param('namespaceId')} and slot = ${ownSlot} and ${written} > 0
     returning slot`);
   const begun = db.$with('begun_counter', {}).as(sql`
-    insert into ${spaceCounters} (namespace_id, slot, active, active_max, revision)
-    select ${param('namespaceId')}::uuid, ${ownSlot}, count(*), ${room}, ${newRevision}
-    from space where not exists (select from counted) having count(*) > 0
-    on conflict (namespace_id, slot) do update set active = ${spaceCounters}.active + excluded.active,
+    insert into ${spaceCounters} as counter (namespace_id, slot, active, active_max, revision)
+    select own.id, ${ownSlot}, ${written}, ${room}, ${newRevision}
+    ${fromOwnNamespace(sql``, sql`${written} > 0 and not exists (select from counted)`)}
+    on conflict (namespace_id, slot) do update set active = counter.active + excluded.active,
       active_max = excluded.active_max, revision = excluded.revision`);
   return [counted, begun] as const;
 }

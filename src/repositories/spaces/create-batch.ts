@@ -4,7 +4,7 @@ import { spaces } from '../../db/schema/spaces.js';
 import { Failure, type Failures, isFailure } from '../../failure.js';
 import { accessCte, activeNamespaceByIdAndSlug, hasRole, lockedAccess } from '../access/guard.js';
 import type { AccessResult, Principal, Role } from '../access/principal.js';
-import { executeOne, param } from '../access/statement.js';
+import { executeOne } from '../access/statement.js';
 import type { RepositoryContext } from '../context.js';
 import {
   executeIdempotent,
@@ -39,7 +39,7 @@ export function createSpaces({ db, resolveNamespace, quotas }: RepositoryContext
 
   // In the order of their slugs, so that two batches never deadlock.
   const all = (allowed: SQL) => sql`
-    select ${param('namespaceId')}::uuid, sent.*
+    select sent.*
     from access, jsonb_to_recordset(${jsonParam('spaces')}) as sent (${recordOf(sentColumns)})
     where ${allowed} order by sent.slug`;
   // UUIDv7s made one after another are in the order in which they were made.
