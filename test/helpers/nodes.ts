@@ -25,8 +25,7 @@ export async function createDatabaseOn(
 ): Promise<void> {
   await onEach(
     nodes,
-    (admin) =>
-      admin`create database ${admin(name)} template ${admin(template)} strategy file_copy`,
+    (admin) => admin`create database ${admin(name)} template ${admin(template)} strategy file_copy`,
   );
 }
 

@@ -2,8 +2,8 @@ import { type SQL, sql, type SQLWrapper } from 'drizzle-orm';
 import type { Database } from '../../db/client.js';
 import { folders, folderTrees, parentOf, pathDigest, pathPrefix } from '../../db/schema/folders.js';
 import { ROOT } from '../../path.js';
-import { param } from '../access/statement.js';
 import { fromOwnNamespace } from '../access/guard.js';
+import { param } from '../access/statement.js';
 import { inSpace } from '../contents/access.js';
 import { newRevision } from '../revision.js';
 

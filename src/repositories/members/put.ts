@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm';
 import { members } from '../../db/schema/members.js';
-import { type AccessResult, includesRole, type Principal, type Role } from '../access/principal.js';
 import { fromOwnNamespace } from '../access/guard.js';
+import { type AccessResult, includesRole, type Principal, type Role } from '../access/principal.js';
 import { executeOne, param } from '../access/statement.js';
 import type { RepositoryContext } from '../context.js';
 import { countForSubjects } from '../namespaces/subject-counters.js';
