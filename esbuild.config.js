@@ -8,7 +8,6 @@ await build({
   entryPoints: [
     'server',
     'commands/migrate',
-    'commands/distribute',
     'commands/purge',
     'commands/token',
   ].map((program) => `src/${program}.ts`),

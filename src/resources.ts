@@ -1,5 +1,4 @@
 import type { PgTable } from 'drizzle-orm/pg-core';
-import type { DistributedTables } from './db/distribute.js';
 import { assets } from './db/schema/assets.js';
 import { contentCounters } from './db/schema/content-counters.js';
 import { cursorKeys } from './db/schema/cursor-keys.js';
@@ -35,7 +34,7 @@ interface Definition<Repository> {
   of: 'namespaces' | 'spaces';
   /** tables in which each row belongs to one namespace */
   tables: readonly PgTable[];
-  /** tables that statements of every namespace read */
+  /** tables that are looked up across namespaces */
   sharedTables?: readonly PgTable[];
   repository: (context: RepositoryContext) => Repository;
   routes: ResourceRoutes<Repository>;
@@ -66,23 +65,22 @@ export function defineResource<Repository>({
 }
 
 /** Tables that belong to no one resource. */
-const ownTables = { reference: [cursorKeys], byNamespace: [contentCounters, idempotencyKeys] };
+const ownTables = { onCoordinator: [cursorKeys], byNamespace: [contentCounters, idempotencyKeys] };
 
 /** All resources, in the order in which their operations are added. */
 export const resources: readonly Resource[] = [
   defineResource({
     tag: { name: 'namespaces', description: 'Users and teams' },
     of: 'namespaces',
-    tables: [],
-    sharedTables: [namespaces, namespaceSlugs, subjectCounters],
+    tables: [namespaces],
+    sharedTables: [namespaceSlugs, subjectCounters],
     repository: namespacesRepository,
     routes: namespaceRoutes,
   }),
   defineResource({
     tag: { name: 'members', description: 'Who may do what in a namespace' },
     of: 'namespaces',
-    tables: [],
-    sharedTables: [members],
+    tables: [members],
     repository: membersRepository,
     routes: memberRoutes,
   }),
@@ -122,10 +120,17 @@ export function documentTags(all: readonly Resource[]) {
   return [...of('spaces'), ...of('namespaces')].map(({ tag }) => tag);
 }
 
+/** The tables of a distributed database (`drizzle/citus.sql`). */
+interface DistributedTables {
+  onCoordinator: readonly PgTable[];
+  /** split by namespace; the rows that a namespace has in all of them are on one worker */
+  byNamespace: readonly PgTable[];
+}
+
 /** @returns the tables of resources by where a distributed database keeps them */
 export function distributedTables(all: readonly Resource[]): DistributedTables {
   return {
-    reference: [...all.flatMap(({ sharedTables }) => sharedTables), ...ownTables.reference],
+    onCoordinator: [...all.flatMap(({ sharedTables }) => sharedTables), ...ownTables.onCoordinator],
     byNamespace: [...all.flatMap(({ tables }) => tables), ...ownTables.byNamespace],
   };
 }

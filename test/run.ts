@@ -6,6 +6,7 @@
  * template that every test file clones, and removes both afterwards.
  * With `--pgbouncer` the services under test connect to PgBouncer in front of it, with `--pgbouncer=prepared` to one that
  * keeps prepared statements (1.21 or later). `PGBOUNCER` names the program where it is not in the path.
+ * With `--citus` the HTTP tests, or the given ones, run on the cluster whose coordinator `TEST_CITUS_URL` names.
  */
 import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
@@ -14,11 +15,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import postgres from 'postgres';
 import { migrate } from '../src/db/migrate.js';
 import { startEmbeddedPostgres } from '../src/development/postgres/index.js';
 import { buildTests, OUTPUT, testsOf } from './build.js';
-import { databaseUrl } from './helpers/database.js';
+import { distribute, joinNodes, nodesOf } from './helpers/citus.js';
+import { createDatabaseOn, databaseUrl, dropDatabaseOn } from './helpers/nodes.js';
 import { startPgBouncer } from './helpers/pgbouncer.js';
 
 /** Nothing here has to survive a power cut. */
@@ -68,6 +69,11 @@ async function startRequestCounter() {
 
 const POOLED = '--pgbouncer';
 const PREPARED = '--pgbouncer=prepared';
+const ON_CITUS = '--citus';
+
+/** The tests that run on Citus too, where there is one, and those that run on nothing else. */
+const CITUS_TESTS = /test.(http|citus)./;
+const CITUS_ALONE = /test.citus./;
 
 /** For coverage, which the bundles of a built test hide. */
 const UNBUILT = '--unbuilt';
@@ -83,11 +89,18 @@ async function runTap(
   files: string[],
   env: Record<string, string>,
   countRequests: () => Promise<number>,
+  options: string[],
 ): Promise<number> {
   const program = join('node_modules', 'tap', 'dist', 'esm', 'run.mjs');
   const tap = spawn(
     process.execPath,
-    [program, '--reporter=tap', ...(isUnbuilt ? ['--node-arg=--import=tsx'] : []), ...files],
+    [
+      program,
+      '--reporter=tap',
+      ...(isUnbuilt ? ['--node-arg=--import=tsx'] : []),
+      ...options,
+      ...files,
+    ],
     {
       stdio: ['inherit', 'pipe', 'inherit'],
       env: { ...process.env, ...env },
@@ -125,30 +138,54 @@ async function runTap(
   return code;
 }
 
-const flags = [POOLED, PREPARED, UNBUILT];
+/** Runs tests on a server, or on the nodes of a cluster, the coordinator first. */
+async function runOn(nodes: string[], files: string[], env: Record<string, string>): Promise<void> {
+  const [url = ''] = nodes;
+  const template = `spaces_template_${randomUUID().slice(0, 8)}`;
+  const requests = await startRequestCounter();
+  try {
+    await createDatabaseOn(nodes, template, 'template0');
+    if (nodes.length > 1) await joinNodes(nodes, template);
+    await migrate(databaseUrl(url, template));
+    if (nodes.length > 1) await distribute(nodes, template);
+    const code = await runTap(
+      files,
+      { TEST_NODES: nodes.join(' '), TEST_TEMPLATE: template, ...requests.env, ...env },
+      requests.count,
+      // Three servers on one machine take their time.
+      nodes.length > 1 ? ['--timeout=1200'] : [],
+    );
+    process.exitCode ||= code;
+  } finally {
+    await requests.stop();
+    await dropDatabaseOn(nodes, template);
+  }
+}
+
+const flags = [POOLED, PREPARED, UNBUILT, ON_CITUS];
 const chosen = process.argv.slice(2).filter((arg) => !flags.includes(arg));
 const prepared = process.argv.includes(PREPARED);
 const pooled = prepared || process.argv.includes(POOLED);
 const files = await (isUnbuilt ? testsOf(chosen) : buildTests(chosen));
-const server = await startServer();
-const pooler = pooled ? await startPgBouncer(server.url, { prepared }) : undefined;
-const template = `spaces_template_${randomUUID().slice(0, 8)}`;
-const admin = postgres(server.url, { max: 1, onnotice: () => undefined });
-const requests = await startRequestCounter();
-try {
-  await admin`create database ${admin(template)}`;
-  await migrate(databaseUrl(server.url, template));
-  const env = {
-    TEST_SERVER_URL: server.url,
-    TEST_TEMPLATE: template,
-    ...requests.env,
-    ...(pooler && { TEST_POOLER_URL: pooler.url, TEST_POOLER_PREPARES: String(prepared) }),
-  };
-  process.exitCode = await runTap(files, env, requests.count);
-} finally {
-  await requests.stop();
-  await pooler?.stop();
-  await admin`drop database if exists ${admin(template)}`;
-  await admin.end();
-  await server.stop();
+const citusUrl = process.env['TEST_CITUS_URL'];
+
+if (!process.argv.includes(ON_CITUS)) {
+  const server = await startServer();
+  const pooler = pooled ? await startPgBouncer(server.url, { prepared }) : undefined;
+  try {
+    const others = files.filter((file) => !CITUS_ALONE.test(file));
+    const env = pooler && { TEST_POOLER_URL: pooler.url, TEST_POOLER_PREPARES: String(prepared) };
+    await runOn([server.url], others, env ?? {});
+  } finally {
+    await pooler?.stop();
+    await server.stop();
+  }
+}
+if (citusUrl) {
+  console.log('== on Citus');
+  const isOnCitus = (file: string) => CITUS_TESTS.test(file) || process.argv.includes(ON_CITUS);
+  await runOn(await nodesOf(citusUrl), files.filter(isOnCitus), {});
+} else if (process.argv.includes(ON_CITUS)) {
+  console.error('TEST_CITUS_URL names no coordinator.');
+  process.exitCode = 1;
 }

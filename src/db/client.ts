@@ -50,7 +50,7 @@ export function connect(options: DatabaseOptions) {
     driver: driverOptions(options, settings),
     settings: options.isAdministrative
       ? { statement_timeout: String(options.statementTimeoutMs) }
-      : serviceSettings(options.statementTimeoutMs),
+      : serviceSettings(options.statementTimeoutMs, settings.options),
     findTarget: targetFinder(options, settings),
   });
   return Object.assign(drizzle(sql), { usage });

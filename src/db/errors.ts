@@ -69,6 +69,9 @@ const meanings: Record<string, (table: string, attempt: Attempt) => Failure> = {
   _operation_key_pk: () => new Failure('key_in_use', {}),
 };
 
+/** What Citus puts behind the name of a constraint in a shard. */
+const SHARD = /_\d{6,}$/;
+
 /** SQLSTATEs of a violated foreign key, unique index and check. */
 const violations = new Set(['23503', '23505', '23514']);
 
@@ -141,7 +144,7 @@ function failureCode(error: unknown): string | null {
 export function toFailure(error: unknown, attempt: Attempt): unknown {
   const cause = driverError(error);
   if (cause instanceof postgres.PostgresError) {
-    const meaning = violations.has(cause.code) ? meaningOf(cause.constraint_name, attempt) : null;
+    const meaning = violations.has(cause.code) ? meaningOf(cause, attempt) : null;
     if (meaning) return meaning;
     if (transientStates.some((state) => cause.code.startsWith(state))) return unavailable(cause);
     return cause;
@@ -149,7 +152,10 @@ export function toFailure(error: unknown, attempt: Attempt): unknown {
   return connectionFailures.has(failureCode(error) ?? '') ? unavailable(cause) : cause;
 }
 
-function meaningOf(constraint = '', attempt: Attempt): Failure | null {
+function meaningOf({ constraint_name: name, message }: postgres.PostgresError, attempt: Attempt) {
+  // Citus gives the name with the number of the shard, and sometimes only in the message.
+  const given = name ?? /constraint "([^"]+)"/.exec(message)?.[1] ?? '';
+  const constraint = given.replace(SHARD, '');
   for (const [end, make] of Object.entries(meanings)) {
     if (constraint.endsWith(end)) return make(constraint.slice(0, -end.length), attempt);
   }

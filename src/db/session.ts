@@ -1,7 +1,8 @@
 import { sql } from 'drizzle-orm';
+import { parseConnectionString } from '../config/connection-string.js';
 import { connect, type Database, type DatabaseOptions } from './client.js';
 import { DatabaseNotReadyError } from './errors.js';
-import { formats, planning, semantics } from './settings.js';
+import { formats, planningBeside, semantics } from './settings.js';
 
 /** How often another connection is asked: of a busy pooler it may get another backend each time. */
 const ATTEMPTS = 5;
@@ -73,11 +74,14 @@ interface Setting extends Record<string, unknown> {
 
 async function expectSettings(
   db: Database,
-  { statementTimeoutMs }: Pick<DatabaseOptions, 'statementTimeoutMs'>,
+  { url, statementTimeoutMs }: Pick<DatabaseOptions, 'url' | 'statementTimeoutMs'>,
 ): Promise<string | null> {
   const timeLimit = { statement_timeout: String(statementTimeoutMs) };
   const needed: Record<string, string> = { ...formats, ...semantics };
-  const wanted: Record<string, string> = { ...timeLimit, ...planning };
+  const wanted: Record<string, string> = {
+    ...timeLimit,
+    ...planningBeside(parseConnectionString(url).options),
+  };
   const names = [...Object.keys(needed), ...Object.keys(wanted)];
   const session = await db.execute<Setting>(sql`
     select name, setting as value, quote_ident(session_user) as role, current_schema() as first_schema

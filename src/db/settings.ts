@@ -38,7 +38,24 @@ export const planning = {
   jit: 'off',
 };
 
-/** @returns what each session of the service is to have, beside the formats; a pooler may refuse to pass it on */
-export function serviceSettings(statementTimeoutMs: number): Record<string, string> {
-  return { statement_timeout: String(statementTimeoutMs), ...semantics, ...planning };
+/** @returns the planner settings that the `options` of a connection string leave to the service; Citus needs others */
+export function planningBeside(options = ''): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(planning).filter(([name]) => !options.includes(`${name}=`)),
+  );
+}
+
+/**
+ * @param options of the connection string
+ * @returns what each session of the service is to have, beside the formats; a pooler may refuse to pass it on
+ */
+export function serviceSettings(
+  statementTimeoutMs: number,
+  options?: string,
+): Record<string, string> {
+  return {
+    statement_timeout: String(statementTimeoutMs),
+    ...semantics,
+    ...planningBeside(options),
+  };
 }

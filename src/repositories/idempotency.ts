@@ -2,6 +2,7 @@ import { and, eq, lte, type SQL, sql } from 'drizzle-orm';
 import type { PgColumn } from 'drizzle-orm/pg-core';
 import type { Database } from '../db/client.js';
 import { idempotencyKeys } from '../db/schema/idempotency-keys.js';
+import { namespaces } from '../db/schema/namespaces.js';
 import { Failure, isFailure } from '../failure.js';
 import { executeOne, param, type Statement, type Values } from './access/statement.js';
 
@@ -49,12 +50,14 @@ export const usedNamespaces = sql`
  * @param allowed the condition that the caller may have the effect, and may see it
  * @param columns the saved columns of the effect
  * @param record the same as the definition of a record
+ * @param owner where the namespace of the key is found, as `own`
  */
 export function idempotencyCtes<Columns extends Record<string, PgColumn | SQL.Aliased>>(
   db: Database,
   allowed: SQL,
   columns: Columns,
   record: SQL,
+  owner = sql`${namespaces} as own`,
 ) {
   const inNamespace = eq(idempotencyKeys.namespaceId, param('namespaceId'));
   const isKey = and(inNamespace, isOwnKey);
@@ -76,15 +79,19 @@ export function idempotencyCtes<Columns extends Record<string, PgColumn | SQL.Al
       ${param('subject')}::text, ${param('operation')}::text, ${param('key')}::text), 0)) as free
     from (select count(*) from expired) as done
     where ${allowed} and not exists (select from stored)`);
-  // To name the namespace outside too would tempt the planner to read all of its keys.
+  const overdue = db.$with('overdue', {}).as(sql`
+    select subject, operation, key, expires_at from ${idempotencyKeys}
+    where ${and(inNamespace, hasExpired)}
+    order by expires_at limit ${sql.raw(String(PURGED_AT_ONCE))} for update skip locked`);
+  // By the time of expiry, which an index finds them by without reading all keys of the namespace.
   const purged = db.$with('purged', {}).as(sql`
-    delete from ${idempotencyKeys} where ctid = any(array(
-      select ctid from ${idempotencyKeys} where ${and(inNamespace, hasExpired)}
-      order by expires_at limit ${sql.raw(String(PURGED_AT_ONCE))} for update skip locked))`);
+    delete from ${idempotencyKeys}
+    where ${inNamespace} and expires_at = any(array(select expires_at from overdue))
+      and (subject, operation, key) in (select subject, operation, key from overdue)`);
 
   return {
     /** in the order they build on one another; the effect comes after them */
-    expressions: [expired, stored, claim, purged],
+    expressions: [expired, stored, claim, overdue, purged],
     stored,
     claim,
     /** the condition that this statement is the one to have the effect */
@@ -92,11 +99,11 @@ export function idempotencyCtes<Columns extends Record<string, PgColumn | SQL.Al
     /** @param effect a query of the response to save, as a column of JSON objects */
     keep: (effect: SQL) =>
       db.$with('saved', {}).as(sql`
-        insert into ${idempotencyKeys}
+        insert into ${idempotencyKeys} as saved
           (namespace_id, subject, operation, key, fingerprint, answer, expires_at)
-        select ${param('namespaceId')}::uuid, ${param('subject')}, ${param('operation')},
-          ${param('key')}, ${param('fingerprint')}, answer, now() + interval '24 hours'
-        from (${effect}) as effect (answer)`),
+        select own.id, ${param('subject')}::text, ${param('operation')}::text, ${param('key')}::text,
+          ${param('fingerprint')}::text, effect.answer, now() + interval '24 hours'
+        from ${owner}, (${effect}) as effect (answer) where own.id = ${param('namespaceId')}::uuid`),
   };
 }
 

@@ -33,6 +33,11 @@ export function versionParams({ oneOf, noneOf }: Expected) {
   };
 }
 
+/** A `versionTag` as an expression. Not by `concat`, which is stable: writes to shards take immutable functions alone. */
+export function tagText(id: SQLWrapper, version: SQLWrapper): SQL<string> {
+  return sql<string>`(${id}::text || '-' || ${version}::text)`;
+}
+
 /** The condition, which an index supports, that a row is one of the expected ones. */
 export function hasExpectedId(id: SQLWrapper): SQL {
   return sql`${id} = any(string_to_array(${param('expectedIds')}, ' ')::uuid[])`;
@@ -41,14 +46,14 @@ export function hasExpectedId(id: SQLWrapper): SQL {
 /** The condition that a row has one of the versions asked for, or that none is. */
 export function isNamed({ id, version }: Record<keyof Versioned, SQLWrapper>): SQL {
   // Null, where nothing is expected, is not false.
-  return sql`(concat(${id}, '-', ${version}) = any(string_to_array(${param('expected')}, ' '))) is not false`;
+  return sql`(${tagText(id, version)} = any(string_to_array(${param('expected')}, ' '))) is not false`;
 }
 
 /** The condition that a row has a version that may be written, compared as the row is written. */
 export function hasVersion(row: Record<keyof Versioned, SQLWrapper>): SQL {
   const { id, version } = row;
   return sql`${isNamed(row)} and (${param('unexpected')} = '*'
-    or concat(${id}, '-', ${version}) = any(string_to_array(${param('unexpected')}, ' '))) is not true`;
+    or ${tagText(id, version)} = any(string_to_array(${param('unexpected')}, ' '))) is not true`;
 }
 
 /** @throws `Failure` `precondition_failed` when the resource has no version that is expected */

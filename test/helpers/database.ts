@@ -1,15 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { sql } from 'drizzle-orm';
-import postgres from 'postgres';
 import type { Test } from 'tap';
 import { connect, type Database, type DatabaseOptions } from '../../src/db/client.js';
+import { createDatabaseOn, databaseUrl, dropDatabaseOn } from './nodes.js';
 
-/** @returns the URL of another database of the same server */
-export function databaseUrl(serverUrl: string, name: string): string {
-  const url = new URL(serverUrl);
-  url.pathname = `/${name}`;
-  return url.href;
-}
+export { databaseUrl } from './nodes.js';
 
 /** A pooler in transaction mode, in front of the server, that the services under test connect to. */
 const poolerUrl = process.env['TEST_POOLER_URL'];
@@ -23,13 +18,17 @@ export const poolerEnv: Record<string, string> = prepares ? {} : { DATABASE_PREP
 /** postgres.js describes the parameters of an unprepared statement in a round trip of its own. */
 export const ROUND_TRIPS_PER_STATEMENT = prepares ? 1 : 2;
 
-/** The server that `npm test` has started, and the migrated template on it. */
-export function testServer(): { url: string; template: string } {
-  const url = process.env['TEST_SERVER_URL'];
+/** The server that `npm test` has started, and the migrated template on it; of a cluster also all nodes. */
+export function testServer(): { url: string; nodes: string[]; template: string } {
+  const nodes = process.env['TEST_NODES']?.split(' ') ?? [];
   const template = process.env['TEST_TEMPLATE'];
+  const [url] = nodes;
   if (!url || !template) throw new Error('Run the tests with npm test, which starts PostgreSQL');
-  return { url, template };
+  return { url, nodes, template };
 }
+
+/** Whether the database under test is distributed. */
+export const isDistributed = (process.env['TEST_NODES'] ?? '').includes(' ');
 
 /**
  * Creates a database that is dropped when the test ends.
@@ -42,15 +41,14 @@ export async function createDatabase(
   t: Test,
   options: { empty?: boolean; direct?: boolean } = {},
 ): Promise<string> {
-  const { url, template } = testServer();
+  const { url, nodes, template } = testServer();
   const name = `test_${randomUUID().replaceAll('-', '')}`;
-  const admin = postgres(url, { max: 1, onnotice: () => undefined });
-  await admin`create database ${admin(name)} template ${admin(options.empty ? 'template0' : template)} strategy file_copy`;
-  t.teardown(async () => {
-    await admin`drop database ${admin(name)} with (force)`;
-    await admin.end();
-  });
-  return databaseUrl(options.direct ? url : (poolerUrl ?? url), name);
+  await createDatabaseOn(nodes, name, options.empty ? 'template0' : template);
+  t.teardown(() => dropDatabaseOn(nodes, name));
+  const database = new URL(databaseUrl(options.direct ? url : (poolerUrl ?? url), name));
+  // Citus plans a statement of several tasks for its parameters (docs/scaling.md).
+  if (isDistributed) database.searchParams.set('options', '-cplan_cache_mode=auto');
+  return database.href;
 }
 
 /** Opens a pool as the service does, ended when the test ends. */

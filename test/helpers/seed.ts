@@ -41,6 +41,8 @@ async function seedSpace({ db }: Service, namespace: string): Promise<void> {
       select namespace_id, id as space_id from spaces
       where slug = 'lab' and deleted_at is null and namespace_id = (
         select id from namespaces where slug = ${namespace} and deleted_at is null)
+    ), made_tree as (
+      insert into folder_trees (namespace_id, space_id, revision) select space.*, 0 from space
     ), made_folders as (
       insert into folders (namespace_id, space_id, id, path)
       select space.*, id, path from space,

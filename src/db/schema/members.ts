@@ -5,7 +5,7 @@ import { namespaces } from './namespaces.js';
 /** From the least to the most powerful: PostgreSQL compares the values of an enum in this order. */
 export const memberRole = pgEnum('member_role', ['viewer', 'editor', 'owner']);
 
-/** The role of each member of a namespace. A reference table where the database is distributed. */
+/** The role of each member of a namespace. Distributed by `namespace_id`. */
 export const members = pgTable(
   'members',
   {

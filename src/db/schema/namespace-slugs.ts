@@ -4,7 +4,7 @@ import { namespaces } from './namespaces.js';
 
 /**
  * Every slug that a namespace has or had, with its last holder. The primary key decides which namespace gets
- * a slug, reserved ones included. A reference table where the database is distributed.
+ * a slug, reserved ones included.
  */
 export const namespaceSlugs = pgTable(
   'namespace_slugs',

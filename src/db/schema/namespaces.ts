@@ -11,7 +11,7 @@ import {
 } from 'drizzle-orm/pg-core';
 import { jsonObject, metadataCheck, slugCheck, versionAndTimestamps } from './columns.js';
 
-/** Users and teams. A reference table where the database is distributed (docs/scaling.md). */
+/** Users and teams. Distributed by `id` (docs/scaling.md). */
 export const namespaces = pgTable(
   'namespaces',
   {

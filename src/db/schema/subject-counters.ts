@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm';
 import { check, integer, pgTable, text } from 'drizzle-orm/pg-core';
 
-/** The counters of one subject: reading the total of its list costs the same however long that is. A reference table. */
+/** The counters of one subject: reading the total of its list costs the same however long that is. */
 export const subjectCounters = pgTable(
   'subject_counters',
   {

@@ -1,7 +1,6 @@
 import { and, eq, isNull, type SQL, sql } from 'drizzle-orm';
 import type { Database } from '../../db/client.js';
 import { members } from '../../db/schema/members.js';
-import { namespaceSlugs } from '../../db/schema/namespace-slugs.js';
 import { namespaces } from '../../db/schema/namespaces.js';
 import type { Role } from './principal.js';
 import { param } from './statement.js';
@@ -29,6 +28,16 @@ export function accessCte(db: Database, condition: SQL | undefined) {
       )
       .where(condition),
   );
+}
+
+/**
+ * The namespace of the statement, `own.id`, as the first item of the `from` clause of an insertion: Citus then sends the
+ * insertion to its shard, and else results of expressions to every worker. The table has an alias, for the same.
+ *
+ * @param source the other items, each after a comma
+ */
+export function fromOwnNamespace(source: SQL, condition: SQL): SQL {
+  return sql`from ${namespaces} as own ${source} where own.id = ${param('namespaceId')} and ${condition}`;
 }
 
 /** The condition, by the snapshot of the statement, that the caller may know the namespace. */
@@ -80,15 +89,17 @@ export function lockedAccess(
     then coalesce(${param('adminRole')}::member_role, (select ${membership.role} from ${membership})) end`;
   const access = db.$with('access').as(
     db
-      .select({ id: namespaces.id, role: role.as('caller_role') })
+      .select({
+        id: namespaces.id,
+        role: role.as('caller_role'),
+        isCurrent: sql<
+          boolean | null
+        >`(select revision from ${locked}) = ${namespaces.revision}`.as('is_current'),
+      })
       .from(namespaces)
       .where(condition),
   );
-  const seen = db
-    .select({ revision: namespaces.revision })
-    .from(namespaces)
-    .where(eq(namespaces.id, param('namespaceId')));
-  const isCurrent = sql<boolean | null>`(select revision from ${locked}) = (${seen})`;
+  const isCurrent = sql<boolean | null>`(select is_current from access)`;
   return { access, locked, isCurrent, expressions: [locked, membership, access] as const };
 }
 
@@ -103,28 +114,3 @@ export const activeNamespaceByIdAndSlug = and(
   eq(namespaces.slug, param('namespaceSlug')),
   isNull(namespaces.deletedAt),
 );
-
-/** The condition of `access` for a namespace of which nothing but the slug is known. */
-export const activeNamespaceBySlug = and(
-  eq(namespaces.slug, param('namespaceSlug')),
-  isNull(namespaces.deletedAt),
-);
-
-/**
- * As `accessCte`, of the namespace that has the slug `namespaceSlug`, or had it last where none has. Both are
- * one statement: by a second one a stranger could tell that there was a namespace.
- */
-export function accessBySlug(db: Database) {
-  const holder = db.select({ id: namespaces.id }).from(namespaces).where(activeNamespaceBySlug);
-  const formerHolder = db
-    .select({ id: namespaceSlugs.namespaceId })
-    .from(namespaceSlugs)
-    .where(eq(namespaceSlugs.slug, param('namespaceSlug')));
-  return accessCte(
-    db,
-    and(
-      eq(namespaces.id, sql`coalesce((${holder}), (${formerHolder}))`),
-      isNull(namespaces.deletedAt),
-    ),
-  );
-}

@@ -1,12 +1,9 @@
-import { eq, isNotNull } from 'drizzle-orm';
 import { LRUCache } from 'lru-cache';
 import type { Database } from '../../db/client.js';
-import { namespaces } from '../../db/schema/namespaces.js';
 import { Failure } from '../../failure.js';
 import { isSlug } from '../../slug.js';
-import { accessBySlug } from './guard.js';
+import { findSpace } from './lookup.js';
 import { type Principal, principalParams, type Role } from './principal.js';
-import { shared } from './shared-reads.js';
 import { executeOne } from './statement.js';
 
 /** How many slugs are remembered; some 200 bytes each. */
@@ -25,16 +22,7 @@ const REMEMBERED_SLUGS = 50_000;
 export function namespaceResolver(db: Database, remembered = REMEMBERED_SLUGS) {
   const ids = new LRUCache<string, string>({ max: remembered });
 
-  const access = accessBySlug(db);
-  const lookup = shared(
-    db
-      .with(access)
-      .select({ id: access.id, slug: namespaces.slug })
-      .from(access)
-      .innerJoin(namespaces, eq(namespaces.id, access.id))
-      .where(isNotNull(access.role))
-      .prepare('namespace_lookup'),
-  );
+  const lookup = findSpace(db);
 
   /**
    * @param query runs the statement and returns its row; undefined when the id no longer has the slug
@@ -53,13 +41,17 @@ export function namespaceResolver(db: Database, remembered = REMEMBERED_SLUGS) {
     let namespaceId = ids.get(slug);
     let row = namespaceId === undefined ? undefined : await query({ ...caller, namespaceId });
     if (!row) {
-      const found = await executeOne(lookup, caller, { retryOnDisconnect: true });
-      if (found?.slug !== slug) {
+      const found = await executeOne(
+        lookup,
+        { ...caller, spaceSlug: '' },
+        { retryOnDisconnect: true },
+      );
+      if (found?.namespaceSlug !== slug) {
         ids.delete(slug);
-        if (found) throw renamed('namespace', found.slug);
+        if (found) throw renamed('namespace', found.namespaceSlug);
         return null;
       }
-      namespaceId = found.id;
+      namespaceId = found.namespaceId;
       ids.set(slug, namespaceId);
       row = await query({ ...caller, namespaceId });
     }

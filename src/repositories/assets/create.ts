@@ -9,6 +9,7 @@ import { folders, pathDigest } from '../../db/schema/folders.js';
 import { timeOfId } from '../../db/schema/spaces.js';
 import { type AssetObstacle, Failure, isFailure } from '../../failure.js';
 import { lastSegment, parentPath, ROOT } from '../../path.js';
+import { fromOwnNamespace } from '../access/guard.js';
 import { includesRole } from '../access/principal.js';
 import { param } from '../access/statement.js';
 import { inSpace } from '../contents/access.js';
@@ -23,6 +24,7 @@ import {
 import type { RepositoryContext } from '../context.js';
 import { ensureFolders, hasPath } from '../folders/tree.js';
 import type { IdempotencyKey } from '../idempotency.js';
+import { newRevision } from '../revision.js';
 import { jsonParam } from '../spaces/columns.js';
 import { assetItem, assetTag, type NewAsset } from './item.js';
 
@@ -162,18 +164,20 @@ function insertion(db: Database, allowed: SQL) {
     select from ${sent} where episode is not null and episode not in (select name from locked_episodes))`;
   // A deletion of an episode that did not see its new assets is run again.
   const touched = db.$with('touched_episodes', {}).as(sql`
-    update ${episodes} set assets_revision = (random() * 2 ^ 53)::bigint
+    update ${episodes} set assets_revision = ${newRevision}
     where ${inSpace(episodes)} and id = any(array(select id from locked_episodes)) and ${isComplete}`);
   const written = db.$with('written', {}).as(sql`
-    insert into ${assets} (namespace_id, space_id, id, episode_id, folder_id, local_path, kind, uri,
+    insert into ${assets} as made (namespace_id, space_id, id, episode_id, folder_id, local_path, kind, uri,
       content_type, size_bytes, checksum, tags, metadata, updated_at)
-    select ${param('namespaceId')}::uuid, ${param('spaceId')}::uuid, sent.id, locked.id, ${tree.idOf(sql`sent.folder`)}, sent.local_path, sent.kind,
+    select own.id, ${param('spaceId')}::uuid, sent.id, locked.id, ${tree.idOf(sql`sent.folder`)}, sent.local_path, sent.kind,
       sent.uri, sent.content_type, sent.size_bytes, sent.checksum, sent.tags, sent.metadata,
       ${timeOfId('sent.id')}
-    from ${sent} left join locked_episodes as locked on locked.name = sent.episode
-    where ${allowed} and ${tree.isReady} and ${isComplete}
+    ${fromOwnNamespace(
+      sql`cross join ${sent} left join locked_episodes as locked on locked.name = sent.episode`,
+      sql`${allowed} and ${tree.isReady} and ${isComplete}`,
+    )}
     order by sent.episode, sent.folder, sent.local_path
-    returning *`);
+    returning made.*`);
   const path = tree.pathOf(sql.raw('folder_id'));
   return {
     expressions: [

@@ -31,7 +31,7 @@ const episodeName = (episodeId: SQL) => sql`(
 
 /** The parts of an asset that are not in its row: the path of its folder, and the name of its episode. */
 function place(folder: SQL, deletedFrom: SQL, episodeId: SQL): SQL {
-  return sql`concat_ws(' ', coalesce(${deletedFrom}, ${folder}), ${episodeName(episodeId)})`;
+  return sql`(coalesce(${deletedFrom}, ${folder}, '') || coalesce(' ' || ${episodeName(episodeId)}, ''))`;
 }
 
 /** An asset as JSON text, of a row whose columns are in scope. */

@@ -11,6 +11,7 @@ import { explainMiss } from '../contents/state.js';
 import type { RepositoryContext } from '../context.js';
 import { ensureFolders } from '../folders/tree.js';
 import type { IdempotencyKey } from '../idempotency.js';
+import { newRevision } from '../revision.js';
 import { type Expected, expectTag, versionParams } from '../version.js';
 import type { FindAsset } from './find.js';
 import { targetAsset } from './guard.js';
@@ -30,6 +31,10 @@ export function restoreAsset(
   find: FindAsset,
 ) {
   const write = prepareKeyedWrite('asset_restore', (allowed) => {
+    // Before the asset is written: Citus executes one expression after another.
+    const unchanged = db.$with('unchanged', {}).as(sql`
+      select id::text as ids, ${assetTag()} as tag, ${assetItem()} as item, false as inserted from ${assets}
+      where ${isAsset} and deleted_at is null and ${allowed} and ${hasTag(storedAssetTag)}`);
     const { expressions, isFree } = targetAsset(
       db,
       sql`deleted_at is not null and ${allowed} and ${hasTag(storedAssetTag)}`,
@@ -38,21 +43,19 @@ export function restoreAsset(
     const tree = ensureFolders(db, sql`select deleted_from from target`, allowed);
     // A deletion of the episode that did not see the asset is run again.
     const touched = db.$with('touched_episode', {}).as(sql`
-      update ${episodes} set assets_revision = (random() * 2 ^ 53)::bigint
+      update ${episodes} set assets_revision = ${newRevision}
       where ${inSpace(episodes)} and id = (select id from locked_episode)`);
     const written = db.$with('written', {}).as(sql`
       update ${assets} set deleted_at = null, deleted_from = null, deleted_with_episode = false,
         folder_id = ${tree.idOf(sql`(select deleted_from from target)`)},
         version = version + 1, updated_at = now()
       where ${isAsset} and exists (select from target) and deleted_at is not null and ${isFree}
-        and ${tree.isReady}
+        and ${tree.isReady} and not exists (select from unchanged)
       returning *`);
     const path = tree.pathOf(sql.raw('folder_id'));
-    const isThere = sql`
-      select id::text, ${assetTag()}, ${assetItem()}, false from ${assets}
-      where ${isAsset} and deleted_at is null and ${allowed} and ${hasTag(storedAssetTag)}`;
     return {
       expressions: [
+        unchanged,
         ...expressions,
         ...tree.expressions,
         touched,
@@ -63,7 +66,7 @@ export function restoreAsset(
         ),
       ],
       answer: sql`select id::text as ids, ${assetTag(path)} as tag, ${assetItem(path)} as item,
-        true as inserted from written union all ${isThere}`,
+        true as inserted from written union all select * from unchanged`,
       isReady: tree.isReady,
     };
   });

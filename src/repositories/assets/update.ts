@@ -1,13 +1,13 @@
-import { sql } from 'drizzle-orm';
+import { type SQL, sql } from 'drizzle-orm';
 import { assets } from '../../db/schema/assets.js';
 import { lastSegment, parentPath } from '../../path.js';
 import { param } from '../access/statement.js';
-import { countContents, countRows } from '../contents/counters.js';
+import { countContents, countRows, recountContents } from '../contents/counters.js';
 import { hasTag, itemState } from '../contents/item.js';
 import type { ContentCaller, ContentOperations } from '../contents/operations.js';
 import { active, writeOrExplain } from '../contents/state.js';
 import type { RepositoryContext } from '../context.js';
-import { ensureFolders } from '../folders/tree.js';
+import { ensureFolders, folderStays } from '../folders/tree.js';
 import { jsonParam } from '../spaces/columns.js';
 import { type MergeMetadata, updateFields } from '../update-fields.js';
 import { type Expected, versionParams } from '../version.js';
@@ -26,17 +26,15 @@ export function updateAsset(
   { prepareWrite }: ContentOperations,
   find: FindAsset,
 ) {
-  const write = prepareWrite('asset_update', (allowed) => {
+  const effect = (allowed: SQL, moves: boolean) => {
     const { expressions, isFree } = targetAsset(
       db,
       sql`deleted_at is null and ${allowed} and ${hasTag(storedAssetTag)}`,
       'share',
     );
-    const tree = ensureFolders(
-      db,
-      sql`select ${param('folder')}::text from target where episode_id is null and ${isFree}`,
-      allowed,
-    );
+    const wanted = sql`select ${param('folder')}::text from target where episode_id is null and ${isFree}`;
+    const tree = moves ? ensureFolders(db, wanted, allowed) : folderStays;
+    const counted = countRows('assets', 'written', 0);
     const isMoved = sql`${param('path')}::text is not null`;
     const field = (name: string, column: string, type: string) =>
       sql`${sql.raw(column)} = case when ${param(`set ${name}`)}::boolean
@@ -64,16 +62,17 @@ export function updateAsset(
         ...expressions,
         ...tree.expressions,
         written,
-        countContents(
-          db,
-          sql`${countRows('assets', 'written', 0)} union all ${countRows('folders', 'made_folders', 1)}`,
-        ),
+        moves
+          ? countContents(db, sql`${counted} union all ${countRows('folders', 'made_folders', 1)}`)
+          : recountContents(db, counted),
       ],
       answer: sql`select id::text as ids, ${assetTag(path)} as tag, ${assetItem(path)} as item,
         false as inserted from written`,
       isReady: tree.isReady,
     };
-  });
+  };
+  const writeInPlace = prepareWrite('asset_update', (allowed) => effect(allowed, false));
+  const move = prepareWrite('asset_move', (allowed) => effect(allowed, true));
 
   const writeOnce = (
     caller: ContentCaller,
@@ -82,6 +81,7 @@ export function updateAsset(
     expected: Expected,
   ) => {
     const values = { ...versionParams(expected), ...changeParams(changes), assetId };
+    const write = changes.path === undefined ? writeInPlace : move;
     return writeOrExplain(
       {
         write: () => write(caller, values),

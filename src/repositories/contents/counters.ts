@@ -1,7 +1,9 @@
 import { and, type SQL, sql } from 'drizzle-orm';
 import type { Database } from '../../db/client.js';
 import { contentCounters, contentKind } from '../../db/schema/content-counters.js';
+import { fromOwnNamespace } from '../access/guard.js';
 import { param } from '../access/statement.js';
+import { newRevision } from '../revision.js';
 import { COUNTER_SLOTS } from '../spaces/counters.js';
 import { inSpace } from './access.js';
 
@@ -9,6 +11,8 @@ export type ContentKind = (typeof contentKind.enumValues)[number];
 
 /** How many folders, episodes and assets a space has. */
 export type Contents = Record<ContentKind, number>;
+
+const ownSlot = sql`pg_backend_pid() % ${sql.raw(String(COUNTER_SLOTS))}`;
 
 const activeOf = sql<number>`coalesce(sum(${contentCounters.active}), 0)::int`;
 
@@ -29,6 +33,11 @@ export function contentTotal(db: Database, kind: string, total = activeOf) {
   );
 }
 
+/** In the order of the kinds, so that of two statements neither waits for the other to wait for it. */
+const byKind = (written: SQL) => sql`
+  select kind::content_kind as kind, sum(difference)::int as difference
+  from (${written}) as written (kind, difference) group by kind order by kind`;
+
 /**
  * A common table expression that counts the rows a statement has written, and changes the revision of the
  * lists of each kind.
@@ -37,12 +46,26 @@ export function contentTotal(db: Database, kind: string, total = activeOf) {
  */
 export function countContents(db: Database, written: SQL) {
   return db.$with('counted', {}).as(sql`
-    insert into ${contentCounters} (namespace_id, space_id, kind, slot, active, revision)
-    select ${param('namespaceId')}::uuid, ${param('spaceId')}::uuid, kind::content_kind,
-      pg_backend_pid() % ${sql.raw(String(COUNTER_SLOTS))}, sum(difference), (random() * 2 ^ 53)::bigint
-    from (${written}) as written (kind, difference) group by kind order by kind
+    insert into ${contentCounters} as counter (namespace_id, space_id, kind, slot, active, revision)
+    select own.id, ${param('spaceId')}::uuid, changed.kind, ${ownSlot}, changed.difference, ${newRevision}
+    ${fromOwnNamespace(sql`, (${byKind(written)}) as changed`, sql`true`)}
     on conflict (namespace_id, space_id, kind, slot) do update
-    set active = ${contentCounters}.active + excluded.active, revision = excluded.revision`);
+    set active = counter.active + excluded.active, revision = excluded.revision`);
+}
+
+/**
+ * As `countContents`, for a statement that inserts no row: where a space has a row of a kind, it has a counter of
+ * it. Such a statement is sent to a shard as it is.
+ */
+export function recountContents(db: Database, written: SQL) {
+  return db.$with('counted', {}).as(sql`
+    update ${contentCounters} as counter
+    set active = counter.active + changed.difference, revision = ${newRevision}
+    from (${byKind(written)}) as changed
+    where counter.namespace_id = ${param('namespaceId')} and counter.space_id = ${param('spaceId')}
+      and counter.kind = changed.kind and counter.slot = (
+        select slot from ${contentCounters} where ${inSpace(contentCounters)} and kind = changed.kind
+        order by slot <> ${ownSlot}, slot limit 1)`);
 }
 
 /** A query, for `countContents`, of the rows of a common table expression. */

@@ -3,6 +3,7 @@ import { Value } from '@sinclair/typebox/value';
 import { type SQL, sql, type SQLWrapper } from 'drizzle-orm';
 import { param } from '../access/statement.js';
 import { timeText } from '../lists/item-json.js';
+import { tagText } from '../version.js';
 
 /** A folder, an episode or an asset, as a statement answers it. */
 export interface ContentItem {
@@ -56,7 +57,7 @@ export function tagOf(
   row: { id: SQLWrapper; version: SQLWrapper },
   place: SQLWrapper,
 ): SQL<string> {
-  return sql<string>`concat(${row.id}, '-', ${row.version}, '.', left(md5(${place}), 8))`;
+  return sql<string>`(${tagText(row.id, row.version)} || '.' || coalesce(left(md5(${place}), 8), ''))`;
 }
 
 /** The condition that an item has a version that may be written, with the parameters of `versionParams`. */

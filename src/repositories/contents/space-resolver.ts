@@ -1,19 +1,14 @@
-import { and, eq, isNull, sql } from 'drizzle-orm';
 import { LRUCache } from 'lru-cache';
 import type { Database } from '../../db/client.js';
-import { formerSpaceSlugs } from '../../db/schema/former-slugs.js';
-import { namespaces } from '../../db/schema/namespaces.js';
-import { spaces } from '../../db/schema/spaces.js';
 import { isSlug } from '../../slug.js';
-import { accessBySlug } from '../access/guard.js';
+import { findSpace } from '../access/lookup.js';
 import {
   type NamespaceScope,
   renamed,
   type ResolveNamespace,
 } from '../access/namespace-resolver.js';
 import { type Principal, principalParams, type Role } from '../access/principal.js';
-import { shared } from '../access/shared-reads.js';
-import { executeOne, param } from '../access/statement.js';
+import { executeOne } from '../access/statement.js';
 import type { SpaceAccess } from './access.js';
 
 /** How many spaces are remembered; some 300 bytes each. */
@@ -49,40 +44,7 @@ export interface InSpace<Row> {
  */
 export function spaceResolver(db: Database, resolveNamespace: ResolveNamespace) {
   const spaceIds = new LRUCache<string, string>({ max: REMEMBERED_SPACES });
-  const access = accessBySlug(db);
-  const inNamespace = eq(spaces.namespaceId, sql`(select id from access)`);
-  const current = db
-    .select({ id: spaces.id })
-    .from(spaces)
-    .where(and(inNamespace, eq(spaces.slug, param('spaceSlug')), isNull(spaces.deletedAt)));
-  const formerHolder = db
-    .select({ id: formerSpaceSlugs.spaceId })
-    .from(formerSpaceSlugs)
-    .where(
-      and(
-        eq(formerSpaceSlugs.namespaceId, sql`(select id from access)`),
-        eq(formerSpaceSlugs.slug, param('spaceSlug')),
-      ),
-    );
-  const currentOfFormer = db
-    .select({ slug: spaces.slug })
-    .from(spaces)
-    .where(and(inNamespace, eq(spaces.id, sql`(${formerHolder})`), isNull(spaces.deletedAt)));
-  const lookup = shared(
-    db
-      .with(access)
-      .select({
-        role: access.role,
-        namespaceId: access.id,
-        namespaceSlug: namespaces.slug,
-        spaceId: sql<string | null>`(${current})`,
-        currentSlug: sql<string | null>`(${currentOfFormer})`,
-      })
-      .from(access)
-      .innerJoin(namespaces, eq(namespaces.id, access.id))
-      .where(sql`access.caller_role is not null`)
-      .prepare('space_lookup'),
-  );
+  const lookup = findSpace(db);
 
   /**
    * @param query runs the statement and returns its row; undefined when the namespace no longer has its slug
@@ -112,12 +74,12 @@ export function spaceResolver(db: Database, resolveNamespace: ResolveNamespace) 
         }
       }
       const found = await executeOne(lookup, caller, { retryOnDisconnect: true });
-      if (!found?.role) return null;
+      if (!found) return null;
       if (found.namespaceSlug !== namespace) {
         resolveNamespace.forget(namespace);
         throw renamed('namespace', found.namespaceSlug);
       }
-      const { role, currentSlug } = found;
+      const { role, formerSpaceSlug: currentSlug } = found;
       namespaceId = found.namespaceId;
       resolveNamespace.remember(namespace, namespaceId);
       if (found.spaceId === null || attempts === ATTEMPTS) {

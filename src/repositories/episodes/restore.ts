@@ -27,6 +27,10 @@ export function restoreEpisode(
   find: FindEpisode,
 ) {
   const write = prepareKeyedWrite('episode_restore', (allowed) => {
+    // Both before the episode is written: Citus executes one expression after another.
+    const unchanged = db.$with('unchanged', {}).as(sql`
+      select id::text as ids, ${episodeTag()} as tag, ${episodeItem()} as item, false as inserted from ${episodes}
+      where ${isNamedEpisode} and deleted_at is null and ${allowed} and ${hasTag(storedEpisodeTag)}`);
     const target = db.$with('target', {}).as(sql`
       select id, version, deleted_from from ${episodes}
       where ${isNamedEpisode} and deleted_at is not null and ${allowed} and ${hasTag(storedEpisodeTag)}`);
@@ -36,18 +40,16 @@ export function restoreEpisode(
         folder_id = ${tree.idOf(sql`(select deleted_from from target)`)},
         version = version + 1, updated_at = now()
       where ${isNamedEpisode} and id = (select id from target) and version = (select version from target)
-        and ${tree.isReady}
+        and ${tree.isReady} and not exists (select from unchanged)
       returning *`);
     const shown = db.$with('shown', {}).as(sql`
       update ${assets} set deleted_at = null, deleted_with_episode = false
       where ${inSpace(assets)} and episode_id = (select id from written) and deleted_with_episode
       returning id`);
     const path = tree.pathOf(sql.raw('folder_id'));
-    const isThere = sql`
-      select id::text, ${episodeTag()}, ${episodeItem()}, false from ${episodes}
-      where ${isNamedEpisode} and deleted_at is null and ${allowed} and ${hasTag(storedEpisodeTag)}`;
     return {
       expressions: [
+        unchanged,
         target,
         ...tree.expressions,
         written,
@@ -59,7 +61,7 @@ export function restoreEpisode(
         ),
       ],
       answer: sql`select id::text as ids, ${episodeTag(path)} as tag, ${episodeItem(path)} as item,
-        true as inserted from written union all ${isThere}`,
+        true as inserted from written union all select * from unchanged`,
       isReady: tree.isReady,
     };
   });

@@ -1,12 +1,12 @@
-import { sql } from 'drizzle-orm';
+import { type SQL, sql } from 'drizzle-orm';
 import { episodes } from '../../db/schema/episodes.js';
 import { param } from '../access/statement.js';
-import { countContents, countRows } from '../contents/counters.js';
+import { countContents, countRows, recountContents } from '../contents/counters.js';
 import { hasTag, itemState } from '../contents/item.js';
 import type { ContentCaller, ContentOperations } from '../contents/operations.js';
 import { active, writeOrExplain } from '../contents/state.js';
 import type { RepositoryContext } from '../context.js';
-import { ensureFolders } from '../folders/tree.js';
+import { ensureFolders, folderStays } from '../folders/tree.js';
 import { jsonParam } from '../spaces/columns.js';
 import { type MergeMetadata, updateFields } from '../update-fields.js';
 import { type Expected, versionParams } from '../version.js';
@@ -31,12 +31,16 @@ export function updateEpisode(
   { prepareWrite }: ContentOperations,
   find: FindEpisode,
 ) {
-  const write = prepareWrite('episode_update', (allowed) => {
-    // By the snapshot, so that a rejected write makes no folder; the row itself decides once more.
-    const isWanted = sql`exists (
-      select from ${episodes}
-      where ${isNamedEpisode} and deleted_at is null and not write_protected and ${hasTag(storedEpisodeTag)})`;
-    const tree = ensureFolders(db, sql`select ${param('folder')}::text where ${isWanted}`, allowed);
+  // By the snapshot, so that a rejected write makes no folder; the row itself decides once more.
+  const isWanted = sql`exists (
+    select from ${episodes}
+    where ${isNamedEpisode} and deleted_at is null and not write_protected and ${hasTag(storedEpisodeTag)})`;
+  const effect = (allowed: SQL, moves: boolean) => {
+    const wanted = sql`select ${param('folder')}::text where ${isWanted}`;
+    const tree = moves ? ensureFolders(db, wanted, allowed) : folderStays;
+    // Assets show the name of their episode.
+    const counted = sql`${countRows('episodes', 'written', 0)}
+      union all select 'assets', 0 from written where ${param('name')}::text is not null`;
     const written = db.$with('written', {}).as(sql`
       update ${episodes} set
         name = coalesce(${param('name')}, name),
@@ -57,18 +61,17 @@ export function updateEpisode(
       expressions: [
         ...tree.expressions,
         written,
-        // Assets show the name of their episode.
-        countContents(
-          db,
-          sql`${countRows('episodes', 'written', 0)} union all ${countRows('folders', 'made_folders', 1)}
-            union all select 'assets', 0 from written where ${param('name')}::text is not null`,
-        ),
+        moves
+          ? countContents(db, sql`${counted} union all ${countRows('folders', 'made_folders', 1)}`)
+          : recountContents(db, counted),
       ],
       answer: sql`select id::text as ids, ${episodeTag(path)} as tag, ${episodeItem(path)} as item,
         false as inserted from written`,
       isReady: tree.isReady,
     };
-  });
+  };
+  const writeInPlace = prepareWrite('episode_update', (allowed) => effect(allowed, false));
+  const move = prepareWrite('episode_move', (allowed) => effect(allowed, true));
 
   const writeOnce = (
     caller: ContentCaller,
@@ -77,6 +80,7 @@ export function updateEpisode(
     expected: Expected,
   ) => {
     const values = { ...versionParams(expected), ...changeParams(changes), episode };
+    const write = changes.folder === undefined ? writeInPlace : move;
     return writeOrExplain(
       {
         write: () => write(caller, values),

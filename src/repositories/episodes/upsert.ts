@@ -3,6 +3,7 @@ import { v7 as uuidv7 } from 'uuid';
 import { episodes } from '../../db/schema/episodes.js';
 import { timeOfId } from '../../db/schema/spaces.js';
 import { Failure } from '../../failure.js';
+import { fromOwnNamespace } from '../access/guard.js';
 import { includesRole } from '../access/principal.js';
 import { param } from '../access/statement.js';
 import { countContents, countRows } from '../contents/counters.js';
@@ -48,40 +49,51 @@ export function upsertEpisode(
       where ${isNamedEpisode} and deleted_at is null and not write_protected and ${hasTag(storedEpisodeTag)})
     else not ${param('mustExist')}::boolean end`;
   const write = prepareKeyedWrite('episode_upsert', (allowed) => {
+    // Before the episode is written: Citus executes one expression after another.
+    const unchanged = db.$with('unchanged', {}).as(sql`
+      select id::text as ids, ${episodeTag()} as tag, ${episodeItem()} as item, false as inserted from ${episodes}
+      where ${isNamedEpisode} and deleted_at is null and ${allowed} and not ${param('hasChanges')}::boolean
+        and ${hasTag(storedEpisodeTag)}`);
     const tree = ensureFolders(db, sql`select ${param('folder')}::text where ${isWanted}`, allowed);
     const folder = tree.idOf(sql`${param('folder')}::text`);
-    const written = db.$with('written', {}).as(sql`
-      insert into ${episodes} (namespace_id, space_id, id, name, description, tags, status,
+    const updated = db.$with('updated', {}).as(sql`
+      update ${episodes} set
+        description = case when ${param('setDescription')}::boolean then ${param('description')}
+          else description end,
+        tags = coalesce(${jsonParam('tags')}, tags),
+        status = coalesce(${param('status')}::episode_status, status),
+        write_protected = coalesce(${param('writeProtected')}::boolean, write_protected),
+        folder_id = case when ${param('folder')}::text is null then folder_id else ${folder} end,
+        metadata = case when ${param('setMetadata')}::boolean then ${jsonParam('metadata')} else metadata end,
+        version = version + 1, updated_at = now()
+      where ${isNamedEpisode} and ${param('hasChanges')}::boolean and deleted_at is null
+        and not write_protected and ${allowed} and ${tree.isReady} and ${hasTag(storedEpisodeTag)}
+      returning *`);
+    const inserted = db.$with('inserted', {}).as(sql`
+      insert into ${episodes} as made (namespace_id, space_id, id, name, description, tags, status,
         write_protected, folder_id, metadata, updated_at)
-      select ${param('namespaceId')}::uuid, ${param('spaceId')}::uuid, id, ${param('episode')},
+      select own.id, ${param('spaceId')}::uuid, source.id, ${param('episode')},
         ${param('description')}::text, coalesce(${jsonParam('tags')}, '[]'),
         coalesce(${param('status')}::episode_status, 'running'),
         coalesce(${param('writeProtected')}::boolean, false), ${folder}, ${jsonParam('metadata')},
-        ${timeOfId('id')}
-      from (select ${param('id')}::uuid as id) as source
-      where ${allowed} and ${tree.isReady} and ${isWanted}
-      on conflict (namespace_id, space_id, name) do update set
-        description = case when ${param('setDescription')}::boolean then excluded.description
-          else ${episodes.description} end,
-        tags = coalesce(${jsonParam('tags')}, ${episodes.tags}),
-        status = coalesce(${param('status')}::episode_status, ${episodes.status}),
-        write_protected = coalesce(${param('writeProtected')}::boolean, ${episodes.writeProtected}),
-        folder_id = case when ${param('folder')}::text is null then ${episodes.folderId}
-          else excluded.folder_id end,
-        metadata = case when ${param('setMetadata')}::boolean then excluded.metadata
-          else ${episodes.metadata} end,
-        version = ${episodes.version} + 1, updated_at = now()
-      where ${param('hasChanges')}::boolean and ${episodes.deletedAt} is null
-        and not ${episodes.writeProtected} and ${hasTag(storedEpisodeTag)}
-      returning *`);
+        ${timeOfId('source.id')}
+      ${fromOwnNamespace(
+        sql`, (select ${param('id')}::uuid as id) as source`,
+        sql`${allowed} and ${tree.isReady} and ${isWanted} and not exists (select from unchanged)
+          and not exists (select from ${episodes} where ${isNamedEpisode})`,
+      )}
+      on conflict (namespace_id, space_id, name) do nothing
+      returning made.*`);
+    const written = db
+      .$with('written', {})
+      .as(sql`select * from updated union all select * from inserted`);
     const path = tree.pathOf(sql.raw('folder_id'));
-    const unchanged = sql`
-      select id::text, ${episodeTag()}, ${episodeItem()}, false from ${episodes}
-      where ${isNamedEpisode} and deleted_at is null and ${allowed} and not ${param('hasChanges')}::boolean
-        and ${hasTag(storedEpisodeTag)}`;
     return {
       expressions: [
+        unchanged,
         ...tree.expressions,
+        updated,
+        inserted,
         written,
         countContents(
           db,
@@ -90,7 +102,7 @@ export function upsertEpisode(
         ),
       ],
       answer: sql`select id::text as ids, ${episodeTag(path)} as tag, ${episodeItem(path)} as item,
-        id = ${param('id')}::uuid as inserted from written union all ${unchanged}`,
+        id = ${param('id')}::uuid as inserted from written union all select * from unchanged`,
       isReady: tree.isReady,
     };
   });

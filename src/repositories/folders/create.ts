@@ -1,6 +1,7 @@
 import { sql } from 'drizzle-orm';
 import type { JsonObject } from '../../db/schema/columns.js';
 import { folders } from '../../db/schema/folders.js';
+import { fromOwnNamespace } from '../access/guard.js';
 import { param } from '../access/statement.js';
 import { countContents, countRows } from '../contents/counters.js';
 import { type ContentCaller, type ContentOperations, withItem } from '../contents/operations.js';
@@ -8,7 +9,7 @@ import type { RepositoryContext } from '../context.js';
 import type { IdempotencyKey } from '../idempotency.js';
 import { jsonParam } from '../spaces/columns.js';
 import { folderItem, folderTag } from './item.js';
-import { ensureFolders, parentOfPath } from './tree.js';
+import { ensureFolders, newFolderId, parentOfPath } from './tree.js';
 
 /**
  * Makes a folder and its missing ancestors.
@@ -24,10 +25,10 @@ export function createFolder(
   const write = prepareKeyedWrite('folder_create', (allowed) => {
     const tree = ensureFolders(db, sql`select ${parentOfPath(path)}`, allowed, sql`true`);
     const written = db.$with('written', {}).as(sql`
-      insert into ${folders} (namespace_id, space_id, path, metadata)
-      select ${param('namespaceId')}::uuid, ${param('spaceId')}::uuid, ${path}, ${jsonParam('metadata')}
-      where ${allowed} and ${tree.isReady}
-      returning *`);
+      insert into ${folders} as made (namespace_id, space_id, id, path, metadata)
+      select own.id, ${param('spaceId')}::uuid, ${newFolderId(path)}, ${path}, ${jsonParam('metadata')}
+      ${fromOwnNamespace(sql``, sql`${allowed} and ${tree.isReady}`)}
+      returning made.*`);
     return {
       expressions: [
         ...tree.expressions,

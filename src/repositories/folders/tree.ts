@@ -2,8 +2,10 @@ import { type SQL, sql, type SQLWrapper } from 'drizzle-orm';
 import type { Database } from '../../db/client.js';
 import { folders, folderTrees, parentOf, pathDigest, pathPrefix } from '../../db/schema/folders.js';
 import { ROOT } from '../../path.js';
+import { fromOwnNamespace } from '../access/guard.js';
 import { param } from '../access/statement.js';
 import { inSpace } from '../contents/access.js';
+import { newRevision } from '../revision.js';
 
 /** The condition that a folder has a path. */
 export function hasPath(path: SQLWrapper): SQL {
@@ -64,21 +66,59 @@ export function foldersWithin(
 }
 
 /**
- * The common table expression `changed_tree`: it has its row where this statement alone may change the
- * shape of the tree, which nobody has changed since its snapshot. The lock lasts until it has.
+ * The common table expression `changed_tree`, for a space that has a folder: it has its row where this statement
+ * alone may change the shape of the tree, which nobody has changed since its snapshot. The lock lasts until it has.
  *
  * @param condition under which the tree is changed
+ * @param seen a query of the revision by the snapshot
  */
-export function changeTree(db: Database, condition: SQL) {
-  const seen = sql`(select revision from ${folderTrees} where ${inSpace(folderTrees)})`;
-  return db.$with('changed_tree', {}).as(sql`
-    insert into ${folderTrees} (namespace_id, space_id, revision)
-    select ${param('namespaceId')}::uuid, ${param('spaceId')}::uuid, (random() * 2 ^ 53)::bigint
-    where ${condition}
-    on conflict (namespace_id, space_id) do update set revision = excluded.revision
-    where ${folderTrees.revision} = ${seen}
+export function changeTree(
+  db: Database,
+  condition: SQL,
+  seen = sql`select revision from ${folderTrees} where ${inSpace(folderTrees)}`,
+  name = 'changed_tree',
+) {
+  return db.$with(name, {}).as(sql`
+    update ${folderTrees} set revision = ${newRevision}
+    where ${inSpace(folderTrees)} and ${condition} and ${folderTrees.revision} = (${seen})
     returning revision`);
 }
+
+/** As `changeTree`, for a space that may have no folder yet. `seen_tree` precedes what decides on the change. */
+function changeAnyTree(db: Database, condition: SQL) {
+  const seen = db
+    .$with('seen_tree', {})
+    .as(sql`select revision from ${folderTrees} where ${inSpace(folderTrees)}`);
+  const updated = changeTree(db, condition, sql`select revision from seen_tree`, 'updated_tree');
+  const begun = db.$with('begun_tree', {}).as(sql`
+    insert into ${folderTrees} as begun (namespace_id, space_id, revision)
+    select own.id, ${param('spaceId')}::uuid, ${newRevision}
+    ${fromOwnNamespace(sql``, sql`${condition} and not exists (select from seen_tree)`)}
+    on conflict (namespace_id, space_id) do nothing
+    returning begun.revision`);
+  const changed = db
+    .$with('changed_tree', {})
+    .as(sql`select revision from updated_tree union all select revision from begun_tree`);
+  return { seen, expressions: [updated, begun, changed] };
+}
+
+/**
+ * A new id, a UUIDv7, of the folder of a path. Not the default of the column, which is volatile: an insertion
+ * with it is not sent to a shard as it is.
+ */
+export function newFolderId(path: SQLWrapper): SQL {
+  const digest = sql`md5(${path} || ' ' || ${param('spaceId')}::text || now()::text || pg_backend_pid())`;
+  return sql`(lpad(to_hex((extract(epoch from now()) * 1000)::bigint), 12, '0') || '7' || left(${digest}, 3)
+    || '8' || right(${digest}, 15))::uuid`;
+}
+
+/** What `ensureFolders` returns, for a statement that moves nothing and so is sent to a shard as it is. */
+export const folderStays = {
+  expressions: [],
+  isReady: sql<boolean>`true`,
+  idOf: () => sql`null::uuid`,
+  pathOf: folderPath,
+};
 
 /**
  * Finds the folders of some paths, and makes the missing ones with their missing ancestors.
@@ -97,7 +137,7 @@ export function ensureFolders(db: Database, wanted: SQL, allowed: SQL, changes =
     from (select distinct path collate "C" as path from (${wanted}) as paths (path)) as wanted
     where path <> ${sql.raw(`'${ROOT}'`)} and ${allowed}`);
   const isMissing = sql`(exists (select from wanted_folders where not is_known) or (${allowed} and ${changes}))`;
-  const changedTree = changeTree(db, isMissing);
+  const tree = changeAnyTree(db, isMissing);
   // The tree is locked before its folders, as in moves and deletions.
   const presentFolders = db.$with('present_folders', {}).as(sql`
     select id, path from ${folders}
@@ -106,22 +146,32 @@ export function ensureFolders(db: Database, wanted: SQL, allowed: SQL, changes =
       and ${folders.path} = any(array(select path from wanted_folders))
       and (select count(*) from changed_tree) >= 0
     order by id for share`);
+  const missingFolders = db.$with('missing_folders', {}).as(sql`
+    select distinct array_to_string(parts[1:length], '/') collate "C" as path
+    from (select string_to_array(path, '/') as parts from wanted_folders where not is_known) as missing,
+      generate_series(2, cardinality(parts)) as length`);
   const madeFolders = db.$with('made_folders', {}).as(sql`
-    insert into ${folders} (namespace_id, space_id, path)
-    select ${param('namespaceId')}::uuid, ${param('spaceId')}::uuid, path
-    from (
-      select distinct array_to_string(parts[1:length], '/') collate "C" as path
-      from (select string_to_array(path, '/') as parts from wanted_folders where not is_known) as missing,
-        generate_series(2, cardinality(parts)) as length
-    ) as way
-    where exists (select from changed_tree) and not exists (select from ${folders} where ${hasPath(sql`way.path`)})
-    returning id, path`);
+    insert into ${folders} as made (namespace_id, space_id, id, path)
+    select own.id, ${param('spaceId')}::uuid, ${newFolderId(sql`way.path`)}, way.path
+    ${fromOwnNamespace(
+      sql`, missing_folders as way`,
+      sql`exists (select from changed_tree) and not exists (select from ${folders} where ${hasPath(sql`way.path`)})`,
+    )}
+    returning made.id, made.path`);
   const ensured = db.$with('ensured_folders', {}).as(sql`
     select id, path from present_folders union all select id, path from made_folders`);
   return {
-    expressions: [wantedFolders, changedTree, presentFolders, madeFolders, ensured],
+    expressions: [
+      tree.seen,
+      wantedFolders,
+      ...tree.expressions,
+      presentFolders,
+      missingFolders,
+      madeFolders,
+      ensured,
+    ],
     isReady: sql<boolean>`((not ${isMissing} or exists (select from changed_tree)) and not exists (
-      select from wanted_folders where path not in (select path from ensured_folders)))`,
+      select 1 from wanted_folders where path not in (select path from ensured_folders)))`,
     /** @returns the id of the folder of a path; null for the root */
     idOf: (path: SQLWrapper) => sql`(select id from ensured_folders where path = ${path})`,
     /** @returns the path of the folder of a row that this statement has written */

@@ -6,7 +6,7 @@ import { Failure } from '../../failure.js';
 import { includesRole } from '../access/principal.js';
 import { param } from '../access/statement.js';
 import { inSpace } from '../contents/access.js';
-import { countContents, countRows } from '../contents/counters.js';
+import { countContents, countRows, recountContents } from '../contents/counters.js';
 import { type ContentItem, hasTag, itemState } from '../contents/item.js';
 import type { ContentCaller, ContentOperations, ContentResult } from '../contents/operations.js';
 import type { RepositoryContext } from '../context.js';
@@ -37,6 +37,10 @@ export function updateFolder(
   find: FindFolder,
 ) {
   const path = sql`${param('path')}::text`;
+  const newMetadata = sql`case when ${param('setMetadata')}::boolean
+    then ${jsonParam('metadata')} else metadata end`;
+  const answer = sql`select id::text as ids, ${folderTag} as tag, ${folderItem} as item, false as inserted
+    from written where id = ${param('folderId')}::uuid`;
   const from = sql`(select path from moving)`;
   const isCycle = sql`starts_with(${path}, ${from} || '/')`;
   const isTaken = sql`exists (select from ${folders} where ${hasPath(path)})`;
@@ -45,7 +49,17 @@ export function updateFolder(
     where ${inSpace(episodes)} and write_protected and folder_id = any(array(
       select id from ${folders} where ${hasPath(from)} or ${isBelow(from)})))`;
 
-  const write = prepareWrite('folder_update', (allowed) => {
+  const writeMetadata = prepareWrite('folder_update', (allowed) => {
+    const written = db.$with('written', {}).as(sql`
+      update ${folders} set metadata = ${newMetadata}, version = version + 1, updated_at = now()
+      where ${isFolder} and ${allowed} and ${hasTag(folderTag)}
+      returning *`);
+    return {
+      expressions: [written, recountContents(db, countRows('folders', 'written', 0))],
+      answer,
+    };
+  });
+  const move = prepareWrite('folder_move', (allowed) => {
     const target = db.$with('target', {}).as(sql`
       select id, path from ${folders} where ${isFolder} and ${allowed} and ${hasTag(folderTag)}`);
     const moving = db.$with('moving', {}).as(sql`
@@ -61,8 +75,7 @@ export function updateFolder(
     const written = db.$with('written', {}).as(sql`
       update ${folders} set
         path = case when ${isMoving} then ${path} || substr(path, length(${from}) + 1) else path end,
-        metadata = case when ${isFolder} and ${param('setMetadata')}::boolean
-          then ${jsonParam('metadata')} else metadata end,
+        metadata = case when ${isFolder} then ${newMetadata} else metadata end,
         version = version + 1, updated_at = now()
       where (${isFolder} and ${hasTag(folderTag)} or ${isBelow(from)})
         and exists (select from target) and ${tree.isReady} and ${mayMove}
@@ -81,8 +94,7 @@ export function updateFolder(
             where ${isMoving} and exists (select from written)`,
         ),
       ],
-      answer: sql`select id::text as ids, ${folderTag} as tag, ${folderItem} as item, false as inserted
-        from written where id = ${param('folderId')}::uuid`,
+      answer,
       isReady: tree.isReady,
     };
   });
@@ -126,6 +138,7 @@ export function updateFolder(
       setMetadata: changes.metadata !== undefined,
       metadata: changes.metadata ?? null,
     };
+    const write = changes.path === undefined ? writeMetadata : move;
     for (;;) {
       const outcome = await write(caller, values);
       if (!outcome?.isSpace || !includesRole(outcome.role, 'editor')) {

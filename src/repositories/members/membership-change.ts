@@ -5,7 +5,7 @@ import { namespaces } from '../../db/schema/namespaces.js';
 import { accessCte, activeNamespaceByIdAndSlug } from '../access/guard.js';
 import type { Role } from '../access/principal.js';
 import { param } from '../access/statement.js';
-import { newRevision } from '../namespaces/revision.js';
+import { newRevision } from '../revision.js';
 
 /** The condition that a role allows the change: owners change every membership, and each member may leave. */
 export const mayChange = (role: SQLWrapper) =>
@@ -40,7 +40,8 @@ export function membershipChange(db: Database) {
       .from(members)
       .where(
         and(
-          eq(members.namespaceId, sql`(select id from ${turn})`),
+          eq(members.namespaceId, param('namespaceId')),
+          sql`exists (select from ${turn})`,
           or(
             eq(members.role, 'owner'),
             eq(members.subject, param('subject')),

@@ -1,5 +1,6 @@
 import { sql } from 'drizzle-orm';
 import { members } from '../../db/schema/members.js';
+import { fromOwnNamespace } from '../access/guard.js';
 import { type AccessResult, includesRole, type Principal, type Role } from '../access/principal.js';
 import { executeOne, param } from '../access/statement.js';
 import type { RepositoryContext } from '../context.js';
@@ -14,12 +15,14 @@ export function putMember({ db, resolveNamespace, quotas }: RepositoryContext) {
   const put = db.$with('member', { ...memberColumns, created: sql<boolean>`created`.as('created') })
     .as(sql`
       insert into ${members} as current (namespace_id, subject, role)
-      select ${param('namespaceId')}::uuid, ${param('member')}, ${param('role')}::member_role
-      from guard
-      where caller_role = 'owner' and (${param('role')}::member_role = 'owner' or owner_remains)
+      select own.id, ${param('member')}::text, ${param('role')}::member_role
+      ${fromOwnNamespace(
+        sql`, guard`,
+        sql`caller_role = 'owner' and (${param('role')}::member_role = 'owner' or owner_remains)`,
+      )}
       on conflict (namespace_id, subject) do update set role = excluded.role,
-        updated_at = case when current.role = excluded.role then current.updated_at else now() end
-      returning subject, role, created_at, updated_at, xmax = 0 as created`);
+        updated_at = case when current.role = excluded.role then current.updated_at else excluded.updated_at end
+      returning current.subject, current.role, current.created_at, current.updated_at, current.xmax = 0 as created`);
   const isCreated = sql`(select created from ${put})`;
   const growth = sql`${isCreated}::int`;
   const bound = sql`case when ${isCreated} then ${param('quota')}::int else members_max end`;

@@ -2,7 +2,7 @@ import { sql } from 'drizzle-orm';
 import type { JsonObject } from '../../db/schema/columns.js';
 import { namespaces } from '../../db/schema/namespaces.js';
 import type { Role } from '../access/principal.js';
-import { newRevision } from './revision.js';
+import { newRevision } from '../revision.js';
 
 export const namespaceColumns = {
   id: namespaces.id,

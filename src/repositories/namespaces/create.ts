@@ -59,7 +59,14 @@ export function createNamespace({ db, quotas, slugHoldDays }: RepositoryContext)
     .select()
     .from(created)
     .prepare('namespace_create');
-  const onceCreated = idempotencyCtes(db, always, namespaceColumns, recordOf(namespaceColumns));
+  const onceCreated = idempotencyCtes(
+    db,
+    always,
+    namespaceColumns,
+    recordOf(namespaceColumns),
+    // The key is of no namespace.
+    sql`(select ${param('namespaceId')}::uuid as id) as own`,
+  );
   const createdOnce = db.$with('namespace', namespaceColumns).as(sql`
     insert into ${namespaces} (id, slug, name, metadata, created_by)
     select ${param('id')}::uuid, ${param('slug')}, ${param('name')},
@@ -82,8 +89,8 @@ export function createNamespace({ db, quotas, slugHoldDays }: RepositoryContext)
       claim: { free: onceCreated.claim.free },
       stored: onceCreated.stored._.selectedFields,
       // A caller who was removed meanwhile sees no more of it than any stranger.
-      mayRead: sql<boolean | null>`${param('adminRole')}::member_role is not null or exists (
-        select from ${members} where namespace_id = ${onceCreated.stored.id} and subject = ${param('subject')})`,
+      mayRead: sql<boolean | null>`${param('adminRole')}::member_role is not null
+        or role_in(${onceCreated.stored.id}, ${param('subject')}) is not null`,
       namespace: createdOnce._.selectedFields,
     })
     .from(sql`(select) as one`)

@@ -1,6 +1,5 @@
 import { type SQL, sql } from 'drizzle-orm';
 import type { Database } from '../../db/client.js';
-import { members } from '../../db/schema/members.js';
 import { namespaceSlugs } from '../../db/schema/namespace-slugs.js';
 import { param } from '../access/statement.js';
 
@@ -14,9 +13,11 @@ import { param } from '../access/statement.js';
  * @param holdDays for how long a released slug is reserved
  */
 export function claimSlug(db: Database, slug: SQL, claimant: SQL, holdDays: number) {
-  const isOwner = sql`exists (
-    select from ${members} where ${members.namespaceId} = ${namespaceSlugs.namespaceId}
-      and ${members.subject} = ${param('subject')} and ${members.role} = 'owner')`;
+  // The last holder is another namespace than the claimant, possibly on another worker.
+  const owned = db.$with('owned_slug', {}).as(sql`
+    select role_in(held_by, ${param('subject')}) = 'owner' as is_owned from ${namespaceSlugs}
+    where ${namespaceSlugs.slug} = ${slug} and freed_at is not null and exists (select from slug_claim)`);
+  const isOwner = sql`(select is_owned from owned_slug)`;
   const claim = db.$with('slug_claim', {}).as(claimant);
   const released = db.$with('released', {}).as(sql`
     delete from ${namespaceSlugs} where ${namespaceSlugs.slug} = ${slug}
@@ -27,7 +28,7 @@ export function claimSlug(db: Database, slug: SQL, claimant: SQL, holdDays: numb
   const claimed = db.$with('claimed', {}).as(sql`
     insert into ${namespaceSlugs} (slug, held_by)
     select ${slug}, slug_claim.id from (select count(*) from released) as done, slug_claim`);
-  return [claim, released, claimed] as const;
+  return [claim, owned, released, claimed] as const;
 }
 
 /**

@@ -1,4 +1,4 @@
-import { and, sql } from 'drizzle-orm';
+import { and, sql, type WithSubquery } from 'drizzle-orm';
 import { namespaces } from '../../db/schema/namespaces.js';
 import { activeNamespaceByIdAndSlug, hasRole, lockedAccess } from '../access/guard.js';
 import type { AccessResult, Principal } from '../access/principal.js';
@@ -46,19 +46,21 @@ export function updateNamespace(
   const mayChange = sql`${mayOwn} and ${hasVersion(writing.locked)}`;
   const renamed = sql`select id from ${writing.locked}
     where ${mayChange} and ${slug} <> ${param('namespaceSlug')}`;
-  const statement = db
-    .with(
-      ...writing.expressions,
-      ...claimSlug(db, slug, renamed, slugHoldDays),
-      updated,
-      freeSlug(db, sql`slug <> ${param('namespaceSlug')}`),
-      total,
-    )
-    .select()
-    .from(writing.access)
-    .leftJoin(updated, always)
-    .leftJoin(total, always)
-    .prepare('namespace_update');
+  const prepareUpdate = (name: string, ...writes: WithSubquery[]) =>
+    db
+      .with(...writing.expressions, ...writes, total)
+      .select()
+      .from(writing.access)
+      .leftJoin(updated, always)
+      .leftJoin(total, always)
+      .prepare(name);
+  const statement = prepareUpdate('namespace_update', updated);
+  const renaming = prepareUpdate(
+    'namespace_rename',
+    ...claimSlug(db, slug, renamed, slugHoldDays),
+    updated,
+    freeSlug(db, sql`slug <> ${param('namespaceSlug')}`),
+  );
 
   /**
    * Writes the given fields and no others. Needs the role `owner`.
@@ -80,7 +82,7 @@ export function updateNamespace(
       versions: Expected,
     ): Promise<AccessResult<CountedNamespace>> => {
       const result = await resolveNamespace(principal, namespaceSlug, (scope) =>
-        executeOne(statement, {
+        executeOne(changes.slug === undefined ? statement : renaming, {
           ...scope,
           ...versionParams(versions),
           slug: changes.slug ?? null,

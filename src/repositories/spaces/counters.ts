@@ -1,7 +1,9 @@
 import { eq, type SQL, sql } from 'drizzle-orm';
 import type { Database } from '../../db/client.js';
 import { spaceCounters } from '../../db/schema/space-counters.js';
+import { fromOwnNamespace } from '../access/guard.js';
 import { param } from '../access/statement.js';
+import { newRevision } from '../revision.js';
 
 /** Enough rows that connections seldom wait for one another, few enough to add up on every list. */
 export const COUNTER_SLOTS = 16;
@@ -22,32 +24,43 @@ export function spaceTotal(db: Database) {
   );
 }
 
+const quota = sql`${param('quota')}::int`;
+const inNamespace = sql`${spaceCounters} where namespace_id = ${param('namespaceId')}`;
+
+/** The row that this connection counts in. A quota is exact because all counts are then in one row, which no two statements change at once. */
+const ownSlot = sql`pg_backend_pid() % ${sql.raw(String(COUNTER_SLOTS))} * (${quota} is null)::int`;
+
+const written = sql`(select count(*) from space)`;
+
+/** The common table expressions that count the spaces that the expression `space` has added, and change the revision. */
+export function countAddedSpaces(db: Database) {
+  const room = sql`case when ${quota} is not null
+    then ${quota} - (select coalesce(sum(active), 0) from ${inNamespace} and slot <> 0) end`;
+  const counted = db.$with('counted', {}).as(sql`
+    update ${spaceCounters}
+    set active = active + ${written}, active_max = ${room}, revision = ${newRevision}
+    where namespace_id = ${param('namespaceId')} and slot = ${ownSlot} and ${written} > 0
+    returning slot`);
+  const begun = db.$with('begun_counter', {}).as(sql`
+    insert into ${spaceCounters} as counter (namespace_id, slot, active, active_max, revision)
+    select own.id, ${ownSlot}, ${written}, ${room}, ${newRevision}
+    ${fromOwnNamespace(sql``, sql`${written} > 0 and not exists (select from counted)`)}
+    on conflict (namespace_id, slot) do update set active = counter.active + excluded.active,
+      active_max = excluded.active_max, revision = excluded.revision`);
+  return [counted, begun] as const;
+}
+
 /**
- * Counts the spaces that the common table expression `space` has written, and changes the revision.
- *
- * A quota is exact because all counts of a namespace are then in one row, which no two statements change at
- * once.
+ * As `countAddedSpaces`, of spaces that were changed or deleted. A namespace with a space has a counter, so that
+ * nothing is inserted: such a statement is sent to a shard as it is.
  *
  * @param difference added to the active spaces by each of them; an expression is not positive
  */
-export function countSpaces(db: Database, difference: 1 | 0 | -1 | SQL) {
-  const quota = sql`${param('quota')}::int`;
-  const slots = sql.raw(String(COUNTER_SLOTS));
-  const inNamespace = sql`${spaceCounters} where namespace_id = ${param('namespaceId')}`;
-  const room = sql`${quota} - (select coalesce(sum(active), 0) from ${inNamespace} and slot <> 0)`;
-  // An existing row may be negative: the quota is checked after the addition.
-  const first = sql`case when ${quota} is not null
-    and not exists (select from ${inNamespace} and slot = 0) then ${room} end`;
-  const grows = difference === 1;
+export function recountSpaces(db: Database, difference: 0 | -1 | SQL) {
   const each = typeof difference === 'number' ? sql.raw(String(difference)) : difference;
   return db.$with('counted', {}).as(sql`
-    insert into ${spaceCounters} (namespace_id, slot, active, active_max, revision)
-    select ${param('namespaceId')}::uuid,
-      case when ${quota} is null then pg_backend_pid() % ${slots} else 0 end,
-      ${each} * count(*), ${grows ? first : sql`null::int`},
-      (random() * 2 ^ 53)::bigint
-    from space having count(*) > 0
-    on conflict (namespace_id, slot) do update
-    set active = ${spaceCounters}.active + excluded.active, revision = excluded.revision,
-      active_max = ${grows ? sql`case when ${quota} is not null then ${room} end` : sql`${spaceCounters}.active_max`}`);
+    update ${spaceCounters}
+    set active = active + ${each} * ${written}, revision = ${newRevision}
+    where namespace_id = ${param('namespaceId')} and ${written} > 0 and slot = (
+      select slot from ${inNamespace} order by slot <> ${ownSlot}, slot limit 1)`);
 }

@@ -4,7 +4,7 @@ import { spaces } from '../../db/schema/spaces.js';
 import { Failure, type Failures, isFailure } from '../../failure.js';
 import { accessCte, activeNamespaceByIdAndSlug, hasRole, lockedAccess } from '../access/guard.js';
 import type { AccessResult, Principal, Role } from '../access/principal.js';
-import { executeOne, param } from '../access/statement.js';
+import { executeOne } from '../access/statement.js';
 import type { RepositoryContext } from '../context.js';
 import {
   executeIdempotent,
@@ -15,7 +15,7 @@ import {
 } from '../idempotency.js';
 import { answered, jsonParam, type NewSpace, sentColumns, type SpaceRow } from './columns.js';
 import { inNamespace, isActive } from './conditions.js';
-import { countSpaces } from './counters.js';
+import { countAddedSpaces } from './counters.js';
 import { insertSpaces } from './insert.js';
 
 /** A space as it was sent. */
@@ -39,7 +39,7 @@ export function createSpaces({ db, resolveNamespace, quotas }: RepositoryContext
 
   // In the order of their slugs, so that two batches never deadlock.
   const all = (allowed: SQL) => sql`
-    select ${param('namespaceId')}::uuid, sent.*
+    select sent.*
     from access, jsonb_to_recordset(${jsonParam('spaces')}) as sent (${recordOf(sentColumns)})
     where ${allowed} order by sent.slug`;
   // UUIDv7s made one after another are in the order in which they were made.
@@ -48,7 +48,7 @@ export function createSpaces({ db, resolveNamespace, quotas }: RepositoryContext
     .as(sql`select jsonb_agg(to_jsonb(space) order by id) as spaces from space`);
   const created = insertSpaces(db, sentColumns, all(mayWrite));
   const statement = db
-    .with(...writing.expressions, created, countSpaces(db, 1), batch)
+    .with(...writing.expressions, created, ...countAddedSpaces(db), batch)
     .select()
     .from(writing.access)
     .leftJoin(batch, always)
@@ -67,7 +67,7 @@ export function createSpaces({ db, resolveNamespace, quotas }: RepositoryContext
       ...writing.expressions,
       ...once.expressions,
       createdOnce,
-      countSpaces(db, 1),
+      ...countAddedSpaces(db),
       batch,
       once.keep(
         sql`select jsonb_build_object('kept_spaces', spaces) from batch where spaces is not null`,

@@ -12,7 +12,7 @@ import {
   type Replayable,
 } from '../idempotency.js';
 import { answered, type NewSpace, spaceColumns, type SpaceRow } from './columns.js';
-import { countSpaces } from './counters.js';
+import { countAddedSpaces } from './counters.js';
 import { insertSpaces, oneSpace } from './insert.js';
 
 /** The row of a create with or without a key. */
@@ -30,7 +30,7 @@ export function createSpace({ db, resolveNamespace, quotas }: RepositoryContext)
 
   const created = insertSpaces(db, spaceColumns, oneSpace(mayWrite));
   const statement = db
-    .with(...writing.expressions, created, countSpaces(db, 1))
+    .with(...writing.expressions, created, ...countAddedSpaces(db))
     .select()
     .from(writing.access)
     .leftJoin(created, always)
@@ -43,7 +43,7 @@ export function createSpace({ db, resolveNamespace, quotas }: RepositoryContext)
       ...writing.expressions,
       ...once.expressions,
       createdOnce,
-      countSpaces(db, 1),
+      ...countAddedSpaces(db),
       once.keep(sql`select to_jsonb(space) from space`),
     )
     .select()

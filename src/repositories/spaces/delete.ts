@@ -7,7 +7,7 @@ import type { RepositoryContext } from '../context.js';
 import { type Expected, expectWritten, hasVersion, versionParams } from '../version.js';
 import type { SpaceRow } from './columns.js';
 import { hasSlug, inNamespace, isActive, nextVersion, possibleSlug } from './conditions.js';
-import { countSpaces } from './counters.js';
+import { recountSpaces } from './counters.js';
 import { dropSpaceSlug } from './former-slugs.js';
 import type { GetSpace } from './get.js';
 
@@ -22,7 +22,7 @@ export function deleteSpace({ db, resolveNamespace, quotas }: RepositoryContext,
       .returning({ id: spaces.id, version: spaces.version }),
   );
   const statement = db
-    .with(...writing.expressions, deleted, countSpaces(db, -1), dropSpaceSlug(db))
+    .with(...writing.expressions, deleted, recountSpaces(db, -1), dropSpaceSlug(db))
     .select()
     .from(writing.access)
     .leftJoin(deleted, sql`true`)

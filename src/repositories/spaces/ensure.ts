@@ -8,7 +8,7 @@ import { contentsOf } from '../contents/counters.js';
 import type { RepositoryContext } from '../context.js';
 import { type FilledSpace, type NewSpace, spaceColumns } from './columns.js';
 import { inNamespace, isActive } from './conditions.js';
-import { countSpaces } from './counters.js';
+import { countAddedSpaces } from './counters.js';
 import { insertSpaces, oneSpace } from './insert.js';
 
 /** Prepares the statement that creates a space unless an active one has its slug. */
@@ -28,7 +28,7 @@ export function ensureSpace({ db, resolveNamespace, quotas }: RepositoryContext)
       .where(and(inNamespace, eq(spaces.slug, param('slug')), isActive)),
   );
   const statement = db
-    .with(...writing.expressions, ensured, countSpaces(db, 1), existing)
+    .with(...writing.expressions, ensured, ...countAddedSpaces(db), existing)
     .select({
       access: { role: writing.access.role },
       space: ensured._.selectedFields,

@@ -16,7 +16,7 @@ import {
   versionParams,
 } from '../version.js';
 import { hasSlug, inNamespace, isActive, nextVersion, possibleSlug } from './conditions.js';
-import { countSpaces } from './counters.js';
+import { recountSpaces } from './counters.js';
 import { dropSpaceSlug } from './former-slugs.js';
 
 /** The condition of the deleted spaces that had the slug, of which restore and erasure have an index. */
@@ -89,7 +89,7 @@ export function eraseSpace({ db, resolveNamespace, erasures, quotas }: Repositor
       target,
       locked,
       begun,
-      countSpaces(db, sql`- (select is_active::int from target)`),
+      recountSpaces(db, sql`- (select is_active::int from target)`),
       dropSpaceSlug(db),
     )
     .select()

@@ -3,7 +3,7 @@ import type { Database } from '../../db/client.js';
 import { formerSpaceSlugs } from '../../db/schema/former-slugs.js';
 import { spaces } from '../../db/schema/spaces.js';
 import { isSlug } from '../../slug.js';
-import { accessCte, activeNamespaceByIdAndSlug } from '../access/guard.js';
+import { accessCte, activeNamespaceByIdAndSlug, fromOwnNamespace } from '../access/guard.js';
 import type { Principal } from '../access/principal.js';
 import { shared } from '../access/shared-reads.js';
 import { executeOne, param } from '../access/statement.js';
@@ -17,9 +17,9 @@ const isFormerSpaceSlug = and(
 /** Keeps the slug that the common table expression `space` has released by a rename. */
 export function keepSpaceSlug(db: Database) {
   return db.$with('kept_slug', {}).as(sql`
-    insert into ${formerSpaceSlugs} (namespace_id, slug, held_by)
-    select ${param('namespaceId')}::uuid, ${param('spaceSlug')}, id
-    from space where slug <> ${param('spaceSlug')}
+    insert into ${formerSpaceSlugs} as kept (namespace_id, slug, held_by)
+    select own.id, ${param('spaceSlug')}::text, space.id
+    ${fromOwnNamespace(sql`, space`, sql`space.slug <> ${param('spaceSlug')}`)}
     on conflict (namespace_id, slug) do update set held_by = excluded.held_by`);
 }
 

@@ -29,7 +29,7 @@ import {
   withContents,
 } from './columns.js';
 import { hasSlug, inNamespace, isActive, nextVersion, possibleSlug } from './conditions.js';
-import { countSpaces } from './counters.js';
+import { countAddedSpaces } from './counters.js';
 
 /** The row of a restore with or without a key. */
 interface RestoreRow {
@@ -98,7 +98,7 @@ export function restoreSpace({ db, resolveNamespace, quotas }: RepositoryContext
 
   const restored = restoreWhere(mayWrite);
   const statement = db
-    .with(...writing.expressions, lastDeleted, restored, countSpaces(db, 1), notDeleted)
+    .with(...writing.expressions, lastDeleted, restored, ...countAddedSpaces(db), notDeleted)
     .select({
       access: { role: writing.access.role },
       last_deleted: lastDeleted._.selectedFields,
@@ -120,7 +120,7 @@ export function restoreSpace({ db, resolveNamespace, quotas }: RepositoryContext
       ...once.expressions,
       lastDeleted,
       restoredOnce,
-      countSpaces(db, 1),
+      ...countAddedSpaces(db),
       notDeleted,
       once.keep(sql`
         select to_jsonb(space) from space

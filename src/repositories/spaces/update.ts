@@ -1,4 +1,4 @@
-import { and, sql } from 'drizzle-orm';
+import { and, sql, type WithSubquery } from 'drizzle-orm';
 import { spaces } from '../../db/schema/spaces.js';
 import { activeNamespaceByIdAndSlug, hasRole, lockedAccess } from '../access/guard.js';
 import type { AccessResult, Principal } from '../access/principal.js';
@@ -15,7 +15,7 @@ import {
   withContents,
 } from './columns.js';
 import { hasSlug, inNamespace, isActive, nextVersion, possibleSlug } from './conditions.js';
-import { countSpaces } from './counters.js';
+import { recountSpaces } from './counters.js';
 import { keepSpaceSlug } from './former-slugs.js';
 import type { GetSpace } from './get.js';
 
@@ -38,16 +38,19 @@ export function updateSpace({ db, resolveNamespace, quotas }: RepositoryContext,
       .where(and(inNamespace, hasSlug, isActive, hasRole('editor'), hasVersion(spaces)))
       .returning(spaceColumns),
   );
-  const statement = db
-    .with(...writing.expressions, updated, countSpaces(db, 0), keepSpaceSlug(db))
-    .select({
-      access: { role: writing.access.role },
-      space: updated._.selectedFields,
-      contents: contentsOf(),
-    })
-    .from(writing.access)
-    .leftJoin(updated, sql`true`)
-    .prepare('space_update');
+  const prepareUpdate = (name: string, ...others: WithSubquery[]) =>
+    db
+      .with(...writing.expressions, updated, recountSpaces(db, 0), ...others)
+      .select({
+        access: { role: writing.access.role },
+        space: updated._.selectedFields,
+        contents: contentsOf(),
+      })
+      .from(writing.access)
+      .leftJoin(updated, sql`true`)
+      .prepare(name);
+  const statement = prepareUpdate('space_update');
+  const renaming = prepareUpdate('space_rename', keepSpaceSlug(db));
 
   /**
    * Writes the given fields and no others. Needs the role `editor`.
@@ -70,7 +73,7 @@ export function updateSpace({ db, resolveNamespace, quotas }: RepositoryContext,
       versions: Expected,
     ): Promise<AccessResult<FilledSpace>> => {
       const result = await resolveNamespace(principal, namespaceSlug, (scope) =>
-        executeOne(statement, {
+        executeOne(changes.slug === undefined ? statement : renaming, {
           ...scope,
           ...versionParams(versions),
           spaceSlug: possibleSlug(spaceSlug),

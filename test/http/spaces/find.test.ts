@@ -69,9 +69,9 @@ test('filters by time include their start and exclude their end', async (t) => {
   // All three may be created in one millisecond, which their ids contain and can be changed to another.
   await service.db.execute(sql`
     update spaces set id = overlay(id::text placing
-      case slug when 'a' then '01990000-0000' when 'b' then '01990000-0001' else '01990000-0002' end
-      from 1)::uuid, updated_at = '2026-01-01T00:00:00Z'::timestamptz
-      + case slug when 'a' then 0 when 'b' then 1 else 2 end * interval '1 ms'
+      case when slug = 'a' then '01990000-0000' when slug = 'b' then '01990000-0001' else '01990000-0002' end
+      from 1)::uuid, updated_at = ('2026-01-01'::timestamp
+      + case when slug = 'a' then 0 when slug = 'b' then 1 else 2 end * interval '1 ms') at time zone 'UTC'
     where slug in ('a', 'b', 'c') and namespace_id = (
       select id from namespaces where slug = ${spaces.split('/')[2]})`);
   const b = await made('b');

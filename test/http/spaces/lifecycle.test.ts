@@ -153,7 +153,8 @@ test('a restore selects the space with the slug that was deleted last', async (t
   await owner.patch(`${spaces}/a`, { slug: 'x' });
   await owner.delete(`${spaces}/x`);
   await service.db.$client`
-    update spaces set deleted_at = deleted_at - interval '1 hour' where id = ${newer.id}`;
+    update spaces set deleted_at = (deleted_at at time zone 'UTC' - interval '1 hour') at time zone 'UTC'
+    where id = ${newer.id}`;
 
   t.equal(read(await owner.post(`${spaces}/x/restore`), Space).id, older.id);
   t.equal((await details('x')).id, older.id);
