@@ -109,7 +109,8 @@ test('members are listed in the order they were added, by pages', async (t) => {
     await alice.put(memberPath(subject), { role: 'viewer' });
     // Two can be added within one millisecond, which is all that is kept of the moment.
     await service.db.execute(sql`
-      update members set created_at = created_at + ${minute + 1} * interval '1 minute'
+      update members set created_at =
+        (created_at at time zone 'UTC' + ${minute + 1} * interval '1 minute') at time zone 'UTC'
       where subject = ${subject}`);
   }
   await alice.put(memberPath('zoe'), { role: 'editor' });
