@@ -1,4 +1,4 @@
-import { eq, sql } from 'drizzle-orm';
+import { eq, type SQL, sql } from 'drizzle-orm';
 import type { Database } from '../../db/client.js';
 import { spaceCounters } from '../../db/schema/space-counters.js';
 import { fromOwnNamespace } from '../access/guard.js';
@@ -54,12 +54,13 @@ export function countAddedSpaces(db: Database) {
  * As `countAddedSpaces`, of spaces that were changed or deleted. A namespace with a space has a counter, so that
  * nothing is inserted: such a statement is sent to a shard as it is.
  *
- * @param difference added to the active spaces by each of them
+ * @param difference added to the active spaces by each of them; an expression is not positive
  */
-export function recountSpaces(db: Database, difference: 0 | -1) {
+export function recountSpaces(db: Database, difference: 0 | -1 | SQL) {
+  const each = typeof difference === 'number' ? sql.raw(String(difference)) : difference;
   return db.$with('counted', {}).as(sql`
     update ${spaceCounters}
-    set active = active + ${sql.raw(String(difference))} * ${written}, revision = ${newRevision}
+    set active = active + (${each}) * ${written}, revision = ${newRevision}
     where namespace_id = ${param('namespaceId')} and ${written} > 0 and slot = (
       select slot from ${inNamespace} order by slot <> ${ownSlot}, slot limit 1)`);
 }
