@@ -7,14 +7,9 @@ export function databaseUrl(serverUrl: string, name: string): string {
   return url.href;
 }
 
-/** Runs statements on each node at the same time; PostgreSQL takes those of databases in no transaction. */
-async function onEach(nodes: readonly string[], run: (admin: postgres.Sql) => Promise<unknown>) {
-  await Promise.all(
-    nodes.map(async (url) => {
-      const admin = postgres(url, { max: 1, onnotice: () => undefined });
-      await run(admin).finally(() => admin.end());
-    }),
-  );
+async function runOn(url: string, run: (admin: postgres.Sql) => Promise<unknown>): Promise<void> {
+  const admin = postgres(url, { max: 1, onnotice: () => undefined });
+  await run(admin).finally(() => admin.end());
 }
 
 /** Clones a database on a server, or on each node of a cluster. */
@@ -23,13 +18,14 @@ export async function createDatabaseOn(
   name: string,
   template: string,
 ): Promise<void> {
-  await onEach(
-    nodes,
-    (admin) => admin`create database ${admin(name)} template ${admin(template)} strategy file_copy`,
-  );
+  const create = (admin: postgres.Sql) =>
+    admin`create database ${admin(name)} template ${admin(template)} strategy file_copy`;
+  await Promise.all(nodes.map((url) => runOn(url, create)));
 }
 
-/** Removes a database and ends its connections. */
+/** Removes a database and ends its connections, first on the coordinator, which makes some to the workers. */
 export async function dropDatabaseOn(nodes: readonly string[], name: string): Promise<void> {
-  await onEach(nodes, (admin) => admin`drop database if exists ${admin(name)} with (force)`);
+  for (const url of nodes) {
+    await runOn(url, (admin) => admin`drop database if exists ${admin(name)} with (force)`);
+  }
 }

@@ -3,7 +3,7 @@ import { Value } from '@sinclair/typebox/value';
 import { type SQL, sql, type SQLWrapper } from 'drizzle-orm';
 import { param } from '../access/statement.js';
 import { timeText } from '../lists/item-json.js';
-import { tagText } from '../version.js';
+import { isUnexpected, tagText } from '../version.js';
 
 /** A folder, an episode or an asset, as a statement answers it. */
 export interface ContentItem {
@@ -62,12 +62,9 @@ export function tagOf(
 
 /** The condition that an item has a version that may be written, with the parameters of `versionParams`. */
 export function hasTag(tag: SQLWrapper): SQL {
-  const [expected, unexpected] = [
-    sql`${param('expected')}::text`,
-    sql`${param('unexpected')}::text`,
-  ];
+  const expected = sql`${param('expected')}::text`;
   return sql`((${expected} is null or ${tag} = any(string_to_array(${expected}, ' ')))
-    and (${unexpected} is null or not (${unexpected} = '*' or ${tag} = any(string_to_array(${unexpected}, ' ')))))`;
+    and ${isUnexpected(tag)} is not true)`;
 }
 
 const WithMetadata = Type.Object({

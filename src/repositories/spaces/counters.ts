@@ -60,7 +60,7 @@ export function recountSpaces(db: Database, difference: 0 | -1 | SQL) {
   const each = typeof difference === 'number' ? sql.raw(String(difference)) : difference;
   return db.$with('counted', {}).as(sql`
     update ${spaceCounters}
-    set active = active + ${each} * ${written}, revision = ${newRevision}
+    set active = active + (${each}) * ${written}, revision = ${newRevision}
     where namespace_id = ${param('namespaceId')} and ${written} > 0 and slot = (
       select slot from ${inNamespace} order by slot <> ${ownSlot}, slot limit 1)`);
 }

@@ -151,12 +151,19 @@ test('the totals of members and of own namespaces equal a count', async (t) => {
   for (const slug of slugs) await ann.post(`/namespaces/${slug}/restore`);
   await ann.delete('/namespaces/y');
   const wrong = await service.db.$client`
-    select subject from subject_counters c where memberships <> (
-      select count(*) from members m join namespaces n on n.id = m.namespace_id
-      where m.subject = c.subject and n.deleted_at is null)
-    or created <> (select count(*) from namespaces where created_by = c.subject and deleted_at is null)
+    with belonging as (
+      select subject, count(*) as count from members m join namespaces n on n.id = m.namespace_id
+      where n.deleted_at is null group by subject
+    ), creation as (
+      select created_by as subject, count(*) as count from namespaces where deleted_at is null group by created_by
+    )
+    select c.subject from subject_counters c
+      left join belonging on belonging.subject = c.subject left join creation on creation.subject = c.subject
+    where memberships <> coalesce(belonging.count, 0) or created <> coalesce(creation.count, 0)
     union all
-    select slug from namespaces n where members <> (select count(*) from members where namespace_id = n.id)`;
+    select slug from namespaces n
+      join (select namespace_id, count(*) as count from members group by namespace_id) m on m.namespace_id = n.id
+    where members <> m.count`;
   t.same([...wrong], []);
   for (const client of clients) {
     const { json } = await client.get('/namespaces');

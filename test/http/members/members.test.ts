@@ -109,7 +109,8 @@ test('members are listed in the order of their addition, by pages', async (t) =>
     await alice.put(memberPath(subject), { role: 'viewer' });
     // Two may be added in one millisecond, the resolution of the stored time.
     await service.db.execute(sql`
-      update members set created_at = created_at + ${minute + 1} * interval '1 minute'
+      update members set created_at =
+        (created_at at time zone 'UTC' + ${minute + 1} * interval '1 minute') at time zone 'UTC'
       where subject = ${subject}`);
   }
   await alice.put(memberPath('zoe'), { role: 'editor' });
