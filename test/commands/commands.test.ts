@@ -61,9 +61,7 @@ test('the purge command erases once, and reports missing settings', async (t) =>
   t.match(await purge({ DATABASE_URL, NODE_ENV: 'production' }), done);
   t.match(await purge({}), { code: 1, output: /^Set DATABASE_URL/ });
   const forever = { DATABASE_URL, RETENTION_DAYS: '0' };
-  t.match(await purge(forever), { code: 1, output: /^RETENTION_DAYS is 0/ });
-  const pooled = { DATABASE_URL, DATABASE_PREPARE: 'false' };
-  t.match(await purge(pooled), { code: 1, output: /^A pooler cannot hold the lock/ });
+  t.match(await purge(forever), done, 'what owners erase goes');
 });
 
 test('a table is written between its markers, and not at all without them', (t) => {

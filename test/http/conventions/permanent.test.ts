@@ -134,7 +134,7 @@ test('something large is gone at once, and erased in the background', async (t) 
     // Episodes come after assets: the erasure waits for this one.
     await held.execute(sql`select from episodes for update`);
     const begun = await owner.delete(`${spaces}/lab?permanent=true`);
-    t.match(begun, { status: 202, headers: { location }, json: { status: 'running' } });
+    t.match(begun, { status: 202, headers: { location, 'retry-after': /^\d+$/ }, text: '' });
     t.match(await owner.get(location), { status: 200, json: { status: 'running' } });
     const editor = await service.as('editor');
     t.equal((await editor.get(location)).status, 403, 'owners alone ask');
