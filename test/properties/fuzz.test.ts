@@ -4,8 +4,10 @@
  */
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import formats from 'ajv-formats';
+import { sql } from 'drizzle-orm';
 import fc from 'fast-check';
 import t, { test } from 'tap';
+import type { Database } from '../../src/db/client.js';
 import { type Answer, type Client, startService } from '../helpers/app.js';
 import { pick, pickString } from '../helpers/json.js';
 import { isOpenApi, type OpenApiDocument, type Schema } from '../helpers/openapi.js';
@@ -53,7 +55,7 @@ test('no input causes a 5xx, an undeclared response, or a write that reads back 
   const etags = new Map<string, string>();
   const statuses = new Map<number, number>();
   const property = fc.asyncProperty(sender, requests(document), async (name, request) => {
-    if ((sent += 1) % RESTOCKED_EVERY === 1) await restock(owner);
+    if ((sent += 1) % RESTOCKED_EVERY === 1) await restock(owner, service.db);
     const { template, method, headers, body, isValid } = request;
     const path = withIds(request.path);
     const resource = path.replace(/(\/restore)?\/?(\?.*)?$/s, '');
@@ -118,7 +120,7 @@ function withIds(path: string): string {
 }
 
 /** Creates missing resources that requests address. */
-async function restock(owner: Client): Promise<void> {
+async function restock(owner: Client, db: Database): Promise<void> {
   for (const slug of pools.slug) {
     await owner.post('/namespaces', { slug });
     await owner.put(`/namespaces/${slug}/members/ed`, { role: 'editor' });
@@ -127,7 +129,22 @@ async function restock(owner: Client): Promise<void> {
       await owner.post(`/namespaces/${slug}/spaces`, { name: 'A space', slug: space });
       await restockSpace(owner, slug, space);
     }
+    await restockErasures(db, slug);
   }
+}
+
+/** Erasures of the requests themselves have ended when they are answered. */
+async function restockErasures(db: Database, namespace: string): Promise<void> {
+  await db.execute(sql`
+    with erased_spaces as (
+      insert into spaces (namespace_id, id, name, slug, tags, deleted_at)
+      select id, gen_random_uuid(), 'Erased', 's0', '[]', '-infinity' from namespaces
+      where slug = ${namespace} and deleted_at is null
+    ), erased as (
+      insert into namespaces (id, slug, deleted_at) values (gen_random_uuid(), ${namespace}, '-infinity')
+      returning id
+    )
+    insert into members (namespace_id, subject, role) select id, 'olga', 'owner' from erased`);
 }
 
 async function restockSpace(owner: Client, namespace: string, space: string): Promise<void> {

@@ -44,10 +44,12 @@ export const RunningErasure = {
 /** The responses of operations that delete. None has a body, which generated clients would then expect of all. */
 export const deleteResponses = {
   202: {
-    ...Type.Null({
-      description:
-        'It is gone for every other request; its rows are erased in the background. `Location` tells how that stands.',
-    }),
+    ...Type.Unsafe<undefined>(
+      Type.Null({
+        description:
+          'It is gone for every other request; its rows are erased in the background. `Location` tells how that stands.',
+      }),
+    ),
     headers: {
       ...retryAfter,
       location: { type: 'string', description: 'Where the erasure is, 404 when it has ended' },
@@ -62,7 +64,7 @@ export function sendErasure(reply: FastifyReply, { isDone }: ErasureOutcome, pat
   return reply
     .code(202)
     .headers({ location: `${path}/erasure`, 'retry-after': RETRY_AFTER_SECONDS })
-    .send(null);
+    .send(undefined);
 }
 
 /** Answers a question about an erasure that goes on. */

@@ -46,7 +46,10 @@ await run(
       answer(
         await api.updateSpace({ ...at(slug), body: changes, headers: { 'if-match': ifMatch } }),
       ),
-    remove: async (slug) => answer(await api.deleteSpace(at(slug))),
+    remove: async (slug) => {
+      const { error, response } = await api.deleteSpace(at(slug));
+      return answer({ error, response });
+    },
     restore: async (slug) => answer(await api.restoreSpace(at(slug))),
     recording: {
       async createFolder(space, path) {

@@ -42,7 +42,7 @@ await run(
       answer(namespaces.createSpace(namespace, { name }, withHeader('idempotency-key', key))),
     update: (slug, changes, ifMatch) =>
       answer(namespaces.updateSpace(namespace, slug, changes, withHeader('if-match', ifMatch))),
-    remove: (slug) => answer(namespaces.deleteSpace(namespace, slug, { format: 'json' })),
+    remove: (slug) => answer(namespaces.deleteSpace(namespace, slug, {}, { format: 'json' })),
     restore: (slug) => answer(namespaces.restoreSpace(namespace, slug)),
     recording: {
       async createFolder(space, path) {
