@@ -1,6 +1,6 @@
 -- Functions for what begins in one namespace or in none and goes on in another. In a distributed database a
 -- statement is sent to one shard only where it holds the id of the namespace, as those of these functions do.
-CREATE FUNCTION "find_space"(wanted_namespace text, wanted_space text, caller text, admin_role member_role)
+CREATE OR REPLACE FUNCTION "find_space"(wanted_namespace text, wanted_space text, caller text, admin_role member_role)
 RETURNS TABLE (role member_role, namespace_id uuid, namespace_slug text, space_id uuid, former_space_slug text)
 LANGUAGE plpgsql STABLE AS $$
 #variable_conflict use_variable
@@ -22,7 +22,7 @@ BEGIN
 END
 $$;--> statement-breakpoint
 -- Volatile, so that it is called once, and not within another statement that is sent to a shard.
-CREATE FUNCTION "role_in"(wanted_namespace uuid, caller text) RETURNS member_role
+CREATE OR REPLACE FUNCTION "role_in"(wanted_namespace uuid, caller text) RETURNS member_role
 LANGUAGE plpgsql VOLATILE AS $$
 BEGIN
 	RETURN (SELECT m.role FROM members m WHERE m.namespace_id = wanted_namespace AND m.subject = caller);

@@ -34,29 +34,25 @@ const oneTask: Record<string, number> = {
   listMembers: 1,
   listSpaces: 1,
   getSpace: 1,
-  updateSpace: 1,
-  'updateSpace, merge patch': 2,
-  deleteSpace: 1,
+  getSpaceErasure: 1,
   listFolders: 1,
   getFolder: 1,
-  'updateFolder, merge patch': 2,
-  deleteFolder: 1,
   listEpisodes: 1,
   getEpisode: 1,
-  'updateEpisode, merge patch': 2,
-  deleteEpisode: 1,
   listAssets: 1,
   getAsset: 1,
-  'updateAsset, merge patch': 2,
-  deleteAsset: 1,
 };
 
 /** What has to ask all workers. */
-const acrossNamespaces = new Set(['listNamespaces', 'restoreNamespace']);
+const acrossNamespaces = new Set(['listNamespaces', 'restoreNamespace', 'getNamespaceErasure']);
 
-test('an operation in a namespace is for one shard, and one task where it inserts nothing', async (t) => {
+/** What does not work on Citus (docs/scaling.md). */
+const isLacking = (title: string) => title.endsWith('permanent');
+
+test('an operation in a namespace is for one shard, and one task where it writes nothing but the namespace', async (t) => {
   const service = await startObserved(t);
-  for (const [index, { title, status, request }] of operations.entries()) {
+  const supported = operations.filter(({ title }) => !isLacking(title));
+  for (const [index, { title, status, request }] of supported.entries()) {
     const slug = `acme-${index}`;
     await seedNamespace(service, slug);
     const owner = await service.as(members.owner);

@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm';
 import { assets } from '../../db/schema/assets.js';
 import { ROOT } from '../../path.js';
-import { countRows, recountContents } from '../contents/counters.js';
+import { countContents, countRows } from '../contents/counters.js';
 import { hasTag } from '../contents/item.js';
 import type { ContentCaller, ContentOperations } from '../contents/operations.js';
 import { writeOrExplain } from '../contents/state.js';
@@ -36,11 +36,7 @@ export function deleteAsset(
       where ${isAsset} and deleted_at is null and ${allowed} and ${isFree} and ${hasTag(storedAssetTag)}
       returning *`);
     return {
-      expressions: [
-        ...expressions,
-        written,
-        recountContents(db, countRows('assets', 'written', -1)),
-      ],
+      expressions: [...expressions, written, countContents(db, countRows('assets', 'written', -1))],
       answer: sql`select id::text as ids, ${assetTag()} as tag, '' as item, false as inserted from written`,
     };
   });

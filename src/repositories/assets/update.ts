@@ -2,7 +2,7 @@ import { type SQL, sql } from 'drizzle-orm';
 import { assets } from '../../db/schema/assets.js';
 import { lastSegment, parentPath } from '../../path.js';
 import { param } from '../access/statement.js';
-import { countContents, countRows, recountContents } from '../contents/counters.js';
+import { countContents, countRows } from '../contents/counters.js';
 import { hasTag, itemState } from '../contents/item.js';
 import type { ContentCaller, ContentOperations } from '../contents/operations.js';
 import { active, writeOrExplain } from '../contents/state.js';
@@ -62,9 +62,10 @@ export function updateAsset(
         ...expressions,
         ...tree.expressions,
         written,
-        moves
-          ? countContents(db, sql`${counted} union all ${countRows('folders', 'made_folders', 1)}`)
-          : recountContents(db, counted),
+        countContents(
+          db,
+          moves ? sql`${counted} union all ${countRows('folders', 'made_folders', 1)}` : counted,
+        ),
       ],
       answer: sql`select id::text as ids, ${assetTag(path)} as tag, ${assetItem(path)} as item,
         false as inserted from written`,

@@ -3,7 +3,7 @@ import { assets } from '../../db/schema/assets.js';
 import { episodes } from '../../db/schema/episodes.js';
 import { ROOT } from '../../path.js';
 import { inSpace } from '../contents/access.js';
-import { countRows, recountContents } from '../contents/counters.js';
+import { countContents, countRows } from '../contents/counters.js';
 import { hasTag } from '../contents/item.js';
 import type { ContentCaller, ContentOperations } from '../contents/operations.js';
 import { writeOrExplain } from '../contents/state.js';
@@ -49,7 +49,7 @@ export function deleteEpisode(
         locked,
         written,
         hidden,
-        recountContents(
+        countContents(
           db,
           sql`${countRows('episodes', 'written', -1)} union all ${countRows('assets', 'hidden', -1)}`,
         ),

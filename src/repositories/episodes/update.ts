@@ -1,7 +1,7 @@
 import { type SQL, sql } from 'drizzle-orm';
 import { episodes } from '../../db/schema/episodes.js';
 import { param } from '../access/statement.js';
-import { countContents, countRows, recountContents } from '../contents/counters.js';
+import { countContents, countRows } from '../contents/counters.js';
 import { hasTag, itemState } from '../contents/item.js';
 import type { ContentCaller, ContentOperations } from '../contents/operations.js';
 import { active, writeOrExplain } from '../contents/state.js';
@@ -61,9 +61,10 @@ export function updateEpisode(
       expressions: [
         ...tree.expressions,
         written,
-        moves
-          ? countContents(db, sql`${counted} union all ${countRows('folders', 'made_folders', 1)}`)
-          : recountContents(db, counted),
+        countContents(
+          db,
+          moves ? sql`${counted} union all ${countRows('folders', 'made_folders', 1)}` : counted,
+        ),
       ],
       answer: sql`select id::text as ids, ${episodeTag(path)} as tag, ${episodeItem(path)} as item,
         false as inserted from written`,

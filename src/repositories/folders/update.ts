@@ -6,7 +6,7 @@ import { Failure } from '../../failure.js';
 import { includesRole } from '../access/principal.js';
 import { param } from '../access/statement.js';
 import { inSpace } from '../contents/access.js';
-import { countContents, countRows, recountContents } from '../contents/counters.js';
+import { countContents, countRows } from '../contents/counters.js';
 import { type ContentItem, hasTag, itemState } from '../contents/item.js';
 import type { ContentCaller, ContentOperations, ContentResult } from '../contents/operations.js';
 import type { RepositoryContext } from '../context.js';
@@ -55,7 +55,7 @@ export function updateFolder(
       where ${isFolder} and ${allowed} and ${hasTag(folderTag)}
       returning *`);
     return {
-      expressions: [written, recountContents(db, countRows('folders', 'written', 0))],
+      expressions: [written, countContents(db, countRows('folders', 'written', 0))],
       answer,
     };
   });

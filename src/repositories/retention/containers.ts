@@ -1,5 +1,6 @@
 import { type SQL, sql } from 'drizzle-orm';
 import type { Database } from '../../db/client.js';
+import { newRevision } from '../revision.js';
 import { BATCH, idsOf } from './scan.js';
 
 /** The tables of a space's contents, in the order in which foreign keys allow to erase them. */
@@ -58,7 +59,7 @@ export async function beginSpaces(
       returning id
     )
     insert into space_counters (namespace_id, slot, active, revision)
-    select ${namespaceId}::uuid, 0, 0, (random() * 2 ^ 53)::bigint from begun having count(*) > 0
+    select ${namespaceId}::uuid, 0, 0, ${newRevision} from begun having count(*) > 0
     on conflict (namespace_id, slot) do update set revision = excluded.revision`);
 }
 
@@ -120,7 +121,7 @@ export async function* eraseSpaces(
 /** Begins the erasure of namespaces, as `beginSpaces`. */
 export async function beginNamespaces(db: Database, ids: SQL, days: number): Promise<void> {
   await db.execute(sql`
-    update namespaces set deleted_at = '-infinity', revision = (random() * 2 ^ 53)::bigint
+    update namespaces set deleted_at = '-infinity', revision = ${newRevision}
     where id = any(${ids}) and ${hasExpired(days)} and deleted_at > '-infinity'`);
 }
 

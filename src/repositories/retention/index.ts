@@ -1,5 +1,6 @@
 import { type SQL, sql } from 'drizzle-orm';
 import type { Database } from '../../db/client.js';
+import { newRevision } from '../revision.js';
 import {
   beginNamespaces,
   beginSpaces,
@@ -117,7 +118,7 @@ const inSpaceOf = (rows: Key[]) =>
 const revise = ([first]: Key[], kind: 'episodes' | 'assets', erased: SQL) => sql`
   insert into content_counters (namespace_id, space_id, kind, slot, active, revision)
   select ${first?.['namespace_id'] ?? ''}::uuid, ${first?.['space_id'] ?? ''}::uuid, ${kind}::content_kind, 0, 0,
-    (random() * 2 ^ 53)::bigint
+    ${newRevision}
   from ${erased} having count(*) > 0
   on conflict (namespace_id, space_id, kind, slot) do update set revision = excluded.revision`;
 

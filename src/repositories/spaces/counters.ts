@@ -51,16 +51,17 @@ export function countAddedSpaces(db: Database) {
 }
 
 /**
- * As `countAddedSpaces`, of spaces that were changed or deleted. A namespace with a space has a counter, so that
- * nothing is inserted: such a statement is sent to a shard as it is.
+ * As `countAddedSpaces`, of spaces that were changed or deleted. It adds the row of this connection where there is
+ * none, so that no two statements wait for one another.
  *
  * @param difference added to the active spaces by each of them; an expression is not positive
  */
 export function recountSpaces(db: Database, difference: 0 | -1 | SQL) {
   const each = typeof difference === 'number' ? sql.raw(String(difference)) : difference;
   return db.$with('counted', {}).as(sql`
-    update ${spaceCounters}
-    set active = active + (${each}) * ${written}, revision = ${newRevision}
-    where namespace_id = ${param('namespaceId')} and ${written} > 0 and slot = (
-      select slot from ${inNamespace} order by slot <> ${ownSlot}, slot limit 1)`);
+    insert into ${spaceCounters} as counter (namespace_id, slot, active, revision)
+    select own.id, ${ownSlot}, (${each}) * ${written}, ${newRevision}
+    ${fromOwnNamespace(sql``, sql`${written} > 0`)}
+    on conflict (namespace_id, slot) do update
+    set active = counter.active + excluded.active, revision = excluded.revision`);
 }
