@@ -5,12 +5,9 @@
 import { build } from 'esbuild';
 
 await build({
-  entryPoints: [
-    'server',
-    'commands/migrate',
-    'commands/purge',
-    'commands/token',
-  ].map((program) => `src/${program}.ts`),
+  entryPoints: ['server', 'commands/migrate', 'commands/purge', 'commands/token'].map(
+    (program) => `src/${program}.ts`,
+  ),
   outbase: 'src',
   outdir: 'dist',
   bundle: true,
