@@ -37,6 +37,7 @@ const oneTask: Record<string, number> = {
   getSpaceErasure: 1,
   listFolders: 1,
   getFolder: 1,
+  deleteFolder: 1,
   listEpisodes: 1,
   getEpisode: 1,
   listAssets: 1,

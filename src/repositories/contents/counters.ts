@@ -53,6 +53,21 @@ export function countContents(db: Database, written: SQL) {
     set active = counter.active + excluded.active, revision = excluded.revision`);
 }
 
+/**
+ * As `countContents`, for deletions of folders, of which there is a counter. It inserts nothing, so that Citus sends the
+ * statement to its shard as it is; its writers take turns by the tree anyway.
+ */
+export function recountContents(db: Database, written: SQL) {
+  return db.$with('counted', {}).as(sql`
+    update ${contentCounters} as counter
+    set active = counter.active + changed.difference, revision = ${newRevision}
+    from (${byKind(written)}) as changed
+    where counter.namespace_id = ${param('namespaceId')} and counter.space_id = ${param('spaceId')}
+      and counter.kind = changed.kind and counter.slot = (
+        select slot from ${contentCounters} where ${inSpace(contentCounters)} and kind = changed.kind
+        order by slot <> ${ownSlot}, slot limit 1)`);
+}
+
 /** A query, for `countContents`, of the rows of a common table expression. */
 export function countRows(kind: string, expression: string, difference: 1 | 0 | -1): SQL {
   return sql`select ${sql.raw(`'${kind}'`)}, ${sql.raw(String(difference))} * count(*)

@@ -5,7 +5,7 @@ import { folders } from '../../db/schema/folders.js';
 import { Failure } from '../../failure.js';
 import { includesRole } from '../access/principal.js';
 import { inSpace } from '../contents/access.js';
-import { countContents, countRows } from '../contents/counters.js';
+import { countRows, recountContents } from '../contents/counters.js';
 import { hasTag } from '../contents/item.js';
 import type { ContentCaller, ContentOperations, ContentResult } from '../contents/operations.js';
 import type { RepositoryContext } from '../context.js';
@@ -41,7 +41,7 @@ export function deleteFolder(
         target,
         changed,
         written,
-        countContents(db, countRows('folders', 'written', -1)),
+        recountContents(db, countRows('folders', 'written', -1)),
       ],
       answer: sql`select id::text as ids, ${folderTag} as tag, '' as item, false as inserted from written`,
       isReady: sql`(not (exists (select from target) and ${isEmpty}) or exists (select from changed_tree))`,
