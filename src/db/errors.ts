@@ -69,7 +69,7 @@ const meanings: Record<string, (table: string, attempt: Attempt) => Failure> = {
   _operation_key_pk: () => new Failure('key_in_use', {}),
 };
 
-/** What Citus puts behind the name of a constraint in a shard. */
+/** The suffix that Citus gives the name of a constraint in a shard. */
 const SHARD = /_\d{6,}$/;
 
 /** SQLSTATEs of a violated foreign key, unique index and check. */

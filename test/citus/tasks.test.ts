@@ -44,10 +44,10 @@ const oneTask: Record<string, number> = {
   getAsset: 1,
 };
 
-/** What has to ask all workers. */
+/** The operations that ask all workers. */
 const acrossNamespaces = new Set(['listNamespaces', 'restoreNamespace', 'getNamespaceErasure']);
 
-/** What does not work on Citus (docs/scaling.md). */
+/** The operations that do not work on Citus (docs/scaling.md). */
 const isLacking = (title: string) => title.endsWith('permanent');
 
 test('an operation in a namespace is for one shard, and one task where it writes nothing but the namespace', async (t) => {

@@ -1,4 +1,4 @@
-/** What the tests of erasures make and look at. */
+/** The resources that tests of erasures create, and the rows that they count. */
 import { sql } from 'drizzle-orm';
 import type { Client, Service } from './app.js';
 

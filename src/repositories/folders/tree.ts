@@ -112,7 +112,7 @@ export function newFolderId(path: SQLWrapper): SQL {
     || '8' || right(${digest}, 15))::uuid`;
 }
 
-/** What `ensureFolders` returns, for a statement that moves nothing and so is sent to a shard as it is. */
+/** The result of `ensureFolders` for a statement that moves nothing. */
 export const folderStays = {
   expressions: [],
   isReady: sql<boolean>`true`,
