@@ -3,7 +3,7 @@ import { OUTSIDE } from '../../src/db/apply-migrations.js';
 /** A line in front of a statement that a rule is wrong about, followed by the reason. */
 const ACCEPTED = /^\s*-- accepted: \S/m;
 
-/** What a statement on a table with rows must not do, and what to do instead. */
+/** The forbidden statements on a table with rows, each with advice. */
 const rules: [pattern: RegExp, advice: string][] = [
   [
     /^create (unique )?index (?!concurrently)/,

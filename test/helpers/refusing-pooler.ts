@@ -2,7 +2,7 @@ import { connect, createServer, type Socket } from 'node:net';
 import type { Test } from 'tap';
 import { portOf } from './issuer.js';
 
-/** What PgBouncer keeps track of for each client, and what it takes from all. */
+/** The parameters that PgBouncer tracks for each client, or takes from every one. */
 const TRACKED = new Set([
   'application_name',
   'client_encoding',

@@ -242,7 +242,7 @@ test('no statement reads more than it needs, whatever else the space holds', asy
     const [, statement = ''] = /Query Text: ([^]*?)\n *[A-Z][^\n]*\(cost/.exec(plan) ?? [];
     t.notMatch(plan, /Sort Key/, `in the order of an index: ${statement}`);
     t.notMatch(plan, /Seq Scan on (assets|episodes|spaces|idempotency_keys)/, statement);
-    // What is found by the space alone is all that is in it.
+    // A condition by the space alone reads all of its rows.
     const conditions = plan.match(
       /Scan using \w+ on (assets|episodes)[^\n]*\n *Index Cond: [^\n]*/g,
     );
