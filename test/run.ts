@@ -8,19 +8,18 @@
  * keeps prepared statements (1.21 or later). `PGBOUNCER` names the program where it is not in the path.
  * With `--citus` the HTTP tests, or the given ones, run on the cluster whose coordinator `TEST_CITUS_URL` names.
  */
-import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { chmod, mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { migrate } from '../src/db/migrate.js';
 import { startEmbeddedPostgres } from '../src/development/postgres/index.js';
-import { buildTests, OUTPUT, testsOf } from './build.js';
+import { buildTests, testsOf } from './build.js';
 import { distribute, joinNodes, nodesOf } from './helpers/citus.js';
 import { createDatabaseOn, databaseUrl, dropDatabaseOn } from './helpers/nodes.js';
 import { startPgBouncer } from './helpers/pgbouncer.js';
+import { runFiles } from './run-files.js';
 
 /** Nothing here has to survive a power cut. */
 const settings = {
@@ -79,65 +78,6 @@ const CITUS_ALONE = /test.citus./;
 const UNBUILT = '--unbuilt';
 const isUnbuilt = process.argv.includes(UNBUILT);
 
-/**
- * Runs tap and prints each file when it ends, with its failures; at the end the checks that were not made, the number
- * of HTTP requests, and how many assertions passed and failed. Tap's own reporters print less without a terminal.
- *
- * @returns the exit code of tap
- */
-async function runTap(
-  files: string[],
-  env: Record<string, string>,
-  countRequests: () => Promise<number>,
-  options: string[],
-): Promise<number> {
-  const program = join('node_modules', 'tap', 'dist', 'esm', 'run.mjs');
-  const tap = spawn(
-    process.execPath,
-    [
-      program,
-      '--reporter=tap',
-      ...(isUnbuilt ? ['--node-arg=--import=tsx'] : []),
-      ...options,
-      ...files,
-    ],
-    {
-      stdio: ['inherit', 'pipe', 'inherit'],
-      env: { ...process.env, ...env },
-    },
-  );
-  const ended = new Promise<number>((resolve, reject) => {
-    tap.once('error', reject);
-    tap.once('exit', (code) => {
-      resolve(code ?? 1);
-    });
-  });
-  // Ctrl-C reaches tap by itself; this process has to outlive it to clean up.
-  process.on('SIGINT', () => undefined);
-  process.on('SIGTERM', () => tap.kill('SIGTERM'));
-
-  const unchecked: string[] = [];
-  let counts = '';
-  let failing = false;
-  for await (const line of createInterface({ input: tap.stdout })) {
-    const text = line.trimStart();
-    // The details of a failure follow it, between --- and three dots.
-    if (text.startsWith('not ok ')) failing = true;
-    if (failing || /^ok .* # time=/.test(line)) {
-      console.log(line.replace(` - ${OUTPUT}/`, ' - ').replace('.test.js', '.test.ts'));
-    }
-    if (text === '...' || /^(ok|# Subtest) /.test(text)) failing = false;
-    if (text.startsWith('# NOT CHECKED')) unchecked.push(text.slice(2));
-    if (line.startsWith('# {')) counts = line;
-  }
-  const count = (name: string) => new RegExp(`${name}: (\\d+)`).exec(counts)?.[1] ?? '0';
-  const code = await ended;
-  for (const what of unchecked) console.log(what);
-  console.log(`${await countRequests()} HTTP requests`);
-  console.log(`${count('pass')} passed, ${count('fail')} failed`);
-  return code;
-}
-
 /** Runs tests on a server, or on the nodes of a cluster, the coordinator first. */
 async function runOn(nodes: string[], files: string[], env: Record<string, string>): Promise<void> {
   const [url = ''] = nodes;
@@ -148,14 +88,14 @@ async function runOn(nodes: string[], files: string[], env: Record<string, strin
     if (nodes.length > 1) await joinNodes(nodes, template);
     await migrate(databaseUrl(url, template));
     if (nodes.length > 1) await distribute(nodes, template);
-    const code = await runTap(
-      files,
-      { TEST_NODES: nodes.join(' '), TEST_TEMPLATE: template, ...requests.env, ...env },
-      requests.count,
+    const passed = await runFiles(files, {
+      env: { TEST_NODES: nodes.join(' '), TEST_TEMPLATE: template, ...requests.env, ...env },
+      loader: isUnbuilt ? ['--import=tsx'] : [],
       // Three servers on one machine take their time.
-      nodes.length > 1 ? ['--timeout=1200'] : [],
-    );
-    process.exitCode ||= code;
+      timeoutS: nodes.length > 1 ? 1200 : 300,
+      countRequests: requests.count,
+    });
+    if (!passed) process.exitCode = 1;
   } finally {
     await requests.stop();
     await dropDatabaseOn(nodes, template);

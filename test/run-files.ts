@@ -1,0 +1,65 @@
+import { createInterface } from 'node:readline';
+import { Readable } from 'node:stream';
+import { Test } from 'tap';
+import { OUTPUT } from './build.js';
+
+/** One more than two cores: many tests wait for a process or a time limit. */
+const JOBS = 3;
+
+export interface RunOptions {
+  /** variables of the tests' processes, beside those of this one */
+  env: Record<string, string>;
+  /** arguments of Node.js that load the files, where they are not JavaScript */
+  loader: string[];
+  /** the most seconds without an end, of a file and of each test in it */
+  timeoutS: number;
+  /** counts the HTTP requests, when all files have ended */
+  countRequests: () => Promise<number>;
+}
+
+/**
+ * Runs each file of tests in a process of its own, and prints it when it ends, with its failures; at the end the checks
+ * that were not made, the number of HTTP requests, and how many assertions passed and failed.
+ *
+ * The processes are plain Node.js: the loaders of tap's own command, which look for types, mocks and coverage, took
+ * a third of the time of a small file.
+ *
+ * @returns whether all passed
+ */
+export async function runFiles(
+  files: string[],
+  { env, loader, timeoutS, countRequests }: RunOptions,
+): Promise<boolean> {
+  const suite = new Test({ name: 'files', jobs: JOBS });
+  suite.setTimeout(0);
+  for (const file of files) {
+    void suite.spawn(process.execPath, ['--enable-source-maps', ...loader, file], {
+      name: file.replace(`${OUTPUT}/`, '').replace('.test.js', '.test.ts'),
+      env: { ...process.env, TAP_TIMEOUT: String(timeoutS), ...env },
+      timeout: timeoutS * 1000,
+      buffered: true,
+      at: null,
+    });
+  }
+  suite.end();
+  // The tests end by themselves then, and this process cleans up after them.
+  process.once('SIGINT', () => undefined);
+  process.once('SIGTERM', () => {
+    suite.bailout('SIGTERM');
+  });
+
+  const unchecked: string[] = [];
+  let failing = false;
+  for await (const line of createInterface({ input: Readable.from(suite) })) {
+    const text = line.trimStart();
+    // The details of a failure follow it, between --- and three dots.
+    if (text.startsWith('not ok ')) failing = true;
+    if (failing || /^ok .* # time=/.test(line)) console.log(line);
+    if (text === '...' || /^(ok|# Subtest) /.test(text)) failing = false;
+    if (text.startsWith('# NOT CHECKED')) unchecked.push(text.slice(2));
+  }
+  for (const what of unchecked) console.log(what);
+  console.log(`${await countRequests()} HTTP requests`);
+  console.log(`${suite.counts.pass} passed, ${suite.counts.fail} failed`);
+  return suite.passing();
+}
