@@ -1,6 +1,6 @@
 import { createInterface } from 'node:readline';
 import { Readable } from 'node:stream';
-import { Test } from 'tap';
+import { Test, t as root } from 'tap';
 import { OUTPUT } from './build.js';
 
 /** One more than two cores: many tests wait for a process or a time limit. */
@@ -31,7 +31,8 @@ export async function runFiles(
   { env, loader, timeoutS, countRequests }: RunOptions,
 ): Promise<boolean> {
   const suite = new Test({ name: 'files', jobs: JOBS });
-  suite.setTimeout(0);
+  // Each file has a time limit of its own.
+  for (const test of [root, suite]) test.setTimeout(0);
   for (const file of files) {
     void suite.spawn(process.execPath, ['--enable-source-maps', ...loader, file], {
       name: file.replace(`${OUTPUT}/`, '').replace('.test.js', '.test.ts'),
