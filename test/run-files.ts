@@ -1,6 +1,7 @@
+import type { ChildProcess } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { Readable } from 'node:stream';
-import { Test, t as root } from 'tap';
+import { t as root, Test } from 'tap';
 import { OUTPUT } from './build.js';
 
 /** One more than two cores: many tests wait for a process or a time limit. */
@@ -33,21 +34,33 @@ export async function runFiles(
   const suite = new Test({ name: 'files', jobs: JOBS });
   // Each file has a time limit of its own.
   for (const test of [root, suite]) test.setTimeout(0);
-  for (const file of files) {
-    void suite.spawn(process.execPath, ['--enable-source-maps', ...loader, file], {
-      name: file.replace(`${OUTPUT}/`, '').replace('.test.js', '.test.ts'),
-      env: { ...process.env, TAP_TIMEOUT: String(timeoutS), ...env },
-      timeout: timeoutS * 1000,
-      buffered: true,
-      at: null,
+  const processes = new Set<ChildProcess>();
+  suite.on('spawn', (spawned) => {
+    spawned.on('process', (child: ChildProcess) => {
+      processes.add(child);
+      child.once('exit', () => processes.delete(child));
+    });
+  });
+  const waiting = [...files];
+  const runWaiting = async () => {
+    for (let file = waiting.shift(); file !== undefined; file = waiting.shift()) {
+      await suite.spawn(process.execPath, ['--enable-source-maps', ...loader, file], {
+        name: file.replace(`${OUTPUT}/`, '').replace('.test.js', '.test.ts'),
+        env: { ...process.env, TAP_TIMEOUT: String(timeoutS), ...env },
+        timeout: timeoutS * 1000,
+        buffered: true,
+        at: null,
+      });
+    }
+  };
+  // The caller cleans up after the files have ended.
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.on(signal, () => {
+      waiting.length = 0;
+      for (const child of processes) child.kill(signal);
     });
   }
-  suite.end();
-  // The tests end by themselves then, and this process cleans up after them.
-  process.once('SIGINT', () => undefined);
-  process.once('SIGTERM', () => {
-    suite.bailout('SIGTERM');
-  });
+  void Promise.all(Array.from({ length: JOBS }, runWaiting)).then(() => suite.end());
 
   const unchecked: string[] = [];
   let failing = false;

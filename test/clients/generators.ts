@@ -1,6 +1,5 @@
-import { execFile } from 'node:child_process';
-import { copyFile, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { execFile, type ExecFileOptions } from 'node:child_process';
+import { copyFile, mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { inspect, promisify } from 'node:util';
 
@@ -88,11 +87,16 @@ const compilerOptions = {
   noEmit: true,
 };
 
-/** @returns what went wrong, empty when nothing did */
-async function run(program: string, args: string[], env: NodeJS.ProcessEnv = {}): Promise<string> {
-  return execute(program, args, { env: { ...process.env, ...env } }).then(
+/** @returns what went wrong and what the program wrote, empty when nothing did */
+async function run(
+  program: string,
+  args: string[],
+  options: ExecFileOptions = {},
+): Promise<string> {
+  return execute(program, args, options).then(
     () => '',
-    (error: unknown) => inspect(error),
+    (error: unknown) =>
+      `${inspect(error)}\n${error instanceof Error && 'stdout' in error ? String(error.stdout) : ''}`,
   );
 }
 
@@ -116,46 +120,68 @@ export async function lacks({ language }: Generator): Promise<string | null> {
   return null;
 }
 
-/** The commands that check a client and use it, in its folder. */
-async function toolchain({ language }: Generator, adapter: string, folder: string) {
-  if (language === 'TypeScript') {
-    await symlink(resolve('node_modules'), join(folder, 'node_modules'));
-    await writeFile(join(folder, 'package.json'), '{ "type": "module" }');
-    await writeFile(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions }));
-    for (const file of [`${adapter}.ts`, 'scenario.ts']) {
-      await copyFile(`test/clients/adapters/${file}`, join(folder, file));
-    }
-    return {
-      compile: () => run(bin('tsc'), ['-p', folder]),
-      use: (env: NodeJS.ProcessEnv) => run(bin('tsx'), [join(folder, `${adapter}.ts`)], env),
-    };
-  }
-  const python = String(await findPython());
-  const file = join(folder, `${adapter}.py`);
-  await copyFile(`test/clients/adapters/${adapter}.py`, file);
-  return {
-    compile: () => run(python, ['-m', 'compileall', '-q', folder]),
-    use: (env: NodeJS.ProcessEnv) => run(python, [file], env),
-  };
+/** Compiles all clients in TypeScript strictly at once. @returns what is wrong with the one of a generator */
+async function compileTypeScript(root: string): Promise<(name: string) => string> {
+  await symlink(resolve('node_modules'), join(root, 'node_modules'));
+  await writeFile(join(root, 'package.json'), '{ "type": "module" }');
+  await writeFile(join(root, 'tsconfig.json'), JSON.stringify({ compilerOptions }));
+  const output = await run(bin('tsc'), ['-p', root, '--pretty', 'false'], { cwd: root });
+  const names = Object.keys(generators);
+  const isIn = (line: string) => (name: string) => line.startsWith(`${name}/`);
+  const problems = output.split('\n').filter((line) => names.some(isIn(line)));
+  if (problems.length === 0) return () => output;
+  return (name) => problems.filter((line) => isIn(line)(name)).join('\n');
+}
+
+/** A generated client and its adapter, in a folder. */
+export interface Client {
+  generates: string;
+  compiles: string;
+  /** @param env where the service is and the token to use: ORIGIN and TOKEN */
+  use(env: NodeJS.ProcessEnv): Promise<string>;
 }
 
 /**
- * Generates a client, compiles it and runs the scenario with it.
+ * Generates the clients that can be tried here, and compiles them.
  *
- * @param name of the generator
- * @param env where the service is and the token to use: ORIGIN and TOKEN
+ * @param root a folder for all of them
+ * @returns by the name of their generator
  */
-export async function tryOut(name: string, generator: Generator, env: NodeJS.ProcessEnv) {
-  const folder = await mkdtemp(join(tmpdir(), 'spaces-client-'));
-  try {
-    const { compile, use } = await toolchain(generator, name, folder);
+export async function makeClients(root: string): Promise<Map<string, Client>> {
+  const clients = new Map<string, Client>();
+  const python = await findPython();
+  const generated = new Map<string, string>();
+  for (const [name, generator] of Object.entries(generators)) {
+    if ((await lacks(generator)) !== null) continue;
+    const folder = join(root, name);
+    await mkdir(folder);
     const args = generator.arguments(`openapi/${generator.document}`, folder);
-    const generates = await run(bin(generator.program), args);
-    const compiles = await compile();
-    return { generates, compiles, scenario: await use(env) };
-  } finally {
-    await rm(folder, { recursive: true });
+    generated.set(name, await run(bin(generator.program), args));
+    const adapters =
+      generator.language === 'Python' ? [`${name}.py`] : [`${name}.ts`, 'scenario.ts'];
+    for (const file of adapters) {
+      await copyFile(`test/clients/adapters/${file}`, join(folder, file));
+    }
   }
+  const problemsOf = await compileTypeScript(root);
+  for (const [name, generates] of generated) {
+    const folder = join(root, name);
+    clients.set(
+      name,
+      generators[name]?.language === 'Python'
+        ? {
+            generates,
+            compiles: await run(String(python), ['-m', 'compileall', '-q', folder]),
+            use: (env) => run(String(python), [join(folder, `${name}.py`)], { env }),
+          }
+        : {
+            generates,
+            compiles: problemsOf(name),
+            use: (env) => run(bin('tsx'), [join(folder, `${name}.ts`)], { env }),
+          },
+    );
+  }
+  return clients;
 }
 
 /** @returns the versions that are installed */

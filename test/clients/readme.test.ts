@@ -24,12 +24,15 @@ async function makeProject(t: Test): Promise<string> {
   return folder;
 }
 
-/** Compiles a program strictly. @returns a function that runs it against the service */
-async function prepare(t: Test, file: string): Promise<() => Promise<string>> {
+/** Compiles all programs of a project strictly. */
+async function compile(files: string[]): Promise<void> {
   const strict = ['--strict', '--noEmit', '--skipLibCheck', '--types', 'node'];
   const target = ['--target', 'ES2023', '--lib', 'ESNext,DOM', '--module', 'NodeNext'];
-  await execute(bin('tsc'), [...strict, ...target, file]);
+  await execute(bin('tsc'), [...strict, ...target, ...files]);
+}
 
+/** Starts a service with two spaces. @returns a function that runs a program against it */
+async function prepare(t: Test, file: string): Promise<() => Promise<string>> {
   const service = await startService(t);
   const owner = await service.as('owner');
   await owner.post('/namespaces', { slug: 'demo' });
@@ -39,12 +42,6 @@ async function prepare(t: Test, file: string): Promise<() => Promise<string>> {
   const TOKEN = await signToken(SECRET, { subject: 'owner', expiresIn: '1 hour' });
   const env = { ...process.env, ORIGIN, TOKEN };
   return async () => (await execute(bin('tsx'), [file], { env })).stdout;
-}
-
-/** Compiles a program strictly, and runs it against the service. */
-async function use(t: Test, file: string): Promise<string> {
-  const run = await prepare(t, file);
-  return run();
 }
 
 t.setTimeout(300_000);
@@ -57,39 +54,49 @@ test('`npm run sdk` builds a package with the version of the API', async (t) => 
   t.match(await version('openapi/openapi.json'), /^\d/);
 });
 
-test('the documented client works', async (t) => {
-  const [, source] = /```ts\n(.*?)```/s.exec(await readFile('docs/clients.md', 'utf8')) ?? [];
-  if (source === undefined) throw new Error('docs/clients.md has no client');
-  const file = join(await makeProject(t), 'client.ts');
-  await writeFile(file, source);
-  t.match(
-    await use(t, file),
-    /^made [0-9a-f-]{36}\nfirst \[\]\nsecond \[ 'late' \]\nnight-flights \[ 'night' \]\n$/,
-  );
-});
+/** @returns the program that a document shows */
+async function programOf(document: string): Promise<string> {
+  const [, source] = /```ts\n(.*?)```/s.exec(await readFile(document, 'utf8')) ?? [];
+  if (source === undefined) throw new Error(`${document} has no program`);
+  return `${source}\nexport {};\n`;
+}
 
-test('the documented program registers a recording, and can be repeated', async (t) => {
-  const [, source] = /```ts\n(.*?)```/s.exec(await readFile('docs/recordings.md', 'utf8')) ?? [];
-  if (source === undefined) throw new Error('docs/recordings.md has no program');
-  const file = join(await makeProject(t), 'record.ts');
-  await writeFile(file, `${source}\nexport {};\n`);
-  const assets = [
-    '/camera/front.mp4 video',
-    '/lidar/top.pcd point-cloud',
-    '/joints.csv text-track',
-  ];
-  const listed = assets.map((line) => new RegExp(`^${line} s3://recordings/run-0043/`, 'm'));
-  const run = await prepare(t, file);
-  const [first, again] = [await run(), await run()];
-  t.match(first, /^registered\n/);
-  t.match(again, /^it was registered before\n/);
-  for (const output of [first, again]) {
-    for (const line of listed) t.match(output, line, String(line));
-  }
-});
+test('the documented programs and the SDK', async (t) => {
+  const project = await makeProject(t);
+  const client = join(project, 'client.ts');
+  await writeFile(client, await programOf('docs/clients.md'));
+  const record = join(project, 'record.ts');
+  await writeFile(record, await programOf('docs/recordings.md'));
+  const sdk = join(project, 'sdk.ts');
+  await copyFile('test/clients/adapters/sdk.ts', sdk);
+  await t.resolves(compile([client, record, sdk]), 'they compile strictly');
 
-test('the SDK retries requests that are safe to repeat, and no others', async (t) => {
-  const file = join(await makeProject(t), 'sdk.ts');
-  await copyFile('test/clients/adapters/sdk.ts', file);
-  t.equal(await use(t, file), '');
+  await t.test('the documented client works', async (t) => {
+    const run = await prepare(t, client);
+    t.match(
+      await run(),
+      /^made [0-9a-f-]{36}\nfirst \[\]\nsecond \[ 'late' \]\nnight-flights \[ 'night' \]\n$/,
+    );
+  });
+
+  await t.test('the documented program registers a recording, and can be repeated', async (t) => {
+    const assets = [
+      '/camera/front.mp4 video',
+      '/lidar/top.pcd point-cloud',
+      '/joints.csv text-track',
+    ];
+    const listed = assets.map((line) => new RegExp(`^${line} s3://recordings/run-0043/`, 'm'));
+    const run = await prepare(t, record);
+    const [first, again] = [await run(), await run()];
+    t.match(first, /^registered\n/);
+    t.match(again, /^it was registered before\n/);
+    for (const output of [first, again]) {
+      for (const line of listed) t.match(output, line, String(line));
+    }
+  });
+
+  await t.test('the SDK retries requests that are safe to repeat, and no others', async (t) => {
+    const run = await prepare(t, sdk);
+    t.equal(await run(), '');
+  });
 });
