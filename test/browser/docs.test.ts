@@ -9,6 +9,8 @@ import { startPrefixProxy } from '../helpers/prefix-proxy.js';
 // A loaded machine is slow to run a browser.
 t.setTimeout(300_000);
 
+const browser = await launchBrowser(t);
+
 /**
  * Swagger UI of a service that has what a development start makes, opened by one of the names that a
  * machine has, over plain http.
@@ -17,14 +19,15 @@ t.setTimeout(300_000);
  * @returns the page, and the errors of the browser; null without a browser
  */
 async function openDocs(t: Test, host: string, path: string, through?: typeof startPrefixProxy) {
-  const browser = await launchBrowser(t);
   if (!browser) return null;
   const service = await startService(t);
   await createDemo(service.db);
   await service.app.listen({ host: '127.0.0.1', port: 0 });
   const { port: direct } = new URL(service.app.listeningOrigin);
   const port = (await through?.(t, () => Number(direct))) ?? direct;
+  // A page with a context of its own, so that the token of another test is not remembered.
   const page = await browser.newPage({ viewport: { width: 1000, height: 1450 } });
+  t.teardown(() => page.close());
   const complaints: string[] = [];
   page.on('console', (message) => {
     // Expected statuses are reported as errors too.
@@ -160,15 +163,10 @@ function kindOf(name: string): string {
   return name.endsWith('Erasure') ? 'erasure' : (KINDS.exec(name)?.[0] ?? '');
 }
 
-/** @returns the operations on spaces, and of the others the first of each kind */
+/** @returns the first operation of each kind */
 function firstOfEachKind(ids: string[]): string[] {
-  const seen = new Set<string>();
-  return ids.filter((id) => {
-    const kind = kindOf(id.split('-')[1] ?? '');
-    const isNew = !seen.has(kind);
-    seen.add(kind);
-    return isNew || id.startsWith('spaces-');
-  });
+  const found = ids.map((id) => kindOf(id.split('-')[1] ?? ''));
+  return ids.filter((_id, index) => found.indexOf(found[index] ?? '') === index);
 }
 
 test('operations succeed with their prefilled values, in the displayed order', async (t) => {
