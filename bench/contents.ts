@@ -11,7 +11,7 @@ import postgres from 'postgres';
 import { migrate } from '../src/db/migrate.js';
 import { startEmbeddedPostgres } from '../src/development/postgres/index.js';
 import { signToken } from '../src/development/token.js';
-import { SUBJECT } from './data.js';
+import { holdSlugs, SUBJECT } from './data.js';
 import { run } from './load.js';
 import { median } from './median.js';
 import { startCandidate } from './processes.js';
@@ -59,6 +59,7 @@ try {
     where indexname in ('episodes_search_index', 'assets_search_index')`;
   for (const { name } of searches) await sql.unsafe(`drop index ${name}`);
   await sql.unsafe(fill);
+  await sql.unsafe(holdSlugs);
   for (const { definition } of searches) await sql.unsafe(definition);
   await sql`vacuum analyze`;
   await sql`checkpoint`;

@@ -17,6 +17,11 @@ export const PAGES = 200;
 /** The namespace that bare SQL inserts into, past the counters. */
 export const BARE = 'bare';
 
+/** Gives the namespaces of a database their slugs, by which requests find them. */
+export const holdSlugs = `
+  insert into namespace_slugs (slug, held_by, freed_at)
+  select distinct on (slug) slug, id, deleted_at from namespaces order by slug, id`;
+
 /**
  * Fills a migrated database: a namespace of each size, `SPREAD` empty ones, `PAGES` of 50 spaces, and `BARE`.
  * Their spaces are inserted as they would come in, those of one namespace between those of others.
@@ -30,6 +35,7 @@ export async function fill(url: string, scale: number): Promise<void> {
   for (let index = 0; index < SPREAD; index += 1) await insertNamespace(sql, `spread-${index}`);
   const pages = Array.from({ length: PAGES }, (_, index) => `page-${index}`);
   for (const slug of pages) await insertNamespace(sql, slug);
+  await sql.unsafe(holdSlugs);
 
   // An inverted index is made in a fraction of the time that it takes to fill it row by row.
   const [search] =

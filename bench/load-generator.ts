@@ -3,6 +3,7 @@
  * HTTP on sockets, because it shares the machine with the service.
  */
 import { connect, type Socket } from 'node:net';
+import { percentile99 } from './median.js';
 
 export interface LoadPlan {
   port: number;
@@ -135,10 +136,6 @@ export async function generateLoad(load: LoadPlan): Promise<LoadResult> {
     p99Ms: percentile99(times),
     lateMs: percentile99(delays),
   };
-}
-
-function percentile99(numbers: number[]): number {
-  return numbers.sort((a, b) => a - b)[Math.floor(numbers.length * 0.99)] ?? 0;
 }
 
 process.on('message', (load: LoadPlan) => {

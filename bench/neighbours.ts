@@ -11,6 +11,7 @@ import postgres from 'postgres';
 import { migrate } from '../src/db/migrate.js';
 import { startEmbeddedPostgres } from '../src/development/postgres/index.js';
 import { signToken } from '../src/development/token.js';
+import { holdSlugs } from './data.js';
 import { type Load, type Result, run } from './load.js';
 import { median } from './median.js';
 import { startCandidate } from './processes.js';
@@ -137,6 +138,7 @@ const sql = postgres(server.url, { max: 1, onnotice: () => undefined });
 try {
   await migrate(server.url);
   await sql.unsafe(fill);
+  await sql.unsafe(holdSlugs);
   await sql`vacuum analyze`;
   const service = await startCandidate('service', ['dist/server.js'], {
     DATABASE_URL: server.url,
