@@ -166,10 +166,14 @@ export const Environment = Type.Object({
     }),
   ),
   OTEL_EXPORTER_OTLP_PROTOCOL: Type.Optional(
-    Type.Literal('http/json', { description: 'The one that there is.' }),
+    Type.Literal('http/json', {
+      description: 'The protocol of the exporter. Only `http/json` is supported.',
+    }),
   ),
   OTEL_EXPORTER_OTLP_TRACES_PROTOCOL: Type.Optional(
-    Type.Literal('http/json', { description: 'The one that there is.' }),
+    Type.Literal('http/json', {
+      description: 'The protocol of the exporter. Only `http/json` is supported.',
+    }),
   ),
   OTEL_TRACES_EXPORTER: Type.Optional(
     Type.Union([Type.Literal('otlp'), Type.Literal('none')], {
