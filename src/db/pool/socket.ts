@@ -43,7 +43,7 @@ export function cancel({ host, port, path }: Target, { pid, secret }: Backend) {
   );
   return new Promise<boolean>((resolve) => {
     const socket = path === null ? connect({ host, port }) : connect(path);
-    socket.setTimeout(CANCEL_MS, () => socket.destroy(failure('ETIMEDOUT', 'No answer')));
+    socket.setTimeout(CANCEL_MS, () => socket.destroy(failure('ETIMEDOUT', 'No response')));
     // The server closes the connection after it has handled the request.
     socket.once('end', () => {
       resolve(true);

@@ -28,7 +28,7 @@ export async function ensureCluster(
   if (!(await exists(cluster))) {
     await initialise({ directory, account, notice: null }, initdb, passwordFile);
   } else if (account && (await stat(cluster)).uid === 0) {
-    // A copy of a cluster that root created.
+    // Root has copied the cluster here.
     await run(null, 'chown', ['-R', `${account.uid}:${account.gid}`, cluster]);
   }
   await checkVersion(cluster, version);

@@ -6,8 +6,8 @@ import { inSpace } from '../contents/access.js';
 import { isAsset } from './item.js';
 
 /**
- * The common table expressions `target`, the asset to write, and `locked_episode`, its episode. The lock
- * prevents that the episode is protected or deleted before the statement has written.
+ * The common table expressions `target`, the asset to write, and `locked_episode`, its episode. While the lock
+ * is held, the episode can be neither protected nor deleted.
  *
  * @param condition which the asset must meet to be written
  * @param strength `no key update` for a statement that writes the episode too

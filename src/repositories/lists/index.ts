@@ -77,8 +77,8 @@ export function listsOf<Sort extends string>(
      * A numbered page.
      *
      * @param run executes a statement in the caller's scope and returns its row
-     * @returns the result of `run`, and the page; the caller must check the access in the result before sending
-     *   it
+     * @returns the result of `run`, which has confirmed the caller's access, and the page; null if `run`
+     *   returns null
      * @throws `Failure` `page_too_deep` for a deep page of a list in an order that can change
      */
     async page<Result extends { row: ReadRow }>(

@@ -74,7 +74,7 @@ export function listQuery<Sort extends string>(db: Database, listed: ListedTable
       state === 'all' && by !== 'search' && by !== undefined
         ? sql`${read(ofState.active)} union all ${read(ofState.deleted)}`
         : foundIn(ofState[state]);
-    // `offset 0` prevents that the planner merges the subquery to get another order.
+    // `offset 0` prevents the planner from flattening the subquery to get another order.
     const matched = db.$with('matched', {}).as(sql`select * from (${found}) as found offset 0`);
     const total = totalOf(materializes, state, after);
     const page = db.$with('page', {}).as(sql`
