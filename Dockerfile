@@ -1,7 +1,7 @@
 FROM node:24.21.0-slim AS build
 WORKDIR /app
 COPY package.json package-lock.json ./
-# The build needs no install script, but an optional dependency: the program of esbuild for this platform.
+# Without install scripts, but with optional dependencies, because the binary of esbuild is one.
 RUN npm ci --ignore-scripts
 COPY tsconfig.json esbuild.config.js ./
 COPY src ./src
@@ -18,5 +18,5 @@ USER node
 EXPOSE 3000
 HEALTHCHECK --interval=10s --timeout=3s --start-period=10s \
   CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.PORT}/livez`).then((answer) => process.exit(answer.ok ? 0 : 1), () => process.exit(1))"]
-# Node itself is process 1, so that it gets the signal to stop.
+# Node is process 1, so that it receives the signal to stop.
 CMD ["node", "dist/server.js"]

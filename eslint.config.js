@@ -25,7 +25,7 @@ export default defineConfig(
       ],
       'simple-import-sort/exports': 'error',
       '@typescript-eslint/no-import-type-side-effects': 'error',
-      // A number in a message is what a reader expects; everything else still has to be made a string.
+      // Numbers may be used in templates; other types must be converted to strings explicitly.
       '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true }],
       '@typescript-eslint/consistent-type-imports': 'error',
     },
@@ -34,12 +34,12 @@ export default defineConfig(
   {
     files: ['test/**'],
     rules: {
-      // tap itself waits for what `test` returns, and binds its methods.
+      // tap awaits the promise of `test`, and its methods are bound.
       '@typescript-eslint/no-floating-promises': ['error', { allowForKnownSafeCalls: ['test'] }],
       '@typescript-eslint/unbound-method': 'off',
     },
   },
-  // Plain JavaScript is configuration and the check before a start; it is not in tsconfig.json.
+  // The plain JavaScript files (configuration, src/check-start.cjs) are not in tsconfig.json.
   {
     files: ['**/*.js', '**/*.cjs'],
     extends: [tseslint.configs.disableTypeChecked],

@@ -36,7 +36,7 @@ const upperBound: FastifyPluginAsyncTypebox = async (app) => {
         response: { 200: ref(SpaceList) },
       },
     },
-    (request) => ({ spaces: canned, ...paging(request.query).describe(canned.length) }),
+    (request) => ({ spaces: canned, ...paging(request.query).toPageInfo(canned.length) }),
   );
 };
 

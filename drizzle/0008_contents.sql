@@ -110,7 +110,7 @@ CREATE INDEX "folders_parent_index" ON "folders" USING btree ("namespace_id","sp
 ALTER TABLE "assets" ADD CONSTRAINT "assets_episode_fk" FOREIGN KEY ("namespace_id","space_id","episode_id") REFERENCES "public"."episodes"("namespace_id","space_id","id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "assets" ADD CONSTRAINT "assets_folder_fk" FOREIGN KEY ("namespace_id","space_id","folder_id") REFERENCES "public"."folders"("namespace_id","space_id","id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "episodes" ADD CONSTRAINT "episodes_folder_fk" FOREIGN KEY ("namespace_id","space_id","folder_id") REFERENCES "public"."folders"("namespace_id","space_id","id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
--- Last, because they hold a lock on tables that others write to, until the transaction ends.
+-- Last, because they lock existing tables until the transaction ends.
 ALTER TABLE "assets" ADD CONSTRAINT "assets_space_fk" FOREIGN KEY ("namespace_id","space_id") REFERENCES "public"."spaces"("namespace_id","id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "content_counters" ADD CONSTRAINT "content_counters_namespace_id_namespaces_id_fk" FOREIGN KEY ("namespace_id") REFERENCES "public"."namespaces"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "episodes" ADD CONSTRAINT "episodes_space_fk" FOREIGN KEY ("namespace_id","space_id") REFERENCES "public"."spaces"("namespace_id","id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint

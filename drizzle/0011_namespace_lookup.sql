@@ -1,11 +1,11 @@
--- Functions for what begins in one namespace or in none and goes on in another. In a distributed database a
--- statement is sent to one shard only where it holds the id of the namespace, as those of these functions do.
+-- Look-ups that do not know the id of the namespace. A distributed database sends a statement to one shard only
+-- if it contains the id of the namespace, as the statements in these functions do.
 CREATE OR REPLACE FUNCTION "find_space"(wanted_namespace text, wanted_space text, caller text, admin_role member_role)
 RETURNS TABLE (role member_role, namespace_id uuid, namespace_slug text, space_id uuid, former_space_slug text)
 LANGUAGE plpgsql STABLE AS $$
 #variable_conflict use_variable
 DECLARE
-	-- Where there is none, a statement is executed too: a stranger cannot tell by the time it takes.
+	-- Also executed if there is no namespace, so that the time does not reveal whether one exists.
 	holder uuid := coalesce((SELECT held_by FROM namespace_slugs WHERE slug = wanted_namespace),
 		'00000000-0000-0000-0000-000000000000');
 BEGIN
@@ -21,7 +21,7 @@ BEGIN
 	WHERE n.id = holder AND n.deleted_at IS NULL AND coalesce(admin_role, m.role) IS NOT NULL;
 END
 $$;--> statement-breakpoint
--- Volatile, so that it is called once, and not within another statement that is sent to a shard.
+-- Volatile, so that it is called once, on the coordinator, and not inlined into a statement for a shard.
 CREATE OR REPLACE FUNCTION "role_in"(wanted_namespace uuid, caller text) RETURNS member_role
 LANGUAGE plpgsql VOLATILE AS $$
 BEGIN

@@ -3,10 +3,11 @@
 --
 --   psql "$COORDINATOR_URL" --set ON_ERROR_STOP=1 --single-transaction --file drizzle/citus.sql
 --
--- Tables with a namespace are distributed by it: all rows of a namespace are in shards of one number, on one
--- worker. What is looked up across namespaces stays on the coordinator, which every statement needs anyway: on
--- a worker it would not be there for the namespaces of the others while that one is down, and on all of them
--- nobody could write it then. Distributed tables stay as they are.
+-- Tables whose rows belong to a namespace are distributed by its id: all rows of a namespace are in co-located
+-- shards, on one worker. Tables that are queried across namespaces stay on the coordinator, which every
+-- statement needs anyway. On a single worker they would be unavailable to all namespaces while that worker is
+-- down; replicated to all workers, they could not be written while any worker is down. Tables that are already
+-- distributed stay unchanged.
 
 do $$
 declare
@@ -25,20 +26,21 @@ begin
       select from pg_attribute where attrelid = c.oid and attname = 'namespace_id') as is_within
     from pg_class c
     where relnamespace = 'public'::regnamespace and relkind = 'r' and not relispartition
-      -- Citus lists some tables of its own accord, as local ones.
+      -- Citus adds some local tables to its metadata automatically.
       and not exists (select from pg_dist_partition where logicalrelid = c.oid and partmethod = 'h')
       and not exists (select from pg_dist_shard s where c.relname = shard_name(s.logicalrelid, s.shardid))
   ) as tables;
 
   if missing is not null then
     if 'namespaces'::regclass = any(missing) then
-      -- Neither holds across shards. The primary key of `namespace_slugs` alone decides whether a slug is free.
+      -- Neither can be enforced across shards. The primary key of `namespace_slugs` ensures that slugs are
+      -- unique.
       alter table namespace_slugs drop constraint namespace_slugs_held_by_namespaces_id_fk;
       drop index namespaces_slug_unique;
       create index namespaces_slug_unique on namespaces (slug) where deleted_at is null;
     end if;
 
-    -- No table refers to a distributed one before it is distributed itself.
+    -- Foreign keys are dropped first, because a local table cannot reference a distributed one.
     select array_agg(format('alter table %s add constraint %I %s', conrelid::regclass, conname,
       pg_get_constraintdef(oid))) into constraints
     from pg_constraint where contype = 'f' and conrelid = any(missing);

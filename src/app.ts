@@ -44,53 +44,56 @@ import type { Erased } from './repositories/retention/containers.js';
 import { Erasures } from './repositories/retention/erasures.js';
 import { documentTags, type Resource, resources as usualResources } from './resources.js';
 
-/** The length of a whole request head in Node: the handlers answer for names that cannot exist. */
+/**
+ * As long as a whole request head in Node, so that the handlers, not the router, respond to a parameter that is
+ * too long.
+ */
 const MAX_PARAM_LENGTH = maxHeaderSize;
 
 /**
- * How many requests are at the database at once, for each of its connections: enough that the next
- * statement is there when one is done, few enough that none waits long behind others.
+ * Concurrent requests per database connection: enough that the next statement is ready when one ends, few
+ * enough that none waits long behind others.
  */
 const REQUESTS_PER_CONNECTION = 4;
 
-/** As many requests as are served within the time that one may wait in the queue. */
+/** About as many requests as the service handles while one may wait in the queue. */
 const QUEUE_MAX = 1000;
 
 const PAGE_CACHE_BYTES = 64 * 2 ** 20;
 
 export interface AppOptions {
   token: TokenConfig;
-  /** the caller's to close, as is the next */
+  /** the caller closes it, and `searchDb` too */
   db: Database;
-  /** a pool of its own for searches, so that nothing else waits for them; the same without one */
+  /** a separate pool for searches, so that no other request waits for them; `db` by default */
   searchDb?: Database;
-  /** nothing is logged without one */
+  /** without it nothing is logged */
   logger?: FastifyBaseLogger;
-  /** the registry of the metrics; nothing is counted without it */
+  /** without it no metrics are collected */
   metrics?: {
     registry: Registry;
     /** whether this application also serves them, as `GET /metrics` */
     served: boolean;
   };
-  /** nothing is traced without one */
+  /** without it nothing is traced */
   tracing?: FastifyPluginAsync;
-  /** how many requests wait for the database */
+  /** the most requests that wait for the database; more are rejected with 503 */
   queueMax?: number;
-  /** the most bytes of finished pages of lists that are kept; 0 keeps none */
+  /** size of the cache of rendered list pages, in bytes; 0 disables it */
   pageCacheBytes?: number;
-  /** for how many days a slug that a namespace gave up is held back for its last owners */
+  /** days for which a released namespace slug is reserved for its last owners */
   slugHoldDays?: number;
-  /** nothing is bounded without them */
+  /** no limits by default */
   quotas?: Quotas;
   /** called with the rows that a permanent deletion erases */
   onErased?: (erased: Erased) => void;
-  /** requests of one subject are not limited without one */
+  /** no rate limit by default */
   rateLimit?: RateLimitConfig | null;
-  /** whether large answers are compressed; off by default */
+  /** whether large responses are compressed; off by default */
   compression?: boolean;
-  /** where callers reach the service, when that is not where it listens */
+  /** the URL at which callers reach the service, where it differs from the address it listens on */
   publicUrl?: URL | null;
-  /** the origins whose pages may call, as in `CORS_ORIGINS`; none by default */
+  /** the origins that may call from a browser, as in `CORS_ORIGINS`; none by default */
   corsOrigins?: readonly string[];
   /** instead of the usual ones */
   connections?: Partial<ConnectionLimits>;
@@ -186,7 +189,7 @@ export async function buildApp({
   const erasures = new Erasures({
     ...(onErased && { onErased }),
     onError: (error) => {
-      app.log.error({ err: error }, 'an erasure failed, and the retention goes on with it');
+      app.log.error({ err: error }, 'an erasure failed; the retention continues it');
     },
   });
   app.addHook('onClose', () => erasures.stop());
@@ -195,7 +198,7 @@ export async function buildApp({
     await guarded.register(auditPlugin);
     await guarded.register(loadSheddingPlugin, {
       maxConcurrent: db.$client.options.max * REQUESTS_PER_CONNECTION,
-      // One after another on each connection.
+      // One search per connection.
       maxConcurrentSearches: searchDb.$client.options.max,
       queueMax,
       load,
@@ -210,7 +213,7 @@ export async function buildApp({
   return app;
 }
 
-/** Builds an application that serves nothing but metrics, for a port of their own. */
+/** Builds an application that serves only metrics, for a separate port. */
 export async function buildMetricsApp(
   source: MetricsSource,
   logger?: FastifyBaseLogger,

@@ -1,5 +1,4 @@
-// What `npm start` needs before it can build. Plain old JavaScript, so that a Node that is too old
-// can still read it.
+// Checks the requirements of `npm start` before the build. In ES5, so that an outdated Node can run it.
 var fs = require('fs');
 var path = require('path');
 

@@ -1,18 +1,18 @@
 /**
- * The failures that repositories report, each with its data. `src/http/errors/failures.ts` gives each its
- * status and its sentence.
+ * The failures that repositories throw, each with its data. `src/http/errors/failures.ts` maps each to a
+ * problem code and a text.
  */
 export interface Failures {
-  /** the namespace or the space has another slug now */
+  /** the namespace or the space was renamed */
   renamed: { what: 'namespace' | 'space'; currentSlug: string };
   /** another row of the table has the slug */
   slug_taken: { table: string; slug: string };
-  /** slugs of a batch that other spaces have, or several of its own */
+  /** slugs of a batch that other spaces have, or several spaces of the batch */
   slugs_taken: { conflicts: { index: number; slug: string; isOfBatch: boolean }[] };
   /** another row of the table has the name */
   name_taken: { table: string };
   path_taken: object;
-  /** a folder below the one that moves would have too long a path */
+  /** the path of a folder below the moved one would be too long */
   path_too_long: object;
   folder_cycle: object;
   folder_not_empty: object;
@@ -21,7 +21,7 @@ export interface Failures {
   episode_deleted: object;
   /** the episode of the asset was deleted */
   asset_episode_deleted: object;
-  /** assets that cannot be made, the first first */
+  /** assets that cannot be created, in the order of the batch */
   assets_rejected: { obstacles: AssetObstacle[]; isBatch: boolean };
   last_owner: { member: string };
   quota_exceeded: { table: string; quota: number };
@@ -32,15 +32,15 @@ export interface Failures {
   key_in_use: object;
   /** the caller is no longer a member of the namespace that the key created */
   key_of_lost_namespace: object;
-  /** so many items come before the page that it is only reached by cursor */
+  /** too many items come before the page, which can only be reached by cursor */
   page_too_deep: { skippedMax: number };
-  /** the database cannot answer now; `isSlow` where it took too long */
+  /** the database is temporarily unavailable; `isSlow` after a timeout */
   unavailable: { isSlow: boolean };
 }
 
 export type Reason = keyof Failures;
 
-/** Why an asset cannot be made, and its position in the batch. */
+/** Why an asset cannot be created, and its position in the batch. */
 export interface AssetObstacle {
   index: number;
   reason: 'episode_not_found' | 'write_protected' | 'path_conflict';

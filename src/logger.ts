@@ -3,25 +3,25 @@ import { type Logger, pino } from 'pino';
 import { serializeError } from './http/observability/log-fields.js';
 import { onShutdown } from './shutdown.js';
 
-/** Lines are written together, because a write of its own for each costs more than making it. */
+/** Lines are buffered, because a separate write for each costs more than formatting it. */
 const BUFFERED = { sync: false, minLength: 4096, periodicFlush: 500 };
 
 /**
- * Makes the logger of a process: JSON lines, or readable ones on a terminal.
+ * Creates the logger of a process: JSON lines, or readable text on a terminal.
  *
- * @param level the least level that is written
+ * @param level the minimum level
  */
 export async function createLogger(level: string): Promise<Logger> {
   const options = {
     level,
     serializers: { err: serializeError },
-    // Nothing logs a header; should that change, tokens still stay out of the log.
+    // A safeguard: headers are not logged at all.
     redact: ['headers.authorization', 'req.headers.authorization'],
   };
   if (!process.stdout.isTTY) {
     const destination = pino.destination(BUFFERED);
     destination.on('error', stopWithoutReader);
-    // At exit pino would flush forever to a pipe without a reader.
+    // Flushed here, because at exit pino would retry forever to write to a pipe without a reader.
     onShutdown(
       () =>
         new Promise((resolve) => {
@@ -34,12 +34,15 @@ export async function createLogger(level: string): Promise<Logger> {
   return pino(options, pretty({ sync: true }));
 }
 
-/** The message of a worker whose output has no reader. */
+/** The message of a worker to the primary process when nobody reads its output. */
 export const UNREAD = 'spaces:unread';
 
 let isUnread = false;
 
-/** Stops the service when nobody reads its output any more; a second signal would end it at once. */
+/**
+ * Stops the service when nobody reads its output any more. Sends one signal only, because a second one would
+ * end it at once.
+ */
 export function stopWithoutReader(): void {
   if (isUnread) return;
   isUnread = true;

@@ -1,7 +1,7 @@
-/** The path of a space itself, which is no folder. */
+/** The path of the root of a space, which is not a folder. */
 export const ROOT = '/';
 
-/** The longest path, in characters, and the most segments it has. */
+/** Maximum length of a path in characters, and maximum number of its segments. */
 export const PATH_MAX_LENGTH = 1000;
 export const PATH_MAX_SEGMENTS = 16;
 export const SEGMENT_MAX_LENGTH = 100;

@@ -28,19 +28,19 @@ import { namespacesRepository } from './repositories/namespaces/index.js';
 import { spacesRepository } from './repositories/spaces/index.js';
 
 interface Definition<Repository> {
-  /** groups the operations in the document */
+  /** the group of the operations in the API document */
   tag: { name: string; description: string };
-  /** whether it belongs to namespaces or to the spaces in them, which the document shows first */
+  /** the part of the API document; `spaces` comes first */
   of: 'namespaces' | 'spaces';
-  /** tables in which each row belongs to one namespace */
+  /** tables whose rows belong to one namespace each */
   tables: readonly PgTable[];
-  /** tables that are looked up across namespaces */
+  /** tables that are queried across namespaces */
   sharedTables?: readonly PgTable[];
   repository: (context: RepositoryContext) => Repository;
   routes: ResourceRoutes<Repository>;
 }
 
-/** A resource of the API, which the application, the document and the distribution of tables know by this alone. */
+/** A resource of the API: all that the application, the API document and the distribution of tables need. */
 export interface Resource extends Required<
   Pick<Definition<unknown>, 'tag' | 'of' | 'tables' | 'sharedTables'>
 > {
@@ -64,7 +64,7 @@ export function defineResource<Repository>({
   };
 }
 
-/** Tables that belong to no one resource. */
+/** Tables that belong to no resource. */
 const ownTables = { onCoordinator: [cursorKeys], byNamespace: [contentCounters, idempotencyKeys] };
 
 /** All resources, in the order in which their operations are added. */
@@ -78,7 +78,7 @@ export const resources: readonly Resource[] = [
     routes: namespaceRoutes,
   }),
   defineResource({
-    tag: { name: 'members', description: 'Who may do what in a namespace' },
+    tag: { name: 'members', description: 'The members of a namespace and their roles' },
     of: 'namespaces',
     tables: [members],
     repository: membersRepository,
@@ -106,7 +106,7 @@ export const resources: readonly Resource[] = [
     routes: episodeRoutes,
   }),
   defineResource({
-    tag: { name: 'assets', description: 'The recorded files of a space and of its episodes' },
+    tag: { name: 'assets', description: 'The recorded files of a space and its episodes' },
     of: 'spaces',
     tables: [assets],
     repository: assetsRepository,
@@ -114,7 +114,7 @@ export const resources: readonly Resource[] = [
   }),
 ];
 
-/** @returns the groups of operations of the document, in the order in which it shows them */
+/** @returns the groups of operations, in the order of the API document */
 export function documentTags(all: readonly Resource[]) {
   const of = (kind: Resource['of']) => all.filter((resource) => resource.of === kind);
   return [...of('spaces'), ...of('namespaces')].map(({ tag }) => tag);
@@ -123,11 +123,11 @@ export function documentTags(all: readonly Resource[]) {
 /** The tables of a distributed database (`drizzle/citus.sql`). */
 interface DistributedTables {
   onCoordinator: readonly PgTable[];
-  /** split by namespace; the rows that a namespace has in all of them are on one worker */
+  /** distributed by namespace; all rows of one namespace are on one worker */
   byNamespace: readonly PgTable[];
 }
 
-/** @returns the tables of resources by where a distributed database keeps them */
+/** @returns the tables of resources by their place in a distributed database */
 export function distributedTables(all: readonly Resource[]): DistributedTables {
   return {
     onCoordinator: [...all.flatMap(({ sharedTables }) => sharedTables), ...ownTables.onCoordinator],

@@ -8,10 +8,10 @@ import { type Erased, erasedTables } from './repositories/retention/containers.j
 import { PAUSE_RATIO } from './repositories/retention/erasures.js';
 import { eraseExpired, type RetentionSettings } from './repositories/retention/index.js';
 
-/** Any number, as long as every process takes the same one; not that of migrations. */
+/** The key of the advisory lock: the same in every process, and different from that of migrations. */
 const LOCK = 7_233_872;
 
-/** Erasures are no request: PostgreSQL ends only those that hang. */
+/** Longer than for requests: only statements that hang are cancelled. */
 const STATEMENT_TIMEOUT_MS = 60_000;
 
 const INTERVAL_MS = 60 * 60_000;
@@ -26,11 +26,11 @@ interface RunOptions extends RetentionSettings {
 export type RetentionOutcome = 'completed' | 'interrupted' | 'pooled';
 
 /**
- * Erases what was deleted longer ago than the retention, on a connection of its own, unless another process
- * does. The next run goes on where this one stops.
+ * Erases everything that was deleted before the retention period, on a separate connection, unless another
+ * process is doing so. The next run continues where this one stops.
  *
- * @returns `completed` where nothing is left to erase, `interrupted` where another process has the lock or it was
- *   stopped, `pooled` behind a pooler, which gives the lock to other sessions
+ * @returns `completed` if nothing is left to erase, `interrupted` if another process holds the lock or the run
+ *   was stopped, `pooled` behind a pooler, where a session lock does not work
  */
 export async function runRetention({
   database,
@@ -40,13 +40,13 @@ export async function runRetention({
   ...settings
 }: RunOptions): Promise<RetentionOutcome> {
   const db = connect({ ...database, poolMax: 1, statementTimeoutMs: STATEMENT_TIMEOUT_MS });
-  // A shutdown does not wait for a statement: PostgreSQL does it as a whole or not at all.
+  // A shutdown does not wait for the current statement, which is atomic.
   const stop = () => void db.$client.end({ timeout: 0 });
   signal?.addEventListener('abort', stop, { once: true });
   try {
     let since = performance.now();
     const holdsLock = async () => {
-      // A session may take its lock any number of times. A new connection has to take it again.
+      // A session can acquire its lock repeatedly; after a reconnect it has to.
       const [row] = await db.execute<{ held: boolean }>(
         sql`select pg_try_advisory_lock(${LOCK}) as held`,
       );
@@ -81,18 +81,18 @@ interface TaskOptions extends Pick<
 }
 
 /**
- * Counts what is erased, by the retention and by permanent deletions.
+ * Adds the metric of rows erased by the retention and by permanent deletions.
  *
  * @returns a function that adds to the counter
  */
 export function countErased(registry: Registry): (erased: Erased) => void {
   const rows = new Counter({
     name: 'retention_erased_rows_total',
-    help: 'Rows that were erased for good, by their table',
+    help: 'Permanently erased rows, by table',
     labelNames: ['table'],
     registers: [registry],
   });
-  // So that a rate begins with the first row.
+  // So that a rate includes the first row.
   for (const table of erasedTables) rows.inc({ table }, 0);
   return ({ table, rows: count }) => {
     rows.inc({ table }, count);
@@ -100,7 +100,7 @@ export function countErased(registry: Registry): (erased: Erased) => void {
 }
 
 /**
- * Runs the retention once an hour, first within the first one.
+ * Runs the retention once an hour, beginning at a random time in the first hour.
  *
  * @returns a function that stops it
  */
@@ -109,7 +109,7 @@ export function startRetention({ logger, registry, ...options }: TaskOptions) {
   const registers = registry ? [registry] : [];
   const completed = new Gauge({
     name: 'retention_completed_timestamp_seconds',
-    help: 'When this process last erased all that was due; 0 for never',
+    help: 'When this process last completed a run, in seconds since the Unix epoch; 0 for never',
     aggregator: 'max',
     registers,
   });
@@ -122,12 +122,12 @@ export function startRetention({ logger, registry, ...options }: TaskOptions) {
         if (outcome === 'completed') completed.setToCurrentTime();
         if (outcome === 'pooled') return;
       } catch (error) {
-        logger.error({ err: error }, 'the retention failed, and is tried again in an hour');
+        logger.error({ err: error }, 'the retention failed; it runs again in an hour');
       }
       wait = INTERVAL_MS;
     }
   };
-  // It ends by the signal alone.
+  // Rejects only when it is aborted.
   const ended = run().catch(() => undefined);
   return async () => {
     abort.abort();

@@ -27,16 +27,16 @@ import { countErased, startRetention } from './retention.js';
 import { onShutdown, stop } from './shutdown.js';
 import { disconnectFromPrimary, startWorkers } from './workers.js';
 
-/** Longest time of accepted requests after the signal to stop. */
+/** Maximum time for accepted requests to end after the signal to stop. */
 const DRAIN_MS = 10_000;
 
-/** One of so many connections is for searches. */
+/** One in this many connections is reserved for searches. */
 const SEARCH_PART = 5;
 
-/** Replaces the workers. */
+/** The signal to replace the workers. */
 const RESTART: closeWithGrace.Signals = 'SIGUSR2';
 
-/** Signals of a crash. A process that listens to them goes on crashing, for ever, on a whole core. */
+/** Signals of a crash. With a handler, the process would repeat the crash forever. */
 const crashes: closeWithGrace.Signals[] = [
   'SIGILL',
   'SIGTRAP',
@@ -46,11 +46,11 @@ const crashes: closeWithGrace.Signals[] = [
   'SIGSEGV',
 ];
 
-/** A terminal sends these to the workers too, which are the first process's to stop. */
+/** Signals that a terminal also sends to the workers, which ignore them: the primary process stops them. */
 const terminal: closeWithGrace.Signals[] = ['SIGHUP', 'SIGINT', 'SIGQUIT'];
 
 /**
- * Starts a database of our own, up to date and with something to look at.
+ * Starts the embedded PostgreSQL, applies migrations and creates the demo data.
  *
  * @returns its URL
  */
@@ -69,8 +69,8 @@ async function startDatabase({ database }: Config): Promise<string> {
 }
 
 /**
- * Brings a database that is not ours up to date, or looks whether it is, and checks the sessions that it gives; the
- * first process does so for its workers.
+ * Migrates the configured database, or checks that it is migrated, and checks its sessions. The primary process
+ * does so for its workers.
  *
  * @returns a warning for the log, or null
  */
@@ -85,7 +85,7 @@ async function tokenConfig({ token }: Config): Promise<TokenConfig> {
   return { ...token, key: token.key ?? (await developmentSecret()) };
 }
 
-/** Serves metrics on a port of their own. */
+/** Serves metrics on a separate port. */
 async function serveMetricsOn(port: number, host: string, source: MetricsSource, logger: Logger) {
   const app = await buildMetricsApp(source, logger);
   onShutdown(() => app.close());
@@ -95,7 +95,7 @@ async function serveMetricsOn(port: number, host: string, source: MetricsSource,
 /**
  * Serves requests in this process.
  *
- * @returns where
+ * @returns the address it listens on
  */
 async function serve(config: Config, url: string): Promise<AddressInfo> {
   const { database, host, port, metricsPort } = config;
@@ -150,10 +150,9 @@ async function serve(config: Config, url: string): Promise<AddressInfo> {
 }
 
 /**
- * Serves requests in as many processes as the configuration asks for; SIGUSR2 replaces them, one
- * after another.
+ * Serves requests in the configured number of processes; SIGUSR2 replaces them one after another.
  *
- * @returns where
+ * @returns the address it listens on
  */
 async function serveByWorkers(config: Config, url: string): Promise<AddressInfo> {
   const { workers: count, database, host, metricsPort } = config;
@@ -173,7 +172,7 @@ async function serveByWorkers(config: Config, url: string): Promise<AddressInfo>
   return workers.address;
 }
 
-/** Where an address can be reached from this machine. */
+/** @returns the URL of an address for this machine */
 function origin({ address, port }: AddressInfo): string {
   const host = address.replace(/^(0\.0\.0\.0|::)$/, 'localhost');
   return `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
@@ -189,14 +188,14 @@ try {
   const { NODE_ENV = '' } = process.env;
   if (config.production && NODE_ENV !== 'production' && cluster.isPrimary) {
     console.error(
-      `NODE_ENV is "${NODE_ENV}", neither development nor test: it counts as production.`,
+      `NODE_ENV is "${NODE_ENV}", neither development nor test: the service runs in production mode.`,
     );
   }
   const hasWorkers = config.workers > 1 && cluster.isPrimary;
   const delay = config.shutdownDelayMs + DRAIN_MS;
   closeWithGrace(
     {
-      // Workers are ended by their own limit before.
+      // Longer than the limit of the workers, so that they end first.
       delay: hasWorkers ? delay + DRAIN_MS : delay,
       skip: [...crashes, ...(hasWorkers ? [RESTART] : []), ...(cluster.isWorker ? terminal : [])],
     },

@@ -1,11 +1,11 @@
 const cleanups: (() => Promise<unknown>)[] = [];
 
-/** @param undo runs when the process ends, after all that are registered later */
+/** Registers a cleanup. @param undo runs at shutdown, after those that are registered later */
 export function onShutdown(undo: () => Promise<unknown>): void {
   cleanups.push(undo);
 }
 
-/** Undoes what was registered, the last first. */
+/** Runs the cleanups, the last one first. */
 export async function stop(): Promise<void> {
   for (let undo = cleanups.pop(); undo; undo = cleanups.pop()) await undo();
 }

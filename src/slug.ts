@@ -34,11 +34,11 @@ export function isSlug(text: string): boolean {
 }
 
 /**
- * Derives a slug from a name. Deterministic, so that a repeated create is 409.
+ * Derives a slug from a name. It is deterministic, so that a repeated create is 409.
  *
  * @param name a trimmed, non-empty name
- * @returns a slug that `isSlug` accepts; for a name with other letters than a slug has, with a short hash of
- *   the name appended; for a name without any, `space-` and the hash
+ * @returns a valid slug; with a short hash of the name appended if it has letters that cannot be in a slug;
+ *   `space-` and the hash if no letter is left
  */
 export function deriveSlug(name: string): string {
   const latin = name
@@ -57,7 +57,7 @@ export function deriveSlug(name: string): string {
   return `${stem}-${hash}`;
 }
 
-/** Shortens to at most `length` characters, between words where there is a place to. */
+/** Shortens a slug to at most `length` characters, at a hyphen if possible. */
 function cutAtHyphen(text: string, length: number): string {
   if (text.length <= length) return text;
   const cut = text.lastIndexOf('-', length);

@@ -1,2 +1,2 @@
-/** The version of the API and of this package; `package.json` has the same. */
+/** The version of the API and of this package, equal to that in `package.json`. */
 export const VERSION = '1.0.0';

@@ -1,25 +1,25 @@
 import cluster, { type Worker } from 'node:cluster';
 import type { AddressInfo } from 'node:net';
 
-/** How long a worker that died is waited for before another takes its place, so that none spin. */
+/** Delay before a worker that died is replaced, so that a crash at the start does not cause a busy loop. */
 const REPLACE_MS = 1000;
 
 export interface Workers {
-  /** where all of them listen */
+  /** the address that all of them listen on */
   address: AddressInfo;
-  /** Replaces each worker by a new one that listens already, one after another. */
+  /** Replaces the workers one after another; each new one listens before the old one stops. */
   restart(): Promise<void>;
-  /** Tells the workers to stop, and resolves when the last has. */
+  /** Stops the workers; resolves when all have ended. */
   stop(): Promise<void>;
 }
 
 /**
- * Runs copies of this program, one for each core say, that share one port. One that dies is replaced.
+ * Runs several copies of this program that share one port. A worker that dies is replaced.
  *
- * @param count how many
- * @param env theirs, beside this process's own
+ * @param count the number of workers
+ * @param env environment variables of the workers, in addition to those of this process
  * @returns when all of them listen
- * @throws when one ends before it has listened
+ * @throws when a worker ends before it listens
  */
 export async function startWorkers(count: number, env: Record<string, string>): Promise<Workers> {
   const workers = new Set<Worker>();
@@ -37,7 +37,7 @@ export async function startWorkers(count: number, env: Record<string, string>): 
       });
     }
   };
-  /** Brings back one that died. */
+  /** Replaces a worker that died. */
   const replace = () => {
     if (stopping) return;
     setTimeout(() => {
@@ -55,7 +55,7 @@ export async function startWorkers(count: number, env: Record<string, string>): 
       throw error;
     },
   );
-  if (!address) throw new RangeError('There has to be a worker');
+  if (!address) throw new RangeError('At least one worker is required');
 
   let restarting = Promise.resolve();
   const restartAll = async () => {
@@ -79,7 +79,7 @@ export async function startWorkers(count: number, env: Record<string, string>): 
 function listening(worker: Worker): Promise<AddressInfo> {
   return new Promise((resolve, reject) => {
     const ended = () => {
-      reject(new Error('A worker ended before it listened. Its own output says why.'));
+      reject(new Error('A worker ended before it listened. Its output contains the cause.'));
     };
     worker.once('exit', ended);
     worker.once('listening', ({ address, port, addressType }) => {
@@ -89,7 +89,7 @@ function listening(worker: Worker): Promise<AddressInfo> {
   });
 }
 
-/** Lets a worker finish accepted requests, up to its own timeout. */
+/** Stops a worker, which finishes accepted requests within its own timeout. */
 function end(worker: Worker): Promise<void> {
   return new Promise((resolve) => {
     if (worker.isDead()) {
@@ -104,8 +104,8 @@ function end(worker: Worker): Promise<void> {
 }
 
 /**
- * In a worker that no longer listens: resolves when the primary process has confirmed it, and all connections
- * that it had handed over have arrived. A worker that exits earlier would lose them.
+ * In a worker that no longer listens: resolves when the primary process has confirmed the disconnect, so that
+ * all connections that it handed over have arrived. A worker that exits earlier would lose them.
  */
 export function disconnectFromPrimary(): Promise<void> {
   return new Promise((resolve) => {

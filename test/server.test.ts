@@ -64,7 +64,7 @@ test('a failed start prints its reason in one sentence', async (t) => {
   const DATABASE_URL = await createDatabase(t);
 
   const starts = {
-    'a port that is taken': [{ DATABASE_URL, PORT: port }, /^The port is taken\. Set PORT .*$/m],
+    'a port that is taken': [{ DATABASE_URL, PORT: port }, /^The port is in use\. Set PORT .*$/m],
     'no database there': [
       { DATABASE_URL: 'postgres://nobody@127.0.0.1:1/none' },
       /^The database of DATABASE_URL cannot be reached: .*$/m,
@@ -75,11 +75,11 @@ test('a failed start prints its reason in one sentence', async (t) => {
     ],
     'a host that is not known': [
       { DATABASE_URL, HOST: 'nowhere.invalid', PORT: '0' },
-      /^A host in DATABASE_URL or HOST is not known: .*$/m,
+      /^A host name in DATABASE_URL or HOST cannot be resolved: .*$/m,
     ],
     'no such database': [
       { DATABASE_URL: databaseUrl(DATABASE_URL, 'none') },
-      /^PostgreSQL refuses: database "none" does not exist$/m,
+      /^PostgreSQL reports an error: database "none" does not exist$/m,
     ],
     'wrong settings': [
       { PORT: 'http', LOG_LEVEL: 'loud' },

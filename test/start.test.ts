@@ -26,7 +26,7 @@ test('a start with an unusable database prints its reason in one sentence', asyn
     'not migrated': [{ DATABASE_URL: empty, MIGRATE_ON_START }, /^The database lacks the newest/],
     'no such database': [
       { DATABASE_URL: databaseUrl(empty, 'none'), MIGRATE_ON_START },
-      /^PostgreSQL refuses: database "none" does not exist$/,
+      /^PostgreSQL reports an error: database "none" does not exist$/,
     ],
     'an unreachable server': [
       { DATABASE_URL: 'postgres://127.0.0.1:1/none', MIGRATE_ON_START },
@@ -38,7 +38,7 @@ test('a start with an unusable database prints its reason in one sentence', asyn
     ],
     'a parameter that is not known': [
       { DATABASE_URL: `${empty}?pgbouncer=true` },
-      /DATABASE_URL has the parameter pgbouncer, which is not known: leave it out\./,
+      /DATABASE_URL has the unknown parameter pgbouncer: remove it\./,
     ],
     'a protocol that is not there': [
       { DATABASE_URL: empty, OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc' },

@@ -83,5 +83,5 @@ test('a service whose workers cannot start ends with the reason', async (t) => {
     WORKERS: '2',
   });
   t.equal(await second.ended, 1);
-  t.match(second.output(), /The port is taken/);
+  t.match(second.output(), /The port is in use/);
 });

@@ -1,5 +1,5 @@
 import createClient, { type Client } from 'openapi-fetch';
-// `npm run sdk` makes it from the API's document.
+// `npm run sdk` generates it from the API document.
 import type { components, operations, paths } from './schema.js';
 
 export type { components, operations, paths } from './schema.js';
@@ -10,21 +10,21 @@ export type ProblemCode = Schemas['ProblemCode'];
 
 export interface SpacesClientOptions {
   baseUrl: string;
-  /** a JWT, or what gets one for each request */
+  /** a JWT, or a function that returns one for each request */
   token: string | (() => string | Promise<string>);
-  /** how often a request that is safe to repeat is sent; default 5 */
+  /** maximum number of attempts of a request that is safe to retry; default 5 */
   attempts?: number;
-  /** instead of the global one */
+  /** replaces the global `fetch` */
   fetch?: (request: Request) => Promise<Response>;
 }
 
-/** What a list takes, but for where in it to read. */
+/** The parameters of a list, without the page and the cursor. */
 type ListQuery<Operation extends keyof operations> = Omit<
   NonNullable<operations[Operation]['parameters']['query']>,
   'page' | 'cursor'
 >;
 
-/** A method for each HTTP method, typed by the API's paths, and its lists as async iterators. */
+/** One function for each HTTP method, typed by the paths of the API, and lists as async iterators. */
 export interface SpacesClient extends Client<paths> {
   /** The namespaces you are a member of. */
   namespaces(query?: ListQuery<'listNamespaces'>): AsyncGenerator<Schemas['NamespaceListItem']>;
@@ -35,7 +35,7 @@ export interface SpacesClient extends Client<paths> {
   ): AsyncGenerator<Schemas['SpaceListItem']>;
   /** The members of a namespace. */
   members(namespace: string, query?: ListQuery<'listMembers'>): AsyncGenerator<Schemas['Member']>;
-  /** The folders of a space: those of its root, or of `parent`. */
+  /** The folders of a space: the direct children of the root, or of `parent`. */
   folders(
     namespace: string,
     space: string,
@@ -55,7 +55,7 @@ export interface SpacesClient extends Client<paths> {
   ): AsyncGenerator<Schemas['Asset']>;
 }
 
-/** A problem that the service answered with. */
+/** A problem that the service responded with. */
 export class SpacesError extends Error {
   override readonly name = 'SpacesError';
   readonly code: ProblemCode;
@@ -66,8 +66,8 @@ export class SpacesError extends Error {
   }
 }
 
-/** What the methods of the client give. */
-type Answer<Data> = { response: Response } & (
+/** The result of a request. */
+type ApiResult<Data> = { response: Response } & (
   { data: Data; error?: never } | { data?: never; error: Problem }
 );
 type DataOf<Given> = Given extends { error: Problem }
@@ -77,15 +77,15 @@ type DataOf<Given> = Given extends { error: Problem }
     : never;
 
 /**
- * @returns the body of an answer
- * @throws SpacesError when it is a problem
+ * @returns the body of a successful response
+ * @throws `SpacesError` for a problem, `Error` for any other error response
  */
-export function unwrap<Given extends Answer<unknown>>(answer: Given): DataOf<Given>;
-export function unwrap(answer: Answer<unknown>): unknown {
-  if (answer.error === undefined) return answer.data;
-  // What is not a problem came from something on the way to the service.
-  if (!isProblem(answer.error)) throw new Error(`HTTP status ${answer.response.status}`);
-  throw new SpacesError(answer.error);
+export function unwrap<Given extends ApiResult<unknown>>(result: Given): DataOf<Given>;
+export function unwrap(result: ApiResult<unknown>): unknown {
+  if (result.error === undefined) return result.data;
+  // An error response without a problem comes from a proxy in between.
+  if (!isProblem(result.error)) throw new Error(`HTTP status ${result.response.status}`);
+  throw new SpacesError(result.error);
 }
 
 function isProblem(body: unknown): body is Problem {
@@ -93,14 +93,14 @@ function isProblem(body: unknown): body is Problem {
 }
 
 /**
- * A client of the service. Each POST gets an Idempotency-Key, unless it brings one, so that it too
- * is sent again when the connection fails or the service asks to (`Retry-After`).
+ * Creates a client of the service. Requests that are safe to retry are sent again when the connection fails or
+ * the response has `Retry-After`. Each POST without an `Idempotency-Key` gets one, so that it is safe to retry.
  */
 export function createSpacesClient(options: SpacesClientOptions): SpacesClient {
   const { baseUrl, token, attempts = 5, fetch: send = fetch } = options;
   const client = createClient<paths>({
     baseUrl,
-    fetch: (request) => sendRepeatedly(request, send, attempts),
+    fetch: (request) => sendWithRetries(request, send, attempts),
   });
   client.use({
     async onRequest({ request }) {
@@ -117,51 +117,54 @@ export function createSpacesClient(options: SpacesClientOptions): SpacesClient {
     async *namespaces(query: ListQuery<'listNamespaces'> = {}) {
       const read = (cursor: string) =>
         client.GET('/namespaces', { params: { query: { pageSize: PAGE_SIZE, ...query, cursor } } });
-      for await (const { namespaces } of walk(read)) yield* namespaces;
+      for await (const { namespaces } of cursorPages(read)) yield* namespaces;
     },
     async *spaces(slug: string, query: ListQuery<'listSpaces'> = {}) {
       const read = (cursor: string) =>
         client.GET('/namespaces/{slug}/spaces', {
           params: { path: { slug }, query: { pageSize: PAGE_SIZE, ...query, cursor } },
         });
-      for await (const { spaces } of walk(read)) yield* spaces;
+      for await (const { spaces } of cursorPages(read)) yield* spaces;
     },
     async *members(slug: string, query: ListQuery<'listMembers'> = {}) {
       const read = (cursor: string) =>
         client.GET('/namespaces/{slug}/members', {
           params: { path: { slug }, query: { pageSize: PAGE_SIZE, ...query, cursor } },
         });
-      for await (const { members } of walk(read)) yield* members;
+      for await (const { members } of cursorPages(read)) yield* members;
     },
     async *folders(slug: string, projectSlug: string, query: ListQuery<'listFolders'> = {}) {
       const read = (cursor: string) =>
         client.GET('/namespaces/{slug}/projects/{projectSlug}/folders', {
           params: { path: { slug, projectSlug }, query: { pageSize: PAGE_SIZE, ...query, cursor } },
         });
-      for await (const { folders } of walk(read)) yield* folders;
+      for await (const { folders } of cursorPages(read)) yield* folders;
     },
     async *episodes(slug: string, projectSlug: string, query: ListQuery<'listEpisodes'> = {}) {
       const read = (cursor: string) =>
         client.GET('/namespaces/{slug}/projects/{projectSlug}/episodes', {
           params: { path: { slug, projectSlug }, query: { pageSize: PAGE_SIZE, ...query, cursor } },
         });
-      for await (const { episodes } of walk(read)) yield* episodes;
+      for await (const { episodes } of cursorPages(read)) yield* episodes;
     },
     async *assets(slug: string, projectSlug: string, query: ListQuery<'listAssets'> = {}) {
       const read = (cursor: string) =>
         client.GET('/namespaces/{slug}/projects/{projectSlug}/assets', {
           params: { path: { slug, projectSlug }, query: { pageSize: PAGE_SIZE, ...query, cursor } },
         });
-      for await (const { assets } of walk(read)) yield* assets;
+      for await (const { assets } of cursorPages(read)) yield* assets;
     },
   });
 }
 
 const PAGE_SIZE = 200;
 
-/** Every part of a list, by cursor: what is there all the time comes once, whatever is written meanwhile. */
-async function* walk<Part extends { nextCursor?: string | null }>(
-  read: (cursor: string) => Promise<Answer<Part>>,
+/**
+ * All cursor pages of a list: an item that exists throughout is returned exactly once, despite concurrent
+ * writes.
+ */
+async function* cursorPages<Part extends { nextCursor?: string | null }>(
+  read: (cursor: string) => Promise<ApiResult<Part>>,
 ): AsyncGenerator<Part> {
   for (let cursor: string | null = 'start'; cursor !== null;) {
     const part: Part = unwrap(await read(cursor));
@@ -170,29 +173,29 @@ async function* walk<Part extends { nextCursor?: string | null }>(
   }
 }
 
-/** Nothing is known of what became of a request without an answer; these may be sent again. */
-function isRepeatable({ method, headers }: Request): boolean {
+/** @returns whether a request may be sent again if it got no response, so that its effect is unknown */
+function isRetryable({ method, headers }: Request): boolean {
   return ['GET', 'HEAD', 'PUT'].includes(method) || headers.has('idempotency-key');
 }
 
-async function sendRepeatedly(
+async function sendWithRetries(
   request: Request,
   send: (request: Request) => Promise<Response>,
   attempts: number,
 ): Promise<Response> {
-  const repeatable = isRepeatable(request);
+  const isSafeToRetry = isRetryable(request);
   for (let attempt = 1; ; attempt += 1) {
     const last = attempt >= attempts;
     let seconds = 2 ** attempt / 10;
     try {
       const response = await send(request.clone());
       const asked = response.headers.get('retry-after');
-      // 429 was not carried out, whatever the method.
-      if (last || asked === null || !(repeatable || response.status === 429)) return response;
+      // A request with a 429 was not executed, so every method may be retried.
+      if (last || asked === null || !(isSafeToRetry || response.status === 429)) return response;
       seconds = Number(asked) || seconds;
       await response.body?.cancel();
     } catch (error) {
-      if (last || !repeatable || request.signal.aborted) throw error;
+      if (last || !isSafeToRetry || request.signal.aborted) throw error;
     }
     await new Promise((resolve) => setTimeout(resolve, seconds * 1000));
   }

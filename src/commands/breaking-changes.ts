@@ -5,15 +5,16 @@ const nodeOf = (value: unknown): Node => (isNode(value) ? value : {});
 const listOf = (value: unknown): unknown[] => (Array.isArray(value) ? value : []);
 
 /**
- * Compares two OpenAPI documents as a client would. Callers break when
- * - an operation, a parameter, a success status or a response field is gone, or a response field may be absent;
- * - a parameter or a field of a body is newly required;
+ * Compares two OpenAPI documents. A change is breaking when
+ * - an operation, a parameter, a success status or a response field is removed, or a response field becomes
+ *   optional;
+ * - a parameter or a field of a body becomes required;
  * - a type changes;
- * - a request is restricted: a limit is tightened, a pattern or a format changes, a value is no longer taken,
- *   other properties are no longer taken;
- * - a response has a new value where it listed all.
+ * - a request schema is narrowed: a limit is tightened, a pattern or a format changes, a value or additional
+ *   properties are no longer accepted;
+ * - an enum of a response gains a value.
  *
- * @returns a line for each breaking change; none when the major version is higher
+ * @returns one line for each breaking change; none when the major version is higher
  */
 export function breakingChanges(before: unknown, after: unknown): string[] {
   const [old, now] = [nodeOf(before), nodeOf(after)];

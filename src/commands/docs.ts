@@ -4,7 +4,7 @@ import { Environment } from '../config/schema.js';
 import { problems } from '../errors.js';
 import { fillTable } from './tables.js';
 
-/** Writes the tables of the documents that are made from the code. */
+/** Writes the tables of the documents that are generated from the code. */
 const configuration = [
   '| variable | default | meaning |',
   '|---|---|---|',

@@ -2,7 +2,7 @@ import { loadConfig } from '../config/load.js';
 import { DatabaseNotReadyError } from '../db/errors.js';
 import { migrate } from '../db/migrate.js';
 
-// Production asks for a key for tokens, which migrations have no use for.
+// Production requires a key for tokens, which migrations do not need.
 const { url } = loadConfig({ ...process.env, NODE_ENV: 'development' }).database;
 if (url === null) {
   console.error('Set DATABASE_URL to the database to migrate.');

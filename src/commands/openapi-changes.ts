@@ -1,7 +1,7 @@
 /**
- * `npm run openapi:changes`: fails when the document breaks callers of the last released one,
- * `openapi/released.json`. Additions pass, and a higher major version passes everything. With `--release`
- * the document becomes the released one.
+ * `npm run openapi:changes`: fails when the document has a breaking change since the last released one,
+ * `openapi/released.json`. Additions pass, and so does every change with a higher major version. With
+ * `--release` the document becomes the released one.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';

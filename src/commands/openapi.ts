@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { buildApp } from '../app.js';
 import { connect } from '../db/client.js';
 
-/** Writes `openapi/`: the document exactly as the service serves it. No database is needed. */
+/** Writes the documents in `openapi/` as the service serves them. Needs no database. */
 const directory = fileURLToPath(new URL('../../openapi/', import.meta.url));
 
 const db = connect({

@@ -1,10 +1,13 @@
-/** `npm run db:purge`: erases once what was deleted longer ago than `RETENTION_DAYS`. */
+/**
+ * `npm run db:purge`: runs the retention once, which erases everything that was deleted more than
+ * `RETENTION_DAYS` ago.
+ */
 import { loadConfig } from '../config/load.js';
 import { type RetentionOutcome, runRetention } from '../retention.js';
 
 const { database, retentionDays, slugHoldDays } = loadConfig({
   ...process.env,
-  // Production asks for a key for tokens, which the command has no use for.
+  // Production requires a key for tokens, which the command does not need.
   NODE_ENV: 'development',
 });
 if (database.url === null) {
@@ -22,9 +25,10 @@ const outcome = await runRetention({
 });
 for (const [table, count] of Object.entries(rows)) console.log(`${table}: ${count}`);
 const messages: Record<RetentionOutcome, string> = {
-  completed: 'All that was due is erased.',
-  interrupted: 'Another process is at it.',
-  pooled: 'A pooler cannot hold the lock: set DATABASE_URL to PostgreSQL itself.',
+  completed: 'Everything past its retention is erased.',
+  interrupted: 'Another process is running the retention.',
+  pooled:
+    'The lock does not work through a pooler. Set DATABASE_URL to a direct connection to PostgreSQL.',
 };
 console.log(messages[outcome]);
 if (outcome === 'pooled') process.exitCode = 1;

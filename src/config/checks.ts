@@ -10,18 +10,20 @@ function isUrl(schema: TSchema): boolean {
 
 export function isValid(schema: TSchema, setting: unknown): boolean {
   if (!Value.Check(schema, setting)) return false;
-  // Connection strings are URLs of a kind of their own: see `inconsistencies`.
+  // `URL` cannot parse every connection string; `inconsistencies` checks those.
   return !isUrl(schema) || String(setting).startsWith('postgres') || URL.canParse(String(setting));
 }
 
-/** Kubernetes sets such variables for a service that is called like one of ours. */
+/**
+ * Explains a value that Kubernetes sets: for a service called `metrics` it sets `METRICS_PORT=tcp://…`.
+ */
 export function serviceLink(text = ''): string {
   return text.startsWith('tcp://')
-    ? ' It is an address that Kubernetes sets for a service of that name: set enableServiceLinks: false in the pod.'
+    ? ' Its value is an address that Kubernetes sets for a service of that name. Set enableServiceLinks: false in the pod.'
     : '';
 }
 
-/** @returns the expectation of a setting in words. The value may be a secret, and is not repeated. */
+/** @returns the valid values of a setting in words, without the given value, which may be a secret */
 export function expectation(schema: TSchema): string {
   if (TypeGuard.IsUnion(schema)) return schema.anyOf.map(expectation).join(' or ');
   if (TypeGuard.IsLiteral(schema)) return String(schema.const);
@@ -29,10 +31,12 @@ export function expectation(schema: TSchema): string {
     return `a whole number from ${String(schema.minimum)} to ${String(schema.maximum)}`;
   }
   if (TypeGuard.IsBoolean(schema)) return 'true or false';
-  return isUrl(schema) ? 'a URL of the kind that docs/operations.md gives' : 'a text';
+  return isUrl(schema) ? 'a URL as described in docs/operations.md' : 'a string';
 }
 
-/** Only `development`, `test` and unset may start with a generated database and token. */
+/**
+ * @returns whether the database and a key for tokens are required: unless it is `development`, `test` or unset
+ */
 export function isProduction(environment = 'development'): boolean {
   return !['', 'development', 'test'].includes(environment);
 }
@@ -46,7 +50,9 @@ export function inconsistencies(env: NodeJS.ProcessEnv): string[] {
   const isMissing =
     (!DATABASE_URL && !DATABASE_URL_FILE) || (!JWT_SECRET && !JWT_SECRET_FILE && !JWT_JWKS_URL);
   if (production && NODE_ENV !== 'production' && isMissing) {
-    found.push('NODE_ENV is neither development nor test, and counts as production.');
+    found.push(
+      'NODE_ENV is neither development nor test, so the service starts in production mode.',
+    );
   }
   if (production && !DATABASE_URL && !DATABASE_URL_FILE)
     found.push('DATABASE_URL is required in production.');
@@ -56,13 +62,13 @@ export function inconsistencies(env: NodeJS.ProcessEnv): string[] {
   const connectionProblem = DATABASE_URL ? problemOf(DATABASE_URL) : null;
   if (connectionProblem !== null) found.push(`DATABASE_URL ${connectionProblem}.`);
   if (JWT_SECRET && JWT_JWKS_URL) {
-    found.push('JWT_SECRET and JWT_JWKS_URL exclude each other: unset one.');
+    found.push('JWT_SECRET and JWT_JWKS_URL are mutually exclusive: unset one.');
   }
   if (JWT_SECRET && isShort(JWT_SECRET)) {
     found.push(`JWT_SECRET must have at least ${MINIMUM_SECRET_BYTES} bytes.`);
   }
   if (env['RATE_LIMIT_REDIS_URL'] && !env['RATE_LIMIT_MAX']) {
-    found.push('RATE_LIMIT_REDIS_URL needs RATE_LIMIT_MAX.');
+    found.push('RATE_LIMIT_REDIS_URL requires RATE_LIMIT_MAX.');
   }
   if (!splitOrigins(env['CORS_ORIGINS']).every(isOrigin)) {
     found.push(
@@ -70,14 +76,16 @@ export function inconsistencies(env: NodeJS.ProcessEnv): string[] {
     );
   }
   if (Number(env['WORKERS'] ?? 1) > 1 && !env['METRICS_PORT']) {
-    found.push('WORKERS above 1 needs METRICS_PORT, where all of theirs are added up, or off.');
+    found.push(
+      'WORKERS above 1 requires METRICS_PORT: a port that serves the metrics of all workers, or off.',
+    );
   }
   return found;
 }
 
 /** @returns the problem of a PostgreSQL connection string, or null */
 function problemOf(url: string): string | null {
-  // The pattern of the variable rejects other URLs.
+  // The pattern of the variable rejects other schemes.
   if (!/^postgres(ql)?:/.test(url)) return null;
   try {
     parseConnectionString(url);
@@ -95,7 +103,9 @@ export function splitOrigins(list = ''): string[] {
     .filter((origin) => origin !== '');
 }
 
-/** Browsers send it without a path, in lower case and without a default port: others never match. */
+/**
+ * Browsers send an origin in lower case, without a path and without a default port; no other form ever matches.
+ */
 function isOrigin(text: string): boolean {
   return (
     text === '*' ||

@@ -21,11 +21,11 @@ export interface ConnectionString {
   applicationName: string;
   /** settings in the form of the command line, `-c name=value` */
   options: string | undefined;
-  /** whether the server has to be the primary, even where there is but one */
+  /** whether the server must be the primary, even where there is only one host */
   wantsPrimary: boolean;
 }
 
-/** A connection string that cannot be used; the message names the parameter, and no value. */
+/** A connection string that cannot be used; the message names the parameter, never its value. */
 export class ConnectionStringError extends Error {
   override readonly name = 'ConnectionStringError';
 }
@@ -38,9 +38,9 @@ const URI = /^postgres(?:ql)?:\/\/(?:([^/?]*)@)?([^/?]*)(?:\/([^?]*))?(?:\?(.*))
 /** One host of a list; an IPv6 address is in brackets. */
 const HOST_AND_PORT = /^(\[[^\]]*\]|[^:[\]]*)(?::(\d*))?$/;
 
-/** Parameters that change nothing here, with the values that do not. Null is any value. */
+/** Parameters of libpq that are ignored, with the values that may be; null for any value. */
 const withoutEffect: Record<string, string[] | null> = {
-  // Only the certificate of the server proves its identity; see sslmode.
+  // The driver has no channel binding; the certificate of the server proves its identity (sslmode).
   channel_binding: null,
   client_encoding: ['utf8', 'utf-8', 'unicode', 'auto'],
   fallback_application_name: null,
@@ -49,7 +49,7 @@ const withoutEffect: Record<string, string[] | null> = {
   keepalives_count: null,
   keepalives_idle: null,
   keepalives_interval: null,
-  // The primary is found whatever the order of the hosts.
+  // All hosts are asked at once.
   load_balance_hosts: ['disable', 'random'],
   sslcompression: null,
   sslnegotiation: ['postgres'],
@@ -58,20 +58,20 @@ const withoutEffect: Record<string, string[] | null> = {
   uselibpqcompat: null,
 };
 
-/** The values of `target_session_attrs` that fit a service that writes. */
+/** The supported values of `target_session_attrs`: the service needs a server that accepts writes. */
 const WRITABLE = ['primary', 'read-write'];
 
 const SSL_MODES = ['disable', 'allow', 'prefer', 'require', 'verify-ca', 'verify-full'];
 
 /**
- * Reads a connection string as providers and libpq write it.
+ * Parses a connection string with the syntax of libpq.
  *
  * @param text `postgres://user:password@host:port/database?parameter=value`, with one host or several
- * @throws `ConnectionStringError`; where a file that it names cannot be read, too
+ * @throws `ConnectionStringError`, also when a file that it names cannot be read
  */
 export function parseConnectionString(text: string): ConnectionString {
   const [, userInfo = '', authority = '', path = '', query = ''] = URI.exec(text) ?? [];
-  if (!URI.test(text)) throw new ConnectionStringError('is not a URL of PostgreSQL');
+  if (!URI.test(text)) throw new ConnectionStringError('is not a PostgreSQL URL');
   const given = new Map<string, string>();
   for (const pair of query.split('&').filter((each) => each !== '')) {
     const [name = '', ...value] = pair.split('=');
@@ -88,7 +88,7 @@ export function parseConnectionString(text: string): ConnectionString {
   const addresses = take('hostaddr')?.split(',');
   const ports = take('port')?.split(',');
   if (hosts.length > 1 && hosts.includes('')) {
-    throw new ConnectionStringError('has a host or a port that is none');
+    throw new ConnectionStringError('has an invalid host or port');
   }
   const targets = (addresses ?? hosts).map((each, index) =>
     targetOf(each, ports?.[index] ?? ports?.[0] ?? DEFAULT_PORT),
@@ -97,9 +97,7 @@ export function parseConnectionString(text: string): ConnectionString {
   if (!first) throw new ConnectionStringError('names no host');
   const attributes = take('target_session_attrs');
   if (attributes !== undefined && !WRITABLE.includes(attributes)) {
-    throw new ConnectionStringError(
-      `can ask for target_session_attrs=${WRITABLE.join(' or =')} alone`,
-    );
+    throw new ConnectionStringError(`supports only target_session_attrs=${WRITABLE.join(' or =')}`);
   }
   const result: ConnectionString = {
     targets: [first, ...others],
@@ -115,12 +113,10 @@ export function parseConnectionString(text: string): ConnectionString {
   for (const [name, value] of given) {
     const harmless = withoutEffect[name];
     if (harmless === undefined) {
-      throw new ConnectionStringError(
-        `has the parameter ${name}, which is not known: leave it out`,
-      );
+      throw new ConnectionStringError(`has the unknown parameter ${name}: remove it`);
     }
     if (harmless !== null && !harmless.includes(value.toLowerCase())) {
-      throw new ConnectionStringError(`can have ${name}=${harmless.join(' or =')} alone`);
+      throw new ConnectionStringError(`supports only ${name}=${harmless.join(' or =')}`);
     }
   }
   return result;
@@ -143,7 +139,7 @@ function targetOf(text: string, defaultPort: string): Target {
   const [, host = '', port = ''] = isAddress ? [text, text] : (HOST_AND_PORT.exec(text) ?? [text]);
   const number = Number(port === '' ? defaultPort : port);
   if ((host === '' && text !== '') || !(number >= 1 && number <= 65_535)) {
-    throw new ConnectionStringError('has a host or a port that is none');
+    throw new ConnectionStringError('has an invalid host or port');
   }
   const name = host.replace(/^\[|\]$/g, '');
   return { host: name === '' ? 'localhost' : name, port: number, path: null };
@@ -152,8 +148,8 @@ function targetOf(text: string, defaultPort: string): Target {
 function readSeconds(text: string | undefined): number | null {
   if (text === undefined) return null;
   if (!/^\d{1,6}$/.test(text))
-    throw new ConnectionStringError('has a connect_timeout that is none');
-  // As libpq has it: no limit of its own.
+    throw new ConnectionStringError('has an invalid connect_timeout: use a number of seconds');
+  // As in libpq, 0 sets no timeout.
   return Number(text) === 0 ? null : Number(text);
 }
 
@@ -165,7 +161,7 @@ function readSsl(take: (name: string) => string | undefined): ConnectionString['
   const asked = take('sslmode');
   const mode = asked ?? (ca === 'system' ? 'verify-full' : isOn ? 'require' : 'disable');
   if (!SSL_MODES.includes(mode)) {
-    throw new ConnectionStringError(`can have sslmode=${SSL_MODES.join(', ')} alone`);
+    throw new ConnectionStringError(`supports only sslmode=${SSL_MODES.join(', ')}`);
   }
   if (mode === 'disable') return false;
   const files = {
@@ -175,7 +171,7 @@ function readSsl(take: (name: string) => string | undefined): ConnectionString['
     ...(passphrase !== undefined && { passphrase }),
   };
   if (mode === 'verify-full') return { ...files, rejectUnauthorized: true };
-  // A root certificate is given to be checked.
+  // As in libpq, a root certificate makes `require` verify the server's.
   if (mode === 'verify-ca' || (mode === 'require' && ca !== undefined)) {
     return { ...files, rejectUnauthorized: true, checkServerIdentity: () => undefined };
   }

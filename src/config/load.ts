@@ -12,18 +12,18 @@ import { readFiles } from './files.js';
 import { Environment } from './schema.js';
 
 export interface TokenConfig {
-  /** the secret of HS256 tokens, or where the issuer's public keys are */
+  /** the secret of HS256 tokens, or the URL of the issuer's public keys */
   readonly key: string | URL;
-  /** where the secret is, and maybe others, when it came from a file; see `readSecrets` */
+  /** the file that contains the secret, and possibly further ones; see `readSecrets` */
   readonly secretFile?: string;
   readonly issuer: string | null;
   readonly audience: string | null;
 }
 
 export interface RateLimitConfig {
-  /** the most requests a minute of one subject */
+  /** requests per minute of one subject */
   readonly max: number;
-  /** where replicas count together, null where each counts on its own */
+  /** the Redis that replicas share; null where each replica counts on its own */
   readonly redisUrl: string | null;
 }
 
@@ -34,7 +34,7 @@ export interface Config {
   readonly port: number;
   readonly database: {
     readonly url: string | null;
-    /** where the URL came from, when that was a file */
+    /** the file that contains the URL, where it came from one */
     readonly urlFile: string | null;
     readonly poolMax: number;
     readonly statementTimeoutMs: number;
@@ -44,36 +44,36 @@ export interface Config {
   };
   readonly pageCacheBytes: number;
   readonly slugHoldDays: number;
-  /** 0 for no erasure */
+  /** 0 disables the retention */
   readonly retentionDays: number;
-  /** null for no bound */
+  /** null for no limit */
   readonly quotas: {
     readonly namespacesPerSubject: number | null;
     readonly spacesPerNamespace: number | null;
     readonly membersPerNamespace: number | null;
   };
   readonly token: Omit<TokenConfig, 'key'> & { readonly key: TokenConfig['key'] | null };
-  /** null for the main port */
   readonly workers: number;
+  /** null for the main port */
   readonly metricsPort: number | 'off' | null;
   readonly traced: boolean;
   readonly shutdownDelayMs: number;
-  /** null where nothing is limited */
+  /** null for no rate limit */
   readonly rateLimit: RateLimitConfig | null;
   readonly compression: boolean;
-  /** null for where it listens */
+  /** null for the address it listens on */
   readonly publicUrl: URL | null;
   readonly corsOrigins: readonly string[];
   readonly logLevel: string;
 }
 
-/** One or more settings are wrong or missing; the message names every one of them. */
+/** One or more variables are invalid or missing; the message names all of them. */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError';
 }
 
 /**
- * @param given the environment; a variable that is set to the empty string counts as unset
+ * @param given the environment; an empty variable counts as unset
  * @throws `ConfigError`
  */
 export function loadConfig(given: NodeJS.ProcessEnv): Config {

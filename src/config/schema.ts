@@ -2,113 +2,117 @@ import { Type } from '@sinclair/typebox';
 
 export const MINIMUM_SECRET_BYTES = 32;
 
-/** The largest value of a counter, PostgreSQL's `integer`. */
+/** The largest value of a counter: PostgreSQL's `integer`. */
 const QUOTA_MAX = 2 ** 31 - 1;
 
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
 
 /**
- * The configuration, which is environment variables and nothing else. The table in
- * docs/operations.md is made from these descriptions.
+ * The configuration: environment variables only. `npm run docs` generates the table in docs/operations.md from
+ * these descriptions.
  */
 export const Environment = Type.Object({
   NODE_ENV: Type.Optional(
     Type.String({
       description:
-        '`development`, `test` or unset for a service that makes up what is missing. Anything else counts as `production`: `DATABASE_URL` and a key for tokens are required.',
+        '`development`, `test` or unset: the service starts its own database and generates a JWT secret where none is configured. Any other value counts as `production`: `DATABASE_URL` and `JWT_SECRET` or `JWT_JWKS_URL` are required.',
     }),
   ),
-  HOST: Type.String({ default: '127.0.0.1', description: 'The address to listen on.' }),
+  HOST: Type.String({
+    default: '127.0.0.1',
+    description: 'The address or host name to listen on.',
+  }),
   PORT: Type.Integer({
     minimum: 0,
     maximum: 65535,
     default: 3000,
-    description: 'The port to listen on; 0 takes a free one.',
+    description: 'The port to listen on; 0 selects a free one.',
   }),
   DATABASE_URL: Type.Optional(
     Type.String({
       pattern: '^postgres(ql)?://.+',
       description:
-        'PostgreSQL 15 or later, `postgres://user:password@host:port/database`, or several hosts, `@one:5432,two:5432/`, of which the primary is used. Unset: the embedded PostgreSQL in `.data/`.',
+        'The database, PostgreSQL 15 or later: `postgres://user:password@host:port/database`. With several hosts (`@one:5432,two:5432/`) the primary is used. Unset: the embedded PostgreSQL in `.data/`.',
     }),
   ),
   DATABASE_URL_FILE: Type.Optional(
     Type.String({
       description:
-        'A file that holds the URL, instead of `DATABASE_URL`. Each new connection takes the password that the file has then.',
+        'A file that contains the URL, instead of `DATABASE_URL`. Each new connection reads the password from the file.',
     }),
   ),
   JWT_SECRET: Type.Optional(
     Type.String({
-      description: `The shared secret of HS256 tokens, at least ${MINIMUM_SECRET_BYTES} bytes. Unset outside production: one is made and kept in \`.data/\`.`,
+      description: `The shared secret of HS256 tokens, at least ${MINIMUM_SECRET_BYTES} bytes. Unset outside production: a secret is generated and stored in \`.data/\`.`,
     }),
   ),
   JWT_SECRET_FILE: Type.Optional(
     Type.String({
       description:
-        'A file that holds the secret, instead of `JWT_SECRET`; or several, one a line, while they are rotated: tokens of each are accepted. Read again when it changes.',
+        'A file that contains the secret, instead of `JWT_SECRET`. For a rotation it may contain several, one per line: tokens of each are accepted. The file is read again when it changes.',
     }),
   ),
   JWT_JWKS_URL: Type.Optional(
     Type.String({
       pattern: '^https?://.+',
       description:
-        'Where the issuer publishes its public keys, for RS256, ES256 and EdDSA tokens; instead of the secret.',
+        'The URL of the public keys (JWKS) of the token issuer, for RS256, ES256 and EdDSA tokens; instead of `JWT_SECRET`.',
     }),
   ),
   JWT_ISSUER: Type.Optional(
-    Type.String({ description: 'The `iss` a token must have. Unset: any.' }),
+    Type.String({ description: 'The `iss` claim that a token must have. Unset: not checked.' }),
   ),
   JWT_AUDIENCE: Type.Optional(
-    Type.String({ description: 'The `aud` a token must have. Unset: any.' }),
+    Type.String({ description: 'The `aud` claim that a token must have. Unset: not checked.' }),
   ),
   DATABASE_POOL_MAX: Type.Integer({
     minimum: 2,
     maximum: 1000,
     default: 10,
-    description: 'The most connections to PostgreSQL; a fifth of them is for lists with filters.',
+    description:
+      'Maximum number of connections to PostgreSQL, per process. A fifth of them is reserved for searches: lists with filters and deep pages.',
   }),
   DATABASE_STATEMENT_TIMEOUT_MS: Type.Integer({
     minimum: 1,
     maximum: 600_000,
     default: 1000,
     description:
-      'PostgreSQL ends a statement that runs longer, in milliseconds; one without an answer a quarter of a second later is given up. A connection may take as long to be made, from 1 to 10 seconds.',
+      'Statement timeout in milliseconds. PostgreSQL cancels a statement that runs longer; the service abandons one without a response 250 ms later. It is also the connect timeout, but at least 1 and at most 10 seconds.',
   }),
   DATABASE_QUEUE_MAX: Type.Integer({
     minimum: 0,
     maximum: 100_000,
     default: 1000,
     description:
-      'The most requests that wait for the database, and as many again of lists with filters, each at most half a second; more are 503.',
+      'Maximum number of requests that wait for the database, and as many searches again. A request waits for at most 500 ms; further requests are rejected with 503.',
   }),
   PAGE_CACHE_BYTES: Type.Integer({
     minimum: 0,
     maximum: 16 * 2 ** 30,
     default: 64 * 2 ** 20,
     description:
-      'The most bytes of finished pages of lists that a process keeps; 0 keeps none. Each answer is checked against PostgreSQL, so none is stale.',
+      'Size of the cache of rendered list pages in bytes, per process; 0 disables it. Each response is checked against PostgreSQL, so that none is stale.',
   }),
   NAMESPACE_SLUG_HOLD_DAYS: Type.Integer({
     minimum: 0,
     maximum: 36_500,
     default: 30,
     description:
-      'For how many days the slug that a namespace gave up, by a new one or by its deletion, is held back for its last owners.',
+      'Number of days for which a slug that a namespace released, by a rename or its deletion, is reserved for its last owners.',
   }),
   RETENTION_DAYS: Type.Integer({
     minimum: 0,
     maximum: 36_500,
     default: 30,
     description:
-      'For how many days deleted namespaces, spaces, episodes and assets can be restored; after that they are erased for good. 0 keeps them for ever.',
+      'Number of days for which deleted namespaces, spaces, episodes and assets can be restored; after that they are erased permanently. 0: they are never erased.',
   }),
   MAX_NAMESPACES_PER_SUBJECT: Type.Optional(
     Type.Integer({
       minimum: 1,
       maximum: QUOTA_MAX,
       description:
-        'The most active namespaces that one token subject may have created. Unset: no bound.',
+        'Maximum number of active namespaces that one token subject has created. Unset: no limit.',
     }),
   ),
   MAX_SPACES_PER_NAMESPACE: Type.Optional(
@@ -116,107 +120,112 @@ export const Environment = Type.Object({
       minimum: 1,
       maximum: QUOTA_MAX,
       description:
-        'The most active spaces of a namespace; the same for all processes. Those that write in one namespace then take turns. Unset: no bound.',
+        'Maximum number of active spaces in a namespace; set the same value for all processes. Writes of spaces in one namespace are then serialized. Unset: no limit.',
     }),
   ),
   MAX_MEMBERS_PER_NAMESPACE: Type.Optional(
     Type.Integer({
       minimum: 1,
       maximum: QUOTA_MAX,
-      description: 'The most members of a namespace. Unset: no bound.',
+      description: 'Maximum number of members of a namespace. Unset: no limit.',
     }),
   ),
   DATABASE_PREPARE: Type.Boolean({
     default: true,
     description:
-      'Whether statements are prepared. `false` behind poolers that do not keep them, such as PgBouncer before 1.21 in transaction mode; see "Behind a pooler".',
+      'Whether statements are prepared. Set `false` behind a pooler that does not support prepared statements, such as PgBouncer before 1.21 in transaction mode; see "Behind a pooler".',
   }),
   MIGRATE_ON_START: Type.Boolean({
     default: true,
-    description: 'Whether the start applies migrations.',
+    description: 'Whether the service applies missing migrations when it starts.',
   }),
   WORKERS: Type.Integer({
     minimum: 1,
     maximum: 256,
     default: 1,
     description:
-      'How many processes share the port, one for each core say; each has a pool of its own. The signal SIGUSR2 replaces them one after another.',
+      'Number of worker processes that share the port, for example one per core; each has its own connection pool. The signal SIGUSR2 replaces them one after another.',
   }),
   METRICS_PORT: Type.Optional(
     Type.Union([Type.Integer({ minimum: 0, maximum: 65535 }), Type.Literal('off')], {
       description:
-        'Where `GET /metrics` answers. Unset: on `PORT`. A number: on that port alone. `off`: nowhere, and nothing is counted.',
+        'The port of `GET /metrics`. Unset: `PORT`. A number: that port only. `off`: metrics are disabled.',
     }),
   ),
   OTEL_EXPORTER_OTLP_ENDPOINT: Type.Optional(
     Type.String({
       pattern: '^https?://.+',
       description:
-        'Where traces are sent (OTLP over HTTP, such as `http://localhost:4318`), and with it the other variables of OpenTelemetry. Unset: nothing is traced.',
+        'The endpoint that traces are sent to (OTLP over HTTP, such as `http://localhost:4318`). The other variables of OpenTelemetry apply too. Unset: tracing is off.',
     }),
   ),
   OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: Type.Optional(
     Type.String({
       pattern: '^https?://.+',
-      description: 'The same for traces alone, used as it stands, with its path.',
+      description: 'The endpoint for traces only, used as is, including its path.',
     }),
   ),
   OTEL_EXPORTER_OTLP_PROTOCOL: Type.Optional(
-    Type.Literal('http/json', { description: 'The one that there is.' }),
+    Type.Literal('http/json', {
+      description: 'The protocol of the exporter. Only `http/json` is supported.',
+    }),
   ),
   OTEL_EXPORTER_OTLP_TRACES_PROTOCOL: Type.Optional(
-    Type.Literal('http/json', { description: 'The one that there is.' }),
+    Type.Literal('http/json', {
+      description: 'The protocol of the exporter. Only `http/json` is supported.',
+    }),
   ),
   OTEL_TRACES_EXPORTER: Type.Optional(
     Type.Union([Type.Literal('otlp'), Type.Literal('none')], {
-      description: '`none`: nothing is traced, whatever endpoint is set.',
+      description: '`none`: tracing is off, even if an endpoint is set.',
     }),
   ),
   OTEL_SDK_DISABLED: Type.Boolean({
     default: false,
-    description: '`true`: nothing is traced, whatever endpoint is set.',
+    description: '`true`: tracing is off, even if an endpoint is set.',
   }),
   SHUTDOWN_DELAY_MS: Type.Integer({
     minimum: 0,
     maximum: 600_000,
     default: 1000,
     description:
-      'In production, how long a process that was told to stop still accepts requests while `/readyz` is 503, so that load balancers turn away first, in milliseconds.',
+      'In production, how long a process still accepts requests after the signal to stop, in milliseconds. `/readyz` is 503 meanwhile, so that load balancers stop sending requests first.',
   }),
   RATE_LIMIT_MAX: Type.Optional(
     Type.Integer({
       minimum: 1,
       maximum: 1_000_000_000,
-      description: 'The most requests a minute of one token subject. Unset: no limit.',
+      description:
+        'Maximum number of requests per minute of one token subject; further requests are 429. Unset: no limit.',
     }),
   ),
   RATE_LIMIT_REDIS_URL: Type.Optional(
     Type.String({
       pattern: '^rediss?://.+',
       description:
-        'Where replicas count together. Unset: each counts on its own. While it cannot be reached nothing is limited.',
+        'The Redis in which all replicas count requests together. Unset: each process counts on its own. While Redis cannot be reached, requests are not limited.',
     }),
   ),
   COMPRESSION: Type.Boolean({
     default: false,
     description:
-      'Whether answers of 1 KiB and more are compressed (Brotli or gzip) for callers that accept it. Leave it to the proxy where there is one.',
+      'Whether responses of 1 KiB and more are compressed (Brotli or gzip) for clients that accept it. Behind a proxy, let the proxy compress instead.',
   }),
   PUBLIC_URL: Type.Optional(
     Type.String({
       pattern: '^https?://[^?#]+$',
       description:
-        'Where callers reach the service, such as `https://example.com/api`, when a proxy maps that to it: its path is put before those in `Location`, `Link` and `instance`, and it is the server of the OpenAPI document. Unset: `/`.',
+        'The URL at which callers reach the service through a proxy, such as `https://example.com/api`. Its path is the prefix of paths in `Location`, `Link` and `instance`, and it is the server of the OpenAPI document. Unset: `/`.',
     }),
   ),
   CORS_ORIGINS: Type.Optional(
     Type.String({
       description:
-        'Whose pages may call from a browser: origins such as `https://app.example.com`, separated by commas, or `*`. Unset: none but `/docs`.',
+        'The origins that may call the service from a browser (CORS), such as `https://app.example.com`, separated by commas, or `*`. Unset: none except `/docs`.',
     }),
   ),
   LOG_LEVEL: Type.Union(
     LOG_LEVELS.map((level) => Type.Literal(level)),
-    { default: 'info', description: 'The least severe log lines to write (pino).' },
+    { default: 'info', description: 'Minimum level of log lines (pino).' },
   ),
 });

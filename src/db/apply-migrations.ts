@@ -4,26 +4,26 @@ import type { MigrationMeta } from 'drizzle-orm/migrator';
 import type { Database } from './client.js';
 import { DatabaseNotReadyError, sqlState } from './errors.js';
 
-/** Any number, as long as every replica takes the same one. */
+/** The key of the advisory lock: any number, but the same in every process. */
 const LOCK = '7233871';
 
-/** How often a process that waits for another one's migrations asks for the lock. */
+/** How often a process tries to get the lock while another one migrates. */
 const POLL_MS = 250;
 
 /**
- * The first line of a migration whose statements run one by one, each by itself, as `CREATE INDEX CONCURRENTLY`
- * has to. Each of them does nothing, or the same again, where it is run a second time.
+ * The first line of a migration whose statements run one by one outside of a transaction, as `CREATE INDEX
+ * CONCURRENTLY` requires. Each of them must be idempotent.
  */
 export const OUTSIDE = '-- outside a transaction';
 
 /** How long a migration waits for locks. */
 export interface LockLimits {
-  /** of one attempt: requests that need the same table wait behind it for as long */
+  /** of one attempt; requests of the same table wait behind it meanwhile */
   timeoutMs: number;
-  /** between attempts, in which the requests that have waited go on */
+  /** between attempts, so that the waiting requests continue */
   pauseMs: number;
   attempts: number;
-  /** of a statement outside a transaction, behind which no request waits */
+  /** of a statement outside of a transaction, which no request waits behind */
   concurrentTimeoutMs: number;
 }
 
@@ -34,17 +34,18 @@ const defaultLimits: LockLimits = {
   concurrentTimeoutMs: 120_000,
 };
 
-/** Another session has a lock: at once, or after a second in which each waits for the other. */
+/** Another session holds a lock: lock_not_available, deadlock_detected. */
 const lockStates = new Set(['55P03', '40P01']);
 
 /**
  * Runs `work` in one process at a time.
  *
- * @param db a pool of its own: the lock belongs to an open transaction, so that it works behind a pooler too
+ * @param db a separate pool: the lock belongs to an open transaction, so that it also works behind a pooler
  */
 export async function withMigrationLock(db: Database, work: () => Promise<void>): Promise<void> {
-  // CREATE INDEX CONCURRENTLY waits for snapshots. A statement that waits for the lock has one, a transaction of
-  // another level keeps one, and so does a statement with parameters, until the next one of its transaction.
+  // CREATE INDEX CONCURRENTLY waits for all older snapshots. A statement that waits for the lock has one, a
+  // transaction of a higher isolation level keeps one, and a statement with parameters keeps one until the next
+  // statement of its transaction.
   const options = { isolationLevel: 'read committed' } as const;
   for (;;) {
     const isDone = await db.transaction(async (tx) => {
@@ -60,11 +61,11 @@ export async function withMigrationLock(db: Database, work: () => Promise<void>)
 }
 
 /**
- * Applies the migrations that are missing, in a transaction each. Keeps the table of drizzle-orm's migrator,
- * which would apply all in one transaction.
+ * Applies the missing migrations, each in its own transaction. Maintains the same table as the migrator of
+ * drizzle-orm, which would apply all of them in one transaction.
  *
  * @param db a pool of one connection
- * @throws `DatabaseNotReadyError` where a lock is not to be had; the migrations before it stay applied
+ * @throws `DatabaseNotReadyError` when a lock could not be acquired; earlier migrations stay applied
  */
 export async function applyMigrations(
   db: Database,
@@ -118,8 +119,8 @@ async function applyOutside(
   migration: MigrationMeta,
   limits: LockLimits,
 ): Promise<void> {
-  // For the session, because there is no transaction. Behind a pooler another statement of the service may get
-  // it: that takes no harm, because it may not run for as long.
+  // For the session, because there is no transaction. Behind a pooler, statements of the service may get this
+  // session: harmless, because their statement timeout is shorter.
   await db.execute(
     sql`select set_config('lock_timeout', ${`${limits.concurrentTimeoutMs}ms`}, false)`,
   );
@@ -135,7 +136,7 @@ async function applyOutside(
   await db.execute(record(migration));
 }
 
-/** Drops what an interrupted `CREATE INDEX CONCURRENTLY` has left: an index that only costs. */
+/** Drops the invalid index that an interrupted `CREATE INDEX CONCURRENTLY` leaves behind. */
 async function dropUnfinishedIndex(db: Database, statement: string): Promise<void> {
   const name =
     /^create\s+(?:unique\s+)?index\s+concurrently\s+(?:if\s+not\s+exists\s+)?"(\w+)"/im.exec(
@@ -155,7 +156,7 @@ function record({ hash, folderMillis }: MigrationMeta) {
 function lockError(statement: string, cause: unknown): DatabaseNotReadyError {
   const lines = statement.split('\n').filter((line) => line.trim() !== '' && !/^\s*--/.test(line));
   return new DatabaseNotReadyError(
-    `Another session holds a lock that a migration needs (${lines[0]?.trim() ?? ''}). Find it in pg_stat_activity ("Where to look" in docs/runbook.md), wait for it or end it, and migrate again: that goes on from here.`,
+    `Another session holds a lock that a migration needs (${lines[0]?.trim() ?? ''}). Find it in pg_stat_activity ("Where to look" in docs/runbook.md), wait for it or end it, and migrate again: the migration resumes here.`,
     { cause },
   );
 }

@@ -12,35 +12,34 @@ import { openSocket } from './pool/socket.js';
 import { formats, serviceSettings } from './settings.js';
 
 export interface DatabaseOptions {
-  /** `postgres://user:password@host:port/database`; of several hosts the primary is used */
+  /** `postgres://user:password@host:port/database`; with several hosts the primary is used */
   url: string;
-  /** a file with the same URL, where the password may change; asked for each new connection */
+  /** a file with the same URL, whose password may change; read for each new connection */
   urlFile?: string | null;
-  /** the most connections held at once */
+  /** maximum number of connections */
   poolMax: number;
-  /** PostgreSQL ends a statement that runs longer, in milliseconds; 0 for no limit of any kind */
+  /** statement timeout in milliseconds, enforced by PostgreSQL and by the pool; 0 for none */
   statementTimeoutMs: number;
-  /** false behind a pooler that cannot keep prepared statements */
+  /** false behind a pooler without support for prepared statements */
   prepare: boolean;
-  /** for migrations: sessions have the settings of their role, but for the time limit of statements */
+  /** for migrations: sessions keep the settings of their role, except for the statement timeout */
   isAdministrative?: boolean;
-  /** the schemas to look in, where that is not `public` alone */
+  /** the search path, where it differs from `public` */
   searchPath?: string;
 }
 
 export type Database = ReturnType<typeof connect>;
 
-/** The bounds of how long a connection may take to be made. */
+/** The bounds of the connect timeout. */
 const CONNECT_TIMEOUT_SECONDS = { least: 1, most: 10 };
 
-/** For how long a server that was found to be the primary is taken for it by new connections. */
+/** How long new connections reuse the result of the search for the primary. */
 const FOUND_MS = 250;
 
 /**
- * Opens a pool; connections are made when they are first needed. The caller closes it with
- * `db.$client.end()`.
+ * Opens a connection pool; connections are opened on demand. The caller closes it with `db.$client.end()`.
  *
- * @returns Drizzle on postgres.js, with the driver as `$client` and the use of the pool
+ * @returns Drizzle on postgres.js, with the driver as `$client`, and `usage` for the metrics of the pool
  */
 export function connect(options: DatabaseOptions) {
   const settings = parseConnectionString(options.url);
@@ -56,7 +55,7 @@ export function connect(options: DatabaseOptions) {
   return Object.assign(drizzle(sql), { usage });
 }
 
-/** @param target of one server; the first of the connection string without one */
+/** @param target the server to connect to; by default the first of the connection string */
 function driverOptions(
   { urlFile = null, statementTimeoutMs, prepare, searchPath }: DatabaseOptions,
   settings: ConnectionString,
@@ -72,7 +71,7 @@ function driverOptions(
     ssl,
     prepare,
     connect_timeout: connectTimeout(statementTimeoutMs, settings),
-    // Only needed for arrays; saves a query on every new connection.
+    // Types are only needed for arrays; this saves a query on every new connection.
     fetch_types: false,
     connection: {
       application_name: applicationName,
@@ -85,8 +84,9 @@ function driverOptions(
 }
 
 /**
- * @returns a function that finds the server to connect to: of several hosts, or on request, the primary.
- *   postgres.js does not get the other hosts: it would retry them forever, without an error to the statement.
+ * @returns a function that finds the server to connect to: the primary where there are several hosts or the URL
+ *   asks for it. postgres.js does not get the other hosts: it would retry them forever, without an error for
+ *   the statement.
  */
 function targetFinder(options: DatabaseOptions, settings: ConnectionString) {
   const { targets, wantsPrimary } = settings;
@@ -102,7 +102,7 @@ function targetFinder(options: DatabaseOptions, settings: ConnectionString) {
       answer,
       setTimeout(seconds * 1000, [], { ref: false }),
     ]).finally(() => void probe.end({ timeout: 0 }));
-    if (row?.['standby'] !== false) throw new Error('It is not the primary');
+    if (row?.['standby'] !== false) throw new Error('The server is not the primary');
     return target;
   }
 
@@ -120,7 +120,9 @@ function targetFinder(options: DatabaseOptions, settings: ConnectionString) {
   };
 }
 
-/** @returns the timeout of a statement, in seconds, because a statement waits for its connection */
+/**
+ * @returns the connect timeout in seconds: that of a statement, because a statement waits for its connection
+ */
 function connectTimeout(
   statementTimeoutMs: number,
   { connectTimeoutSeconds }: ConnectionString,
@@ -131,8 +133,8 @@ function connectTimeout(
 }
 
 /**
- * @returns a function that gives the password a file has now, or the last good one: the driver takes
- *   no failure here
+ * @returns a function that returns the current password of the file, or the last valid one, because the driver
+ *   handles no error here
  */
 function passwordIn(urlFile: string, first: string): () => string {
   let last = first;
@@ -140,8 +142,8 @@ function passwordIn(urlFile: string, first: string): () => string {
     try {
       last = parseConnectionString(readDatabaseUrl(urlFile)).password;
     } catch {
-      // The file is being replaced; if it stays unreadable, PostgreSQL rejects the last password with a
-      // reason.
+      // The file is being replaced. If it stays unreadable, PostgreSQL rejects the last password with a clear
+      // error.
     }
     return last;
   };

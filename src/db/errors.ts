@@ -2,12 +2,12 @@ import { DrizzleQueryError } from 'drizzle-orm';
 import postgres from 'postgres';
 import { Failure } from '../failure.js';
 
-/** The database is not usable; the message gives the reason and the remedy. */
+/** The database is not usable; the message names the cause and the fix. */
 export class DatabaseNotReadyError extends Error {
   override readonly name = 'DatabaseNotReadyError';
 }
 
-/** The codes of postgres.js for failures of a connection, beside those of the system. */
+/** The codes of connection failures, of postgres.js and of the operating system. */
 const connectionFailures = new Set([
   'CONNECTION_CLOSED',
   'CONNECTION_DESTROYED',
@@ -28,30 +28,30 @@ const READ_ONLY = '25006';
 
 const PROTOCOL_VIOLATION = '08P01';
 
-/** Statement timeout: PostgreSQL's own limit, and the service's where PostgreSQL is silent. */
+/** Statement timeout: of PostgreSQL (query_canceled), and of the service where PostgreSQL does not respond. */
 const tooLong = new Set(['57014', 'ETIMEDOUT']);
 
 /**
- * SQLSTATEs, or the first two characters of their class, that mean "not now" rather than "wrong":
+ * SQLSTATEs, or classes of them, of temporary failures:
  * https://www.postgresql.org/docs/current/errcodes-appendix.html
  */
 const transientStates = [
   '08', // connection exception
   '28', // invalid authorization: a password that is being replaced
-  READ_ONLY, // a standby, or a primary that takes no writes now
+  READ_ONLY, // a standby, or a primary that rejects writes at the moment
   '40', // transaction rollback: deadlock, serialization
   '53', // insufficient resources: too many connections, disk full
   '55P03', // lock not available
   '57', // operator intervention: shutdown, crash, starting up, statement timeout
 ];
 
-/** How postgres.js and the system say that a connection ended while something was under way on it. */
+/** The codes of postgres.js and the operating system for a connection that was lost during a statement. */
 const connectionLoss = new Set(['CONNECTION_CLOSED', 'ECONNRESET', 'EPIPE']);
 
-/** SQLSTATEs that PostgreSQL ends a connection with: shutdown, crash, not yet recovered. */
+/** SQLSTATEs with which PostgreSQL closes a connection: shutdown, crash, not yet recovered. */
 const endingStates = new Set(['57P01', '57P02', '57P03']);
 
-/** The write that violated a constraint. */
+/** The values of the write that violated a constraint. */
 interface Attempt {
   slug?: string | null;
   quota?: number | null;
@@ -69,34 +69,34 @@ const meanings: Record<string, (table: string, attempt: Attempt) => Failure> = {
   _operation_key_pk: () => new Failure('key_in_use', {}),
 };
 
-/** The suffix that Citus gives the name of a constraint in a shard. */
+/** The suffix of a constraint name on a shard of Citus. */
 const SHARD = /_\d{6,}$/;
 
 /** SQLSTATEs of a violated foreign key, unique index and check. */
 const violations = new Set(['23503', '23505', '23514']);
 
-/** @returns the error of the driver; Drizzle wraps it in an error whose message contains the parameters */
+/** @returns the driver's error; Drizzle wraps it in an error whose message contains the parameters */
 function driverError(error: unknown): unknown {
   return error instanceof Error && error.cause instanceof Error ? error.cause : error;
 }
 
-/** @returns the SQLSTATE that PostgreSQL answered with, or null when it was not PostgreSQL */
+/** @returns the SQLSTATE of an error of PostgreSQL, null for any other error */
 export function sqlState(error: unknown): string | null {
   const cause = driverError(error);
   return cause instanceof postgres.PostgresError ? cause.code : null;
 }
 
 /**
- * @returns whether PostgreSQL took the statement back to let another go on (a deadlock, a
- *   serialization failure), so that it has done nothing and can be run again
+ * @returns whether PostgreSQL rolled the statement back in favour of another one (deadlock, serialization
+ *   failure), so that it can be retried
  */
 export function isSerializationFailure(error: unknown): boolean {
   return sqlState(error)?.startsWith('40') ?? false;
 }
 
 /**
- * @returns whether the message may contain data of the caller: that of a data exception (class 22), and that
- *   of Drizzle
+ * @returns whether the message may contain data of the caller, as those of a data exception (class 22) and of
+ *   Drizzle do
  */
 export function quotesCaller(error: Error): boolean {
   return (
@@ -110,23 +110,23 @@ export function isReadOnly(error: unknown): boolean {
   return sqlState(error) === READ_ONLY;
 }
 
-/** How PgBouncer refuses a connection because of a setting that it does not pass on. */
+/** The error of PgBouncer for a startup parameter that it does not support. */
 const REFUSED_SETTING = /^unsupported startup parameter(?: in options)?: (\w+)/;
 
-/** @returns the name of the setting because of which a pooler refused a connection, or null */
+/** @returns the setting because of which a pooler rejected the connection, or null */
 export function refusedSetting(error: unknown): string | null {
   const cause = driverError(error);
   if (!(cause instanceof postgres.PostgresError) || cause.code !== PROTOCOL_VIOLATION) return null;
   return REFUSED_SETTING.exec(cause.message)?.[1] ?? null;
 }
 
-/** @returns whether the connection ended before there was an answer: it may have been carried out */
+/** @returns whether the connection was lost before the response: the statement may have been executed */
 export function isConnectionLost(error: unknown): boolean {
   const state = sqlState(error);
   return state === null ? connectionLoss.has(failureCode(error) ?? '') : endingStates.has(state);
 }
 
-/** @returns the code of the failure, of the driver or of the system */
+/** @returns the error code of the driver or the operating system */
 function failureCode(error: unknown): string | null {
   const cause = driverError(error);
   const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
@@ -134,12 +134,12 @@ function failureCode(error: unknown): string | null {
 }
 
 /**
- * Turns the error of a statement into a failure that the caller may see.
+ * Converts the error of a statement to a failure that the caller may see.
  *
  * @param error of Drizzle or postgres.js
- * @param attempt the values being written, for the message of a conflict
- * @returns a `Failure`, or the driver's error without the wrapper of Drizzle, because the message of that
- *   contains the statement and its parameters
+ * @param attempt the values of the write, for the message of a conflict
+ * @returns a `Failure`, or the driver's error without Drizzle's wrapper, whose message contains the statement
+ *   and its parameters
  */
 export function toFailure(error: unknown, attempt: Attempt): unknown {
   const cause = driverError(error);
@@ -153,7 +153,7 @@ export function toFailure(error: unknown, attempt: Attempt): unknown {
 }
 
 function meaningOf({ constraint_name: name, message }: postgres.PostgresError, attempt: Attempt) {
-  // Citus gives the name with the number of the shard, and sometimes only in the message.
+  // Citus appends the number of the shard to the name, and sometimes reports it only in the message.
   const given = name ?? /constraint "([^"]+)"/.exec(message)?.[1] ?? '';
   const constraint = given.replace(SHARD, '');
   for (const [end, make] of Object.entries(meanings)) {

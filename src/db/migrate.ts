@@ -5,7 +5,7 @@ import { applyMigrations, withMigrationLock } from './apply-migrations.js';
 import { connect, type Database } from './client.js';
 import { DatabaseNotReadyError, sqlState } from './errors.js';
 
-// By way of package.json, because a bundle is not where this file is.
+// Resolved through package.json, because the bundle is in another directory than this file.
 const migrationsFolder = fileURLToPath(
   new URL('..', import.meta.resolve('#drizzle/meta/_journal.json')),
 );
@@ -13,18 +13,18 @@ const migrationsFolder = fileURLToPath(
 const UNDEFINED_TABLE = '42P01';
 
 /**
- * Applies the migrations that are missing. Safe to call from any number of processes at once: they take
- * turns, and only the first has work. Without missing migrations it changes nothing, so that a role without
- * the right to create tables can start the service.
+ * Applies the missing migrations. Any number of processes may call it concurrently: a lock serializes them.
+ * Without missing migrations it writes nothing, so that a role without the privilege to create tables can start
+ * the service.
  *
- * @param url of the database; a pooler in front of it is fine
- * @throws `DatabaseNotReadyError`, or the error of PostgreSQL when a migration fails; those before it stay
- *   applied, and the next call goes on from there
+ * @param url of the database, directly or through a pooler
+ * @throws `DatabaseNotReadyError`, or the error of PostgreSQL when a migration fails; earlier migrations stay
+ *   applied, and the next call resumes after them
  */
 export async function migrate(url: string): Promise<void> {
   const searchPath = await prepareMigration(url);
   if (searchPath === null) return;
-  // Building an index may take its time.
+  // Without a statement timeout: building an index may take long.
   const options = { ...migrating, url, ...(searchPath !== SCHEMA && { searchPath }) };
   const db = connect(options);
   const lock = connect(options);
@@ -37,11 +37,11 @@ export async function migrate(url: string): Promise<void> {
 
 const migrating = { poolMax: 1, statementTimeoutMs: 0, prepare: false, isAdministrative: true };
 
-/** The schema of the tables, whatever the search path of the role. */
+/** The schema of the tables, independent of the role's search path. */
 const SCHEMA = 'public';
 
 /**
- * Checks the database before a start that applies no migrations.
+ * Checks that the database has every migration, for a start that applies none.
  *
  * @throws `DatabaseNotReadyError`, or the error of the connection
  */
@@ -73,10 +73,10 @@ async function expectUsable(db: Database): Promise<void> {
 }
 
 /**
- * Finds out whether migrations can be applied.
+ * Checks whether migrations are missing and can be applied.
  *
- * @returns the search path they need; null when there is nothing to apply
- * @throws `DatabaseNotReadyError` when they cannot
+ * @returns the search path for the migrations; null when none is missing
+ * @throws `DatabaseNotReadyError` when they cannot be applied
  */
 async function prepareMigration(url: string): Promise<string | null> {
   const db = connect({ ...migrating, url });
@@ -113,14 +113,14 @@ async function prepareMigration(url: string): Promise<string | null> {
   }
 }
 
-/** The extensions of the indexes of lists with filters. */
+/** The extensions that the indexes for filters need. */
 const EXTENSIONS = ['btree_gin', 'pg_trgm'];
 
 interface Extension extends Record<string, unknown> {
   name: string;
-  /** where it is installed, null where it is not */
+  /** the schema it is installed in; null where it is not installed */
   schema: string | null;
-  /** whether only a superuser may install it, unless it is trusted; null where it is not there */
+  /** whether only a superuser may install it, unless it is trusted; null where the server does not have it */
   superuser: boolean | null;
   trusted: boolean | null;
   creates: boolean;
@@ -142,13 +142,13 @@ function expectExtension(extension: Extension, role: string): void {
   }
 }
 
-/** The migrations of this build, oldest first; their files are read once, because they do not change. */
+/** The migrations of this build, oldest first; the files are read once. */
 const migrations = (): MigrationMeta[] => (read ??= readMigrationFiles({ migrationsFolder }));
 let read: MigrationMeta[] | undefined;
 
 /**
  * @returns whether the newest migration of this build has been applied
- * @throws when the database cannot be asked
+ * @throws when the query fails
  */
 export async function isMigrated(db: Database): Promise<boolean> {
   const newest = migrations().at(-1)?.folderMillis ?? 0;

@@ -4,23 +4,24 @@ import { connect, type Database, type DatabaseOptions } from './client.js';
 import { DatabaseNotReadyError } from './errors.js';
 import { formats, planningBeside, semantics } from './settings.js';
 
-/** How often another connection is asked: of a busy pooler it may get another backend each time. */
+/** How often the second connection is tried: a busy pooler may give it another backend each time. */
 const ATTEMPTS = 5;
 
-/** A start has more time than a request; sessions with this limit have it from the service itself. */
+/** A start may take longer than a request. A session with this value got it from this check. */
 const STATEMENT_TIMEOUT_MS = 10_000;
 
-/** The schema of the tables, which has to be the first of the search path. */
+/** The schema of the tables, which must be the first one of the search path. */
 const SCHEMA = 'public';
 
 const probing = { poolMax: 1, statementTimeoutMs: STATEMENT_TIMEOUT_MS };
 
 /**
- * Checks the sessions that a pooler gives to the service, which has its settings refused or ignored there.
+ * Checks the settings of the sessions behind a pooler, which may reject or ignore those that the service
+ * requests.
  *
- * @param options of the service
- * @returns what to do for sessions that are right but slow, or null
- * @throws `DatabaseNotReadyError` where statements would mean something else, or would fail
+ * @param options those of the service's pool
+ * @returns a warning with the fix where sessions work but are slow, otherwise null
+ * @throws `DatabaseNotReadyError` where a setting changes the meaning of statements, or statements would fail
  */
 export async function expectSession(
   options: Pick<DatabaseOptions, 'url' | 'statementTimeoutMs' | 'prepare'>,
@@ -35,15 +36,15 @@ export async function expectSession(
 }
 
 /**
- * @returns whether a pooler is in between, so that the next statement may have another session: it gives
- *   its clients process ids of its own, to cancel statements by
+ * @returns whether there is a pooler in between, so that the next statement may run in another session. A
+ *   pooler gives its clients its own process ids for cancel requests
  */
 export async function isPooled({ $client: client }: Database): Promise<boolean> {
   const result = await client<{ pid: number }[]>`select pg_backend_pid() as pid`;
   return result[0]?.pid !== result.state.pid;
 }
 
-/** A pooler that keeps prepared statements gives them names of its own, because its clients share sessions. */
+/** A pooler that supports prepared statements renames them, because its clients share sessions. */
 async function expectPreparedStatements(
   { $client: client }: Database,
   options: Pick<DatabaseOptions, 'url' | 'prepare'>,
@@ -57,7 +58,7 @@ async function expectPreparedStatements(
       );
       if (found.length === 0) continue;
       throw new DatabaseNotReadyError(
-        'The pooler of DATABASE_URL does not keep prepared statements. Use PgBouncer 1.21 or later with max_prepared_statements = 200, or set DATABASE_PREPARE=false.',
+        'The pooler of DATABASE_URL does not support prepared statements. Use PgBouncer 1.21 or later with max_prepared_statements = 200, or set DATABASE_PREPARE=false.',
       );
     }
   } finally {
@@ -88,7 +89,7 @@ async function expectSettings(
     from pg_settings where name = any(string_to_array(${names.join(',')}, ','))`);
   const role = session[0]?.role ?? '';
   const differing = session.filter(({ name, value, first_schema: schema }) => {
-    // The default also has the schema of the role, and administrators may have added those of extensions.
+    // The default contains "$user" too, and administrators may have added schemas of extensions.
     if (name === 'search_path') return schema !== SCHEMA;
     if (name === 'statement_timeout' && value === String(STATEMENT_TIMEOUT_MS)) return false;
     return value !== (needed[name] ?? wanted[name]);
@@ -101,11 +102,11 @@ async function expectSettings(
   const wrong = remedy(needed);
   if (wrong !== '') {
     throw new DatabaseNotReadyError(
-      `The pooler of DATABASE_URL gives sessions in which statements mean something else. Run ${wrong} and have the pooler reconnect (RECONNECT in the console of PgBouncer).`,
+      `The sessions of the pooler of DATABASE_URL have settings that change the meaning of statements. Run ${wrong} and make the pooler reconnect (RECONNECT in the console of PgBouncer).`,
     );
   }
   const missing = remedy(wanted);
   return missing === ''
     ? null
-    : `The pooler of DATABASE_URL passes no settings on: statements are slow, or not ended in time. Run ${missing} and have the pooler reconnect (RECONNECT in the console of PgBouncer).`;
+    : `The pooler of DATABASE_URL does not pass on settings: statements are slow, or are not cancelled in time. Run ${missing} and make the pooler reconnect (RECONNECT in the console of PgBouncer).`;
 }

@@ -1,11 +1,14 @@
-/** How values are written as text, which postgres.js reads in one form alone. Poolers keep track of these. */
+/** Text formats of values: postgres.js parses only these. Poolers track them per client. */
 export const formats = {
   DateStyle: 'ISO, MDY',
   TimeZone: 'UTC',
   standard_conforming_strings: 'on',
 };
 
-/** Settings that the statements rely on, whatever `ALTER DATABASE` or `ALTER ROLE` set. */
+/**
+ * Settings that the statements rely on, set in each session in case `ALTER DATABASE` or `ALTER ROLE` changed
+ * them.
+ */
 export const semantics = {
   IntervalStyle: 'postgres',
   array_nulls: 'on',
@@ -29,16 +32,20 @@ export const planning = {
   plan_cache_mode: 'force_generic_plan',
   enable_seqscan: 'off',
   enable_sort: 'off',
-  // Else it takes an index with only the first column of an order, and sorts all rows that share a value.
+  // Otherwise the planner uses an index with only the first column of an order, and sorts all rows that share a
+  // value.
   enable_incremental_sort: 'off',
-  // Else it reads the ids of a whole large namespace, to fetch fewer of the rows that another index names.
+  // Otherwise the planner reads all ids of a large namespace, to fetch fewer rows that another index finds.
   cpu_index_tuple_cost: '0.2',
   // As text, because postgres.js omits the value 0.
   max_parallel_workers_per_gather: '0',
   jit: 'off',
 };
 
-/** @returns the planner settings that the `options` of a connection string leave to the service; Citus needs others */
+/**
+ * @returns the planner settings without those that the `options` of a connection string set; Citus needs other
+ *   values
+ */
 export function planningBeside(options = ''): Record<string, string> {
   return Object.fromEntries(
     Object.entries(planning).filter(([name]) => !options.includes(`${name}=`)),
@@ -47,7 +54,7 @@ export function planningBeside(options = ''): Record<string, string> {
 
 /**
  * @param options of the connection string
- * @returns what each session of the service is to have, beside the formats; a pooler may refuse to pass it on
+ * @returns the settings of each session of the service, besides the formats; a pooler may reject them
  */
 export function serviceSettings(
   statementTimeoutMs: number,

@@ -1,9 +1,9 @@
 import { SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
 
 /**
- * Runs a statement in a span, where the request that it is for is traced.
+ * Runs a statement in a span if its request is traced.
  *
- * @param statement its text goes into the span, its parameters do not
+ * @param statement the span contains its text without parameters
  */
 export async function inSpan<Result>(
   statement: { getQuery(): { sql: string } },

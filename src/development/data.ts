@@ -3,13 +3,13 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 
 /**
- * Where development keeps its database and its secret: below the folder it is started in, which with
- * npm is the checkout. Nothing in production is read from it.
+ * The directory of the development database and secret, in the working directory, which with npm is the
+ * checkout. Production does not read it.
  */
 export const dataDirectory = resolve('.data');
 
 /**
- * The secret of the tokens of this checkout, made when there is none yet.
+ * Reads the JWT secret of this checkout; generates it the first time.
  *
  * @throws when `.data/` cannot be written
  */

@@ -18,7 +18,7 @@ export const developer = { subject: 'developer', admin: false };
 
 export const DEMO = 'demo';
 
-/** Gives an empty database something to look at: the namespace and the space of the API reference. */
+/** Fills an empty database with demo data: the namespace and the space of the examples of the API document. */
 export async function createDemo(db: Database): Promise<void> {
   const context = repositoryContext(db);
   const [existing] = await db.execute('select from namespaces limit 1');
@@ -36,7 +36,7 @@ export async function createDemo(db: Database): Promise<void> {
   await createDemoContents(context);
 }
 
-/** A recording session, as the examples of the API document have it, their ids included. */
+/** Creates a recording session with the values of the examples of the API document, including their ids. */
 async function createDemoContents(context: RepositoryContext): Promise<void> {
   const { db } = context;
   const caller = { principal: developer, path: { namespace: DEMO, space: 'robotics-lab' } };

@@ -3,11 +3,11 @@ import { DEMO, developer } from './demo.js';
 import { signToken } from './token.js';
 
 /**
- * The text for a newcomer's first calls.
+ * The text that `npm start` prints: the addresses, a token and the first calls.
  *
  * @param origin of the server, such as `http://127.0.0.1:3000`
- * @param token the check of tokens; without a shared secret no token can be made
- * @param isOwn whether the start made the database and the secret; otherwise no token is given out
+ * @param token the configuration of tokens; a token can only be signed with a shared secret
+ * @param isOwn whether the start created the database and the secret; otherwise no token is printed
  * @returns several lines
  */
 export async function introduction(

@@ -1,11 +1,11 @@
 import { SignJWT } from 'jose';
 
 /**
- * Signs an HS256 token, for development and tests; in production tokens come from their issuer.
+ * Signs an HS256 token for development and tests; in production an issuer signs tokens.
  *
  * @param secret at least 32 bytes
- * @param claims `scope` as docs/api.md has it (Authorization), absent for all scopes but `admin`; `expiresIn` as jose
- *   takes it, such as `1 day`
+ * @param claims `scope` as in docs/api.md (Authorization), by default all scopes except `admin`; `expiresIn` in
+ *   the format of jose, such as `1 day`
  */
 export function signToken(
   secret: string,

@@ -1,7 +1,7 @@
 import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox';
 import type { TSchema } from '@sinclair/typebox';
 
-/** A Fastify instance whose schemas give the types of its requests. */
+/** A Fastify instance that derives the types of requests from schemas. */
 export type App = Parameters<FastifyPluginCallbackTypebox>[0];
 
 /** Adds one operation of a resource. */
@@ -9,7 +9,7 @@ export type AddRoute<Repository> = (app: App, repository: Repository) => void;
 
 /** The operations of a resource. */
 export interface ResourceRoutes<Repository> {
-  /** where its paths begin; the operations answer below each of them */
+  /** the URL prefixes of its paths; the operations are registered below each of them */
   prefixes: readonly string[];
   /** the shared schemas of its requests and responses */
   schemas: readonly TSchema[];

@@ -5,17 +5,17 @@ import { PageCache } from './lists/page-cache.js';
 import { noQuotas, type Quotas } from './quotas.js';
 import { Erasures } from './retention/erasures.js';
 
-/** Days for which the slug of a renamed or deleted namespace is reserved, where nothing else is configured. */
+/** Days for which the slug of a renamed or deleted namespace is reserved, by default. */
 export const SLUG_HOLD_DAYS = 30;
 
 /** The dependencies of every repository. */
 export interface RepositoryContext {
   db: Database;
-  /** runs searches, which other statements do not wait for */
+  /** a separate pool for searches, so that other statements do not wait for them */
   searchDb: Database;
   resolveNamespace: ResolveNamespace;
   resolveSpace: ResolveSpace;
-  /** keeps finished pages of lists */
+  /** the cache of rendered list pages */
   pages: PageCache;
   quotas: Quotas;
   erasures: Erasures;
@@ -23,7 +23,7 @@ export interface RepositoryContext {
   slugHoldDays: number;
 }
 
-/** Makes the dependencies of the repositories of one database; by default without a page cache and quotas. */
+/** Creates the dependencies of the repositories of one database; by default without a page cache and quotas. */
 export function repositoryContext(
   db: Database,
   {

@@ -9,19 +9,19 @@ import { executeOne, param, type Statement, type Values } from './access/stateme
 /** Identifies a retried request, per subject and operation. */
 export interface IdempotencyKey {
   readonly key: string;
-  /** differs between requests that ask for different things */
+  /** a digest of the request body */
   readonly fingerprint: string;
 }
 
 /** The result of a write, and whether an earlier request with the same key wrote it. */
 export type Replayable<Row> = Row & { replayed: boolean };
 
-/** How many expired keys a write with a key clears away: more than the one it leaves behind. */
+/** How many expired keys a write with a key deletes: more than one, so that they do not accumulate. */
 const PURGED_AT_ONCE = 10;
 
 const hasExpired = lte(idempotencyKeys.expiresAt, sql`now()`);
 
-/** The condition that this is the caller's key for this operation; the namespace is to be added. */
+/** The condition that a row is the caller's key for this operation, without the namespace. */
 const isOwnKey = and(
   eq(idempotencyKeys.subject, param('subject')),
   eq(idempotencyKeys.operation, param('operation')),
@@ -29,28 +29,28 @@ const isOwnKey = and(
 );
 
 /**
- * The condition that the key is still honoured. In a form that no index knows: by that of the expiry
- * a look for one key would read all keys of the namespace.
+ * The condition that a key has not expired, in a form without an index: with the index by expiry the look-up of
+ * one key would read all keys of the namespace.
  */
 const isHonoured = sql`(${hasExpired}) is false`;
 
-/** A query of the namespaces that the caller's key of a restore was used in. */
+/** A query of the namespaces that were restored with the caller's key. */
 export const usedNamespaces = sql`
   select namespace_id from ${idempotencyKeys}
   where ${and(isOwnKey, isHonoured)} and operation like 'restoreNamespace %'`;
 
 /**
- * The common table expressions that make a statement idempotent by key. The effect and the saved response are
- * one statement, so that neither is ever without the other, wherever a connection, a process or the database
- * dies.
+ * The common table expressions that make a statement idempotent by key. One statement has the effect and saves
+ * the response, so that there is never one without the other, even if a connection, a process or the database
+ * fails.
  *
- * The primary key makes the effect unique: of two concurrent statements, the later one violates it and is
- * rolled back. The advisory lock only saves the later one the wait.
+ * The primary key makes the effect unique: of two concurrent statements the later one violates it and is rolled
+ * back. The advisory lock only rejects the later one without waiting.
  *
- * @param allowed the condition that the caller may have the effect, and may see it
+ * @param allowed the condition that the caller may execute and see the effect
  * @param columns the saved columns of the effect
- * @param record the same as the definition of a record
- * @param owner where the namespace of the key is found, as `own`
+ * @param record the same columns as a record definition
+ * @param owner the `from` item `own` with the id of the namespace
  */
 export function idempotencyCtes<Columns extends Record<string, PgColumn | SQL.Aliased>>(
   db: Database,
@@ -73,7 +73,7 @@ export function idempotencyCtes<Columns extends Record<string, PgColumn | SQL.Al
     select effect.*, fingerprint
     from ${idempotencyKeys}, jsonb_to_record(answer) as effect (${record})
     where ${and(isKey, isHonoured, allowed)}`);
-  // The row of an expired key has to be gone before the effect puts another in its place.
+  // After `expired`, because the row of an expired key must be deleted before a new one is inserted.
   const claim = db.$with('claim', { free: sql<boolean>`free`.as('free') }).as(sql`
     select pg_try_advisory_xact_lock(hashtextextended(concat_ws(' ', ${param('namespaceId')}::text,
       ${param('subject')}::text, ${param('operation')}::text, ${param('key')}::text), 0)) as free
@@ -83,20 +83,20 @@ export function idempotencyCtes<Columns extends Record<string, PgColumn | SQL.Al
     select subject, operation, key, expires_at from ${idempotencyKeys}
     where ${and(inNamespace, hasExpired)}
     order by expires_at limit ${sql.raw(String(PURGED_AT_ONCE))} for update skip locked`);
-  // By the time of expiry, which an index finds them by without reading all keys of the namespace.
+  // Found by expiry, for which there is an index, instead of reading all keys of the namespace.
   const purged = db.$with('purged', {}).as(sql`
     delete from ${idempotencyKeys}
     where ${inNamespace} and expires_at = any(array(select expires_at from overdue))
       and (subject, operation, key) in (select subject, operation, key from overdue)`);
 
   return {
-    /** in the order they build on one another; the effect comes after them */
+    /** in the order of their dependencies; the effect follows them */
     expressions: [expired, stored, claim, overdue, purged],
     stored,
     claim,
-    /** the condition that this statement is the one to have the effect */
+    /** the condition that this statement executes the effect */
     isClaimed: sql`(select free from claim)`,
-    /** @param effect a query of the response to save, as a column of JSON objects */
+    /** @param effect a query of the response to save, as one JSON object */
     keep: (effect: SQL) =>
       db.$with('saved', {}).as(sql`
         insert into ${idempotencyKeys} as saved
@@ -107,7 +107,7 @@ export function idempotencyCtes<Columns extends Record<string, PgColumn | SQL.Al
   };
 }
 
-/** @returns columns as the definition of a record, for `idempotencyCtes` */
+/** @returns the record definition of columns, for `idempotencyCtes` */
 export function recordOf(columns: Record<string, PgColumn>): SQL {
   return sql.join(
     Object.values(columns).map(
@@ -122,13 +122,13 @@ interface Keyed {
   claim: { free: boolean | null } | null;
 }
 
-/** Failures that an earlier effect of the same request may have caused. */
+/** Failures that may be conflicts with an earlier execution of the same request. */
 const conflicts = ['slug_taken', 'name_taken', 'path_taken', 'key_in_use'] as const;
 
 /**
  * Executes a statement made with `idempotencyCtes`.
  *
- * @throws `Failure` `key_reused` when the key belongs to another request, `key_in_use` when the earlier one
+ * @throws `Failure` `key_reused` if the key was used for another request, `key_in_use` if the earlier request
  *   is still in progress, and the failures of `executeOne`
  */
 export async function executeIdempotent<Row extends Keyed>(
@@ -137,7 +137,7 @@ export async function executeIdempotent<Row extends Keyed>(
 ): Promise<Row | undefined> {
   const row = await executeOne(statement, values, { retryOnDisconnect: true }).catch(
     (error: unknown) => {
-      // The conflict may be with this request's own effect, which committed while this statement waited.
+      // The conflict may be with an earlier execution of this request, which has committed in the meantime.
       if (isFailure(error, ...conflicts))
         return executeOne(statement, values, { retryOnDisconnect: true });
       throw error;

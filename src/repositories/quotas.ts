@@ -1,4 +1,4 @@
-/** The most that there may be; null where it is not bounded. */
+/** Quotas; null for no limit. */
 export interface Quotas {
   /** active namespaces that one subject created */
   readonly namespacesPerSubject: number | null;

@@ -3,24 +3,24 @@ import { isFailure } from '../failure.js';
 import { includesRole, type Role } from './access/principal.js';
 import { type Expected, expectTag } from './version.js';
 
-/** Makes metadata from the stored metadata. */
+/** Computes the new metadata from the stored one. */
 export type MergeMetadata = (stored: JsonObject | null) => JsonObject | null;
 
 interface Resource<Result extends { value: unknown }, Changes> {
-  /** the least role that a write takes */
+  /** the minimum role for a write */
   needed: Role;
-  /** @returns the version and the metadata of a value */
+  /** @returns the entity tag and the metadata of a value */
   stateOf: (value: NonNullable<Result['value']>) => { tag: string; metadata: JsonObject | null };
   read: () => Promise<Result | null>;
-  /** writes the given fields of one of the expected versions; throws `precondition_failed` of another */
+  /** writes the given fields; throws `precondition_failed` if the resource has none of the expected versions */
   write: (changes: Changes, expected: Expected) => Promise<Result | null>;
 }
 
 /**
- * Writes the given fields of a resource and no others.
+ * Updates the given fields of a resource.
  *
- * With `merge` the metadata is made from the stored one. When another caller writes the resource in between,
- * it is made again, so that neither write is lost: each repetition is the success of another.
+ * With `merge` the new metadata is computed from the stored one. If another caller writes the resource in
+ * between, it is computed again, so that no write is lost. Each retry means that another write has succeeded.
  *
  * @throws `Failure` `precondition_failed` when the resource has none of the expected versions, and the
  *   failures of `write`
@@ -40,7 +40,7 @@ export async function updateFields<
     if (!current?.value || !includesRole(current.role, needed)) return current;
     const { tag, metadata } = stateOf(current.value);
     expectTag(tag, expected);
-    // Without changes there is no new version.
+    // An empty update writes nothing, and keeps the version.
     if (!merge) return current;
     try {
       const merged = { ...changes, metadata: merge(metadata) };

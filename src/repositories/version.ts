@@ -8,23 +8,26 @@ interface Versioned {
   version: number;
 }
 
-/** The versions that a write may find, as `versionTag` names them. */
+/** The versions that a write accepts, in the form of `versionTag`. */
 export interface Expected {
   /** the resource must have one of these; null for any */
   readonly oneOf: readonly string[] | null;
-  /** the resource must have none of these; `*` where it must not be there, null for no condition */
+  /** the resource must have none of these; `*` if it must not exist, null for no condition */
   readonly noneOf: readonly string[] | '*' | null;
 }
 
-/** @returns the name of this version of this resource: the text of its entity tag */
+/** @returns the text of the entity tag of a version of a resource */
 export function versionTag({ id, version }: Versioned): string {
   return `${id}-${version}`;
 }
 
-/** The form of a `versionTag`, with the id as a group. */
+/** The format of a `versionTag`, with the id as a group. */
 const VERSION_TAG = /^([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})-\d+$/;
 
-/** The parameters of `hasExpectedId`, `isNamed` and `hasVersion`. No entity tag holds a space. */
+/**
+ * The parameters of `hasExpectedId`, `isNamed` and `hasVersion`: lists joined by blanks, which no entity tag
+ * contains.
+ */
 export function versionParams({ oneOf, noneOf }: Expected) {
   return {
     expected: oneOf?.join(' ') ?? null,
@@ -33,58 +36,61 @@ export function versionParams({ oneOf, noneOf }: Expected) {
   };
 }
 
-/** A `versionTag` as an expression. Not by `concat`, which is stable: writes to shards take immutable functions alone. */
+/**
+ * A `versionTag` as an SQL expression. Without `concat`, which is not immutable: Citus allows only immutable
+ * functions in writes.
+ */
 export function tagText(id: SQLWrapper, version: SQLWrapper): SQL<string> {
   return sql<string>`(${id}::text || '-' || ${version}::text)`;
 }
 
-/** The condition, which an index supports, that a row is one of the expected ones. */
+/** The condition that a row has one of the expected ids; it can use an index. */
 export function hasExpectedId(id: SQLWrapper): SQL {
   return sql`${id} = any(string_to_array(${param('expectedIds')}, ' ')::uuid[])`;
 }
 
-/** The condition that a row has one of the versions asked for, or that none is. */
+/** The condition that a row has one of the expected versions, or that no version is expected. */
 export function isNamed({ id, version }: Record<keyof Versioned, SQLWrapper>): SQL {
-  // Null, where nothing is expected, is not false.
+  // Without an expected version the comparison is null, which is not false.
   return sql`(${tagText(id, version)} = any(string_to_array(${param('expected')}, ' '))) is not false`;
 }
 
-/** The condition that a row has a version that may be written, compared as the row is written. */
+/** The condition that a row has a version that the write accepts, evaluated on the row as it is written. */
 export function hasVersion(row: Record<keyof Versioned, SQLWrapper>): SQL {
   return sql`${isNamed(row)} and ${isUnexpected(tagText(row.id, row.version))} is not true`;
 }
 
 /**
- * The condition that a tag is one that the write must not find. In a form that the planner cannot decide without a row: of a
- * statement for one shard, Citus leaves out what is false, and fails.
+ * The condition that the write must not find this tag. In a form that the planner cannot evaluate without a
+ * row, because Citus fails for a statement whose condition is known to be false.
  */
 export function isUnexpected(tag: SQLWrapper): SQL {
   const unexpected = sql`${param('unexpected')}::text`;
   return sql`(left(${tag}, 0) || ${unexpected} = '*' or ${tag} = any(string_to_array(${unexpected}, ' ')))`;
 }
 
-/** @throws `Failure` `precondition_failed` when the resource has no version that is expected */
+/** @throws `Failure` `precondition_failed` when the resource has none of the expected versions */
 export function expectVersion(resource: Versioned, expected: Expected): void {
   expectTag(versionTag(resource), expected);
 }
 
-/** As `expectVersion`, of a version tag. */
+/** As `expectVersion`, for a version tag. */
 export function expectTag(tag: string, expected: Expected): void {
   if (!isExpected(tag, expected)) throw preconditionFailed();
 }
 
-/** @returns whether a version is one that a write may find */
+/** @returns whether a write accepts a version */
 function isExpected(tag: string, { oneOf, noneOf }: Expected): boolean {
   return oneOf?.includes(tag) !== false && noneOf !== '*' && !noneOf?.includes(tag);
 }
 
 /**
- * Explains why a write wrote nothing. Executes a statement only where versions were expected.
+ * Finds out why a write did nothing. Executes a statement only if versions were expected.
  *
- * @param needed the least role that the write takes
+ * @param needed the minimum role for the write
  * @param find reads the resource
- * @returns the result, when there is nothing to write or the role does not allow it
- * @throws `Failure` `precondition_failed` when it has none of the expected versions
+ * @returns `outcome`, if no precondition was the reason
+ * @throws `Failure` `precondition_failed` when the resource has none of the expected versions
  */
 export async function expectWritten<Value>(
   outcome: AccessResult<Value>,

@@ -57,7 +57,7 @@ test('the migrate command reports a missing database', async (t) => {
 test('the purge command erases once, and reports missing settings', async (t) => {
   const DATABASE_URL = await createDatabase(t, { direct: true });
   const purge = (env: Record<string, string>) => run(t, ['commands/purge'], env);
-  const done = { code: 0, output: /All that was due is erased\.$/ };
+  const done = { code: 0, output: /Everything past its retention is erased\.$/ };
   t.match(await purge({ DATABASE_URL, NODE_ENV: 'production' }), done);
   t.match(await purge({}), { code: 1, output: /^Set DATABASE_URL/ });
   const forever = { DATABASE_URL, RETENTION_DAYS: '0' };
@@ -70,7 +70,7 @@ test('a table is written between its markers, and not at all without them', (t) 
   t.equal(fillTable(readme, 'codes', ['one', 'two']), filled);
   t.throws(
     () => fillTable(readme, 'others', []),
-    /The document lost the marks of the table "others"/,
+    /The document lacks the markers of the table "others"/,
   );
   t.end();
 });

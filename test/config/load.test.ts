@@ -138,7 +138,7 @@ test('one message names every invalid variable and contains no value', (t) => {
 test('RATE_LIMIT_REDIS_URL requires RATE_LIMIT_MAX', (t) => {
   t.throws(
     () => loadConfig({ RATE_LIMIT_REDIS_URL: 'redis://redis' }),
-    /RATE_LIMIT_REDIS_URL needs RATE_LIMIT_MAX/,
+    /RATE_LIMIT_REDIS_URL requires RATE_LIMIT_MAX/,
   );
   t.end();
 });
@@ -171,7 +171,7 @@ test('production requires the settings that development generates', (t) => {
 
 test('a secret and published keys exclude each other', (t) => {
   const both = { JWT_SECRET: SECRET, JWT_JWKS_URL: 'https://issuer.example/keys' };
-  t.throws(() => loadConfig(both), /JWT_SECRET and JWT_JWKS_URL exclude each other/);
+  t.throws(() => loadConfig(both), /JWT_SECRET and JWT_JWKS_URL are mutually exclusive/);
   t.end();
 });
 
@@ -196,11 +196,15 @@ test('the database may have several hosts, of which the writable one is used', (
     t.equal(loadConfig({ DATABASE_URL }).database.url, DATABASE_URL);
   }
   for (const list of ['one:65536,two', 'one,two:x', 'one,']) {
-    t.throws(() => loadConfig({ DATABASE_URL: hosts(list) }), /DATABASE_URL has a host/, list);
+    t.throws(
+      () => loadConfig({ DATABASE_URL: hosts(list) }),
+      /DATABASE_URL has an invalid host/,
+      list,
+    );
   }
   t.throws(
     () => loadConfig({ DATABASE_URL: `${hosts('one,two')}?target_session_attrs=standby` }),
-    /DATABASE_URL can ask for target_session_attrs=primary or =read-write alone/,
+    /DATABASE_URL supports only target_session_attrs=primary or =read-write/,
   );
   t.end();
 });
@@ -220,8 +224,8 @@ test('secrets are read from files', async (t) => {
   const fails = (env: Record<string, string>, message: RegExp) => {
     t.throws(() => loadConfig({ ...files, ...env }), message);
   };
-  fails({ JWT_SECRET: SECRET }, /JWT_SECRET and JWT_SECRET_FILE exclude each other/);
-  fails({ JWT_JWKS_URL: 'https://issuer.example' }, /JWT_SECRET and JWT_JWKS_URL exclude each/);
+  fails({ JWT_SECRET: SECRET }, /JWT_SECRET and JWT_SECRET_FILE are mutually exclusive/);
+  fails({ JWT_JWKS_URL: 'https://issuer.example' }, /JWT_SECRET and JWT_JWKS_URL are mutually/);
   fails(
     { DATABASE_URL_FILE: join(directory, 'none') },
     /valid\. DATABASE_URL_FILE cannot[^.]*ENOENT/,
@@ -229,7 +233,7 @@ test('secrets are read from files', async (t) => {
   await writeFile(JWT_SECRET_FILE, `${SECRET}\nhidden`);
   fails({}, /JWT_SECRET_FILE cannot be used: .* at least 32 bytes\.$/);
   await writeFile(JWT_SECRET_FILE, '\n');
-  fails({}, /JWT_SECRET_FILE cannot be used: .* holds no secret\.$/);
+  fails({}, /JWT_SECRET_FILE cannot be used: .* contains no secret\.$/);
   await writeFile(DATABASE_URL_FILE, 'mysql://hidden');
   fails({}, /DATABASE_URL must be a URL/);
 });

@@ -100,7 +100,7 @@ test('a setting of DATABASE_URL that a pooler refuses is named in one sentence',
   t.equal(await server.ended, 1);
   t.match(
     server.output().trim(),
-    /^The pooler of DATABASE_URL refuses the setting options\. Set it for the role .*$/,
+    /^The pooler of DATABASE_URL rejects the setting options\. Set it for the role .*$/,
   );
 });
 
@@ -120,7 +120,7 @@ test('PgBouncer is known for a pooler, and has to keep the statements that are p
   t.equal(await isPooled(openDatabase(t, url.href, { prepare: false })), true);
   await t.rejects(expectSession({ ...service, url: url.href }), {
     name: 'DatabaseNotReadyError',
-    message: /does not keep prepared statements.*DATABASE_PREPARE=false/,
+    message: /does not support prepared statements.*DATABASE_PREPARE=false/,
   });
   await t.resolves(expectSession({ ...service, url: url.href, prepare: false }));
   if (!canPrepare) return;

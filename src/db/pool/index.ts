@@ -6,37 +6,37 @@ import type { PoolOptions } from './options.js';
 import { type Backend, load, type Slot, type Statement, type Usage } from './slot.js';
 import { cancel, failure, openSocket } from './socket.js';
 
-/** Beside the time that PostgreSQL itself gives a statement: the way there and back. */
+/** Added to the statement timeout of PostgreSQL: the network round trip. */
 const MARGIN_MS = 250;
 
 const SWEEP_MS = 100;
 
-/** How long a failed connection waits for its next attempt. */
+/** Delay before the next connection attempt after a failure. */
 const RECONNECT_MS = 100;
 
-/** Shortest time between two replacements of the pool because PostgreSQL rejects writes. */
+/** Minimum time between two replacements of the pool because PostgreSQL rejects writes. */
 const READ_ONLY_MS = 1000;
 
-/** How often a backend that does not end is cancelled and looked for. */
+/** How often the pool cancels a stuck backend and checks whether it has ended. */
 const LOOK_MS = 500;
 
-/** The age from which a connection is replaced when it is idle: between half of it and all of it. */
+/** An idle connection is replaced at a random age between half of this and this. */
 const LIFETIME_MS = 60 * 60_000;
 
 /**
- * A pool of driver clients with one connection each. postgres.js reconnects with half-read and half-written
- * state of the lost connection, so that the new one can hang, or answer its first statement with the last
- * failure. Here a client whose connection ends is replaced, alone, and never reconnects.
+ * A pool of driver clients with one connection each. When postgres.js reconnects, it keeps half-read and
+ * half-written state of the lost connection, so that the new connection can hang, or fail its first statement
+ * with the previous error. Here a client whose connection ends never reconnects: it alone is replaced.
  *
- * postgres.js sets no limit to the wait for a response, and that of PostgreSQL is useless once the server is
- * stopped or the network drops packets. So a statement that waits longer than PostgreSQL lets it run is
- * abandoned. Its connection counts until its backend is gone: the backend is cancelled and watched, so that
- * the server never has more connections than the pool. Where the host does not even accept that, all silent
- * connections are closed.
+ * postgres.js has no response timeout, and the statement timeout of PostgreSQL does not help when the server is
+ * stopped or the network drops packets. So the pool abandons a statement that waits longer than PostgreSQL lets
+ * it run. Its connection counts until its backend is gone: the pool cancels the backend and watches it, so that
+ * the server never has more connections than the pool. Where the host does not accept the cancel request, the
+ * pool closes all silent connections.
  */
 export function openPool(poolOptions: PoolOptions) {
   const { max, statementTimeoutMs, driver, settings, findTarget } = poolOptions;
-  const patience = statementTimeoutMs > 0 ? statementTimeoutMs + MARGIN_MS : Infinity;
+  const responseTimeoutMs = statementTimeoutMs > 0 ? statementTimeoutMs + MARGIN_MS : Infinity;
   const drainSeconds = statementTimeoutMs / 1000;
   const template = postgres({ ...driver, max: 1 });
   const slots: (Slot | undefined)[] = Array.from({ length: max });
@@ -48,7 +48,7 @@ export function openPool(poolOptions: PoolOptions) {
   let readOnlyAt = -Infinity;
   let timer: NodeJS.Timeout | undefined;
 
-  /** @param before has to end first */
+  /** @param before the connection opens after this */
   function openSlot(index: number, before: Promise<unknown> = Promise.resolve()): Slot {
     const open = async () => {
       try {
@@ -69,7 +69,7 @@ export function openPool(poolOptions: PoolOptions) {
         };
         return socket;
       } catch (error) {
-        // The driver would wait for ever for a socket that it was not given.
+        // The driver would wait forever for a socket that could not be opened.
         setImmediate(lose, index, slot, error);
         throw error;
       }
@@ -89,7 +89,7 @@ export function openPool(poolOptions: PoolOptions) {
       heardAt: now,
       bytesRead: 0,
     };
-    // Drizzle puts its own in there.
+    // Drizzle sets its own parsers and serializers on the template.
     Object.assign(slot.sql.options.parsers, template.options.parsers);
     Object.assign(slot.sql.options.serializers, template.options.serializers);
     slots[index] = slot;
@@ -97,8 +97,8 @@ export function openPool(poolOptions: PoolOptions) {
   }
 
   /**
-   * Removes a slot whose connection has ended. The driver rejects the statements in progress, and this those
-   * not yet sent.
+   * Removes a slot whose connection has ended. The driver rejects the statements in progress; this function
+   * rejects those not yet sent.
    */
   function lose(index: number, slot: Slot, reason?: unknown): void {
     if (slots[index] === slot) slots[index] = undefined;
@@ -110,12 +110,12 @@ export function openPool(poolOptions: PoolOptions) {
     });
   }
 
-  /** Replaces a slot; its statements in progress are still answered. */
+  /** Replaces a slot; its statements in progress may still end. */
   function retire(index: number, slot: Slot): Slot {
     return openSlot(index, slot.sql.end({ timeout: drainSeconds }));
   }
 
-  /** @returns the slot that does least, an open one where several do nothing; null where all are stuck */
+  /** @returns the slot with the lowest load, an open one if several are idle; null if all are stuck */
   function pick(): Slot | null {
     const now = performance.now();
     let best: Slot | null = null;
@@ -135,7 +135,7 @@ export function openPool(poolOptions: PoolOptions) {
     return vacant === -1 ? best : openSlot(vacant);
   }
 
-  /** Runs a statement on the connection that does least; rejects once it has waited for too long. */
+  /** Runs a statement on the connection with the lowest load; rejects it after `responseTimeoutMs`. */
   function execute<Answer>(run: (sql: postgres.Sql) => Query<Answer>): Promise<Answer> {
     return new Promise((resolve, reject) => {
       const slot = ended ? null : pick();
@@ -153,7 +153,8 @@ export function openPool(poolOptions: PoolOptions) {
         if (isReadOnly(error)) leaveReadOnly();
         const refused = slot.sendsSettings ? refusedSetting(error) : null;
         if (refused !== null && refused in settings) {
-          // Nothing was run. Connections do without them from now on; `session.ts` reports what is missing.
+          // The statement did not run. New connections omit the settings; `session.ts` reports those that are
+          // missing.
           sendsSettings = false;
           const index = slots.indexOf(slot);
           if (index !== -1) lose(index, slot, error);
@@ -179,7 +180,7 @@ export function openPool(poolOptions: PoolOptions) {
     });
   }
 
-  /** Another host may be the primary. */
+  /** Replaces all connections, because another host may be the primary now. */
   function leaveReadOnly(): void {
     const now = performance.now();
     if (now - readOnlyAt < READ_ONLY_MS) return;
@@ -194,7 +195,8 @@ export function openPool(poolOptions: PoolOptions) {
       const bytesRead = slot.socket?.bytesRead ?? 0;
       if (bytesRead !== slot.bytesRead) Object.assign(slot, { bytesRead, heardAt: now });
       const [oldest] = slot.statements;
-      if (!slot.isStuck && oldest && now - oldest.since >= patience) giveUp(index, slot, oldest);
+      if (!slot.isStuck && oldest && now - oldest.since >= responseTimeoutMs)
+        giveUp(index, slot, oldest);
     }
     if (statementCount === 0) {
       clearInterval(timer);
@@ -202,14 +204,14 @@ export function openPool(poolOptions: PoolOptions) {
     }
   }
 
-  /** Gives up a statement, and with it its connection; those behind it have not been looked at. */
+  /** Abandons a statement and its connection, and rejects the statements queued behind it. */
   function giveUp(index: number, slot: Slot, { backend, ...overdue }: Statement): void {
     slot.isStuck = true;
     const known = backend();
     const now = performance.now();
-    overdue.giveUp(failure('ETIMEDOUT', 'PostgreSQL has not answered in time'));
+    overdue.giveUp(failure('ETIMEDOUT', 'PostgreSQL did not respond in time'));
     for (const { since, giveUp: reject } of slot.statements) {
-      const code = now - since >= patience ? 'ETIMEDOUT' : 'CONNECTION_CLOSED';
+      const code = now - since >= responseTimeoutMs ? 'ETIMEDOUT' : 'CONNECTION_CLOSED';
       reject(failure(code, 'The connection to PostgreSQL was given up'));
     }
     void release(slot, known)
@@ -220,7 +222,7 @@ export function openPool(poolOptions: PoolOptions) {
       });
   }
 
-  /** Waits until the backend of a slot has ended its statement, or its host cannot be reached. */
+  /** Cancels the backend of a slot until it responds or ends, or its host cannot be reached. */
   async function release({ socket, target }: Slot, backend: Backend | null): Promise<void> {
     if (!socket || !target || !backend) return;
     const bytesRead = socket.bytesRead;
@@ -234,17 +236,17 @@ export function openPool(poolOptions: PoolOptions) {
     }
   }
 
-  /** Closes connections that are as silent as a host that does not answer; they are cheaper made anew. */
+  /** Closes connections that have received nothing for as long; opening new ones costs less than waiting. */
   function closeSilent(): void {
     const now = performance.now();
     for (const slot of slots) {
-      if (slot && now - slot.heardAt >= patience) {
+      if (slot && now - slot.heardAt >= responseTimeoutMs) {
         slot.socket?.destroy(failure('ETIMEDOUT', 'The connection to PostgreSQL is silent'));
       }
     }
   }
 
-  /** @returns whether a backend is gone, as another connection sees it; ends one that only waits for its client */
+  /** Terminates a backend through another connection. @returns whether it has ended already */
   async function isGone({ pid }: Backend): Promise<boolean> {
     const other = slots.find((slot) => slot?.bytesRead && !slot.isStuck && !slot.isReserved);
     if (!other) return false;
@@ -253,7 +255,7 @@ export function openPool(poolOptions: PoolOptions) {
     return rows?.length === 0;
   }
 
-  /** @returns the method `then` of a statement, which postgres.js sends when it is first waited for */
+  /** @returns the method `then` of a statement: postgres.js sends a statement when it is first awaited */
   function lazily<Answer>(run: (sql: postgres.Sql) => Query<Answer>): Promise<Answer>['then'] {
     return (...settled) => execute(run).then(...settled);
   }
@@ -280,7 +282,7 @@ export function openPool(poolOptions: PoolOptions) {
     options: { ...template.options, max },
   };
   const sql = new Proxy(template, {
-    // A tagged statement; helpers such as sql('name') need no connection.
+    // Only a tagged statement needs a connection; helpers such as sql('name') do not.
     apply: (_template, _this, [strings, ...values]: [TemplateStringsArray, ...never[]]): unknown =>
       'raw' in strings
         ? { then: lazily((sql) => sql(strings, ...values)) }

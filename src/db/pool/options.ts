@@ -2,14 +2,14 @@ import type postgres from 'postgres';
 import type { Target } from '../../config/connection-string.js';
 
 export interface PoolOptions {
-  /** the most connections to the server at once */
+  /** maximum number of connections */
   max: number;
-  /** PostgreSQL ends a statement that runs longer, in milliseconds; 0 for no limit of any kind */
+  /** statement timeout in milliseconds; 0 for none */
   statementTimeoutMs: number;
-  /** of each connection */
+  /** options of the driver for each connection */
   driver: postgres.Options<Record<string, never>>;
-  /** what a session is to have; left out once a pooler has refused a connection because of it */
+  /** settings of each session; omitted once a pooler has rejected a connection because of one */
   settings: Record<string, string>;
-  /** says where to connect; asked for each connection */
+  /** returns the server to connect to; called for each connection */
   findTarget: () => Promise<Target>;
 }

@@ -4,15 +4,15 @@ import type { Target } from '../../config/connection-string.js';
 
 /** How much of a pool is in use. */
 export interface Usage {
-  /** connections that are open or being made */
+  /** connections that are open or being opened */
   connections: number;
-  /** statements that wait for an answer, or for a connection */
+  /** statements that wait for a response or a connection */
   statements: number;
 }
 
 export interface Statement {
   since: number;
-  /** the process id and the secret of the backend, once they are known */
+  /** the process id and the cancel secret of the backend, once they are known */
   backend: () => Backend | null;
   giveUp: (reason: Error) => void;
 }
@@ -22,26 +22,26 @@ export interface Backend {
   secret: number;
 }
 
-/** One connection, by a client of the driver that makes no other. */
+/** One connection, of a driver client that opens no other. */
 export interface Slot {
   sql: postgres.Sql;
   socket: Socket | null;
   target: Target | null;
-  /** whether it asks for the settings of the pool */
+  /** whether the connection requests the settings of the pool */
   sendsSettings: boolean;
-  /** those that are not answered, oldest first */
+  /** statements in progress, oldest first */
   statements: Set<Statement>;
-  /** whether a transaction has it */
+  /** whether a transaction uses it */
   isReserved: boolean;
   /** whether it was abandoned, and waits for its backend to end */
   isStuck: boolean;
   expiresAt: number;
-  /** when it has last heard from the server, and how much in all */
+  /** when the last bytes of the server were noticed, and the total received */
   heardAt: number;
   bytesRead: number;
 }
 
-/** A transaction keeps its connection for long: other statements use another one. */
+/** @returns the load of a slot; a transaction keeps its connection long, so other statements avoid it */
 export function load({ statements, isReserved }: Slot): number {
   return statements.size + (isReserved ? 1000 : 0);
 }

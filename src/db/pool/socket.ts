@@ -2,7 +2,7 @@ import { connect, Socket } from 'node:net';
 import type { Target } from '../../config/connection-string.js';
 import type { Backend } from './slot.js';
 
-/** How long PostgreSQL may take to accept a request to cancel; a host that does not is taken for lost. */
+/** Timeout of a cancel request; after it the host counts as unreachable. */
 const CANCEL_MS = 500;
 
 /** https://www.postgresql.org/docs/current/protocol-message-formats.html, CancelRequest */
@@ -20,20 +20,22 @@ class ObservedSocket extends Socket {
   }
 }
 
-/** @returns a socket as postgres.js wants it: it names the server by it, and asks for its certificate */
+/**
+ * @returns a socket with `host` and `port`, by which postgres.js names the server and verifies its certificate
+ */
 export function openSocket({ host, port, path }: Target) {
   const socket = new ObservedSocket();
   if (path === null) socket.connect({ host, port, noDelay: true });
   else socket.connect(path);
-  // Without an error postgres.js would take a connection that is closed while it is being made
-  // for one to be made again at once, and its statement would wait for as long as that fails.
+  // When a connection closes without an error while it is being opened, postgres.js retries at once, and the
+  // statement waits as long as the attempts fail.
   socket.once('end', () =>
     socket.destroy(failure('CONNECTION_CLOSED', 'PostgreSQL has closed the connection')),
   );
   return Object.assign(socket, { host, port });
 }
 
-/** @returns whether the host has accepted the request to cancel the statement of a backend */
+/** Sends a cancel request. @returns whether the host accepted it */
 export function cancel({ host, port, path }: Target, { pid, secret }: Backend) {
   const request = Buffer.alloc(16);
   [16, CANCEL_REQUEST_CODE, pid, secret].forEach((value, index) =>
@@ -41,8 +43,8 @@ export function cancel({ host, port, path }: Target, { pid, secret }: Backend) {
   );
   return new Promise<boolean>((resolve) => {
     const socket = path === null ? connect({ host, port }) : connect(path);
-    socket.setTimeout(CANCEL_MS, () => socket.destroy(failure('ETIMEDOUT', 'No answer')));
-    // The server closes the connection when it has done it.
+    socket.setTimeout(CANCEL_MS, () => socket.destroy(failure('ETIMEDOUT', 'No response')));
+    // The server closes the connection after it has handled the request.
     socket.once('end', () => {
       resolve(true);
     });

@@ -23,21 +23,21 @@ import { episodes, searchedSpace } from './episodes.js';
 import { folders, pathDigest, pathPrefix } from './folders.js';
 import { spaces, timeOfId } from './spaces.js';
 
-/** Where an asset lies: its episode or its folder; neither for the root of the space. */
+/** The container of an asset: its episode or its folder; the nil UUID for the root of the space. */
 export const assetContainer = sql.raw(
   `(coalesce(episode_id, folder_id, '00000000-0000-0000-0000-000000000000'::uuid))`,
 );
 
-/** The order of assets by name: that of the file, in lower case. */
+/** The sort key of assets by name: the name of the file in lower case. */
 export const fileNameOrder = sql.raw(`(lower(regexp_replace(local_path, '^.*/', '')) collate "C")`);
 
 /** The text that the filter `q` of a list of assets searches. */
 export const searchedAsset = sql.raw(`(local_path collate "default")`);
 
-/** The kind as only `assets_kind_index` knows it; as `indexedStatus` of the episodes. */
+/** The kind as an expression that only `assets_kind_index` has; see `indexedStatus` of the episodes. */
 export const indexedKind = sql.raw(`(coalesce(kind, ''))`);
 
-/** The recorded files of a space; their bytes lie in an object store. */
+/** The recorded files of a space; their bytes are in an object store. */
 export const assets = pgTable(
   'assets',
   {
@@ -45,13 +45,13 @@ export const assets = pgTable(
     spaceId: uuid('space_id').notNull(),
     id: uuid('id').notNull(),
     episodeId: uuid('episode_id'),
-    /** null in an episode, in the root, and while it is deleted */
+    /** null for an asset of an episode or of the root, and while it is deleted */
     folderId: uuid('folder_id'),
-    /** the path inside the episode; outside of episodes `/` and the file's name */
+    /** the path inside the episode; for an asset without one, `/` and the file's name */
     localPath: bytewiseText('local_path').notNull(),
-    /** the path of the folder it was in when it was deleted; a restore makes it again */
+    /** the path of its folder when it was deleted; a restore recreates the folder */
     deletedFrom: bytewiseText('deleted_from'),
-    /** whether it was deleted with its episode, and comes back with it */
+    /** whether it was deleted, and is restored, with its episode */
     deletedWithEpisode: boolean('deleted_with_episode').notNull().default(false),
     kind: text('kind').notNull(),
     uri: text('uri').notNull(),
@@ -105,7 +105,7 @@ export const assets = pgTable(
     index('assets_episode_index')
       .on(table.namespaceId, table.spaceId, table.episodeId, table.id)
       .where(isNotNull(table.episodeId)),
-    // Deletions of folders use it too.
+    // Also used to delete folders.
     index('assets_folder_index')
       .on(table.namespaceId, table.spaceId, table.folderId, table.id)
       .where(isNotNull(table.folderId)),

@@ -15,7 +15,7 @@ const jsonb = {
 export const jsonObject = customType<{ data: JsonObject; driverData: unknown }>(jsonb);
 export const jsonStrings = customType<{ data: string[]; driverData: unknown }>(jsonb);
 
-/** Text that is compared by its bytes, whatever the collation of the database. */
+/** Text that is compared bytewise, independent of the collation of the database. */
 export const bytewiseText = customType<{ data: string }>({
   dataType: () => 'text collate "C"',
 });
@@ -32,8 +32,8 @@ export const versionAndTimestamps = {
 };
 
 /**
- * The condition that a row was deleted and can be restored: it is not being erased. The erasure of a namespace
- * or a space, which takes many statements, begins with `deleted_at = '-infinity'`.
+ * The condition that a row is deleted and can be restored, because its erasure has not begun. The erasure of a
+ * namespace or a space takes many statements; the first one sets `deleted_at = '-infinity'`.
  */
 export const isRestorable = (deletedAt: SQLWrapper): SQL => sql`${deletedAt} > '-infinity'`;
 

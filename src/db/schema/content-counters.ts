@@ -5,8 +5,8 @@ import { namespaces } from './namespaces.js';
 export const contentKind = pgEnum('content_kind', ['folders', 'episodes', 'assets']);
 
 /**
- * How many active folders, episodes and assets a space has, in slots as `space_counters`. The sum of
- * the revisions of one kind is the revision of its lists.
+ * The numbers of active folders, episodes and assets of a space, in slots like those of `space_counters`. The
+ * sum of the revisions of one kind is the revision of its lists.
  */
 export const contentCounters = pgTable(
   'content_counters',

@@ -2,8 +2,8 @@ import { sql } from 'drizzle-orm';
 import { check, integer, pgTable, text } from 'drizzle-orm/pg-core';
 
 /**
- * Read by the version before, which seals cursors with the key, and by nothing of this one. The next version
- * drops it: while replicas of both run, the older ones need it.
+ * Unused. The previous version signs its cursors with the key, and needs the table while replicas of both versions
+ * run. The next version drops it.
  */
 export const cursorKeys = pgTable(
   'cursor_keys',

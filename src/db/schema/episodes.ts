@@ -33,16 +33,20 @@ export const episodeStatus = pgEnum('episode_status', [
 /** The text that the filter `q` of a list of episodes searches. */
 export const searchedEpisode = sql.raw(`(name || chr(31) || coalesce(description, ''))`);
 
-/** The space as an inverted index knows it; as `searchedNamespace` of the spaces. */
+/** The space as an expression that only the inverted indexes have; see `searchedNamespace` of the spaces. */
 export const searchedSpace = sql.raw('(space_id::text)');
 
 /**
- * The status as only `episodes_status_index` knows it. That expression has no statistics (migration 0009),
- * so that the planner expects few rows of a status and takes this index for any number of values.
+ * The status as an expression that only `episodes_status_index` has. The expression has no statistics
+ * (migration 0009), so that the planner expects few rows per status and uses this index for any number of
+ * values.
  */
 export const indexedStatus = sql.raw(`(coalesce(status, 'archived'))`);
 
-/** The recorded runs of a space. A name stays taken after a deletion, so that none begins a second history. */
+/**
+ * The recorded runs of a space. The name of a deleted episode stays taken, so that it cannot begin a second
+ * history.
+ */
 export const episodes = pgTable(
   'episodes',
   {
@@ -54,12 +58,12 @@ export const episodes = pgTable(
     tags: jsonStrings('tags').notNull(),
     status: episodeStatus('status').notNull(),
     writeProtected: boolean('write_protected').notNull(),
-    /** null in the root, and while it is deleted */
+    /** null for the root, and while it is deleted */
     folderId: uuid('folder_id'),
-    /** the path of the folder it was in when it was deleted; a restore makes it again */
+    /** the path of its folder when it was deleted; a restore recreates the folder */
     deletedFrom: bytewiseText('deleted_from'),
     metadata: jsonObject('metadata'),
-    /** a random number that each write of its assets replaces */
+    /** replaced by each write of its assets, see `newRevision` */
     assetsRevision: bigint('assets_revision', { mode: 'bigint' })
       .notNull()
       .default(sql`0`),
@@ -96,7 +100,7 @@ export const episodes = pgTable(
     index('episodes_status_index')
       .on(table.namespaceId, table.spaceId, indexedStatus, table.id)
       .where(isNull(table.deletedAt)),
-    // Deletions of folders use it too.
+    // Also used to delete folders.
     index('episodes_folder_index').on(table.namespaceId, table.spaceId, table.folderId, table.id),
     index('episodes_search_index')
       .using(

@@ -4,8 +4,8 @@ import { jsonObject, timestampMs } from './columns.js';
 
 /**
  * The responses to requests with an `Idempotency-Key`. A key belongs to the namespace that its request wrote
- * in, so that one statement writes both where the database is distributed; keys of requests for a new
- * namespace have the nil UUID, hence no reference to `namespaces`.
+ * to, so that one statement can write both in a distributed database. Keys of requests that create a namespace
+ * have the nil UUID, so there is no foreign key to `namespaces`.
  */
 export const idempotencyKeys = pgTable(
   'idempotency_keys',
@@ -21,7 +21,7 @@ export const idempotencyKeys = pgTable(
   (table) => [
     primaryKey({ columns: [table.namespaceId, table.subject, table.operation, table.key] }),
     index('idempotency_keys_expiry_index').on(table.namespaceId, table.expiresAt),
-    // A repeated restore finds its namespace by the key: it may have another slug by now.
+    // A repeated restore finds its namespace by the key, because the slug may have changed.
     index('idempotency_keys_restore_index')
       .on(table.subject, table.operation, table.key)
       .where(sql`operation like 'restoreNamespace %'`),

@@ -20,7 +20,7 @@ export const members = pgTable(
   (table) => [
     primaryKey({ columns: [table.namespaceId, table.subject] }),
     index('members_order_index').on(table.namespaceId, table.createdAt, table.subject),
-    // A caller's own namespaces, in the order they are listed.
+    // The list of a caller's own namespaces.
     index('members_subject_index').on(table.subject, table.namespaceId),
   ],
 );

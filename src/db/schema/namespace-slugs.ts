@@ -3,8 +3,8 @@ import { timestampMs } from './columns.js';
 import { namespaces } from './namespaces.js';
 
 /**
- * Every slug that a namespace has or had, with its last holder. The primary key decides which namespace gets
- * a slug, reserved ones included.
+ * Every slug that a namespace has or had, with its last holder. The primary key decides which namespace gets a
+ * slug, also a reserved one.
  */
 export const namespaceSlugs = pgTable(
   'namespace_slugs',
@@ -13,7 +13,7 @@ export const namespaceSlugs = pgTable(
     namespaceId: uuid('held_by')
       .notNull()
       .references(() => namespaces.id),
-    /** since when the namespace has it no more, by a new slug or by deletion; null while it has it */
+    /** when the namespace released it, by a rename or its deletion; null while it has it */
     freedAt: timestampMs('freed_at'),
   },
   (table) => [

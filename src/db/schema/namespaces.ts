@@ -20,15 +20,18 @@ export const namespaces = pgTable(
     name: text('name'),
     metadata: jsonObject('metadata'),
     ...versionAndTimestamps,
-    /** the subject whose quota it counts for; null for one older than quotas that has no owner */
+    /**
+     * the subject whose quota it counts towards; null for a namespace without an owner from before quotas
+     * existed
+     */
     createdBy: text('created_by'),
-    /** how many members it has, which every change of its members keeps */
+    /** the number of its members, maintained by every change of them */
     members: integer('members').notNull().default(1),
-    /** the quota that was in force when `members` grew last; null for none */
+    /** the quota when `members` last grew; null for none */
     membersMax: integer('members_max'),
     /**
-     * A random number that each write of the namespace or of its members replaces: the revision of the lists that
-     * show them. Random, so that a database that lost its last writes does not reuse it.
+     * The revision of the lists that show the namespace or its members, replaced by each write of them. Not a
+     * sequence, so that a database that lost its last writes does not reuse a value.
      */
     revision: bigint('revision', { mode: 'bigint' })
       .notNull()

@@ -3,9 +3,9 @@ import { bigint, check, integer, pgTable, primaryKey, smallint, uuid } from 'dri
 import { namespaces } from './namespaces.js';
 
 /**
- * How many active spaces a namespace has, so that a list's total does not grow with it. Spread over
- * a few rows, because one row would make every create of a namespace wait for the one before it.
- * A single row may be negative; their sum is the count.
+ * The number of active spaces of a namespace, so that the cost of a list's total does not grow with it. Spread
+ * over several rows, because with one row all creates in a namespace would wait for one another. A single row
+ * may be negative; the sum is the count.
  */
 export const spaceCounters = pgTable(
   'space_counters',
@@ -15,11 +15,11 @@ export const spaceCounters = pgTable(
       .references(() => namespaces.id),
     slot: smallint('slot').notNull(),
     active: integer('active').notNull(),
-    /** the rest of the quota when `active` last grew; null without a quota */
+    /** the quota, less the counts of other rows, when `active` last grew; null without a quota */
     activeMax: integer('active_max'),
     /**
-     * A random number that each write of a space of the namespace replaces. The sum over the slots is the
-     * revision of the lists: random, so that a database that lost its last writes does not reuse it.
+     * Replaced by each write of a space of the namespace; the sum over the slots is the revision of the lists.
+     * Not a sequence, so that a database that lost its last writes does not reuse a value.
      */
     revision: bigint('revision', { mode: 'bigint' })
       .notNull()

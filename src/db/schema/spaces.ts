@@ -10,12 +10,12 @@ import {
 } from './columns.js';
 import { namespaces } from './namespaces.js';
 
-/** A text as a JSON string, SQL NULL as `null`; `to_json` would do, were it immutable. */
+/** A column as a JSON string, SQL NULL as `null`. Not `to_json`, which is not immutable. */
 const jsonString = (column: string) => `(jsonb_object(array['v'], array[${column}]) -> 'v')::text`;
 
 /**
- * The space as the list shows it, `SpaceListItem`, rendered once per write instead of once per
- * read. A generated column cannot go stale. The slug and the id need no escaping (checked below).
+ * The space as JSON text for lists (`SpaceListItem`), rendered once per write instead of once per read. A
+ * generated column is never stale. The slug and the id need no escaping (see the checks below).
  */
 const renderedItem = (): SQL =>
   sql.raw(
@@ -29,7 +29,7 @@ const renderedItem = (): SQL =>
   );
 
 /**
- * When a UUIDv7 was made (RFC 9562 §5.7), so that the order of creation is the order of ids.
+ * The creation time in a UUIDv7 (RFC 9562 §5.7), so that the order of creation is the order of ids.
  *
  * @param id an expression
  */
@@ -38,22 +38,22 @@ export const timeOfId = (id: string): SQL =>
     `to_timestamp(('x' || left(${id}::text, 8) || substr(${id}::text, 10, 4))::bit(48)::bigint / 1000.0)`,
   );
 
-/** The text that `q` searches; no searched text contains the separator between its three parts. */
+/** The text that `q` searches; `q` cannot contain the separator of its three parts. */
 export const searchedText = sql.raw(
   `(name || chr(31) || slug || chr(31) || coalesce(description, ''))`,
 );
 
 /**
- * The namespace as the inverted index knows it. It is not the column itself, because the planner would
- * then use that index to find a whole namespace, for which the others are there.
+ * The namespace as an expression that only the inverted index has. With the column itself the planner would
+ * also use that index to find all spaces of a namespace, for which other indexes are better.
  */
 export const searchedNamespace = sql.raw('(namespace_id::text)');
 
-/** The sort keys of lists, the same whatever the collation of the database. */
+/** The sort keys of lists, independent of the collation of the database. */
 export const nameOrder = sql.raw('(lower(name) collate "C")');
 export const slugOrder = sql.raw('(slug collate "C")');
 
-/** Distributed by `namespace_id`: it begins every key, and nothing reaches past its namespace. */
+/** Distributed by `namespace_id`: every key begins with it, and no statement spans namespaces. */
 export const spaces = pgTable(
   'spaces',
   {
@@ -77,10 +77,10 @@ export const spaces = pgTable(
     uniqueIndex('spaces_slug_unique')
       .on(table.namespaceId, table.slug)
       .where(isNull(table.deletedAt)),
-    // Lists walk this one, so that deleted spaces cost them nothing.
+    // Lists scan this index, so that deleted spaces cost them nothing.
     index('spaces_active_index').on(table.namespaceId, table.id).where(isNull(table.deletedAt)),
     index('spaces_deleted_index').on(table.namespaceId, table.id).where(isNotNull(table.deletedAt)),
-    // Lists in another order than that of creation; each space is in one of the two of an order.
+    // Lists in other orders; each space is in one of the two indexes of an order.
     index('spaces_updated_index')
       .on(table.namespaceId, table.updatedAt, table.id)
       .where(isNull(table.deletedAt)),
@@ -99,11 +99,11 @@ export const spaces = pgTable(
     index('spaces_deleted_slug_index')
       .on(table.namespaceId, slugOrder, table.id)
       .where(isNotNull(table.deletedAt)),
-    // Restore finds the last deleted of a slug.
+    // Restore finds the last deleted space of a slug.
     index('spaces_restore_index')
       .on(table.namespaceId, slugOrder, table.deletedAt, table.id)
       .where(isNotNull(table.deletedAt)),
-    // One inverted index for every filter that looks into a space (pg_trgm, btree_gin).
+    // One inverted index for all filters on the contents of a row (pg_trgm, btree_gin).
     index('spaces_search_index')
       .using(
         'gin',

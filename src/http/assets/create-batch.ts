@@ -22,7 +22,7 @@ export const createAssets: AddAssetRoute = (app, assets) => {
         operationId: 'createAssets',
         summary: 'Register several assets',
         description:
-          'All of them or none. Where one cannot be made, `errors` names each by its place in the batch.',
+          'All of them or none. If some cannot be created, `errors` lists each with its position in the batch.',
         tags: ['assets'],
         params: ContentParams({}),
         headers: IdempotencyHeader,

@@ -27,7 +27,8 @@ export const createAsset: AddAssetRoute = (app, assets) => {
       schema: {
         operationId: 'createAsset',
         summary: 'Register an asset',
-        description: 'In an episode, or in the space, where the folders on the way are made.',
+        description:
+          'The asset belongs to an episode, or to the space itself, where missing folders of its path are created.',
         tags: ['assets'],
         params: ContentParams({}),
         headers: IdempotencyHeader,

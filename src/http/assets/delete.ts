@@ -16,7 +16,7 @@ export const deleteAsset: AddAssetRoute = (app, assets) => {
       schema: {
         operationId: 'deleteAsset',
         summary: 'Delete an asset',
-        description: 'It can be restored. Its path is free at once.',
+        description: 'A soft delete: the asset can be restored. Its path is free immediately.',
         tags: ['assets'],
         params: AssetParams,
         headers: WriteConditions,

@@ -24,15 +24,15 @@ const AssetQuery = ListQuery({
   searched: 'the path inside its episode, or of the name',
   sortFields: assetSortFields,
   filters: {
-    episode: Type.Optional({ ...Name, description: 'The name of an episode: the assets in it.' }),
+    episode: Type.Optional({ ...Name, description: 'Assets of the episode with this name.' }),
     prefix: Type.Optional({
       ...FolderPath,
-      description: 'A path: what it names, and what lies below it, segment by segment.',
+      description: 'Assets with this path, or with a path below it. Only whole segments match.',
     }),
     kind: Type.Optional(
       Type.Array(Kind, {
         maxItems: KINDS_MAX,
-        description: `A kind. Repeated: any of them, at most ${KINDS_MAX}.`,
+        description: `Assets of this kind. Repeat it, up to ${KINDS_MAX} times, for assets of any of the kinds.`,
         examples: [['video']],
       }),
     ),
@@ -40,7 +40,7 @@ const AssetQuery = ListQuery({
   },
 });
 
-const selectionOf = selector((query: Static<typeof AssetQuery>) => {
+const toListOptions = selector((query: Static<typeof AssetQuery>) => {
   const filters = {
     ...commonFilters(query),
     episode: query.episode ?? null,
@@ -65,7 +65,7 @@ export const listAssets: AddAssetRoute = (app, assets) => {
         operationId: 'listAssets',
         summary: 'List the assets of a project',
         description:
-          'Active assets, of the space itself and of its episodes, oldest first, unless asked otherwise. Filters are combined.',
+          'By default active assets, of the space itself and of its episodes, oldest first. An asset must match all filters.',
         tags: ['assets'],
         params: ContentParams({}),
         querystring: AssetQuery,
@@ -74,7 +74,7 @@ export const listAssets: AddAssetRoute = (app, assets) => {
       },
     },
     (request, reply) => {
-      const selection = selectionOf(request.query);
+      const selection = toListOptions(request.query);
       return sendContentList(request, reply, { key: 'assets', lists: assets.lists, selection });
     },
   );

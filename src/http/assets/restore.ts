@@ -30,7 +30,7 @@ export const restoreAsset: AddAssetRoute = (app, assets) => {
         operationId: 'restoreAsset',
         summary: 'Restore a deleted asset',
         description:
-          'Brings it back where it was; its folder is made where that is gone. An asset that is not deleted stays as it is.',
+          'Restores the asset at its former path; a missing folder is created. An asset that is not deleted is returned unchanged.',
         tags: ['assets'],
         params: AssetParams,
         headers: RestoreHeaders,

@@ -17,7 +17,7 @@ export function orNotFound<Value>(value: Value | null): Value {
   );
 }
 
-/** @returns an asset with null for each field that was not sent */
+/** @returns the asset of a body, with null or an empty list for each omitted field */
 export function newAsset(body: Static<typeof AssetCreate>): NewAsset {
   return {
     path: body.path,
@@ -32,7 +32,7 @@ export function newAsset(body: Static<typeof AssetCreate>): NewAsset {
   };
 }
 
-/** @returns the path of an asset, as the document has it */
+/** @returns the URL path of an asset, with the noun that the API document shows */
 export function assetPath(space: string, id: string): string {
   return `${space}/assets/${id}`;
 }

@@ -53,7 +53,7 @@ export const Kind = Type.String({
   minLength: 1,
   maxLength: KIND_MAX_LENGTH,
   description:
-    'What it is: video, audio, image, text, label-track, text-track, point-cloud, file, …',
+    'The kind of asset, such as video, audio, image, text, label-track, text-track, point-cloud or file',
 });
 
 export const Checksum = Type.String({
@@ -68,7 +68,7 @@ const Uri = Type.String({
   'x-asset-uri': true,
   minLength: 1,
   maxLength: URI_MAX_LENGTH,
-  description: `Where its bytes are: an absolute URI of https, s3, gs, az, file or urn, without credentials, at most ${URI_MAX_LENGTH} characters`,
+  description: `The location of its bytes: an absolute URI with the scheme https, s3, gs, az, file or urn, without credentials, at most ${URI_MAX_LENGTH} characters`,
 });
 
 const ContentType = Type.String({
@@ -81,23 +81,26 @@ const ContentType = Type.String({
 const SizeBytes = Type.Integer({
   minimum: 0,
   maximum: Number.MAX_SAFE_INTEGER,
-  description: 'How many bytes it has',
+  description: 'Its size in bytes',
 });
 
 export const Asset = Type.Object(
   {
     id: Id,
     path: Type.String({
-      // A folder that is moved takes the name of the file along.
+      // Moving a folder to a path of the maximum length makes the paths of its assets longer than that.
       maxLength: PATH_MAX_LENGTH + SEGMENT_MAX_LENGTH + 1,
-      description: 'Unique in its episode, or among the assets of the space that are in none',
+      description: 'Unique in its episode, or among the assets of the space without an episode',
     }),
     name: Type.String({
       maxLength: SEGMENT_MAX_LENGTH,
       description: 'The last segment of the path',
     }),
-    kind: Type.String({ maxLength: KIND_MAX_LENGTH, description: 'What it is, such as video' }),
-    uri: Type.String({ maxLength: URI_MAX_LENGTH, description: 'Where its bytes are' }),
+    kind: Type.String({
+      maxLength: KIND_MAX_LENGTH,
+      description: 'The kind of asset, such as video',
+    }),
+    uri: Type.String({ maxLength: URI_MAX_LENGTH, description: 'The location of its bytes' }),
     contentType: Nullable(
       Type.String({
         maxLength: CONTENT_TYPE_MAX_LENGTH,
@@ -106,14 +109,14 @@ export const Asset = Type.Object(
     ),
     sizeBytes: Nullable(SizeBytes),
     checksum: Nullable(
-      Type.String({ maxLength: CHECKSUM_LENGTH, description: 'The digest of its bytes' }),
+      Type.String({ maxLength: CHECKSUM_LENGTH, description: 'The SHA-256 digest of its bytes' }),
     ),
     tags: StoredTags,
     metadata: StoredMetadata,
     episode: Nullable(
       Type.String({
         maxLength: NAME_MAX_LENGTH,
-        description: 'The name of its episode; null for an asset of the space itself',
+        description: 'The name of its episode; null for an asset without one',
       }),
     ),
     ...versionProperties('asset'),
@@ -121,7 +124,7 @@ export const Asset = Type.Object(
   },
   {
     $id: 'Asset',
-    description: 'One recorded file. Its bytes lie in an object store: this is the record of it.',
+    description: 'The record of one file. Its bytes are in an object store.',
     examples: [example],
   },
 );
@@ -150,13 +153,16 @@ const fields = {
 export const AssetCreate = Type.Object(
   {
     path: ItemPath(
-      'Inside the episode, where one is named; otherwise inside the space, where the folders on the way are made.',
+      'The path inside `episode`, or else inside the space, where missing folders are created.',
     ),
     kind: Kind,
     uri: Uri,
     ...fields,
     episode: Type.Optional(
-      Nullable({ ...Name, description: 'The name of its episode; null for none' }),
+      Nullable({
+        ...Name,
+        description: 'The name of an existing episode; null for an asset of the space itself',
+      }),
     ),
   },
   {
@@ -186,7 +192,7 @@ export const AssetBatch = Type.Object(
   },
   {
     $id: 'AssetBatch',
-    description: 'Assets to be made together',
+    description: 'Assets to create together',
     additionalProperties: false,
     examples: [
       {
@@ -212,19 +218,21 @@ export const AssetBatchResult = Type.Object(
   {
     assets: Type.Array(ref(Asset), {
       maxItems: BATCH_MAX,
-      description: 'The assets, in the order they were sent',
+      description: 'The assets, in the order of the request',
     }),
   },
   {
     $id: 'AssetBatchResult',
-    description: 'The assets that were made',
+    description: 'The created assets',
     examples: [{ assets: [example] }],
   },
 );
 
 export const AssetUpdate = Type.Object(
   {
-    path: Type.Optional(ItemPath('Moves it inside its episode, or inside the space.')),
+    path: Type.Optional(
+      ItemPath('A new path, which moves the asset inside its episode, or inside the space.'),
+    ),
     kind: Type.Optional(Kind),
     uri: Type.Optional(Uri),
     ...fields,

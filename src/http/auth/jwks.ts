@@ -4,55 +4,55 @@ import { ServiceError } from '../../errors.js';
 
 const FETCH_TIMEOUT_MS = 3_000;
 
-/** How long after a fetch, good or bad, an unknown key does not cause another. */
+/** Minimum time between two fetches, successful or not. */
 const COOL_DOWN_MS = 30_000;
 
-/** The same before any fetch has succeeded, when nobody can be let in. */
+/** The same before the first successful fetch, while no token can be verified. */
 const FIRST_COOL_DOWN_MS = 1_000;
 
-/** The age at which keys are fetched again while requests go on with the known ones. */
+/** The age at which keys are fetched again in the background. */
 const REFRESH_AGE_MS = 5 * 60_000;
 
-/** The age beyond which no request goes on before a fetch: a withdrawn key is honoured no longer. */
+/** The age at which requests wait for a fetch, so that a withdrawn key is not accepted for longer. */
 const MAX_AGE_MS = 10 * 60_000;
 
 /** RFC 7518 §3.3. */
 const RSA_MIN_BITS = 2048;
 
-/** How many keys are tried for one token, where it names none of them or several share its id. */
+/** Maximum number of keys tried for one token that has no key id, or one that several keys share. */
 const TRIED_MAX = 10;
 
-/** How well the known keys are kept up to date, for metrics. */
+/** The freshness of the keys, for metrics. */
 export interface KeysUsage {
-  /** since the issuer last published the known keys; before it has, since the start */
+  /** time since the last successful fetch; before the first one, since the start */
   ageMs: number;
-  /** fetches that failed since the start */
+  /** number of failed fetches since the start */
   failures: number;
 }
 
 /** A published key that can verify tokens. */
 interface PublishedKey {
   kid: string | undefined;
-  /** of the tokens that it verifies */
+  /** the algorithm of the tokens that it verifies */
   alg: string;
   key: KeyObject;
 }
 
 /**
- * The public keys of an issuer, from its JWKS URL and nowhere else (a token's own `iss` or `jku` is
- * never followed). Keys once known stay when the issuer is down; unknown keys make one fetch per
- * cool-down, so that made-up key ids cannot be used to flood the issuer.
+ * The public keys of an issuer, only from the configured JWKS URL (never from a token's `iss` or `jku`). Known
+ * keys stay valid while the issuer is down. Unknown key ids cause at most one fetch per cool-down, so that
+ * invented ones cannot flood the issuer.
  *
- * @param onChange called when a fetch brought another set of keys than the one before
- * @param now milliseconds; tests move it
- * @returns a function that takes the (unverified) header of a token, and the token, and gives the key for it,
- *   PEM; it throws `ServiceError` `token_invalid` when the issuer has no such key, and `unavailable` when no keys
- *   have been fetched yet. Its `checkAge` is to be called for each request, before a remembered token counts: it
- *   returns a promise to wait for where the keys are too old. Its `usage` is for metrics.
+ * @param onChange called when a fetch returned a different set of keys
+ * @param now the clock in milliseconds, for tests
+ * @returns a function that takes the (unverified) header of a token, and the token, and returns its key as PEM;
+ *   it throws `ServiceError` `token_invalid` when the issuer has no such key, and `unavailable` when no keys
+ *   have been fetched yet. Call its `checkAge` for each request, before a cached token is accepted: it returns
+ *   a promise to await where the keys are too old. Its `usage` is for metrics.
  */
 export function remoteKeys(url: URL, onChange: () => void, now: () => number = Date.now) {
   let keys: { fingerprint: string; published: PublishedKey[] } | null = null;
-  /** when the known keys were last published */
+  /** when the last successful fetch ended */
   let confirmed = -Infinity;
   let lastFetch = -Infinity;
   let pending: Promise<void> | null = null;
@@ -66,11 +66,11 @@ export function remoteKeys(url: URL, onChange: () => void, now: () => number = D
       redirect: 'error',
       signal: AbortSignal.timeout(FETCH_TIMEOUT_MS),
     });
-    if (!response.ok) throw new Error(`The JWKS URL answered ${response.status}`);
+    if (!response.ok) throw new Error(`The JWKS URL responded with ${response.status}`);
     const fingerprint = await response.text();
     if (fingerprint !== keys?.fingerprint) {
       const set: unknown = JSON.parse(fingerprint);
-      if (!isKeySet(set)) throw new Error('The JWKS URL answered something else');
+      if (!isKeySet(set)) throw new Error('The response of the JWKS URL is not a key set');
       const changed = keys !== null;
       keys = { fingerprint, published: set.keys.flatMap((jwk) => readKey(jwk) ?? []) };
       if (changed) onChange();
@@ -78,7 +78,7 @@ export function remoteKeys(url: URL, onChange: () => void, now: () => number = D
     confirmed = now();
   }
 
-  /** Fetches unless that was done just now; concurrent callers share one fetch. */
+  /** Fetches the keys unless the cool-down is running; concurrent callers share one fetch. */
   function refresh(): Promise<void> {
     const coolDown = keys ? COOL_DOWN_MS : FIRST_COOL_DOWN_MS;
     if (!pending && now() - lastFetch < coolDown) return Promise.resolve();
@@ -93,7 +93,7 @@ export function remoteKeys(url: URL, onChange: () => void, now: () => number = D
     return pending;
   }
 
-  /** Any published key of the right kind may verify a token that names none, or one that several share. */
+  /** Finds the key of a token. If its key id is absent or shared, each key of that algorithm is tried. */
   async function publicKey(
     header: ProtectedHeaderParameters,
     token: string,
@@ -125,10 +125,14 @@ export function remoteKeys(url: URL, onChange: () => void, now: () => number = D
       key = await publicKey(header, token);
     }
     if (key !== null) return key;
-    if (keys) throw new ServiceError('token_invalid', 'The token was signed with an unknown key.');
+    if (keys)
+      throw new ServiceError(
+        'token_invalid',
+        'The token is signed with a key that its issuer does not publish. Get a new token from the issuer.',
+      );
     throw new ServiceError(
       'unavailable',
-      'The keys of the token issuer cannot be fetched right now. Try again soon.',
+      'The public keys of the token issuer cannot be fetched at the moment. Retry later.',
       { cause: failure },
     );
   }
@@ -136,7 +140,7 @@ export function remoteKeys(url: URL, onChange: () => void, now: () => number = D
   function checkAge(): Promise<void> | null {
     const age = now() - confirmed;
     if (!keys || age < REFRESH_AGE_MS) return null;
-    // An issuer that cannot be reached has withdrawn nothing.
+    // While the issuer cannot be reached, known keys stay valid.
     const refreshed = refresh().catch(() => undefined);
     return age < MAX_AGE_MS ? null : refreshed;
   }
@@ -151,8 +155,7 @@ function toPem(published: PublishedKey | undefined): string | null {
 }
 
 /**
- * By type and curve, the algorithm of the tokens that a key verifies, and the names under which it may be
- * published (RFC 9864).
+ * The algorithm of each type and curve of keys, and its names in a key set (RFC 9864).
  */
 const kinds: Record<string, { alg: string; names: string[] }> = {
   RSA: { alg: 'RS256', names: ['RS256'] },
@@ -160,7 +163,7 @@ const kinds: Record<string, { alg: string; names: string[] }> = {
   'OKP Ed25519': { alg: 'EdDSA', names: ['EdDSA', 'Ed25519'] },
 };
 
-/** @returns a key that verifies tokens, or null: a set may hold others, which harm nobody */
+/** @returns a key that verifies tokens, null for any other key of the set */
 function readKey(jwk: Jwk): PublishedKey | null {
   const { kty, crv, kid, alg, use, key_ops: operations } = jwk;
   const kind = kinds[[kty, crv].filter(Boolean).join(' ')];
@@ -177,7 +180,7 @@ function readKey(jwk: Jwk): PublishedKey | null {
   }
 }
 
-/** A key as it is published (RFC 7517 §4). */
+/** A key of a key set (RFC 7517 §4). */
 interface Jwk extends JsonWebKey {
   kid?: string;
   alg?: string;

@@ -33,30 +33,30 @@ declare module '@fastify/jwt' {
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** the scope a token needs; every guarded route names one */
+    /** the scope that a token needs; required on every guarded route */
     scope?: Scope;
-    /** the least role in the namespace; null for operations outside of one */
+    /** the minimum role in the namespace; null for operations outside of namespaces */
     role?: Role | null;
-    /** the problems of this operation alone: those of its scope, role and headers are added */
+    /** the problems of this operation, besides those that follow from its scope, role and headers */
     problems?: ProblemCode[];
   }
 }
 
 export interface AuthOptions extends TokenConfig {
-  /** of the metrics; nothing is measured without it */
+  /** the registry of metrics, if they are collected */
   registry?: Registry | undefined;
 }
 
-/** How many verified tokens are remembered; verifying one costs some ten times the look-up. */
+/** Size of the cache of verified tokens; verifying one costs about ten times a look-up. */
 const REMEMBERED_TOKENS = 10_000;
 
 const SYMMETRIC = ['HS256'] as const;
 const ASYMMETRIC = ['RS256', 'ES256', 'EdDSA'] as const;
 
 /**
- * Guards the routes of the context it is registered in: a request needs a valid token (else 401) with the
- * scope of its route (else 403) before any other part of it is read. The same hook documents these
- * requirements.
+ * Authenticates the requests of the context it is registered in: a request needs a valid token (otherwise 401)
+ * with the scope of its route (otherwise 403); both are checked before the body is read. It also documents
+ * these requirements for each route.
  */
 export const authPlugin = fp<AuthOptions>(
   async (app, { key, secretFile, issuer, audience, registry }) => {
@@ -77,7 +77,7 @@ export const authPlugin = fp<AuthOptions>(
     ];
     let secret: Secret;
     let readClaims = (request: FastifyRequest) => request.jwtVerify<Claims>();
-    /** pending until a cached token may be used */
+    /** returns a promise where a cached token has to wait for a fetch of the keys */
     let checkKeys: () => Promise<void> | null = () => null;
     if (key instanceof URL) {
       const findKey = remoteKeys(key, forget);
@@ -87,7 +87,7 @@ export const authPlugin = fp<AuthOptions>(
         const token = bearer(request);
         return findKey(decodeProtectedHeader(token), token);
       };
-      // @fastify/jwt knows Ed25519 by its older name, EdDSA, alone (RFC 9864).
+      // @fastify/jwt only supports the older name of Ed25519, EdDSA (RFC 9864).
       const verifyByJwt = readClaims;
       readClaims = async (request) => {
         const token = bearer(request);
@@ -112,12 +112,12 @@ export const authPlugin = fp<AuthOptions>(
     }
     await app.register(jwt, {
       secret,
-      // Not `user`: claims that are not checked yet must not pass for the caller.
+      // Not `user`: unchecked claims must not be mistaken for the caller.
       decoratorName: 'claims',
       verify: {
         clockTolerance: LEEWAY_SECONDS * 1000,
         algorithms: [...(key instanceof URL ? ASYMMETRIC : SYMMETRIC)],
-        // The verifier passes over a claim that is absent, unless it is required.
+        // The verifier ignores an absent claim unless it is required.
         requiredClaims,
         ...(issuer !== null && { allowedIss: issuer }),
         ...(audience !== null && { allowedAud: audience }),
@@ -127,8 +127,8 @@ export const authPlugin = fp<AuthOptions>(
     app.addHook('onRoute', (route) => {
       const { scope, role, problems = [] } = route.config ?? {};
       const name = `${String(route.method)} ${route.url}`;
-      if (!scope) throw new Error(`${name} names no scope`);
-      if (role === undefined) throw new Error(`${name} names no role`);
+      if (!scope) throw new Error(`${name} declares no scope`);
+      if (role === undefined) throw new Error(`${name} declares no role`);
       const needs = [
         ...(role === null || role === 'viewer' ? [] : [`Needs the role \`${role}\`.`]),
         `Needs the scope \`${scope}\`.`,
@@ -183,14 +183,14 @@ export const authPlugin = fp<AuthOptions>(
   { name: 'auth', dependencies: ['problem'] },
 );
 
-/** Accepts a verified caller whose token has the scope. The caller is set first, so that the log names it. */
+/** Sets the caller of a request, also for the log, and checks the scope. @returns the problem, if any */
 function admit(request: FastifyRequest, caller: Caller): ServiceError | undefined {
   request.user = caller;
   const { scope } = request.routeOptions.config;
   if (scope === undefined || !(caller.admin || caller.scopes.has(scope))) {
     return new ServiceError(
       'insufficient_scope',
-      `This needs the scope "${String(scope)}". Ask the token's issuer for a token that has it.`,
+      `The operation requires the scope "${String(scope)}", which the token lacks. Request a token with this scope from its issuer.`,
     );
   }
   return undefined;

@@ -4,21 +4,22 @@ import { type AccessResult, includesRole, type Role } from '../../repositories/a
 /**
  * Reads the result of an operation in a namespace.
  *
- * @param needed the least role the operation takes
+ * @param needed the minimum role of the operation
  * @returns the value, null when it was not found
- * @throws `ServiceError` `namespace_not_found` for a stranger, `insufficient_role` for a member
+ * @throws `ServiceError` `namespace_not_found` for a caller who is not a member, `insufficient_role` for a
+ *   member
  */
 export function requireRole<Value>(outcome: AccessResult<Value>, needed: Role): Value | null {
   if (!outcome) {
     throw new ServiceError(
       'namespace_not_found',
-      'There is no namespace with this slug that the token has access to. GET /namespaces lists those it has.',
+      'No namespace with this slug exists, or you are not a member of it. GET /namespaces lists yours.',
     );
   }
   if (!includesRole(outcome.role, needed)) {
     throw new ServiceError(
       'insufficient_role',
-      `This needs the role "${needed}" in the namespace; yours is "${outcome.role}". Ask an owner.`,
+      `The operation requires the role "${needed}" in the namespace; yours is "${outcome.role}". Ask an owner of the namespace for the role.`,
     );
   }
   return outcome.value;

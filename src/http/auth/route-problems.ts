@@ -25,7 +25,7 @@ export function takesInput({ querystring, headers, body }: FastifySchema = {}): 
   return Boolean(querystring ?? headers ?? body);
 }
 
-/** A body is read even where none is declared, and rejected where it is unreadable. */
+/** @returns whether requests with the method have their body parsed, even where none is declared */
 export function readsBody(method: string | string[]): boolean {
   return method !== 'GET' && method !== 'HEAD';
 }

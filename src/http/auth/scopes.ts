@@ -5,12 +5,12 @@ export const grantedByDefault = [
   'spaces:write',
 ] as const;
 
-/** The scopes that a route may declare; `admin` includes all of them and is never declared. */
+/** The scopes that a route may declare; `admin` includes all of them. */
 export type Scope = (typeof grantedByDefault)[number];
 
 /**
- * RFC 8693 §4.2: a list separated by spaces; an array, as Okta has it in `scp`, is taken too. A claim of any other
- * form grants nothing.
+ * Parses a claim of scopes: separated by spaces (RFC 8693 §4.2), or an array, as Okta sends `scp`. A claim of
+ * any other type grants nothing.
  */
 export function scopesOf(claim: unknown): readonly string[] {
   if (typeof claim === 'string') return claim.split(' ');

@@ -3,12 +3,12 @@ import { unwatchFile, watchFile } from 'node:fs';
 import type { FastifyBaseLogger } from 'fastify';
 import { readSecrets } from '../../config/files.js';
 
-/** How often a file of secrets is looked at; a mounted one tells nobody that it has changed. */
+/** How often the file is polled; there are no change events for a mounted file. */
 const LOOK_MS = 2_000;
 
 /** The secrets of HS256 tokens. */
 export interface Secrets {
-  /** @returns the secret that signed this token, or any of them when none did */
+  /** @returns the secret that signed the token; any of them when none did, so that verification fails */
   find(token: string): string;
   close(): void;
 }
@@ -19,11 +19,11 @@ export function fixedSecret(secret: string): Secrets {
 }
 
 /**
- * The secrets in a file, read again when it changes. An unreadable or invalid file changes nothing, because a
- * half-written one must not lock all callers out.
+ * The secrets in a file, read again when it changes. An unreadable or invalid file is ignored, because a
+ * half-written one must not lock out all callers.
  *
  * @param onChange called when the secrets have changed
- * @throws when the file is invalid at the start
+ * @throws when the file is invalid at the first read
  */
 export function secretsIn(file: string, onChange: () => void, log: FastifyBaseLogger): Secrets {
   let secrets = readSecrets(file);
@@ -34,9 +34,9 @@ export function secretsIn(file: string, onChange: () => void, log: FastifyBaseLo
       if (now.join('\n') === secrets.join('\n')) return;
       secrets = now;
       onChange();
-      log.info({ secrets: now.length }, 'The secrets of tokens have changed');
+      log.info({ secrets: now.length }, 'The JWT secrets have changed');
     } catch (err) {
-      log.error({ err }, 'JWT_SECRET_FILE cannot be read again; its last secrets stay');
+      log.error({ err }, 'JWT_SECRET_FILE cannot be read; the previous secrets stay valid');
     }
   };
   watchFile(file, { interval: LOOK_MS, persistent: false }, look);
@@ -49,7 +49,7 @@ export function secretsIn(file: string, onChange: () => void, log: FastifyBaseLo
   };
 }
 
-/** Tells which key to verify with; it is the verifier that decides, by that key. */
+/** Only selects the secret; the verifier checks the signature with it. */
 function isSignedWith(secret: string, token: string): boolean {
   const end = token.lastIndexOf('.');
   const given = Buffer.from(token.slice(end + 1), 'base64url');

@@ -9,7 +9,7 @@ export function tokenError(error: unknown): ServiceError {
     case 'FST_JWT_NO_AUTHORIZATION_IN_HEADER':
       return new ServiceError(
         'token_missing',
-        'Send a token in the header Authorization: Bearer <token>.',
+        'The request has no bearer token. Send the header Authorization: Bearer <token>.',
       );
     case 'FST_JWT_AUTHORIZATION_TOKEN_EXPIRED':
     case errors.JWTExpired.code:
@@ -19,14 +19,14 @@ export function tokenError(error: unknown): ServiceError {
       return claim === null
         ? new ServiceError(
             'token_invalid',
-            'The token is not one that this service accepts: it is no JWT, or its algorithm or signature is not.',
+            'The token cannot be verified: it is not a JWT, or the service does not accept its algorithm or signature. Get another token from its issuer.',
           )
         : unacceptable(claim);
     }
   }
 }
 
-/** @returns the claim that the verifier's message is about; it names no value of it */
+/** @returns the name of the claim in the verifier's message, or null */
 function claimIn(message: string): string | null {
   if (/will be active at/.test(message)) return 'nbf';
   return /(?:The|None of) (sub|exp|nbf|iat|iss|aud) claim/.exec(message)?.[1] ?? null;
@@ -38,7 +38,7 @@ export function badClaim(claim: string, rule: string): ServiceError {
 }
 
 function unacceptable(claim: string): ServiceError {
-  return badClaim(claim, 'is missing, or is not what this service accepts');
+  return badClaim(claim, 'claim is missing or not accepted by this service');
 }
 
 export function expired(): ServiceError {

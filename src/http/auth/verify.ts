@@ -11,15 +11,15 @@ export interface Caller extends Principal {
   readonly scopes: ReadonlySet<string>;
 }
 
-/** How far the issuer's clock may be ahead, for `nbf` and `iat`; `exp` has no leeway. */
+/** How far the issuer's clock may be ahead, for `nbf` and `iat`. `exp` has no leeway. */
 export const LEEWAY_SECONDS = 5;
 
-/** The last second that a date can be, from 1970 on (ECMAScript §21.4.1.1). */
+/** The largest number of seconds since 1970 that is a date (ECMAScript §21.4.1.1). */
 const LAST_SECOND = 8.64e12;
 
 export type Claims = Record<string, unknown>;
 
-/** @returns whether a token names the algorithm by which only jose knows it */
+/** @returns whether a token has the algorithm name `Ed25519`, which only jose supports */
 export function isEd25519(token: string): boolean {
   try {
     return decodeProtectedHeader(token).alg === 'Ed25519';
@@ -41,10 +41,10 @@ export async function verify(
   }
   const { sub, exp, iat, scope, scp } = claims;
   if (typeof sub !== 'string' || !isSubject(sub)) {
-    throw badClaim('sub', `must be a text of 1 to ${SUBJECT_MAX_LENGTH} characters`);
+    throw badClaim('sub', `must be a string of 1 to ${SUBJECT_MAX_LENGTH} characters`);
   }
   if (typeof exp !== 'number' || !(Math.abs(exp) <= LAST_SECOND)) {
-    throw badClaim('exp', 'must be a number of seconds that is a date');
+    throw badClaim('exp', 'must be a date as a number of seconds since 1970');
   }
   if (typeof iat === 'number' && iat > Date.now() / 1000 + LEEWAY_SECONDS) {
     throw badClaim('iat', 'must not be in the future');
@@ -58,7 +58,7 @@ export async function verify(
   };
 }
 
-/** @returns whether a token's `sub`, and so a member, can be called so */
+/** @returns whether a string is a valid `sub`, and so the subject of a member */
 export function isSubject(subject: string): boolean {
   return subject.length >= 1 && subject.length <= SUBJECT_MAX_LENGTH && isText(subject);
 }

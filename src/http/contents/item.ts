@@ -4,17 +4,17 @@ import { type Conditions, isNotModified, withETag } from '../conventions/etag.js
 
 export const JSON_TYPE = 'application/json; charset=utf-8';
 
-/** Declares an item that PostgreSQL has written as JSON already, with its `ETag`. */
+/** Declares the response with an item that PostgreSQL renders as JSON, with its `ETag`. */
 export function itemOf<Schema extends TSchema>(schema: Schema, headers: object = {}) {
   return withETag(Type.Unsafe<Static<Schema> | Buffer>(schema), headers);
 }
 
-/** Sends an item as the database wrote it. */
+/** Sends an item as PostgreSQL rendered it, with its `ETag`. */
 export function sendItem(reply: FastifyReply, { tag, item }: { tag: string; item: string }) {
   return reply.header('etag', `"${tag}"`).type(JSON_TYPE).send(Buffer.from(item));
 }
 
-/** As `sendItem`, or 304 where the caller has it (RFC 9110 §13.1.2). */
+/** As `sendItem`, or 304 where the caller has the current version (RFC 9110 §13.1.2). */
 export function sendItemUnlessKnown(
   reply: FastifyReply,
   conditions: Conditions,

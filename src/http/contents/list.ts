@@ -12,7 +12,7 @@ import { JSON_TYPE } from './item.js';
 import { callerOf, requireSpace } from './space.js';
 
 interface Listed<Sort extends string> {
-  /** the key of the items in the answer */
+  /** the key of the items in the response */
   key: string;
   lists: ReturnType<typeof contentLists<Sort>>;
   selection: Selection<Sort>;
@@ -23,7 +23,7 @@ type ListRequest = Pick<FastifyRequest, 'user' | 'url' | 'headers'> & {
   query: { page: number; pageSize: number; cursor?: string };
 };
 
-/** Sends a list of a space's contents: a numbered page with its validator, or the next part of a walk. */
+/** Sends a list of a space's contents: a numbered page with its validator, or a cursor page. */
 export async function sendContentList<Sort extends string>(
   request: ListRequest,
   reply: FastifyReply,
@@ -40,17 +40,17 @@ export async function sendContentList<Sort extends string>(
       query,
       cursor: query.cursor,
       read: async (limit, after) => {
-        const outcome = await lists.walk(caller, selection, { limit, after });
+        const outcome = await lists.cursorPage(caller, selection, { limit, after });
         const part = present(requireSpace(outcome, 'viewer'));
         return { ...part, namespaceId: outcome?.namespaceId ?? '' };
       },
     });
     return reply.type(JSON_TYPE).send(render(items, page));
   }
-  const { limit, offset, describe } = paging(query);
+  const { limit, offset, toPageInfo } = paging(query);
   const outcome = await lists.page(caller, selection, { limit, offset }, (items, total) =>
-    render(items, describe(total)),
+    render(items, toPageInfo(total)),
   );
   const page = present(requireSpace(outcome, 'viewer'));
-  return sendPage(request, reply, page, describe, isBounded(selection) ? SKIPPED_MAX : Infinity);
+  return sendPage(request, reply, page, toPageInfo, isBounded(selection) ? SKIPPED_MAX : Infinity);
 }

@@ -8,7 +8,7 @@ import type { ContentCaller, ContentResult } from '../../repositories/contents/o
 import { requireRole } from '../auth/require-role.js';
 import { SpaceParams } from '../spaces/schema.js';
 
-/** Declares the path of something in a space. */
+/** Declares the path parameters of an operation in a space. */
 export function ContentParams<Properties extends TProperties>(properties: Properties) {
   return Type.Object({ ...SpaceParams.properties, ...properties });
 }
@@ -21,7 +21,7 @@ export function callerOf({
   return { principal: user, path: { namespace: params.slug, space: params.projectSlug } };
 }
 
-/** @returns the path of the space, as the document has it */
+/** @returns the URL path of the space, with the noun that the API document shows */
 export function spacePath({ slug, projectSlug }: Static<typeof SpaceParams>): string {
   return `/namespaces/${slug}/projects/${projectSlug}`;
 }
@@ -29,10 +29,10 @@ export function spacePath({ slug, projectSlug }: Static<typeof SpaceParams>): st
 /**
  * Reads the result of an operation in a space.
  *
- * @param needed the least role the operation takes
+ * @param needed the minimum role of the operation
  * @returns the value, null when it was not found
- * @throws `ServiceError` `namespace_not_found` for a stranger, `insufficient_role` for a member,
- *   `space_not_found`; `Failure` `renamed` when the space has another slug now
+ * @throws `ServiceError` `namespace_not_found` for a caller who is not a member, `insufficient_role` for a
+ *   member, `space_not_found`; `Failure` `renamed` when the space has another slug now
  */
 export function requireSpace<Value>(outcome: ContentResult<Value>, needed: Role): Value | null {
   const value = requireRole(outcome, needed);
@@ -43,15 +43,15 @@ export function requireSpace<Value>(outcome: ContentResult<Value>, needed: Role)
 
 const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
-/** @returns the id of a path; one that cannot exist becomes one that finds nothing */
+/** @returns the id of a path parameter; the nil UUID, which no row has, if it is not a UUID */
 export function possibleId(id: string): string {
   return UUID.test(id) ? id : NIL;
 }
 
-/** @returns the problem of a path whose space is not there */
+/** @returns the problem of a path whose space does not exist */
 export function spaceNotFound(): ServiceError {
   return new ServiceError(
     'space_not_found',
-    'There is no space with this slug in the namespace. List its spaces, or restore a deleted one.',
+    'The namespace has no space with this slug. List its spaces, or restore a deleted one.',
   );
 }

@@ -5,10 +5,10 @@ import { PROBLEM_TYPE } from '../errors/problem.js';
 const QUOTED = /"(?:\\.|[^"\\])*"?/g;
 
 /**
- * Reads a header such as `Accept` (RFC 9110 §12.4.2). Ours, because `negotiator` takes `application/json;
- * charset=utf-8`, which clients send, for another media type than `application/json`.
+ * Parses a header such as `Accept` (RFC 9110 §12.4.2). Not by `negotiator`, for which `application/json;
+ * charset=utf-8`, which clients send, does not match `application/json`.
  *
- * @returns its names, in lower case and without parameters, with the weight of each: 0 rejects
+ * @returns its names, in lower case and without parameters, with the weight of each; 0 means not acceptable
  */
 export function weights(header: string): Map<string, number> {
   const found = new Map<string, number>();
@@ -20,15 +20,15 @@ export function weights(header: string): Map<string, number> {
   return found;
 }
 
-/** The most specific that a header names decides. */
+/** The media ranges that match JSON; the most specific one in the header decides. */
 const RANGES = ['application/json', 'application/*', '*/*'];
 
 /**
- * @param accept the header
- * @returns whether a JSON response is acceptable; a client that names only problems gets them in JSON
+ * @param accept the header `Accept`
+ * @returns whether a JSON response is acceptable, which `application/problem+json` alone counts as
  */
 export function acceptsJson(accept: string | undefined): boolean {
-  // The usual headers are not parsed.
+  // Fast path for the usual headers.
   if (accept === undefined || accept === '*/*' || accept === 'application/json') return true;
   const found = weights(accept);
   const range = RANGES.find((name) => found.has(name)) ?? PROBLEM_TYPE;
@@ -36,9 +36,8 @@ export function acceptsJson(accept: string | undefined): boolean {
 }
 
 /**
- * Rejects requests for other media types than those of the operations, after authentication and before the
- * body is read. A response with a single form, such as `/metrics`, is served whatever the header (RFC 9110
- * §12.4.1).
+ * Rejects requests whose `Accept` excludes JSON, after authentication and before the body is read. Routes
+ * outside of the operations, such as `/metrics`, ignore the header (RFC 9110 §12.4.1).
  */
 export const acceptPlugin = fp(
   (app, _options, done) => {
@@ -54,6 +53,6 @@ export const acceptPlugin = fp(
 function notAcceptable(): ServiceError {
   return new ServiceError(
     'not_acceptable',
-    'Every answer is JSON. Send Accept: application/json, or no Accept at all.',
+    'The header Accept excludes JSON, the only media type of the API. Send Accept: application/json, or omit the header.',
   );
 }

@@ -9,13 +9,13 @@ import {
 } from './cursor.js';
 import { paging } from './schemas.js';
 
-/** The rows of one part of a walk. */
+/** The rows of one cursor page. */
 interface Part<Items> {
   /** the namespace of the list; empty for the caller's own list of namespaces */
   namespaceId: string;
   items: Items;
   total: number;
-  /** the position of the next part, null where there is none */
+  /** the position of the next page, null for the last one */
   next: Pick<CursorPosition, 'total' | 'key' | 'id'> | null;
 }
 
@@ -26,22 +26,22 @@ interface CursorPage<Items> extends CursorList {
 }
 
 /**
- * Reads the next part of a walk through a list.
+ * Reads a cursor page of a list.
  *
- * @throws `ServiceError` `validation_failed` for a cursor of another list, and with a page number
+ * @throws `ServiceError` `validation_failed` for a cursor of another list, and for a cursor with a page number
  */
 export async function readCursorPage<Items>({ query, cursor, read, ...list }: CursorPage<Items>) {
   if (query.page !== 1) throw numberedCursor();
   const after = isStart(cursor) ? null : decodeCursor(list, cursor);
-  const { limit, describe } = paging({ page: after?.page ?? 1, pageSize: query.pageSize });
+  const { limit, toPageInfo } = paging({ page: after?.page ?? 1, pageSize: query.pageSize });
   const { namespaceId, items, total, next } = await read(limit, after);
   if (after && after.namespaceId !== namespaceId) throw foreignCursor();
-  const page = describe(total);
+  const page = toPageInfo(total);
   const nextCursor = next && encodeCursor(list, { ...next, namespaceId, page: page.page + 1 });
   return { items, page: { ...page, nextCursor } };
 }
 
 function numberedCursor() {
-  const message = 'must be left out with a cursor, which knows its page';
+  const message = 'must be omitted with "cursor", which contains the page number';
   return invalid('query string', [{ path: '/page', code: 'cursor', message }]);
 }

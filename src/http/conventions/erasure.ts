@@ -5,60 +5,69 @@ import type { ErasureOutcome } from '../../repositories/retention/erasures.js';
 import { withETag } from './etag.js';
 import { ref } from './schemas.js';
 
-/** When a client asks again how an erasure stands, in seconds. */
+/** How long a client should wait before it polls the status of an erasure again. */
 const RETRY_AFTER_SECONDS = 5;
 
-/** The query of operations that delete what can be restored. */
+/** The query string of soft deletions. */
 export const DeleteQuery = Type.Object({
   permanent: Type.Optional(
     Type.Boolean({
       default: false,
       description:
-        'Erases it for good, with everything in it, instead of keeping it for a restore. Takes the role `owner`. Where none of this slug is active, it erases the last that was deleted, or with `If-Match` the very one.',
+        'Erases the resource permanently, with everything in it, instead of a soft delete. Requires the role `owner`. If no active one has this slug, the last deleted one is erased, or the one whose `ETag` is in `If-Match`.',
     }),
   ),
 });
 
 export const Erasure = Type.Object(
   {
-    status: Type.String({ enum: ['running'], description: 'It goes on in the background.' }),
+    status: Type.String({
+      enum: ['running'],
+      description: 'The erasure continues in the background',
+    }),
   },
   {
     $id: 'Erasure',
-    description: 'The permanent deletion of something large',
+    description: 'The status of a permanent deletion',
     examples: [{ status: 'running' }],
   },
 );
 
 const retryAfter = {
-  'retry-after': { type: 'integer', description: 'In how many seconds to ask again' },
+  'retry-after': { type: 'integer', description: 'Seconds to wait before the next request' },
 };
 
-/** The response to a question about an erasure that goes on. */
+/** The response while an erasure is running. */
 export const RunningErasure = {
   ...ref(Erasure),
-  description: 'It goes on.',
+  description: 'The erasure is still running',
   headers: retryAfter,
 };
 
-/** The responses of operations that delete. None has a body, which generated clients would then expect of all. */
+/**
+ * The responses of deletions. None has a body, because generated clients would then expect one with every
+ * status.
+ */
 export const deleteResponses = {
   202: {
     ...Type.Unsafe<undefined>(
       Type.Null({
         description:
-          'It is gone for every other request; its rows are erased in the background. `Location` tells how that stands.',
+          'No other request finds the resource any more; its rows are erased in the background. `Location` is the URL of the status.',
       }),
     ),
     headers: {
       ...retryAfter,
-      location: { type: 'string', description: 'Where the erasure is, 404 when it has ended' },
+      location: {
+        type: 'string',
+        description: 'The URL of the status, which is 404 when the erasure has ended',
+      },
     },
   },
   204: withETag(Type.Null({ description: 'Deleted' })),
 };
 
-/** Answers a request to erase. @param path of what is erased, as the document has it */
+/** Responds to a request to erase. @param path the URL path of the resource */
 export function sendErasure(reply: FastifyReply, { isDone }: ErasureOutcome, path: string) {
   if (isDone) return reply.code(204).send(null);
   return reply
@@ -67,14 +76,14 @@ export function sendErasure(reply: FastifyReply, { isDone }: ErasureOutcome, pat
     .send(undefined);
 }
 
-/** Answers a question about an erasure that goes on. */
+/** Responds to a request for the status of a running erasure. */
 export function sendRunning(reply: FastifyReply): Static<typeof Erasure> {
   void reply.header('retry-after', RETRY_AFTER_SECONDS);
   return { status: 'running' };
 }
 
 /**
- * @param code of the problem where there is no erasure
+ * @param code the code of the problem where no erasure is running
  * @throws `ServiceError`
  */
 export function erasureOrNotFound(
@@ -84,6 +93,6 @@ export function erasureOrNotFound(
   if (outcome) return;
   throw new ServiceError(
     code,
-    'Nothing that had this slug is being erased: the erasure has ended, or never began.',
+    'No erasure of a resource with this slug is running: it has ended, or was never requested.',
   );
 }

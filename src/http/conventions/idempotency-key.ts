@@ -7,7 +7,7 @@ import { withETag, WriteConditions } from './etag.js';
 const KEY_MAX_LENGTH = 255;
 export const KEY_PATTERN = '^[!-~]*$';
 
-/** Of every POST: https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/ */
+/** The header of every POST: https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/ */
 export const IdempotencyHeader = Type.Object({
   'idempotency-key': Type.Optional(
     Type.String({
@@ -15,7 +15,7 @@ export const IdempotencyHeader = Type.Object({
       maxLength: KEY_MAX_LENGTH,
       pattern: KEY_PATTERN,
       description:
-        'Makes the request safe to repeat: for 24 hours one with the same key and body is answered the same, without being carried out again. A UUID, for example.',
+        'Makes the request safe to retry: for 24 hours a request with the same key and body gets the same response and has no second effect. For example a UUID.',
     }),
   ),
 });
@@ -25,16 +25,17 @@ export const RestoreHeaders = Type.Object({
   ...IdempotencyHeader.properties,
 });
 
-/** Declares the header of an answer that may be one that was given before. */
+/** Declares the header of a response that may be a saved one. */
 export const replayedHeader = {
   'idempotent-replayed': {
     type: 'string',
     enum: ['true'],
-    description: '`true` when an earlier request with the same `Idempotency-Key` had this answer',
+    description:
+      '`true` when this is the saved response to an earlier request with the same `Idempotency-Key`',
   },
 };
 
-/** Declares that an answer carries an `ETag` and may be one that was given before. */
+/** Declares that a response has an `ETag` and may be a saved one. */
 export function withIdempotencyReplay<Schema extends TSchema>(
   schema: Schema,
   others: object = {},
@@ -43,9 +44,8 @@ export function withIdempotencyReplay<Schema extends TSchema>(
 }
 
 /**
- * @param key the header, valid by its schema
- * @param body the validated body that the operation uses; null for none. The order of its members and white
- *   space make no difference.
+ * @param key the header, validated by its schema
+ * @param body the validated body, null for none; the order of its members and white space make no difference
  */
 export function idempotencyKey(
   key: string | undefined,
@@ -62,15 +62,15 @@ export function idempotencyKey(
 
 /** Declares the header with the path of the created resource. */
 export const locationHeader = {
-  location: { type: 'string', description: 'The path of what was created' },
+  location: { type: 'string', description: 'The path of the created resource' },
 };
 
-/** Declares the response of a create: as `withIdempotencyReplay`, with `Location`. */
+/** Declares the response to a create: as `withIdempotencyReplay`, with `Location`. */
 export function createdResponse<Schema extends TSchema>(schema: Schema): Schema {
   return withIdempotencyReplay(schema, locationHeader);
 }
 
-/** Says so when the answer is one that was given before. */
+/** Sets the header `Idempotent-Replayed` where the response is a saved one. */
 export function markReplayed(reply: FastifyReply, { replayed }: { replayed: boolean }): void {
   if (replayed) void reply.header('idempotent-replayed', 'true');
 }

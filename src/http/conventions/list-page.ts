@@ -6,43 +6,43 @@ import { VERSION } from '../../version.js';
 import { isNotModified } from './etag.js';
 import { linkHeader, setLinkHeader } from './pagination.js';
 
-/** Declares a numbered page of a list: a body that is finished already, with `ETag` and `Link`. */
+/** Declares a numbered page of a list: a rendered body, with `ETag` and `Link`. */
 export function pageOf<Schema extends TSchema>(schema: Schema) {
   const etag = {
     type: 'string',
     description:
-      'Changes with everything that the list shows: a weak validator for `If-None-Match`, only with numbered pages',
+      'A weak validator for `If-None-Match` that changes with everything the list shows; only on numbered pages',
   };
   return Type.Unsafe<Static<Schema> | Buffer>({ ...schema, headers: { etag, ...linkHeader } });
 }
 
 /**
- * Sends a numbered page, or 304 without a body where the caller has it (RFC 9110 §13.1.2). The tag is of the
- * list's revision and of the version of the service, which renders the body.
+ * Sends a numbered page, or 304 where the caller has it (RFC 9110 §13.1.2). The tag consists of the version of
+ * the service, which renders the body, and the revision of the list.
  *
- * @param describe gives the numbers of the pages for a total
- * @param skippedMax how many items come before a page that is answered
+ * @param toPageInfo returns the page numbers for a total
+ * @param skippedMax the highest offset of a page that is served
  */
 export function sendPage(
   request: Pick<FastifyRequest, 'url' | 'headers'>,
   reply: FastifyReply,
   { revision, total, body }: CachedPage,
-  describe: (total: number) => { page: number; pageSize: number; totalPages: number },
+  toPageInfo: (total: number) => { page: number; pageSize: number; totalPages: number },
   skippedMax = SKIPPED_MAX,
 ) {
-  setLinkHeader(request, reply, describe(total), skippedMax);
+  setLinkHeader(request, reply, toPageInfo(total), skippedMax);
   const tag = `W/"${VERSION}-${revision}"`;
   void reply.header('etag', tag);
   if (isNotModified(request.headers, tag)) return reply.code(304).send();
   return reply.type('application/json; charset=utf-8').send(body);
 }
 
-/** @returns the body of a page, made by the serializer of the route's 200 */
+/** @returns the body of a page, serialized by the schema of the route's 200 */
 export function renderPage(reply: FastifyReply, page: Record<string, unknown>): Buffer {
   return Buffer.from(String(reply.serializeInput(page, '200')));
 }
 
-/** @returns the list, which exists for every caller that may read its container */
+/** @returns the list; a list exists for every caller who may read its container */
 export function present<Value>(list: Value | null): Value {
   if (list === null) throw new Error('A list is never null');
   return list;

@@ -19,14 +19,17 @@ import {
   Text,
 } from './schemas.js';
 
-/** PostgreSQL compares nested arrays with each of those that are stored, and cannot be interrupted meanwhile. */
+/**
+ * PostgreSQL compares a nested array with every stored one, and cannot cancel that; so there are no nested
+ * arrays.
+ */
 const FILTER_LIMITS = { maxBytes: 1024, maxDepth: 16, maxNodes: 50, flatArrays: true };
 
 const LEAP_SECOND = /(:\d\d):60/;
 
 /**
- * The last time with four digits in the year, in milliseconds: PostgreSQL does not read longer years as
- * JavaScript writes them.
+ * The last time with a four-digit year, in milliseconds: PostgreSQL cannot parse longer years in the format of
+ * JavaScript.
  */
 const TIME_MAX = Date.parse('9999-12-31T23:59:59.999Z');
 
@@ -35,16 +38,16 @@ const Time = (description: string) =>
     Type.String({ format: 'date-time', description, examples: ['2026-11-23T09:30:00.000Z'] }),
   );
 
-/** A part of a searched text. @param what the searched fields */
+/** Declares a filter for a substring. @param what the searched fields */
 export const TextFilter = (what: string) =>
   Type.Optional(
     Text({
       'x-text': 'prose',
       minLength: 1,
       maxLength: NAME_MAX_LENGTH,
-      // A control character separates the texts where they are searched.
+      // A control character separates the searched fields in the index.
       pattern: '^[^\\u0000-\\u001f]*$',
-      description: `A part of ${what}, in any case; at most ${NAME_MAX_LENGTH} characters, no control characters.`,
+      description: `A substring of ${what}, ignoring case; at most ${NAME_MAX_LENGTH} characters, no control characters.`,
       examples: ['robot'],
     }),
   );
@@ -55,7 +58,7 @@ interface ListQueryOptions<Sort extends string, Filters extends TProperties> {
   /** the fields that `q` searches */
   searched: string;
   sortFields: readonly Sort[];
-  /** the filters that this list alone has */
+  /** the filters that only this list has */
   filters: Filters;
 }
 
@@ -72,7 +75,7 @@ export function ListQuery<Sort extends string, Filters extends TProperties>({
     tag: Type.Optional(
       Type.Array(Text({ 'x-text': 'name', ...Tag }), {
         maxItems: TAGS_MAX,
-        description: `A tag that each of them has. Repeated: all of them, at most ${TAGS_MAX}.`,
+        description: `Items with this tag. Repeat it, up to ${TAGS_MAX} times, for items with all of the tags.`,
         examples: [['robotics']],
       }),
     ),
@@ -81,7 +84,7 @@ export function ListQuery<Sort extends string, Filters extends TProperties>({
       Type.String({
         minLength: 2,
         maxLength: FILTER_LIMITS.maxBytes,
-        description: `A JSON object that the metadata contains, as PostgreSQL's \`@>\` has it: at most ${FILTER_LIMITS.maxBytes} bytes, ${FILTER_LIMITS.maxDepth} levels and ${FILTER_LIMITS.maxNodes} values, and no arrays or objects inside arrays.`,
+        description: `A JSON object that the metadata contains, with the semantics of PostgreSQL's \`@>\`: at most ${FILTER_LIMITS.maxBytes} bytes, ${FILTER_LIMITS.maxDepth} levels and ${FILTER_LIMITS.maxNodes} values, and no arrays or objects inside arrays.`,
         examples: ['{"team":"lab-a"}'],
       }),
     ),
@@ -93,21 +96,21 @@ export function ListQuery<Sort extends string, Filters extends TProperties>({
         enum: [...sortFields, ...sortFields.map((field) => `-${field}`)],
         default: 'createdAt',
         description:
-          'The order; with `-` descending. Names are compared in lower case, by the numbers of their characters; equals come in order of creation.',
+          'The sort field; with `-` in descending order. Names are compared in lower case by code point; items with equal values are in the order of creation.',
       }),
     ),
     state: Type.Unsafe<State>(
       Type.String({
         enum: states,
         default: 'active',
-        description: `Which ${items}: \`deleted\` ones can be restored, and say since when they are.`,
+        description: `Which ${items} to list: \`deleted\` ones can still be restored. With another state than \`active\` each item has \`deletedAt\`.`,
       }),
     ),
     ...cursorProperty,
   });
 }
 
-/** The parameters of every `ListQuery`. */
+/** The parameters that every `ListQuery` has. */
 interface AskedList {
   q?: string;
   tag?: string[];
@@ -120,8 +123,8 @@ interface AskedList {
 }
 
 /**
- * @returns the filters that every list has, a null for each one that was not asked for
- * @throws `ServiceError` `validation_failed` where a value is not one after all
+ * @returns the filters that every list has; null for each one that is absent
+ * @throws `ServiceError` `validation_failed` for a value that its schema cannot check
  */
 export function commonFilters(asked: AskedList): CommonFilters {
   return {
@@ -134,7 +137,7 @@ export function commonFilters(asked: AskedList): CommonFilters {
   };
 }
 
-/** @returns the order and the state that were asked for */
+/** @returns the requested order and state */
 export function orderOf<Sort extends string>(
   { sort, state }: Pick<AskedList, 'sort' | 'state'>,
   sortFields: readonly [Sort, ...Sort[]],
@@ -143,13 +146,13 @@ export function orderOf<Sort extends string>(
   return { state, sort: field, descending: sort.startsWith('-') };
 }
 
-/** Parameters that filter nothing: `recursive` only says how `folder` does. */
+/** Parameters that are not filters; `recursive` only modifies `folder`. */
 const UNFILTERED = new Set(['page', 'pageSize', 'sort', 'state', 'cursor', 'recursive']);
 
 /**
- * Caches the selections of lists without filters, which most lists are: there are few orders and states.
+ * Caches the selections without filters, which most requests have: there are few orders and states.
  *
- * @param select makes the selection of a query string
+ * @param select converts a query string to a selection
  */
 export function selector<Asked extends AskedList, Selected>(select: (asked: Asked) => Selected) {
   const unfiltered = new Map<string, Selected>();
@@ -167,8 +170,8 @@ export function selector<Asked extends AskedList, Selected>(select: (asked: Aske
 const keyTypes: Record<string, KeyType> = { createdAt: 'uuid', updatedAt: 'time' };
 
 /**
- * @param name of the resource, and where it is listed
- * @returns the list as its cursors know it
+ * @param name the resource, and the namespace and space it is listed in
+ * @returns the identity of the list for its cursors
  */
 export function cursorList(
   name: string[],
@@ -185,8 +188,8 @@ const PLAIN = ['page', 'pageSize', 'sort', 'cursor'];
 
 /**
  * @param plain the parameters of this list that do not make it a search
- * @returns a function that tells whether a list may take long: matches are to be found and counted, or the
- *   page is deep
+ * @returns a function that returns whether a list may take long, because matches must be counted or the page is
+ *   deep
  */
 export function isSearch(...plain: string[]) {
   const others = new Set([...PLAIN, ...plain]);
@@ -223,10 +226,10 @@ function isObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** Moments are stored in milliseconds: at or after a time is at or after the next whole one. */
+/** Times are stored in milliseconds, so a time between two milliseconds is rounded up. */
 function timeOf(name: string, text: string | undefined): Date | null {
   if (text === undefined) return null;
-  // JavaScript knows no leap second, and to PostgreSQL it is the first of the next minute.
+  // JavaScript does not support leap seconds; for PostgreSQL one is the first second of the next minute.
   const isLeap = LEAP_SECOND.test(text);
   const milliseconds = Date.parse(text.replace(LEAP_SECOND, '$1:59').toUpperCase());
   if (Number.isNaN(milliseconds)) throw invalidParameter(name, 'format', 'must be a date-time');

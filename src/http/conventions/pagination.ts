@@ -7,11 +7,10 @@ interface Paged {
 }
 
 /**
- * Tells where the other pages of a list are: `Link` (RFC 8288) with `first`, `prev`, `next` and `last`.
- * A list that is all on its first page has none.
+ * Sets the header `Link` (RFC 8288) with `first`, `prev`, `next` and `last`, unless the list has a single page.
  *
- * @param skippedMax how many items come before a page that is answered; `last` is left out where it has more
- * @returns the page, as it was given
+ * @param skippedMax the highest offset of a page that is served; `last` is omitted beyond it
+ * @returns `paged`
  */
 export function setLinkHeader<Page extends Paged>(
   { url }: Pick<FastifyRequest, 'url'>,
@@ -21,7 +20,7 @@ export function setLinkHeader<Page extends Paged>(
 ): Page {
   const { page, pageSize, totalPages } = paged;
   if (page === 1 && totalPages <= 1) return paged;
-  // At the first one only: a query may hold others.
+  // Split at the first `?` only: the query may contain others.
   const [, path = '', query = ''] = /^([^?]*?)\/?(?:\?(.*))?$/s.exec(url) ?? [];
   const others = new URLSearchParams(query);
   others.delete('page');
@@ -38,10 +37,11 @@ export function setLinkHeader<Page extends Paged>(
   return paged;
 }
 
-/** Declares the header of `linkPages`. */
+/** Declares the header of `setLinkHeader`. */
 export const linkHeader = {
   link: {
     type: 'string',
-    description: 'The `first`, `prev`, `next` and `last` page (RFC 8288), where there are several',
+    description:
+      'The `first`, `prev`, `next` and `last` page (RFC 8288), if there are several pages',
   },
 };

@@ -6,7 +6,7 @@ export const NAME_MAX_LENGTH = 200;
 export const DESCRIPTION_MAX_LENGTH = 5000;
 export const TAGS_MAX = 50;
 const TAG_MAX_LENGTH = 64;
-/** The longest: that of a list by path has the last path in it. */
+/** Enough for the longest cursor, which contains the last path of a list in the order of paths. */
 export const CURSOR_MAX_LENGTH = 6144;
 
 const METADATA_MAX_BYTES = 16 * 1024;
@@ -17,13 +17,13 @@ export const PAGE_SIZE_MAX = 200;
 export const BATCH_MAX = 100;
 export const INT32_MAX = 2 ** 31 - 1;
 
-/** A shared schema where it is used: the `$id` becomes the name of a component. */
+/** A reference to a shared schema, whose `$id` becomes the name of a component. */
 export function ref<Schema extends TSchema>({ $id, description = '' }: Schema) {
   if ($id === undefined) throw new Error('A schema that is referred to needs an $id');
   return Type.Unsafe<Static<Schema>>({ $ref: `${$id}#`, description });
 }
 
-/** A schema that also takes null, in the form that OpenAPI 3.1 and every generator know. */
+/** A schema that also accepts null, in the form that OpenAPI 3.1 and all generators support. */
 export function Nullable<Schema extends TSchema & { type: string }>(schema: Schema) {
   return Type.Unsafe<Static<Schema> | null>({ ...schema, type: [schema.type, 'null'] });
 }
@@ -40,28 +40,31 @@ export const Slug = Type.String({
   pattern: SLUG_PATTERN,
   minLength: 1,
   maxLength: SLUG_MAX_LENGTH,
-  description: 'Names the resource in URLs. Stored as given.',
+  description: 'Identifies the resource in URLs. Stored as given.',
 });
 
-/** The body of a restore, which may be left out. */
+/** The optional body of a restore. */
 export const Restore = Type.Unsafe<{ slug?: string } | null>({
   $id: 'Restore',
   type: ['object', 'null'],
   additionalProperties: false,
   properties: {
-    slug: { ...Slug, description: 'Another slug for it, where its own has been taken meanwhile' },
+    slug: {
+      ...Slug,
+      description: 'A new slug, in case the former one has been taken in the meantime',
+    },
   },
-  description: 'How to restore it; may be left out',
+  description: 'Options of the restore; the body may be omitted',
   examples: [{}],
 });
 
-/** The body of a restore that has nothing to say, and may be left out. */
+/** The optional body of a restore without options. */
 export const RestoreAsIs = Type.Unsafe<object | null>({
   $id: 'RestoreAsIs',
   type: ['object', 'null'],
   additionalProperties: false,
   properties: {},
-  description: 'Nothing; may be left out',
+  description: 'An empty object; the body may be omitted',
   examples: [{}],
 });
 
@@ -70,7 +73,7 @@ export const Name = Text({
   minLength: 1,
   maxLength: NAME_MAX_LENGTH,
   description:
-    'Display name: Unicode NFC, white space around it removed, no control characters, at least one visible character.',
+    'Display name: normalized to Unicode NFC and trimmed; no control characters, at least one visible character.',
 });
 
 export const Description = (what: string) =>
@@ -82,35 +85,35 @@ export const Description = (what: string) =>
 
 export const Tag = { minLength: 1, maxLength: TAG_MAX_LENGTH, description: 'One tag' };
 
-/** Tags as they are sent. */
+/** Tags in requests. */
 export const Tags = Type.Array(Text({ 'x-text': 'name', ...Tag }), {
   maxItems: TAGS_MAX,
   'x-unique': true,
   description: `Tags for categorization, at most ${TAGS_MAX}`,
 });
 
-/** Tags as they are answered. */
+/** Tags in responses. */
 export const StoredTags = Type.Array(Type.String(Tag), {
   maxItems: TAGS_MAX,
   description: 'Tags for categorization',
 });
 
-/** The limits of metadata as it is stored. */
+/** The limits of stored metadata. */
 export const METADATA_LIMITS = {
   maxBytes: METADATA_MAX_BYTES,
   maxDepth: METADATA_MAX_DEPTH,
   maxNodes: METADATA_MAX_NODES,
 };
 
-/** Metadata as it is sent: an object within limits, or null. */
+/** Metadata in requests: an object within the limits, or null. */
 export const Metadata = Type.Unsafe<JsonObject | null>({
   type: ['object', 'null'],
   additionalProperties: true,
   'x-json-limits': METADATA_LIMITS,
-  description: `Arbitrary metadata: a JSON object of at most ${METADATA_MAX_BYTES} bytes, ${METADATA_MAX_DEPTH} levels and ${METADATA_MAX_NODES} values. Numbers that would not read back as sent, such as whole ones beyond 2^53 - 1, are to be sent as strings.`,
+  description: `Arbitrary metadata: a JSON object of at most ${METADATA_MAX_BYTES} bytes, ${METADATA_MAX_DEPTH} levels and ${METADATA_MAX_NODES} values. Send numbers that a double cannot represent, such as integers above 2^53 - 1, as strings.`,
 });
 
-/** Metadata as it is answered. */
+/** Metadata in responses. */
 export const StoredMetadata = Type.Unsafe<JsonObject | null>({
   type: ['object', 'null'],
   additionalProperties: true,
@@ -121,19 +124,22 @@ export const Id = Type.String({ format: 'uuid', description: 'UUIDv7, in order o
 
 export const Timestamp = (description: string) => Type.String({ format: 'date-time', description });
 
-/** The members that tell when something in a space was written. */
+/** The version and timestamps of a resource in a space. */
 export const versionProperties = (what: string) => ({
   createdAt: Timestamp(`When the ${what} was created`),
   updatedAt: Timestamp(`When the ${what} was last written`),
-  version: Type.Integer({ minimum: 1, description: `Counts the writes of the ${what}, from 1` }),
+  version: Type.Integer({
+    minimum: 1,
+    description: `The version of the ${what}, from 1; each write increments it`,
+  }),
 });
 
-/** The member of resources that can be deleted and restored, in lists. */
+/** The time of deletion, in lists of resources that can be restored. */
 export const deletedAtProperty = (what: string) => ({
   deletedAt: Type.Optional(
     Nullable(
       Timestamp(
-        `Only in lists of another \`state\` than \`active\`: when the ${what} was deleted, or null`,
+        `When the ${what} was deleted, or null; only in lists with another \`state\` than \`active\``,
       ),
     ),
   ),
@@ -152,77 +158,78 @@ export const pageQueryProperties = {
     minimum: 1,
     maximum: INT32_MAX,
     default: 1,
-    description: 'Page number (1-based). A page past the end is empty.',
+    description: 'Page number, from 1. A page past the end is empty.',
   }),
   pageSize: Type.Integer({
     minimum: 1,
     maximum: INT32_MAX,
     default: 50,
-    description: `Items per page. More than ${PAGE_SIZE_MAX} are served as ${PAGE_SIZE_MAX}.`,
+    description: `Items per page; values above ${PAGE_SIZE_MAX} count as ${PAGE_SIZE_MAX}.`,
   }),
 };
 
 /**
- * Declares a query string. A client may leave out all of it; validation fills in the defaults.
+ * Declares a query string. Every parameter may be omitted; validation fills in the defaults.
  *
- * @param properties optional are those without a default
+ * @param properties the parameters; those without a default are optional
  */
 export function Query<Properties extends TProperties>(properties: Properties) {
   const filled = Type.Object(properties, { additionalProperties: false });
   return Type.Unsafe<Static<typeof filled>>(Type.Partial(filled));
 }
 
-/** Begins and continues a walk through a list. */
+/** The parameter of cursor pagination. */
 export const cursorProperty = {
   cursor: Type.Optional(
     Type.String({
       maxLength: CURSOR_MAX_LENGTH,
       description:
-        'Walks the list instead of numbering its pages: `start` (or empty) to begin, then the `nextCursor` of the answer before, with the same filters and order, until that is null. Neither skips nor repeats what is there all the time, and no part costs more than the first. `total` is that of the beginning.',
+        'Cursor pagination instead of page numbers: `start` (or empty) for the first page, then the `nextCursor` of the previous response with the same filters and order, until it is null. No item that exists throughout is skipped or repeated, and no page costs more than the first. `total` is the number of items at the start.',
     }),
   ),
 };
 
-/** The parameters of lists: the page and its size, or the cursor. */
+/** The query string of lists without filters: the page and its size, or the cursor. */
 export const PageQuery = Query({ ...pageQueryProperties, ...cursorProperty });
 
-/** The member that a list has in a walk. */
+/** The member of cursor pages. */
 export const nextCursorProperty = {
   nextCursor: Type.Optional(
     Nullable(
       Type.String({
         maxLength: CURSOR_MAX_LENGTH,
-        description: 'Only with `cursor`: that of the next part, or null where there is none',
+        description: 'Only with `cursor`: the cursor of the next page, or null on the last one',
       }),
     ),
   ),
 };
 
-/** The members that every list has beside its items. */
+/** The members of every list besides its items. */
 export const pageProperties = {
-  page: Type.Integer({ minimum: 1, description: 'The page that was asked for' }),
+  page: Type.Integer({ minimum: 1, description: 'The page number' }),
   pageSize: Type.Integer({
     minimum: 1,
     maximum: PAGE_SIZE_MAX,
-    description: 'Items per page, as served',
+    description: 'The number of items per page',
   }),
-  total: Type.Integer({ minimum: 0, description: 'How many items there are on all pages' }),
+  total: Type.Integer({ minimum: 0, description: 'The number of items on all pages' }),
   totalPages: Type.Integer({
     minimum: 0,
-    description: 'How many pages there are; 0 when there is no item',
+    description: 'The number of pages; 0 if there are no items',
   }),
 };
 
 /**
- * @param query of the request
- * @returns the part of the list to read, and the members of the response once its total is known
+ * @param query the query string of the request
+ * @returns the limit and offset to read, and a function that returns the page members of the response for a
+ *   total
  */
 export function paging({ page, pageSize: asked }: Static<typeof PageQuery>) {
   const pageSize = Math.min(asked, PAGE_SIZE_MAX);
   return {
     limit: pageSize,
     offset: (page - 1) * pageSize,
-    describe: (total: number) => ({
+    toPageInfo: (total: number) => ({
       page,
       pageSize,
       total,

@@ -17,7 +17,7 @@ export const deleteEpisode: AddEpisodeRoute = (app, episodes) => {
         operationId: 'deleteEpisode',
         summary: 'Delete an episode',
         description:
-          'Its assets go with it, and come back with it when it is restored. Its name stays taken.',
+          'A soft delete of the episode and its assets; a restore brings back both. Its name stays taken.',
         tags: ['episodes'],
         params: EpisodeParams,
         headers: WriteConditions,

@@ -25,24 +25,29 @@ const Query = ListQuery({
   filters: {
     folder: Type.Optional({
       ...FolderPath,
-      description: 'The path of a folder: what lies in it. One that is not there holds nothing.',
+      description:
+        'Episodes in the folder with this path. The list is empty if there is no such folder.',
     }),
     recursive: Type.Boolean({
       default: false,
-      description: 'Whether `folder` stands for everything below it, too',
+      description: 'Whether `folder` includes the folders below it',
     }),
     status: Type.Optional(
       Type.Array(
         Type.Unsafe<(typeof episodeStatus.enumValues)[number]>(
           Type.String({ enum: episodeStatus.enumValues, description: 'A status' }),
         ),
-        { maxItems: episodeStatus.enumValues.length, description: 'Repeated: any of them.' },
+        {
+          maxItems: episodeStatus.enumValues.length,
+          description:
+            'Episodes with this status. Repeat it for episodes with any of the statuses.',
+        },
       ),
     ),
   },
 });
 
-const selectionOf = selector((query: Static<typeof Query>) => {
+const toListOptions = selector((query: Static<typeof Query>) => {
   const filters = {
     ...commonFilters(query),
     folder: query.folder ?? null,
@@ -65,7 +70,7 @@ export const listEpisodes: AddEpisodeRoute = (app, episodes) => {
       schema: {
         operationId: 'listEpisodes',
         summary: 'List the episodes of a project',
-        description: 'Active episodes, oldest first, unless asked otherwise. Filters are combined.',
+        description: 'By default active episodes, oldest first. An episode must match all filters.',
         tags: ['episodes'],
         params: ContentParams({}),
         querystring: Query,
@@ -74,7 +79,7 @@ export const listEpisodes: AddEpisodeRoute = (app, episodes) => {
       },
     },
     (request, reply) => {
-      const selection = selectionOf(request.query);
+      const selection = toListOptions(request.query);
       return sendContentList(request, reply, { key: 'episodes', lists: episodes.lists, selection });
     },
   );

@@ -24,7 +24,7 @@ export const restoreEpisode: AddEpisodeRoute = (app, episodes) => {
         operationId: 'restoreEpisode',
         summary: 'Restore a deleted episode',
         description:
-          'Brings back the episode and its assets, into the folder it was deleted from, which is made where it is gone. An episode that is not deleted stays as it is.',
+          'Restores the episode, and the assets that were deleted with it, into its former folder, which is created if it is missing. An episode that is not deleted is returned unchanged.',
         tags: ['episodes'],
         params: EpisodeParams,
         headers: RestoreHeaders,

@@ -6,7 +6,10 @@ import { isText } from '../server/keywords.js';
 /** Adds an operation on episodes. */
 export type AddEpisodeRoute = AddRoute<EpisodesRepository>;
 
-/** @returns the name of a path as it is stored; one that cannot exist becomes one that finds nothing */
+/**
+ * @returns the name in a path, normalized as stored names are; empty, which no episode is called, if it is
+ *   invalid
+ */
 export function episodeName(name: string): string {
   return isText(name) ? name.normalize('NFC') : '';
 }
@@ -20,7 +23,7 @@ export function orNotFound<Value>(value: Value | null): Value {
   );
 }
 
-/** @returns the path of an episode, as the document has it */
+/** @returns the URL path of an episode, with the noun that the API document shows */
 export function episodePath(space: string, name: string): string {
   return `${space}/episodes/${encodeURIComponent(name)}`;
 }

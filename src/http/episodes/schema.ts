@@ -41,7 +41,7 @@ export const EpisodeStatus = Type.Unsafe<(typeof episodeStatus.enumValues)[numbe
   Type.String({
     $id: 'EpisodeStatus',
     enum: episodeStatus.enumValues,
-    description: 'How far the recording has come',
+    description: 'The state of the recording',
     examples: ['completed'],
   }),
 );
@@ -61,7 +61,9 @@ export const Episode = Type.Object(
     ),
     tags: StoredTags,
     status: ref(EpisodeStatus),
-    writeProtected: Type.Boolean({ description: 'Whether it is protected, for good' }),
+    writeProtected: Type.Boolean({
+      description: 'Whether it is write-protected, which is permanent',
+    }),
     folder: Type.String({
       maxLength: PATH_MAX_LENGTH,
       description: 'The path of its folder, `/` for the root',
@@ -93,14 +95,14 @@ export const EpisodeList = Type.Object(
 const changes = {
   folder: Type.Optional({
     ...FolderPath,
-    description: 'The path of a folder, `/` for the root. Made where it is missing.',
+    description: 'The path of a folder, `/` for the root. A missing folder is created.',
   }),
   description: Type.Optional(Nullable(Description('Episode description'))),
   tags: Type.Optional(Nullable(Tags)),
   status: Type.Optional(ref(EpisodeStatus)),
   writeProtected: Type.Optional(
     Type.Boolean({
-      description: 'True protects the episode and every asset in it from any change, for good',
+      description: 'true permanently protects the episode and all of its assets from every change',
     }),
   ),
   metadata: Type.Optional(Metadata),
@@ -110,7 +112,7 @@ export const EpisodeUpsert = Type.Object(
   { name: EpisodeName, ...changes },
   {
     $id: 'EpisodeUpsert',
-    description: 'An episode to be made, or the fields to change of the one that has the name',
+    description: 'A new episode, or the fields to change of the existing one with this name',
     additionalProperties: false,
     examples: [
       { name: 'run-0043', folder: FOLDER_EXAMPLE, tags: ['night'], metadata: { robot: 'arm-7' } },

@@ -25,7 +25,7 @@ export const upsertEpisode: AddEpisodeRoute = (app, episodes) => {
         operationId: 'upsertEpisode',
         summary: 'Create an episode, or update the one with this name',
         description:
-          '201 when it made the episode, 200 when it updated the one that is there with the given fields. `If-None-Match: *` only creates. The name of a deleted episode is 410.',
+          '201 if it created the episode, 200 if it updated the given fields of the existing one. With `If-None-Match: *` it only creates. The name of a deleted episode is 410.',
         tags: ['episodes'],
         params: ContentParams({}),
         headers: RestoreHeaders,

@@ -5,70 +5,67 @@ type Wording<R extends Reason> = (
   data: Failures[R],
 ) => [code: ProblemCode, detail: string, options?: ServiceError['options']];
 
-/** The status and the sentence of each failure of a repository. */
+/** The problem code and the text of each failure of a repository. */
 const wordings: { [R in Reason]: Wording<R> } = {
   renamed: ({ what, currentSlug }) => [
     `${what}_not_found`,
-    `The ${what} that had this slug has the slug "${currentSlug}" now. Send that.`,
+    `The ${what} was renamed: its slug is now "${currentSlug}". Send the request with the new slug.`,
     { currentSlug },
   ],
   slug_taken: ({ table, slug }) => [
     'slug_conflict',
     table === 'spaces'
-      ? `Another space of this namespace has the slug "${slug}". Send another "slug".`
-      : `Another namespace has the slug "${slug}", or had it until recently. Send another.`,
+      ? `Another space of this namespace has the slug "${slug}". Choose another "slug".`
+      : `Another namespace has the slug "${slug}", or it is reserved for the owners of one that had it. Choose another "slug".`,
   ],
   slugs_taken: ({ conflicts }) => [
     'slug_conflict',
-    'Nothing was created: "errors" names the slugs that others have. Send another "slug" for each.',
+    'No space was created: slugs of the batch are taken. Choose another "slug" for each space in "errors".',
     { violations: conflicts.map(slugViolation) },
   ],
   name_taken: ({ table }) => [
     'name_conflict',
     table === 'episodes'
-      ? 'Another episode of this space has the name, or had it when it was deleted. Send another "name".'
-      : 'Another one has the name. Send another "name".',
+      ? 'Another episode of this space, active or deleted, has this name. Choose another "name".'
+      : 'The name is taken. Choose another "name".',
   ],
-  path_taken: () => [
-    'path_conflict',
-    'There is something at this path already. Send another "path".',
-  ],
+  path_taken: () => ['path_conflict', 'The path is taken. Choose another "path".'],
   path_too_long: () => [
     'validation_failed',
-    'A folder below it would have too long a path.',
+    'The path of a folder below the moved one would be too long. Choose a shorter "path".',
     {
       violations: [
         {
           path: '/path',
           code: 'max_length',
-          message: 'makes the path of a folder below it too long',
+          message: 'makes the path of a folder below too long',
         },
       ],
     },
   ],
   folder_cycle: () => [
     'folder_cycle',
-    'The "path" is below the folder itself. Send one that is not.',
+    'The new "path" is below the folder itself. Choose a path outside of the folder.',
   ],
   folder_not_empty: () => [
     'folder_not_empty',
-    'The folder holds folders, episodes or assets. Move or delete them first.',
+    'The folder contains folders, episodes or assets. Move or delete them first.',
   ],
   folder_protected: () => [
     'write_protected',
-    'A write-protected episode is in the folder or below it, so it cannot be moved or renamed.',
+    'The folder cannot be moved or renamed, because it or a folder below contains a write-protected episode.',
   ],
   write_protected: () => [
     'write_protected',
-    'The episode is write-protected for good: neither it nor an asset in it can be changed, moved or deleted.',
+    'The episode is write-protected permanently: neither it nor its assets can be changed, moved or deleted. Create another episode instead.',
   ],
   episode_deleted: () => [
     'episode_deleted',
-    'The episode with this name was deleted. Restore it with POST …/episodes/{name}/restore, or send another name.',
+    'The episode with this name was deleted. Restore it with POST …/episodes/{name}/restore, or choose another name.',
   ],
   asset_episode_deleted: () => [
     'episode_deleted',
-    'The episode of this asset was deleted. Restore the episode, and the asset with it.',
+    'The episode of this asset was deleted. Restore the episode first.',
   ],
   assets_rejected: ({ obstacles, isBatch }) => {
     const [first] = obstacles;
@@ -81,37 +78,37 @@ const wordings: { [R in Reason]: Wording<R> } = {
   },
   last_owner: ({ member }) => [
     'last_owner',
-    `"${member}" is the last owner of this namespace. Make another member owner first.`,
+    `"${member}" is the last owner of this namespace. Give another member the role "owner" first.`,
   ],
   quota_exceeded: ({ table, quota }) => [
     'quota_exceeded',
-    `There may be ${quota} ${quotas[table] ?? table}, and this would be one more. Delete or remove what is not needed.`,
+    `The quota is ${quota} ${quotas[table] ?? table}, and the request would exceed it. Delete or remove some first.`,
   ],
   precondition_failed: () => [
     'precondition_failed',
-    'The resource is not, or no longer, as If-Match or If-None-Match asks. Get it and try again.',
+    'The current version of the resource does not meet If-Match or If-None-Match. Get the resource, and retry with its current ETag.',
   ],
   key_reused: () => [
     'idempotency_key_reused',
-    'This Idempotency-Key came with another body before. Send a new key with a new request.',
+    'The Idempotency-Key was used for a request with another body. Use a new key for each new request.',
   ],
   key_in_use: () => [
     'idempotency_key_in_use',
-    'An earlier request with this Idempotency-Key is still being answered. Repeat this one soon.',
+    'An earlier request with this Idempotency-Key is still in progress. Retry after the seconds in Retry-After.',
   ],
   key_of_lost_namespace: () => [
     'namespace_not_found',
-    'This Idempotency-Key has created a namespace that you are no member of any more.',
+    'The request with this Idempotency-Key created a namespace that you are no longer a member of. Use a new key to create another namespace.',
   ],
   page_too_deep: ({ skippedMax }) => [
     'validation_failed',
-    'The page is too far inside the list. Begin a walk with cursor=start.',
+    'The page is too deep in the list. Read the list by cursor, beginning with cursor=start.',
     {
       violations: [
         {
           path: '/page',
           code: 'too_deep',
-          message: `must leave at most ${skippedMax} items before the page; walk this list by "cursor" instead`,
+          message: `is too deep: at most ${skippedMax} items may come before the page; use "cursor" instead`,
         },
       ],
     },
@@ -119,34 +116,35 @@ const wordings: { [R in Reason]: Wording<R> } = {
   unavailable: ({ isSlow }) => [
     'unavailable',
     isSlow
-      ? 'The database took too long. Try again soon; where a list was asked for, with filters that fewer fit.'
-      : 'The database cannot answer right now. Try again soon.',
+      ? 'The database did not respond in time. Retry later; narrow the filters of a list.'
+      : 'The database is temporarily unavailable. Retry later.',
   ],
 };
 
 /** The subjects of quotas, by the table of the check. */
 const quotas: Record<string, string> = {
-  subject_counters: 'active namespaces that one subject created',
+  subject_counters: 'active namespaces created by one subject',
   space_counters: 'active spaces in a namespace',
   namespaces_members: 'members in a namespace',
 };
 
-/** Where the reason lies in the body, and its words. */
+/** The field of the body and the texts of each obstacle. */
 const assetObstacles = {
   episode_not_found: {
     field: 'episode',
-    message: 'names no episode of the space',
-    detail: 'The space has no episode with the name in "episode". Make the episode first.',
+    message: 'is not the name of an episode of the space',
+    detail: 'The space has no episode with the name in "episode". Create the episode first.',
   },
   write_protected: {
     field: 'episode',
-    message: 'names an episode that is write-protected',
-    detail: 'The episode in "episode" is write-protected for good: no asset can come into it.',
+    message: 'is the name of a write-protected episode',
+    detail:
+      'The episode in "episode" is write-protected permanently: no asset can be added. Choose another episode.',
   },
   path_conflict: {
     field: 'path',
     message: 'is the path of another asset',
-    detail: 'There is an asset at this path already. Send another "path".',
+    detail: 'Another asset has this path. Choose another "path".',
   },
 };
 
@@ -157,11 +155,11 @@ function slugViolation({
 }: Failures['slugs_taken']['conflicts'][number]): Violation {
   const path = `/spaces/${index}/slug`;
   return isOfBatch
-    ? { path, code: 'repeated', message: `"${slug}" is the slug of another one of the batch` }
+    ? { path, code: 'repeated', message: `"${slug}" is the slug of another space of the batch` }
     : { path, code: 'taken', message: `"${slug}" is the slug of another space` };
 }
 
-/** @returns the problem that a failure of a repository is to the caller of the API */
+/** Converts a failure of a repository to the problem that the API reports. */
 export function toProblem<R extends Reason>({ reason, data, cause }: Failure<R>): ServiceError {
   const wording: Wording<R> = wordings[reason];
   const [code, detail, options] = wording(data);

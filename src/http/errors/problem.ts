@@ -8,14 +8,14 @@ import { toViolation } from '../server/validation.js';
 import { toProblem } from './failures.js';
 import { currentAddress } from './redirect.js';
 
-/** How many violated rules are named: enough to mend a body by, however many it violates. */
+/** Maximum number of violations in a response. */
 const MAX_VIOLATIONS = 20;
 
 const problemTable = Object.entries(problems)
   .map(([code, { status, title }]) => `| \`${code}\` | ${status} | ${title} |`)
   .join('\n');
 
-// Schemas of their own, so that generated clients have a name for each.
+// Separate schemas, so that generated clients have a named type for each.
 const Code = Type.String({
   $id: 'ProblemCode',
   enum: Object.keys(problems),
@@ -26,8 +26,8 @@ const Code = Type.String({
 const BrokenRule = Type.Object(
   {
     path: Type.String({ description: 'JSON Pointer to the field or query parameter' }),
-    code: Type.String({ description: 'The rule that was violated' }),
-    message: Type.String({ description: 'The rule in words' }),
+    code: Type.String({ description: 'The violated rule' }),
+    message: Type.String({ description: 'What is wrong with the value' }),
   },
   {
     $id: 'Violation',
@@ -41,16 +41,16 @@ export const Problem = Type.Object(
     type: Type.String({
       description: 'Identifies the kind of problem: `urn:problem:` and the code',
     }),
-    title: Type.String({ description: 'The kind of problem in words' }),
+    title: Type.String({ description: 'A summary of the kind of problem' }),
     status: Type.Integer({ minimum: 400, maximum: 599, description: 'The HTTP status' }),
-    detail: Type.String({ description: 'What was wrong with this request and what to do next' }),
+    detail: Type.String({ description: 'What was wrong with this request, and what to do' }),
     instance: Type.String({ description: 'The path of the request' }),
     code: ref(Code),
     errors: Type.Optional(
       Type.Array(ref(BrokenRule), {
         maxItems: BATCH_MAX,
         description:
-          'With `validation_failed` each violated rule, with `slug_conflict` of a batch each slug to change',
+          'With `validation_failed` the violated rules; for a rejected batch each item that cannot be created',
       }),
     ),
   },
@@ -63,9 +63,9 @@ export const PROBLEM_TYPE = 'application/problem+json';
 const RETRY_AFTER_SECONDS = 1;
 
 /**
- * Declares the problems that an operation can answer.
+ * Declares the problems of an operation.
  *
- * @returns response schemas by status, each naming the codes it can carry
+ * @returns response schemas by status, each with its codes
  */
 export function problemResponses(...codes: ProblemCode[]) {
   const byStatus = new Map<number, ProblemCode[]>();
@@ -87,31 +87,31 @@ export function problemResponses(...codes: ProblemCode[]) {
 
 declare module 'fastify' {
   interface FastifyReply {
-    /** which problem the request was answered with, for the log and the metrics */
+    /** the code of the problem that was sent, for the log and the metrics */
     problem: ProblemCode | null;
   }
 }
 
-/** The headers that an answer with this status can have beside those of every answer. */
+/** @returns the headers of problems with this status, besides those of every response */
 function problemHeaders(status: number): object {
   if (status === 401 || status === 403) {
     const description =
       status === 401
         ? 'How to authenticate (RFC 6750)'
-        : 'With `insufficient_scope`: the scope that the token lacks (RFC 6750)';
+        : 'With `insufficient_scope`: the required scope (RFC 6750)';
     return { 'www-authenticate': { type: 'string', description } };
   }
   if ([409, 429, 503].includes(status)) {
     const description =
       status === 409
-        ? 'With `idempotency_key_in_use`: seconds to wait before the request is sent again'
-        : 'Seconds to wait before the request is sent again';
+        ? 'With `idempotency_key_in_use`: seconds to wait before a retry'
+        : 'Seconds to wait before a retry';
     return { 'retry-after': { type: 'integer', minimum: 0, description } };
   }
   return {};
 }
 
-/** Answers every failure, expected or not, as a problem body; nothing internal is sent. */
+/** Sends a problem body for every error, expected or not, without internal details. */
 export const problemPlugin = fp(
   (app, _options, done) => {
     for (const schema of [Code, BrokenRule, Problem]) app.addSchema(schema);
@@ -120,7 +120,7 @@ export const problemPlugin = fp(
       const failure = toServiceError(error);
       const address = currentAddress(request, failure);
       if (address !== null) return reply.code(308).header('location', address).send();
-      // Overload is no fault of ours, and no time to write about each request.
+      // Overload is not an error of the service, and logging each request would add load.
       if (problems[failure.code].status >= 500 && failure.code !== 'overloaded') {
         request.log.error({ err: error });
       }
@@ -131,7 +131,7 @@ export const problemPlugin = fp(
   { name: 'problem', dependencies: ['public-url'] },
 );
 
-/** Answers a request with a problem. */
+/** Sends a problem as the response. */
 export function sendProblem(
   request: FastifyRequest,
   reply: FastifyReply,
@@ -156,8 +156,8 @@ export function sendProblem(
 }
 
 /**
- * @param instance the path of the request, empty where none could be read
- * @returns the body as JSON that reads well in a terminal
+ * @param instance the path of the request, empty if the request could not be parsed
+ * @returns the body as indented JSON, for readers in a terminal
  */
 export function problemBody({ code, message, options }: ServiceError, instance: string): string {
   const { status, title } = problems[code];
@@ -173,7 +173,7 @@ export function problemBody({ code, message, options }: ServiceError, instance: 
   return `${JSON.stringify(body, null, 2)}\n`;
 }
 
-/** RFC 6750 §3: no error code where no token was sent. */
+/** @returns the value of `WWW-Authenticate`; without an error code where no token was sent (RFC 6750 §3) */
 function challenge(code: ProblemCode, detail: string): string {
   const realm = 'Bearer realm="spaces"';
   const error = code === 'insufficient_scope' ? code : 'invalid_token';
@@ -182,23 +182,23 @@ function challenge(code: ProblemCode, detail: string): string {
     : `${realm}, error="${error}", error_description="${detail.replaceAll('"', "'")}"`;
 }
 
-/** Fastify's own errors, by their code; the rest of its client errors is `malformed_request`. */
+/** Problems of Fastify's own errors, by their code; its other client errors are `malformed_request`. */
 const fastifyErrors: Record<string, [ProblemCode, string]> = {
   FST_ERR_CTP_BODY_TOO_LARGE: [
     'body_too_large',
-    'The body is larger than 64 KiB. Send a smaller one.',
+    'The body is larger than 64 KiB. Send a smaller one, or several requests.',
   ],
   FST_ERR_CTP_INVALID_MEDIA_TYPE: [
     'unsupported_media_type',
-    'Send the body as application/json; PATCH takes application/merge-patch+json too.',
+    'The Content-Type of the body is not supported. Send application/json; PATCH also accepts application/merge-patch+json.',
   ],
   FST_ERR_CTP_INVALID_CONTENT_LENGTH: [
     'malformed_body',
-    'The body is not as long as Content-Length says. Send its length in bytes.',
+    'The length of the body differs from Content-Length. Send its length in bytes.',
   ],
 };
 
-/** The names of the parts of a request, by Fastify's names. */
+/** The parts of a request in messages, by Fastify's names. */
 const partNames: Record<string, string> = {
   body: 'body',
   headers: 'headers',
@@ -218,18 +218,18 @@ function toServiceError(error: FastifyError): ServiceError {
   if (statusCode >= 400 && statusCode < 500) {
     return new ServiceError(
       'malformed_request',
-      'The request cannot be read. Look at what sent it, or passed it on.',
+      'The request cannot be parsed. Check the client, and the proxies in between.',
     );
   }
   return new ServiceError(
     'internal_error',
-    'This is our fault. Try again; should it last, report the x-request-id of this answer, which the log has too.',
+    'An unexpected error occurred in the service. Retry; if the error persists, report the x-request-id of this response, by which the log has the cause.',
   );
 }
 
 /**
- * @param where the part of the request
- * @returns a `validation_failed` whose detail begins with the first of the violations
+ * @param where the part of the request, such as `body`
+ * @returns a `validation_failed` whose detail contains the first violations
  */
 export function invalid(where: string, violations: Violation[]) {
   const words = violations.slice(0, 3).map(({ path, message }) => `${path} ${message}`.trim());

@@ -8,13 +8,14 @@ export const PermanentRedirect = {
   ...Type.Unsafe<undefined>(
     Type.Null({
       description:
-        'The namespace or the space has another slug now. Both may have: follow the answer of the new address too.',
+        'The namespace or the space was renamed. If both were, the new URL redirects again.',
     }),
   ),
   headers: {
     location: {
       type: 'string',
-      description: 'The path and query with the present slug; until another takes the old one',
+      description:
+        'The path and query with the current slug; valid until another resource takes the former one',
     },
   },
 };
@@ -28,9 +29,9 @@ const slugParameters: Partial<Record<ProblemCode, string>> = {
 const READS = new Set(['GET', 'HEAD']);
 
 /**
- * @param failure of the request
- * @returns the path and query with the current slug, null where there is none, or the request is a write,
- *   which a client must not repeat elsewhere by itself
+ * @param failure the error of the request
+ * @returns the path and query with the current slug; null if there is none, or the request is a write, which a
+ *   client must not repeat at another URL by itself
  */
 export function currentAddress(
   request: FastifyRequest,

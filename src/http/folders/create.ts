@@ -23,7 +23,7 @@ export const createFolder: AddFolderRoute = (app, folders) => {
       schema: {
         operationId: 'createFolder',
         summary: 'Create a folder',
-        description: 'Folders that are missing on the way are made.',
+        description: 'Missing parent folders are created.',
         tags: ['folders'],
         params: ContentParams({}),
         headers: IdempotencyHeader,

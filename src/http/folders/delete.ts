@@ -16,7 +16,8 @@ export const deleteFolder: AddFolderRoute = (app, folders) => {
       schema: {
         operationId: 'deleteFolder',
         summary: 'Delete a folder',
-        description: 'For good, and only when no folder, episode or asset is in it.',
+        description:
+          'Deletes an empty folder permanently. A folder with folders, episodes or assets in it is 409.',
         tags: ['folders'],
         params: FolderParams,
         headers: WriteConditions,

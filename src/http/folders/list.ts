@@ -16,11 +16,12 @@ const FolderQuery = Query({
   parent: {
     ...FolderPath,
     default: '/',
-    description: 'The path of a folder: what lies in it. One that is not there holds nothing.',
+    description:
+      'Folders in the folder with this path. The list is empty if there is no such folder.',
   },
   recursive: Type.Boolean({
     default: false,
-    description: 'Whether everything below the parent is shown',
+    description: 'Whether to list all folders below the parent, not only its direct children',
   }),
   q: TextFilter('the name'),
   ...cursorProperty,
@@ -39,7 +40,7 @@ export const listFolders: AddFolderRoute = (app, folders) => {
       schema: {
         operationId: 'listFolders',
         summary: 'List the folders of a project',
-        description: 'Those directly in `parent`, in the order of their paths.',
+        description: 'By default the direct children of `parent`, in the order of their paths.',
         tags: ['folders'],
         params: ContentParams({}),
         querystring: FolderQuery,

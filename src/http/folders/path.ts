@@ -2,11 +2,11 @@ import { Type } from '@sinclair/typebox';
 import { FOLDER_EXAMPLE } from '../../examples.js';
 import { PATH_MAX_LENGTH } from '../../path.js';
 
-/** Of a name that is a segment of the path of a request: clients resolve `.` and `..` (RFC 3986 §5.2.4). */
+/** A name that is a segment of a URL path: no `.` and `..`, which clients resolve (RFC 3986 §5.2.4). */
 export const SEGMENT_PATTERN = '^(?!\\.{1,2}$)[^/]*$';
 
 const rules =
-  'Segments of 1 to 100 characters after slashes, at most 16 and 1,000 characters in all, under the rules of names, none `.` or `..`; case-sensitive.';
+  'At most 16 segments of 1 to 100 characters, each after a slash, at most 1,000 characters in total; case-sensitive. The rules of names apply to each segment, and none may be `.` or `..`.';
 
 /** The path of a folder, or the root. */
 export const FolderPath = Type.String({
@@ -18,7 +18,7 @@ export const FolderPath = Type.String({
   examples: [FOLDER_EXAMPLE],
 });
 
-/** The path of something that is not the root. */
+/** The path of a folder or an asset, which cannot be the root. */
 export const ItemPath = (what: string) =>
   Type.String({
     format: 'text',

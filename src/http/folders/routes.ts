@@ -10,6 +10,6 @@ export function orNotFound<Value>(value: Value | null): Value {
   if (value !== null) return value;
   throw new ServiceError(
     'folder_not_found',
-    'The space has no folder with this id. List its folders to see which there are.',
+    'The space has no folder with this id. List its folders to find the id.',
   );
 }

@@ -53,7 +53,7 @@ export const FolderList = Type.Object(
 
 export const FolderCreate = Type.Object(
   {
-    path: ItemPath('Folders that are missing on the way are made.'),
+    path: ItemPath('The path of the folder; missing parent folders are created.'),
     metadata: Type.Optional(Metadata),
   },
   {
@@ -66,7 +66,7 @@ export const FolderCreate = Type.Object(
 
 export const FolderUpdate = Type.Object(
   {
-    path: Type.Optional(ItemPath('Moves the folder, with everything below.')),
+    path: Type.Optional(ItemPath('A new path, which moves the folder with everything below.')),
     metadata: Type.Optional(Metadata),
   },
   {

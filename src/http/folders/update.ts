@@ -25,7 +25,7 @@ export const updateFolder: AddFolderRoute = (app, folders) => {
         operationId: 'updateFolder',
         summary: 'Update, rename or move a folder',
         description:
-          'A new `path` moves the folder with everything below, all at once; folders that are missing on the way are made. Not with a write-protected episode in it.',
+          'A new `path` moves the folder with everything below atomically; missing parent folders are created. A folder that contains a write-protected episode cannot be moved.',
         tags: ['folders'],
         consumes: PATCH_TYPES,
         params: FolderParams,

@@ -4,11 +4,11 @@ import { ServiceError } from '../../errors.js';
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** the limit that counts the request, while it is at the database */
+    /** the limit that counts the request while it uses the database */
     concurrencyLimit: ConcurrencyLimit | null;
   }
   interface FastifyContextConfig {
-    /** whether the request, which is valid, may keep the database busy for long */
+    /** whether the validated request is a search, which may keep the database busy for long */
     isSearch?: (request: FastifyRequest) => boolean;
   }
   interface FastifyInstance {
@@ -17,17 +17,17 @@ declare module 'fastify' {
 }
 
 export interface LoadSheddingOptions {
-  /** the most requests at the database at once */
+  /** maximum number of requests at the database */
   maxConcurrent: number;
-  /** the most searches there, beside the others */
+  /** maximum number of searches at the database, in addition */
   maxConcurrentSearches: number;
-  /** the most requests that wait, of each kind; more are rejected */
+  /** maximum number of waiting requests of each kind; further ones are rejected */
   queueMax: number;
-  /** kept up to date */
+  /** updated with each request */
   load: Load;
 }
 
-/** The requests of the service now, for metrics. */
+/** The current requests of the service, for metrics. */
 export interface Load {
   /** requests at the database */
   active: number;
@@ -37,15 +37,15 @@ export interface Load {
   rejected: number;
 }
 
-/** Bounds the requests of one kind. */
+/** The limit of the requests of one kind. */
 interface ConcurrencyLimit {
   readonly maxConcurrent: number;
-  /** the most active requests of one subject while others wait */
+  /** maximum number of active requests of one subject while others wait */
   readonly maxPerSubject: number;
   active: number;
-  /** the active requests of each subject that has some */
+  /** number of active requests by subject */
   readonly bySubject: Map<string, number>;
-  /** the requests that wait, oldest first */
+  /** the waiting requests, oldest first */
   readonly queue: Waiting[];
 }
 
@@ -59,18 +59,18 @@ interface Waiting {
 /** Longest time a request waits in the queue before it is rejected with 503. */
 const QUEUE_TIMEOUT_MS = 500;
 
-/** How long a rejection is delayed: as long as a caller waits that obeys `Retry-After`. */
+/** How long the response of a rejection is delayed: as long as `Retry-After`. */
 const REJECTION_DELAY_MS = 1000;
 
-/** The most rejections that are delayed; with pipelining there are more requests than connections. */
+/** Maximum number of delayed rejections; with pipelining there may be more requests than connections. */
 const DELAYED_REJECTIONS_MAX = 10_000;
 
 const SWEEP_MS = 50;
 
-/** One error for all: under overload each allocation counts. */
+/** One shared error, because under overload each allocation counts. */
 const overloaded = new ServiceError(
   'overloaded',
-  'More requests have come than can be answered in time. Try again in a moment.',
+  'The service receives more requests than it can handle in time. Retry after the seconds in Retry-After.',
 );
 
 /**
@@ -118,7 +118,7 @@ export const loadSheddingPlugin = fp<LoadSheddingOptions>(
       }
     });
 
-    // Not when the response is sent: a client that reads slowly would hold the limit.
+    // Not after the response is sent, because a client that reads slowly would occupy the limit.
     app.addHook('onSend', (request, _reply, _payload, next) => {
       const limit = request.concurrencyLimit;
       if (limit) {
@@ -191,7 +191,7 @@ function activeOf({ bySubject }: ConcurrencyLimit, { user: { subject } }: Fastif
 }
 
 function count(limit: ConcurrencyLimit, request: FastifyRequest, change: number): void {
-  // Without a limit per subject nobody reads the counts.
+  // Without a limit per subject the counts are not used.
   if (limit.maxPerSubject >= limit.maxConcurrent) return;
   const now = activeOf(limit, request) + change;
   if (now === 0) limit.bySubject.delete(request.user.subject);
@@ -204,7 +204,7 @@ function removeExpired(queue: Waiting[], time: number): Waiting[] {
   return queue.splice(0, kept === -1 ? queue.length : kept);
 }
 
-/** @returns how many clients are still connected, and get the rejection */
+/** @returns the number of clients that were still connected and got the rejection */
 function rejectAll(rejected: Waiting[]): number {
   const connected = rejected.filter((waiting) => !isDisconnected(waiting));
   for (const { next } of connected) next(overloaded);

@@ -6,21 +6,21 @@ import { ServiceError } from '../../errors.js';
 
 const WINDOW_MS = 60_000;
 
-/** How many subjects are counted where no Redis does it; those that were quiet longest are forgotten. */
+/** Maximum number of subjects counted in memory, without Redis; the least recently active are evicted. */
 const COUNTED_SUBJECTS = 50_000;
 
-/** A slower counter costs more than it saves. */
+/** Timeout of Redis; after it the request is not limited. */
 const REDIS_TIMEOUT_MS = 100;
 
 /**
- * Limits the requests of each verified subject, and tells each answer how many are left. Register it
- * after the guard. While Redis cannot be reached, nothing is limited.
+ * Limits the requests of each verified subject, and adds `RateLimit-*` headers to each response. Register it
+ * after authentication. While Redis cannot be reached, requests are not limited.
  */
 export const rateLimitPlugin = fp<RateLimitConfig>(
   async (app, { max, redisUrl }) => {
     const redis = redisUrl === null ? null : await openRedis(redisUrl);
     redis?.on('error', (error: Error) => {
-      app.log.warn({ err: error }, 'Redis does not count requests: they are not limited');
+      app.log.warn({ err: error }, 'Redis is not available: requests are not limited');
     });
     app.addHook('onClose', () => {
       redis?.disconnect();
@@ -37,7 +37,7 @@ export const rateLimitPlugin = fp<RateLimitConfig>(
       errorResponseBuilder: (_request, { after }) =>
         new ServiceError(
           'rate_limited',
-          `The limit is ${max} requests a minute. Try again in ${after}.`,
+          `The rate limit is ${max} requests per minute for each subject. Retry in ${after}.`,
         ),
     });
   },
@@ -45,8 +45,8 @@ export const rateLimitPlugin = fp<RateLimitConfig>(
 );
 
 /**
- * Fails at once while it is disconnected, and reconnects by itself. The package is loaded here, so that a
- * service without Redis does not load it.
+ * Connects to Redis. Commands fail immediately while it is disconnected; it reconnects automatically. The
+ * package is loaded here, so that a service without Redis does not load it.
  */
 async function openRedis(url: string): Promise<Redis> {
   const { Redis } = await import('ioredis');

@@ -16,7 +16,7 @@ export const deleteMember: AddMemberRoute = (app, members) => {
       schema: {
         operationId: 'removeMember',
         summary: 'Remove a member, or leave',
-        description: 'Every member may leave, whatever their role, but the last owner.',
+        description: 'Every member may leave the namespace, except its last owner.',
         tags: ['members'],
         params: MemberParams,
         response: { 204: Type.Null({ description: 'Removed' }) },
@@ -24,7 +24,7 @@ export const deleteMember: AddMemberRoute = (app, members) => {
     },
     async (request, reply) => {
       const { slug, subject } = request.params;
-      // No member has such a name, and PostgreSQL may reject it.
+      // An invalid subject is no member, and PostgreSQL may reject it.
       const possible = isSubject(subject) ? subject : '';
       const needed = possible === request.user.subject ? 'viewer' : 'owner';
       memberOrNotFound(requireRole(await members.delete(request.user, slug, possible), needed));

@@ -19,7 +19,7 @@ export const listMembers: AddMemberRoute = (app, members) => {
       schema: {
         operationId: 'listMembers',
         summary: 'List the members of a namespace',
-        description: 'In the order they were added.',
+        description: 'Ordered by the time they were added.',
         tags: ['members'],
         params: NamespaceParams,
         querystring: PageQuery,
@@ -36,16 +36,18 @@ export const listMembers: AddMemberRoute = (app, members) => {
           query,
           cursor: query.cursor,
           read: async (limit, after) =>
-            present(requireRole(await members.walk(user, params.slug, limit, after), 'viewer')),
+            present(
+              requireRole(await members.cursorPage(user, params.slug, limit, after), 'viewer'),
+            ),
         });
         return reply.send({ members: items.map(toMember), ...page });
       }
-      const { limit, offset, describe } = paging(query);
+      const { limit, offset, toPageInfo } = paging(query);
       const render = (items: MemberRow[], total: number) =>
-        renderPage(reply, { members: items.map(toMember), ...describe(total) });
+        renderPage(reply, { members: items.map(toMember), ...toPageInfo(total) });
       const outcome = await members.list(user, params.slug, { limit, offset }, render);
       const page = present(requireRole(outcome, 'viewer'));
-      return sendPage(request, reply, page, describe);
+      return sendPage(request, reply, page, toPageInfo);
     },
   );
 };

@@ -8,7 +8,7 @@ import type { Member } from './schema.js';
 /** Adds an operation on members. */
 export type AddMemberRoute = AddRoute<MembersRepository>;
 
-/** @returns a member, as the document has it */
+/** @returns the representation of a member */
 export function toMember({ createdAt, updatedAt, ...member }: MemberRow): Static<typeof Member> {
   return { ...member, createdAt: createdAt.toISOString(), updatedAt: updatedAt.toISOString() };
 }
@@ -18,6 +18,6 @@ export function memberOrNotFound<Value>(value: Value | null): Value {
   if (value !== null) return value;
   throw new ServiceError(
     'member_not_found',
-    'The namespace has no member with this subject. List its members to see who is.',
+    'The namespace has no member with this subject. List its members to find the subject.',
   );
 }

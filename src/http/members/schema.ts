@@ -48,7 +48,7 @@ export const MemberPut = Type.Object(
   { role: Role },
   {
     $id: 'MemberPut',
-    description: 'The role a member is to have',
+    description: 'The role to give to a member',
     additionalProperties: false,
     examples: [{ role: 'editor' }],
   },

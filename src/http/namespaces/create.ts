@@ -20,7 +20,7 @@ export const createNamespace: AddNamespaceRoute = (app, namespaces) => {
       schema: {
         operationId: 'createNamespace',
         summary: 'Create a namespace',
-        description: 'You become its first owner.',
+        description: 'The caller becomes the first owner.',
         tags: ['namespaces'],
         headers: IdempotencyHeader,
         body: ref(NamespaceCreate),

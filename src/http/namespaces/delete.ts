@@ -16,7 +16,7 @@ export const deleteNamespace: AddNamespaceRoute = (app, namespaces) => {
         operationId: 'deleteNamespace',
         summary: 'Delete a namespace',
         description:
-          'Its spaces go with it, and come back with it when it is restored. Its slug is held back for its owners for a while (`NAMESPACE_SLUG_HOLD_DAYS`). With `permanent=true` it is erased with all of its spaces, and its slugs are free for anybody.',
+          'A soft delete of the namespace and its spaces; a restore brings back both. Its slug is reserved for its owners for `NAMESPACE_SLUG_HOLD_DAYS`. With `permanent=true` the namespace and its spaces are erased, and its slugs are free for everyone.',
         tags: ['namespaces'],
         params: NamespaceParams,
         querystring: DeleteQuery,

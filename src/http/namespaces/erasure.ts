@@ -14,8 +14,8 @@ export const getNamespaceErasure: AddNamespaceRoute = (app, namespaces) => {
       },
       schema: {
         operationId: 'getNamespaceErasure',
-        summary: 'Ask how the permanent deletion of a namespace stands',
-        description: '404 as soon as nothing is left of the namespace.',
+        summary: 'Get the status of the permanent deletion of a namespace',
+        description: '404 when the erasure has ended.',
         tags: ['namespaces'],
         params: NamespaceParams,
         response: { 200: RunningErasure, 308: PermanentRedirect },

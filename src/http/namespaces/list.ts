@@ -13,7 +13,7 @@ export const listNamespaces: AddNamespaceRoute = (app, namespaces) => {
       schema: {
         operationId: 'listNamespaces',
         summary: 'List the namespaces you are a member of',
-        description: 'Oldest first.',
+        description: 'Ordered by creation, oldest first.',
         tags: ['namespaces'],
         querystring: PageQuery,
         headers: ReadConditions,
@@ -28,15 +28,15 @@ export const listNamespaces: AddNamespaceRoute = (app, namespaces) => {
           types: { key: 'text', id: 'uuid' },
           query,
           cursor: query.cursor,
-          read: (limit, after) => namespaces.walk(user, limit, after),
+          read: (limit, after) => namespaces.cursorPage(user, limit, after),
         });
         return reply.send({ namespaces: items, ...page });
       }
-      const { limit, offset, describe } = paging(query);
+      const { limit, offset, toPageInfo } = paging(query);
       const page = await namespaces.list(user, { limit, offset }, (items, total) =>
-        renderPage(reply, { namespaces: items, ...describe(total) }),
+        renderPage(reply, { namespaces: items, ...toPageInfo(total) }),
       );
-      return sendPage(request, reply, page, describe);
+      return sendPage(request, reply, page, toPageInfo);
     },
   );
 };

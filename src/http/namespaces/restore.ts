@@ -23,7 +23,7 @@ export const restoreNamespace: AddNamespaceRoute = (app, namespaces) => {
         operationId: 'restoreNamespace',
         summary: 'Restore a deleted namespace',
         description:
-          'Brings back the last deleted of your namespaces that had this slug, under another one with `slug`. A namespace that is not deleted stays as it is.',
+          'Restores the last deleted of your namespaces that had this slug, or with `If-Match` exactly that one; `slug` gives it another slug. A namespace that is not deleted is returned unchanged.',
         tags: ['namespaces'],
         params: NamespaceParams,
         headers: RestoreHeaders,

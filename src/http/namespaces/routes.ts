@@ -10,7 +10,7 @@ import type { Namespace } from './schema.js';
 /** Adds an operation on namespaces. */
 export type AddNamespaceRoute = AddRoute<NamespacesRepository>;
 
-/** Sets the `ETag` of a namespace. @returns the namespace, as the document has it */
+/** Sets the `ETag` of a namespace. @returns its representation */
 export function sendNamespace(
   reply: FastifyReply,
   namespace: CountedNamespace,
@@ -20,7 +20,10 @@ export function sendNamespace(
   return { ...rest, createdAt: createdAt.toISOString(), updatedAt: updatedAt.toISOString() };
 }
 
-/** @throws `ServiceError` `namespace_not_found`: it went away between two statements */
+/**
+ * @throws `ServiceError` `namespace_not_found` where the namespace was deleted or renamed between two
+ *   statements
+ */
 export function namespaceOrNotFound<Value>(value: Value | null): Value {
   if (value !== null) return value;
   throw new ServiceError(

@@ -30,7 +30,8 @@ const namespaceProperties = {
 export const Role = Type.Unsafe<(typeof memberRole.enumValues)[number]>(
   Type.String({
     enum: memberRole.enumValues,
-    description: 'Viewers read, editors also write spaces, owners also change the namespace.',
+    description:
+      'Viewers read, editors also write spaces and their contents, owners also change the namespace and its members.',
   }),
 );
 
@@ -38,7 +39,7 @@ export const NamespaceListItem = Type.Object(
   { ...namespaceProperties, role: Role },
   {
     $id: 'NamespaceListItem',
-    description: 'A namespace of the caller, with the role in it',
+    description: 'A namespace with the role of the caller in it',
     examples: [{ ...example, role: 'owner' }],
   },
 );
@@ -71,13 +72,13 @@ export const Namespace = Type.Object(
   {
     ...namespaceProperties,
     metadata: StoredMetadata,
-    spaces: Type.Integer({ minimum: 0, description: 'How many spaces it holds' }),
+    spaces: Type.Integer({ minimum: 0, description: 'The number of active spaces' }),
     createdAt: Timestamp('When the namespace was created'),
-    updatedAt: Timestamp('When the namespace itself was last written'),
+    updatedAt: Timestamp('When the namespace itself, not its spaces, was last written'),
   },
   {
     $id: 'Namespace',
-    description: 'A user or a team, and how many spaces it holds',
+    description: 'A user or a team',
     examples: [
       {
         ...example,
@@ -108,7 +109,8 @@ export const NamespaceUpdate = Type.Object(
   {
     slug: Type.Optional({
       ...Slug,
-      description: 'New slug; the old one is held back for the owners for a while',
+      description:
+        'A new slug. The old one is reserved for the owners for `NAMESPACE_SLUG_HOLD_DAYS`',
     }),
     name: Type.Optional(Nullable(Name)),
     metadata: Type.Optional(Metadata),
@@ -121,7 +123,7 @@ export const NamespaceUpdate = Type.Object(
   },
 );
 
-export type NamespaceAnswer = Static<typeof Namespace>;
+export type NamespaceResponse = Static<typeof Namespace>;
 
 export const namespaceSchemas = [
   NamespaceListItem,

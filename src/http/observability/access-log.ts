@@ -14,10 +14,10 @@ declare module 'fastify' {
   }
 }
 
-/** Writes one line for each request, when it has been answered. */
+/** Logs one line for each request, after its response. */
 export class RequestLog extends LogController {
   override incomingRequest(): void {
-    // The line of the response has the request.
+    // `requestCompleted` logs the request.
   }
 
   override requestCompleted(
@@ -27,7 +27,7 @@ export class RequestLog extends LogController {
   ): void {
     request.log.info(
       {
-        // One literal: to put it together from parts took four times as long.
+        // One literal, because composing it from parts takes four times as long.
         method: request.method,
         path: pathOf(request),
         route: request.routeOptions.url,
@@ -43,7 +43,7 @@ export class RequestLog extends LogController {
   }
 }
 
-/** Whether a deletion erases for good; it is absent from other lines. */
+/** @returns true for a permanent deletion, undefined for all other requests, whose lines omit the field */
 function isPermanent(query: unknown): true | undefined {
   return typeof query === 'object' &&
     query !== null &&
@@ -68,7 +68,7 @@ export const auditPlugin = fp(
       if ([route.method].flat().every((method) => READS.has(method))) return;
       const operation = route.schema?.operationId;
       const audit: onSendHookHandler = (request, reply, payload, next) => {
-        // The caller is not known yet, and under overload each line counts.
+        // The caller is not known yet, and logging would add load.
         if (reply.problem === 'overloaded') {
           next(null, payload);
           return;

@@ -9,10 +9,10 @@ import { problemResponses, sendProblem } from '../errors/problem.js';
 
 const Health = Type.Object(
   { status: Type.String({ enum: ['ok'], description: 'Always `ok`' }) },
-  { $id: 'Health', description: 'The service is well', examples: [{ status: 'ok' }] },
+  { $id: 'Health', description: 'The service is healthy', examples: [{ status: 'ok' }] },
 );
 
-/** The problems of the server itself, before there is an operation. */
+/** The problems that the server reports before routing. */
 const callerProblems: ProblemCode[] = [
   'malformed_request',
   'expectation_failed',
@@ -20,15 +20,15 @@ const callerProblems: ProblemCode[] = [
   'headers_too_large',
 ];
 
-/** How long the result of a check is answered, in milliseconds. */
+/** How long the result of a check is cached. */
 const CHECK_MS = 1000;
 
 /**
  * Checks the database for any number of callers: one check at a time, whose result is cached for a second,
  * because `/readyz` needs no token.
  *
- * @param onChange called with the failure, or null, when it changes
- * @returns a function that resolves to the failure, or null
+ * @param onChange called with the problem, or null, when it changes
+ * @returns a function that resolves to the problem, or null
  */
 function databaseCheck(db: Database, onChange: (problem: ServiceError | null) => void) {
   let latest: Promise<ServiceError | null> | null = null;
@@ -54,17 +54,17 @@ function databaseCheck(db: Database, onChange: (problem: ServiceError | null) =>
 }
 
 function unreachable(cause: unknown): ServiceError {
-  const detail = 'The database cannot be reached. See the log for the reason.';
+  const detail = 'The database cannot be reached. The log has the cause.';
   return new ServiceError('unavailable', detail, { cause });
 }
 
 function notMigrated(): ServiceError {
-  const detail = 'The database lacks the newest migrations. Run them: npm run db:migrate.';
+  const detail = 'The database lacks the newest migrations. Run npm run db:migrate.';
   return new ServiceError('unavailable', detail);
 }
 
 function stopping(): ServiceError {
-  const detail = 'The process is about to stop. Send requests to another one.';
+  const detail = 'The process is shutting down. Send requests to another one.';
   return new ServiceError('unavailable', detail);
 }
 
@@ -81,8 +81,8 @@ const plugin: FastifyPluginCallbackTypebox<{ db: Database }> = (app, { db }, don
       logLevel: 'warn',
       schema: {
         operationId: 'getLiveness',
-        summary: 'Whether the process answers',
-        description: 'Looks at nothing but the process.',
+        summary: 'Whether the process responds',
+        description: 'Checks only the process, not the database.',
         security: [],
         tags: ['health'],
         response: { 200: ref(Health), ...problemResponses(...callerProblems, 'internal_error') },
@@ -98,7 +98,7 @@ const plugin: FastifyPluginCallbackTypebox<{ db: Database }> = (app, { db }, don
       schema: {
         operationId: 'getReadiness',
         summary: 'Whether requests can be served: the database is reachable and migrated',
-        description: 'A process that was told to stop is not ready, and answers all the same.',
+        description: 'A process that is shutting down is not ready, but still serves requests.',
         security: [],
         tags: ['health'],
         response: {
@@ -109,7 +109,7 @@ const plugin: FastifyPluginCallbackTypebox<{ db: Database }> = (app, { db }, don
     },
     async (request, reply) => {
       const problem = app.draining ? stopping() : await checkDatabase();
-      // Sent and not thrown: the log has a line for a change, not for each request.
+      // Sent and not thrown: only changes are logged, not each request.
       return problem ? sendProblem(request, reply, problem) : { status: 'ok' as const };
     },
   );
@@ -117,5 +117,5 @@ const plugin: FastifyPluginCallbackTypebox<{ db: Database }> = (app, { db }, don
   done();
 };
 
-/** `/livez` looks at nothing but the process, `/readyz` at everything it needs. */
+/** `/livez` checks only the process, `/readyz` also the database. */
 export const healthPlugin = fp(plugin, { name: 'health', dependencies: ['problem', 'drain'] });

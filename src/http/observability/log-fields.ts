@@ -3,7 +3,9 @@ import postgres from 'postgres';
 import { quotesCaller } from '../../db/errors.js';
 import { SUBJECT_MAX_LENGTH } from '../conventions/schemas.js';
 
-/** The fields of an error that the log may contain: PostgreSQL's `detail` and `where` quote the caller's data. */
+/**
+ * The fields of an error for the log, without data of the caller, such as PostgreSQL's `detail` and `where`.
+ */
 export function serializeError(error: Error): Record<string, unknown> {
   const { cause } = error;
   const message = shorten(quotesCaller(error) ? 'A statement failed' : error.message);
@@ -20,7 +22,7 @@ export function serializeError(error: Error): Record<string, unknown> {
   };
 }
 
-/** The longest text that a line of the log holds of a request. */
+/** Maximum length of a text from a request in a log line. */
 const SHOWN_MAX = 1000;
 
 function shorten(text: string): string {
@@ -31,18 +33,18 @@ export function pathOf({ url }: FastifyRequest): string {
   return shorten(url.split('?', 1).join(''));
 }
 
-/** @returns a parameter of the path; routes have some, or none */
+/** @returns a path parameter; undefined if the route does not have it */
 export function parameter({ params }: FastifyRequest, name: string): unknown {
   return typeof params === 'object' && params !== null ? Reflect.get(params, name) : undefined;
 }
 
-/** Nothing that exists is called by so many characters. */
+/** @returns a path parameter, cut to the maximum length of an existing name */
 export function shownParameter(request: FastifyRequest, name: string): string | undefined {
   const value = parameter(request, name);
   return typeof value === 'string' ? value.slice(0, SUBJECT_MAX_LENGTH) : undefined;
 }
 
-/** Requests that needed no token, or had none that was valid, have no user. */
+/** @returns the caller's subject; undefined for a request without a verified token */
 export function subjectOf({ user }: { user?: { subject: string } | null }): string | undefined {
   return user?.subject;
 }

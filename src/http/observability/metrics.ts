@@ -9,87 +9,96 @@ import type { Load } from '../limits/load-shedding.js';
 
 export interface MetricsOptions {
   registry: Registry;
-  /** these are read when the metrics are */
+  /** read when the metrics are collected, like the following */
   load: Load;
   pools: Database[];
   pages: PageCache;
 }
 
-/** From half the time of a list to the longest time of a statement, in seconds. */
+/** Histogram buckets in seconds, from half the time of a list to more than the timeout of a statement. */
 const DURATIONS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
 
-/** The one route that requests of no route are counted under, so that callers cannot make labels. */
+/** The labels of requests without a route, so that callers cannot create labels. */
 const NO_ROUTE = { method: '*', url: 'none' };
 
-/** Instead of a status, where the caller went away before the answer. */
+/** The status label of requests whose client disconnected before the response. */
 const ABORTED = 'aborted';
 
 /** @returns a registry with the metrics of the process and its event loop */
 export function processMetrics(): Registry {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
-  // Nobody has to know which vulnerabilities to try.
+  // The version would tell an attacker which vulnerabilities to try.
   registry.removeSingleMetric('nodejs_version_info');
-  // The one of prom-client is not there with several workers, so that no restart would be seen.
+  // prom-client omits its own start time when it aggregates workers, so that restarts would not be visible.
   const startTime = 'process_start_time_seconds';
   registry.removeSingleMetric(startTime);
-  const help = 'When the process has started, of several workers the newest, in Unix time';
+  const help =
+    'Start time of the process, or of the newest worker, in seconds since the Unix epoch';
   gauge(registry, startTime, help, () => performance.timeOrigin / 1000, 'max');
   return registry;
 }
 
 /**
- * Counts requests by their results. Label values come from the code: route templates, statuses, problem
- * codes; no part of a request becomes one.
+ * Collects the metrics of requests and the database. Label values come from the code (route templates,
+ * statuses, problem codes), never from a request.
  */
 export const metricsPlugin = fp<MetricsOptions>(
   (app, { registry, load, pools, pages }, done) => {
     const registers = [registry];
     const durations = new Histogram({
       name: 'http_request_duration_seconds',
-      help: 'From the head of a request to the end of its answer',
+      help: 'Time from the head of a request to the end of its response, in seconds',
       labelNames: ['method', 'route', 'status'],
       buckets: DURATIONS,
       registers,
     });
     const rejected = new Counter({
       name: 'http_requests_rejected_total',
-      help: 'Requests that were answered with a problem, by its code',
+      help: 'Requests that were rejected with a problem, by its code',
       labelNames: ['code'],
       registers,
     });
     let inFlight = 0;
-    gauge(registry, 'http_requests_in_flight', 'Requests not yet answered', () => inFlight);
-    gauge(registry, 'database_requests_active', 'Requests at the database', () => load.active);
+    gauge(registry, 'http_requests_in_flight', 'Requests in progress', () => inFlight);
+    gauge(
+      registry,
+      'database_requests_active',
+      'Requests that use the database',
+      () => load.active,
+    );
     gauge(
       registry,
       'database_requests_waiting',
-      'Requests that wait for the database',
+      'Requests in the queue for the database',
       () => load.waiting,
     );
-    gauge(registry, 'database_statements_active', 'Statements that wait for PostgreSQL', () =>
-      sum(pools, (pool) => pool.usage().statements),
+    gauge(
+      registry,
+      'database_statements_active',
+      'Statements in progress or waiting for a connection',
+      () => sum(pools, (pool) => pool.usage().statements),
     );
     gauge(
       registry,
       'database_connections',
-      'Connections to PostgreSQL that are open or being made',
+      'Connections to PostgreSQL that are open or being opened',
       () => sum(pools, (pool) => pool.usage().connections),
     );
-    gauge(registry, 'database_connections_max', 'The most connections to PostgreSQL', () =>
+    gauge(registry, 'database_connections_max', 'Maximum number of connections to PostgreSQL', () =>
       sum(pools, (pool) => pool.$client.options.max),
     );
 
     gauge(
       registry,
       'page_cache_bytes',
-      'Finished pages of lists that are kept, in bytes',
+      'Size of the cached list pages in bytes',
       () => pages.usage().bytes,
     );
     total(
       registry,
       'page_cache_hits_total',
-      'Numbered pages answered with the kept body, after PostgreSQL confirmed its revision',
+      'Numbered pages served from the cache, after PostgreSQL confirmed their revision',
       () => pages.usage().hits,
     );
     total(
@@ -99,7 +108,7 @@ export const metricsPlugin = fp<MetricsOptions>(
       () => pages.usage().misses,
     );
 
-    // A look-up by route and status costs less than labels made for each request.
+    // A look-up by route and status costs less than creating the labels for each request.
     const series = new Map<unknown, Map<number | string, Histogram.Internal<string>>>();
     const seriesOf = (request: FastifyRequest, status: number | string) => {
       const { config } = request.routeOptions;
@@ -133,24 +142,25 @@ export const metricsPlugin = fp<MetricsOptions>(
   { name: 'metrics', dependencies: ['problem'] },
 );
 
-/** Measures how old the public keys of the token issuer are. */
+/** Adds the metrics of the issuer's public keys. */
 export function measureKeys(registry: Registry, usage: () => KeysUsage): void {
-  const help = 'Since the issuer last published the keys in use, or since the start before it has';
+  const help =
+    'Time since the keys of the issuer were last fetched, or since the start before the first fetch, in seconds';
   gauge(registry, 'jwks_age_seconds', help, () => usage().ageMs / 1000, 'max');
   total(
     registry,
     'jwks_fetch_failures_total',
-    'Fetches of the keys of the issuer that failed',
+    'Failed fetches of the keys of the issuer',
     () => usage().failures,
   );
 }
 
-/** The requests on each socket that are not settled. */
+/** The requests in progress on each socket. */
 const unsettled = new WeakMap<Socket, Set<() => void>>();
 
 /**
- * Calls back once when a response is done, or its connection is gone: of the responses in a pipeline, those that
- * wait for their turn then emit nothing.
+ * Calls back once when a response has ended or its connection is closed. The socket is observed too, because
+ * queued responses of a pipeline then emit no event.
  */
 function onceClosed({ raw: { socket } }: FastifyRequest, { raw }: FastifyReply, end: () => void) {
   let open = unsettled.get(socket);
@@ -170,12 +180,12 @@ function onceClosed({ raw: { socket } }: FastifyRequest, { raw }: FastifyReply, 
   raw.once('close', settle);
 }
 
-/** @param pools the same one may be named twice */
+/** @param pools the same pool may be contained twice */
 function sum(pools: Database[], of: (pool: Database) => number): number {
   return Array.from(new Set(pools), of).reduce((total, value) => total + value, 0);
 }
 
-/** @param aggregator makes one value of those of several workers */
+/** @param aggregator combines the values of several workers */
 function gauge(
   registry: Registry,
   name: string,
@@ -194,7 +204,7 @@ function gauge(
   });
 }
 
-/** @param read gives a count that only grows */
+/** @param read returns a count that never decreases */
 function total(registry: Registry, name: string, help: string, read: () => number): void {
   new Counter({
     name,

@@ -7,7 +7,7 @@ export const REQUEST_ID = 'x-request-id';
 
 const acceptedRequestId = /^[\w.:/+=-]{1,128}$/;
 
-/** @returns the caller's id for the request where it is a plain one, otherwise a new one */
+/** @returns the caller's id of the request if it is valid, otherwise a new UUID */
 export function requestId({ headers }: Pick<IncomingMessage, 'headers'>): string {
   const given = headers[REQUEST_ID];
   return typeof given === 'string' && acceptedRequestId.test(given) ? given : randomUUID();

@@ -1,20 +1,20 @@
 import type { FastifyPluginAsync } from 'fastify';
 import fp from 'fastify-plugin';
 
-/** Traces the requests of an application, and sends the rest at the end. */
+/** The tracing of a process. */
 export interface Tracing {
-  /** to be registered before anything else */
+  /** register it before all other plugins */
   readonly plugin: FastifyPluginAsync;
-  /** sends the pending spans; waits no longer than the timeout of the exporter */
+  /** Exports the pending spans; waits no longer than the timeout of the exporter. */
   stop(): Promise<void>;
 }
 
-/** The routes that are asked all the time, and of which nobody looks at a trace. */
+/** Routes that are polled, whose traces are of no use. */
 const UNTRACED = new Set(['/livez', '/readyz', '/metrics']);
 
 /**
- * Starts tracing for the whole process, by the standard environment variables of OpenTelemetry, which its
- * packages read themselves. They are loaded here, so that a service without tracing does not load them.
+ * Starts tracing for the whole process. The packages of OpenTelemetry read its standard environment variables;
+ * they are loaded here, so that a service without tracing does not load them.
  */
 export async function startTracing(): Promise<Tracing> {
   const [otel, { OTLPTraceExporter }, sdk, resources, { SpanStatusCode }] = await Promise.all([
@@ -34,14 +34,14 @@ export async function startTracing(): Promise<Tracing> {
   provider.register();
 
   const instrumentation = new otel.FastifyOtelInstrumentation({
-    // A span for each of our own hooks would say nothing; the log has the failures.
+    // Spans of hooks are of no use; errors are in the log.
     instrumentHooks: false,
     recordExceptions: false,
     ignorePaths: ({ url }) => UNTRACED.has(url),
     requestHook: (span, request) => {
       const { method, routeOptions, url } = request;
       span.updateName(routeOptions.url === undefined ? method : `${method} ${routeOptions.url}`);
-      // It came with the query, where callers have been seen to put tokens.
+      // The default contains the query, in which callers may send tokens.
       span.setAttribute('url.path', url.split('?', 1).join(''));
       request.log = request.log.child({ traceId: span.spanContext().traceId });
     },
@@ -50,7 +50,7 @@ export async function startTracing(): Promise<Tracing> {
   const plugin: FastifyPluginAsync = async (app) => {
     await app.register(instrumentation.plugin());
     app.addHook('onSend', (request, reply, payload, next) => {
-      // A rejected request is the error of the caller, not of this service.
+      // A client error is not an error of this service.
       if (reply.statusCode < 500) {
         request.opentelemetry().span?.setStatus({ code: SpanStatusCode.OK });
       }
@@ -59,7 +59,7 @@ export async function startTracing(): Promise<Tracing> {
   };
   return {
     plugin: fp(plugin, { name: 'tracing' }),
-    // Lost spans are no reason for the process to fail.
+    // A failed export must not fail the shutdown.
     stop: () => provider.shutdown().catch(() => undefined),
   };
 }

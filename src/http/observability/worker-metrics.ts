@@ -1,4 +1,7 @@
-/** The metrics of several workers as those of one service; the cluster module of prom-client forgets dead workers. */
+/**
+ * Aggregates the metrics of several workers. Not by prom-client's cluster module, which drops the counts of
+ * workers that have ended.
+ */
 import cluster, { type Worker } from 'node:cluster';
 import { setTimeout } from 'node:timers/promises';
 import {
@@ -9,7 +12,7 @@ import {
 } from 'prom-client';
 import type { MetricsSource } from './metrics.js';
 
-/** How long a scrape waits for a worker; of one that hangs the last report counts. */
+/** How long a scrape waits for the report of a worker; after it the previous report counts. */
 const REPORT_MS = 1000;
 
 const REQUEST = 'spaces:metrics:request';
@@ -22,20 +25,20 @@ interface Report {
   metrics: Metrics;
 }
 
-/** In a worker: reports its metrics to the first process whenever that asks. */
+/** In a worker: reports its metrics to the primary process on request. */
 export function answerPrimary(registry: Registry): void {
   process.on('message', (message: unknown) => {
     if (message === REQUEST) void reportToPrimary(registry);
   });
 }
 
-/** In a worker: reports its metrics, for the last time before it ends. */
+/** In a worker: reports its metrics to the primary process, also a last time before it ends. */
 export async function reportToPrimary(registry: Registry): Promise<void> {
   const metrics = await registry.getMetricsAsJSON();
   if (process.connected) process.send?.({ type: REPORT, metrics });
 }
 
-/** In the primary process: the metrics of all workers, added up, including those that have ended. */
+/** In the primary process: the sum of the metrics of all workers, including those that have ended. */
 export function metricsOfWorkers(): MetricsSource {
   const latest = new Map<number, Metrics>();
   const waiting = new Map<number, () => void>();
@@ -71,7 +74,7 @@ export function metricsOfWorkers(): MetricsSource {
   };
 }
 
-/** Adds the values of metrics to those of a total, series by series. */
+/** Adds the values of metrics to a total, series by series. */
 function addUp(total: Metrics, metrics: Metrics): void {
   for (const { values, ...metric } of metrics) {
     let sum = total.find(({ name }) => name === metric.name);
@@ -89,9 +92,9 @@ function seriesOf(value: MetricValue<string>): string {
   return JSON.stringify([Reflect.get(value, 'metricName'), value.labels]);
 }
 
-/** @returns whether a metric goes on counting after its process has ended */
+/** @returns whether a metric keeps its value after the worker has ended */
 function isCumulative({ type }: MetricObjectWithValues<MetricValue<string>>): boolean {
-  // The types differ from the values: the JSON has the names of the text format.
+  // At runtime the type is its name in the text format, not the declared enum.
   return ['counter', 'histogram'].includes(String(type));
 }
 

@@ -8,21 +8,22 @@ import { isNotModified } from '../conventions/etag.js';
 import { isAlias } from '../spaces/nouns.js';
 import { toOpenApi30 } from './openapi-3.0.js';
 
-const description = `A namespace (a user or a team) holds spaces, also called projects. A space holds the catalogue of recordings: episodes (recorded runs), assets (recorded files, by reference) and a tree of folders.
+const description = `A namespace (a user or a team) contains spaces, also called projects. A space is a catalogue of recordings: episodes (recorded runs), assets (references to recorded files) and a tree of folders.
 
-Every operation needs a bearer token (JWT). What it may do depends on the token's \`scope\` claim and on the caller's role in the namespace: viewers read, editors also write spaces and what is in them, owners also change the namespace and its members. To a stranger a namespace does not exist.
+Every operation requires a bearer token (JWT). The permissions of a caller depend on the token's \`scope\` claim and on the role in the namespace: viewers read, editors also write spaces and their contents, owners also change the namespace and its members. For a caller who is not a member, a namespace does not exist (404).
 
-Every GET answers HEAD, and every path OPTIONS, too. Errors are problem details (RFC 9457) with a stable \`code\`; the schema \`Problem\` lists them.`;
+Every GET operation also supports HEAD, and every path OPTIONS. Errors are problem details (RFC 9457) with a stable \`code\`; the schema \`ProblemCode\` lists all codes.`;
 
 interface OpenapiOptions {
   publicUrl: URL | null;
-  /** the groups of operations, in the order in which the document shows them */
+  /** the groups of operations, in the order of the document */
   tags: { name: string; description: string }[];
 }
 
 /**
- * Makes the OpenAPI document from the schemas of the routes, serves it as `/openapi.json` and
- * `/openapi.yaml`, in version 3.0 as `/openapi-3.0.json`, and Swagger UI at `/docs`. Register it before the routes.
+ * Generates the OpenAPI document from the schemas of the routes, and serves it as `/openapi.json` and
+ * `/openapi.yaml`, in version 3.0 as `/openapi-3.0.json`, and in Swagger UI at `/docs`. Register it before the
+ * routes.
  */
 export const openapiPlugin = fp<OpenapiOptions>(
   async (app, { publicUrl, tags }) => {
@@ -36,7 +37,7 @@ export const openapiPlugin = fp<OpenapiOptions>(
           title: 'Spaces',
           version: VERSION,
           description,
-          contact: { name: 'Whoever runs this server' },
+          contact: { name: 'The operator of this server' },
           license: { name: 'MIT', identifier: 'MIT' },
         },
         servers: [{ url: publicUrl?.href.replace(/\/+$/, '') ?? '/', description: 'This server' }],
@@ -48,21 +49,21 @@ export const openapiPlugin = fp<OpenapiOptions>(
               scheme: 'bearer',
               bearerFormat: 'JWT',
               description:
-                'A JWT with `sub` and `exp`; HS256, or RS256, ES256 or EdDSA. In development the start prints one to paste.',
+                'A JWT with `sub` and `exp`, signed with HS256, or with RS256, ES256 or EdDSA. In development `npm start` prints one to paste here.',
             },
           },
         },
       },
       transformObject: (document) => {
         if (!('openapiObject' in document)) throw new Error('The document is not of OpenAPI 3');
-        // @fastify/swagger demands every body; that of a restore may be left out.
+        // @fastify/swagger marks every body as required; that of a restore is optional.
         for (const [url, path] of Object.entries(document.openapiObject.paths ?? {})) {
           const body = path?.post?.requestBody;
           if (url.endsWith('/restore') && body && !('$ref' in body)) body.required = false;
         }
         return document.openapiObject;
       },
-      // Components get the names of the shared schemas, which generators turn into types.
+      // Components get the names of the shared schemas, which become the names of generated types.
       refResolver: {
         buildLocalReference: (schema, _baseUri, _fragment, index) =>
           typeof schema.$id === 'string' ? schema.$id : `def-${index}`,
@@ -74,7 +75,7 @@ export const openapiPlugin = fp<OpenapiOptions>(
   { name: 'openapi', dependencies: ['problem'] },
 );
 
-/** The operations of Swagger UI, in collections of Immutable. */
+/** The operations in Swagger UI, as collections of Immutable.js. */
 interface Group {
   get(key: 'operations'): Operations;
   update(key: 'operations', change: (operations: Operations) => Operations): Group;
@@ -91,9 +92,9 @@ interface Groups {
 }
 
 /**
- * Lets the filter of Swagger UI find an operation by its tag, method, path, operationId or summary, ignoring
- * case; its own filter knows only tags. The browser runs the text of the function, so it must not refer to
- * anything outside, nor name a function in it.
+ * Makes the filter of Swagger UI find operations by tag, method, path, operationId or summary, ignoring case;
+ * the built-in filter only finds tags. The source of the function runs in the browser, so it must not reference
+ * anything outside, or contain a named function.
  */
 const opsFilter = (groups: Groups, phrase: string) =>
   groups
@@ -121,7 +122,10 @@ interface Parameter {
   example?: string | string[] | undefined;
 }
 
-/** Swagger UI fills in examples, and would send those of all filters at once: optional ones go into the text. */
+/**
+ * Moves examples of optional parameters to their descriptions, because Swagger UI would send the examples of
+ * all filters at once.
+ */
 function showExample({ example, ...parameter }: Parameter): Parameter {
   if (parameter.required || example === undefined) return { example, ...parameter };
   const value = [example].flat().join(' ');
@@ -135,7 +139,10 @@ function mapValues<In, Out>(record: Record<string, In>, change: (value: In) => O
   return Object.fromEntries(entries.map(([key, value]): [string, Out] => [key, change(value)]));
 }
 
-/** The document as Swagger UI reads it. The server is relative to it, so that a prefix of a proxy is kept. */
+/**
+ * @returns the document for Swagger UI. The URL of the server is relative, so that it works behind a proxy with
+ *   a path prefix.
+ */
 function toSwaggerUi({ paths = {}, ...document }: { paths?: Record<string, Methods> }) {
   const showExamples = (methods: Methods) =>
     mapValues(methods, ({ parameters = [], ...operation }) => ({
@@ -147,7 +154,7 @@ function toSwaggerUi({ paths = {}, ...document }: { paths?: Record<string, Metho
 }
 
 const uiConfig = {
-  // Without the bar on top, which offers to look at other documents.
+  // Without the top bar, which loads other documents.
   layout: 'BaseLayout',
   persistAuthorization: true,
   displayRequestDuration: true,
@@ -158,9 +165,9 @@ const uiConfig = {
   tryItOutEnabled: true,
 };
 
-/** The pages and documents that are the same for all callers, and need no token. */
+/** Serves the document and Swagger UI, which are the same for all callers and need no token. */
 const documentation: FastifyPluginAsync = async (app) => {
-  // Anybody may keep it, and asks each time by its ETag whether it has changed.
+  // Every cache may store the response, and revalidates it by its ETag.
   app.addHook('onSend', (_request, reply, payload, next) => {
     void reply.header('cache-control', 'public, no-cache');
     next(null, payload);
@@ -168,32 +175,32 @@ const documentation: FastifyPluginAsync = async (app) => {
 
   await app.register(swaggerUi, {
     routePrefix: '/docs',
-    // Relative, so that it holds behind a proxy that takes a prefix away.
+    // Relative, so that it works behind a proxy that removes a path prefix.
     indexPrefix: '.',
     transformSpecification: toSwaggerUi,
     transformSpecificationClone: false,
     theme: { title: 'Spaces' },
     uiConfig,
-    // Not `upgrade-insecure-requests`: plain http has to work too.
+    // Without `upgrade-insecure-requests`, because plain HTTP must work too.
     staticCSP: {
       'default-src': "'self'",
       'base-uri': "'self'",
       'frame-ancestors': "'none'",
       'img-src': ["'self'", 'data:'],
       'object-src': "'none'",
-      // Swagger UI adds a style element of its own (swagger-ui #10655).
+      // Swagger UI adds a style element (swagger-ui #10655).
       'style-src': ["'self'", "'unsafe-inline'"],
     },
   });
 
   const serve = (path: string, type: string, write: () => string) => {
-    // Made when first asked for; few processes ever are.
+    // Rendered on the first request, which few processes receive.
     let text: string | undefined;
     let etag = '';
     app.get(path, { schema: { hide: true } }, (request, reply) => {
       if (text === undefined) {
         text = write();
-        // A weak one, because the bytes that are sent may be compressed.
+        // Weak, because the body may be compressed.
         etag = `W/"${createHash('sha256').update(text).digest('base64url')}"`;
       }
       void reply.header('etag', etag);

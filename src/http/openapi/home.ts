@@ -11,22 +11,22 @@ const Link = (description: string, example: string) =>
 
 const Home = Type.Object(
   {
-    name: Type.String({ maxLength: 100, description: 'What this is' }),
+    name: Type.String({ maxLength: 100, description: 'The name of the service' }),
     version: Type.String({ maxLength: 100, description: 'The version of the API' }),
-    docs: Link('Swagger UI, a reference relative to this one', 'docs'),
-    openapi: Link('The OpenAPI document', 'openapi.json'),
-    health: Link('Whether requests can be served', 'readyz'),
+    docs: Link('The URL of Swagger UI, relative to this resource', 'docs'),
+    openapi: Link('The URL of the OpenAPI document', 'openapi.json'),
+    health: Link('The URL of the readiness check', 'readyz'),
   },
   {
     $id: 'Home',
-    description: 'What this is, and where its documents and health are',
+    description: 'The service, and the URLs of its documentation and health',
     examples: [
       { name: 'Spaces', version: VERSION, docs: 'docs', openapi: 'openapi.json', health: 'readyz' },
     ],
   },
 );
 
-/** Browsers ask for HTML first; curl and services do not name it. */
+/** @returns whether the client is a browser: only browsers prefer HTML to JSON */
 function prefersHtml(accept = ''): boolean {
   const found = weights(accept);
   return (found.get('text/html') ?? 0) > (found.get('application/json') ?? 0);
@@ -39,15 +39,15 @@ const plugin: FastifyPluginCallbackTypebox = (app, _options, done) => {
     {
       schema: {
         operationId: 'getHome',
-        summary: 'What this is, and where to go on',
-        description: 'A browser is sent to Swagger UI.',
+        summary: 'Get the name of the service and its links',
+        description: 'Browsers are redirected to Swagger UI.',
         security: [],
         tags: ['health'],
         response: {
           200: ref(Home),
           303: {
             ...Type.Unsafe<undefined>(Type.Null({ description: 'Swagger UI, for browsers' })),
-            headers: { location: { type: 'string', description: 'Where it is' } },
+            headers: { location: { type: 'string', description: 'The URL of Swagger UI' } },
           },
           ...problemResponses(
             'malformed_request',
@@ -76,5 +76,5 @@ const plugin: FastifyPluginCallbackTypebox = (app, _options, done) => {
   done();
 };
 
-/** `GET /`. Its references are relative, so that they hold behind a proxy that takes a prefix away. */
+/** `GET /`. Its URLs are relative, so that they work behind a proxy that removes a path prefix. */
 export const homePlugin = fp(plugin, { name: 'home', dependencies: ['problem'] });

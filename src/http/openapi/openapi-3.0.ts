@@ -1,18 +1,17 @@
 /**
- * Converts an OpenAPI 3.1 document to 3.0.3, for generators that know no newer version. It converts the parts
- * of 3.1 that our documents use: type lists with null, `examples` of a schema, and the licence's identifier.
- * Ours, because `@apiture/openapi-down-convert` would bring a TypeScript of its own, 65 MB, into production.
+ * Converts an OpenAPI 3.1 document to 3.0.3, for generators without support for 3.1. It converts the features
+ * of 3.1 that the document uses: type lists with null, `examples` of a schema, and the identifier of the
+ * license. Not by `@apiture/openapi-down-convert`, which would add its own TypeScript (65 MB) to production.
  *
- * @param document parsed JSON; it stays unchanged
+ * @param document parsed JSON, which is not modified
  */
 export function toOpenApi30(document: object): Record<string, unknown> {
   return { ...convertMembers(document), openapi: '3.0.3' };
 }
 
 /**
- * The namespace's slug is a path parameter, the list takes slugs of spaces in its query string. Both are
- * called `slug`, and some of these generators take one for the other. The name of a path parameter is not
- * sent.
+ * The name of the path parameter `slug`. The list of spaces also has a query parameter `slug`, and some
+ * generators confuse the two. The name of a path parameter is not sent.
  */
 const NAMESPACE_SLUG = 'namespaceSlug';
 
@@ -22,7 +21,7 @@ function convertMembers(node: object): Record<string, unknown> {
   );
 }
 
-/** @returns the members that take the place of one */
+/** @returns the members that replace a member */
 function convert(key: string, value: unknown): [string, unknown][] {
   if (key === 'type' && Array.isArray(value)) {
     const types: unknown[] = value;
@@ -31,7 +30,7 @@ function convert(key: string, value: unknown): [string, unknown][] {
       ['nullable', true],
     ];
   }
-  // Not yet in 3.0: the identifier of a licence, and more than one example of a schema.
+  // 3.0 has no identifier of a license, and only one example of a schema.
   if (key === 'license') return [[key, { name: 'MIT' }]];
   if (key.startsWith('/'))
     return [[key.replace('{slug}', `{${NAMESPACE_SLUG}}`), convertValue(value)]];

@@ -8,8 +8,8 @@ type Route = Parameters<ReturnType<ValidatorBuilder>>[0];
 type SerializerFactory = ReturnType<typeof FastJsonStringifyCompiler>;
 
 /**
- * Ajv, but for path parameters: their schemas describe them, and one that does not fit is a resource
- * that cannot exist, which is 404 and not 400.
+ * Validates with Ajv, except for path parameters: their schemas are documentation only, because an invalid one
+ * stands for a resource that cannot exist, which is 404 and not 400.
  */
 export function validatorFactory() {
   const build = AjvCompiler();
@@ -30,12 +30,14 @@ export function validatorFactory() {
 
 type Validator = ReturnType<ReturnType<ValidatorBuilder>>;
 
-/** Up to so many values every violation of a request is found: as many as a batch of ordinary items has. */
+/**
+ * Up to this number of values, which a batch of typical items has, all violations of a request are reported.
+ */
 const VALUES_MAX = 1500;
 
 /**
- * Rejects a larger value by its first violation: limits of size come first in a schema, and finding each of
- * thirty thousand violations would keep the process busy for a list that nobody reads.
+ * Reports only the first violation of a larger value: schemas check limits of size first, and collecting thirty
+ * thousand violations would block the event loop.
  */
 function boundedValidator(first: Validator, all: Validator): Validator {
   const bounded = Object.assign((value: unknown) => {
@@ -47,7 +49,9 @@ function boundedValidator(first: Validator, all: Validator): Validator {
   return bounded;
 }
 
-/** @returns whether a parsed JSON value holds more values than a limit; it looks at no more than that */
+/**
+ * @returns whether a parsed JSON value contains more values than a limit, after visiting at most that number
+ */
 function hasMoreValues(value: unknown, limit: number): boolean {
   const waiting = [value];
   for (let seen = 0; waiting.length > 0; seen += 1) {
@@ -63,8 +67,8 @@ function hasMoreValues(value: unknown, limit: number): boolean {
 }
 
 /**
- * Fastify's own serializers, each compiled for its first answer: most of them are those of problems, and
- * all of them would be a tenth of the start.
+ * Fastify's serializers, each compiled on its first use: compiling all of them, most of which are for problems,
+ * takes a tenth of the start.
  */
 export function serializerFactory(): SerializerFactory {
   const build = FastJsonStringifyCompiler();
@@ -78,10 +82,10 @@ export function serializerFactory(): SerializerFactory {
 }
 
 /**
- * Routes have most of their schemas in common, problems above all: to compile each of them for each
- * route would take a third of the start.
+ * Compiles equal schemas only once. Routes share most of their schemas, problems above all; compiling each of
+ * them for each route takes a third of the start.
  *
- * @param compile given the route that a schema belongs to, with it as `schema`
+ * @param compile compiles the `schema` of a route
  */
 function onceForEachSchema<Route, Compiled>(compile: (route: Route) => Compiled) {
   const known = new Map<string, Compiled>();

@@ -2,14 +2,14 @@ import { brotliCompress, constants, gzip } from 'node:zlib';
 import fp from 'fastify-plugin';
 import { weights } from '../conventions/accept.js';
 
-/** Below it an answer fits into one packet as it is. */
+/** A smaller response fits into one packet uncompressed. */
 const THRESHOLD_BYTES = 1024;
 
 type Done = (error: Error | null, compressed: Buffer) => void;
 
-/** In the order they are preferred; `identity` is as it is. */
+/** The content codings in the order of preference; `identity` is uncompressed. */
 const codings = {
-  // The default quality, 11, takes some hundred times as long.
+  // The default quality, 11, takes about a hundred times as long.
   br: (body: string | Buffer, done: Done) => {
     brotliCompress(body, { params: { [constants.BROTLI_PARAM_QUALITY]: 4 } }, done);
   },
@@ -19,18 +19,18 @@ const codings = {
 
 /**
  * Compresses large responses for clients that accept it, off the main thread. Streams, which are the files of
- * Swagger UI, stay as they are. Ours, because it depends on the
- * response, by its ETag: `@fastify/compress` takes that by route.
+ * Swagger UI, are not compressed. Not by `@fastify/compress`, which decides per route: here it depends on the
+ * ETag of each response.
  *
- * BREACH needs a secret in the response and a browser that sends credentials by itself: no response contains
- * a token, and tokens are no cookies.
+ * BREACH requires a secret in the response and credentials that a browser sends automatically: no response
+ * contains a token, and tokens are not cookies.
  */
 export const compressionPlugin = fp(
   (app, _options, done) => {
     app.addHook('onSend', (request, reply, payload, next) => {
       // A strong ETag names the bytes of a representation (RFC 9110 §8.8.3.3), and If-Match needs one.
       const isStrong = /^"/.test(String(reply.getHeader('etag')));
-      // A 304 has the Vary of the 200 that it stands for (RFC 9110 §15.4.5).
+      // A 304 has the same Vary as the corresponding 200 (RFC 9110 §15.4.5).
       if (isStrong || !(isLarge(payload) || reply.statusCode === 304)) {
         next(null, payload);
         return;

@@ -12,23 +12,23 @@ import { PROBLEM_TYPE, problemBody } from '../errors/problem.js';
 import { REQUEST_ID, requestId } from '../observability/request-id.js';
 import { securityHeaders } from './security-headers.js';
 
-/** The limits of connections; all in milliseconds but the last two. */
+/** The limits of connections; times in milliseconds. */
 export interface ConnectionLimits {
-  /** until the headers of a request are there; no byte at all counts, too */
+  /** until the headers of a request have arrived; also for a connection that sends nothing */
   headersTimeout: number;
-  /** until the whole request is there */
+  /** until the whole request has arrived */
   requestTimeout: number;
-  /** between a response and the next request, as the header `Keep-Alive` says */
+  /** between a response and the next request; sent in the header `Keep-Alive` */
   keepAliveTimeout: number;
-  /** without a byte in either direction while a request is under way */
+  /** without a byte in either direction while a request is in progress */
   idleTimeout: number;
-  /** in which a response that is being read has to advance by `PROGRESS_BYTES` */
+  /** in which a client must read at least `PROGRESS_BYTES` of a pending response */
   progressTimeout: number;
-  /** how often the limits are looked at */
+  /** how often the limits are checked */
   checkInterval: number;
-  /** how many at once; more are closed as they come */
+  /** maximum number of connections; further ones are closed immediately */
   maxConnections: number;
-  /** how many at once from one address */
+  /** maximum number of connections from one address */
   maxConnectionsPerAddress: number;
 }
 
@@ -40,38 +40,38 @@ export const connectionLimits: ConnectionLimits = {
   progressTimeout: 30_000,
   checkInterval: 1000,
   maxConnections: 10_000,
-  // Proxies bring many callers from one address; no address takes all there is.
+  // High, because a proxy has the connections of many callers, but no address may use all connections.
   maxConnectionsPerAddress: 5000,
 };
 
-/** The least that a client reads of a response in each `progressTimeout`. */
+/** The minimum that a client must read of a response in each `progressTimeout`. */
 const PROGRESS_BYTES = 32 * 1024;
 
-/** How much of a body is read and discarded after its request was rejected, so that the response arrives. */
+/** Maximum size of the body of a rejected request that is read and discarded, so that the response arrives. */
 const DISCARD_MAX_BYTES = 64 * 2 ** 20;
 
-/** A name or an address, and maybe a port (RFC 9110 §7.2). */
+/** A name or an address, with an optional port (RFC 9110 §7.2). */
 const HOST = /^(?:\[[\da-f:.]+\]|[\w.~%-]+)(?::\d{0,5})?$/i;
 
-/** Sockets whose request was answered before all of it had come. */
+/** Sockets with a response that was sent before the whole request had arrived. */
 const answeredEarly = new WeakSet<Socket>();
 
-/** Requests whose body comes when it is asked for: `Expect: 100-continue`. */
+/** Requests with `Expect: 100-continue`, whose client waits before it sends the body. */
 const awaitingContinue = new WeakSet<IncomingMessage>();
 
-/** Asks for the body of a request that is about to be read (RFC 9110 §10.1.1). */
+/** Sends `100 Continue`, just before the body is read (RFC 9110 §10.1.1). */
 export function sendContinue(request: FastifyRequest, reply: FastifyReply): void {
   if (awaitingContinue.delete(request.raw)) reply.raw.writeContinue();
 }
 
-/** @returns the options of Fastify that keep to the limits */
+/** @returns the options of Fastify for the limits */
 export function connectionOptions(limits: ConnectionLimits) {
   const http: ServerOptions = {
     headersTimeout: limits.headersTimeout,
     connectionsCheckingInterval: limits.checkInterval,
-    // Otherwise the first of several wins, and a proxy in front of the service may have read the last.
+    // Otherwise Node uses the first of several equal headers, while a proxy may have used the last.
     joinDuplicateHeaders: true,
-    // Node's own answer has no body; see the hook below.
+    // Node would reject the request without a body; the hook below checks Host.
     requireHostHeader: false,
   };
   return {
@@ -84,21 +84,21 @@ export function connectionOptions(limits: ConnectionLimits) {
 }
 
 /**
- * Bounds connections, and rejects requests whose framing or addressing is not plain (RFC 9112 §3.2, §6.1; RFC 9110
- * §10.1.1). A rejected upload is read to its end, because a connection that is closed with bytes unread takes the
- * response away from the client (RFC 9112 §9.6).
+ * Limits connections, and rejects requests with an ambiguous framing, an invalid Host or an unknown expectation
+ * (RFC 9112 §3.2, §6.1; RFC 9110 §10.1.1). The body of a rejected request is read to its end, because closing a
+ * connection with unread bytes can destroy the response before the client reads it (RFC 9112 §9.6).
  */
 export const connectionsPlugin = fp<ConnectionLimits>(
   (app, limits, done) => {
     const watch = watchSockets(limits);
     app.server.on('connection', watch.add);
     app.addHook('onClose', watch.stop);
-    // Node answers an expectation by itself, without a body; the hook below rejects those that are none.
+    // Node would reject an unknown expectation without a body; the hook below rejects it.
     app.server.on('checkExpectation', (request, response) => {
       app.server.emit('request', request, response);
     });
 
-    // Node would ask for the body at once; a rejected request shall not send it. See `sendContinue`.
+    // Node would send 100 Continue at once, also for a request that is rejected later. See `sendContinue`.
     app.server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
       awaitingContinue.add(request);
       app.server.emit('request', request, response);
@@ -110,7 +110,7 @@ export const connectionsPlugin = fp<ConnectionLimits>(
       if (problem === null) {
         next();
       } else {
-        // Bytes after a body that cannot be delimited are not a request.
+        // Where the body cannot be delimited, the following bytes are not a request.
         if (request.headers['transfer-encoding'] !== undefined) reply.header('connection', 'close');
         next(problem);
       }
@@ -132,37 +132,40 @@ export const connectionsPlugin = fp<ConnectionLimits>(
   { name: 'connections', dependencies: ['problem'] },
 );
 
-/** @returns why a request is not taken by its headers alone, or null */
+/** @returns the problem with the headers of a request, or null */
 function headerProblem({ headers, raw }: FastifyRequest): ServiceError | null {
   const { host, expect } = headers;
   if (host === undefined ? raw.httpVersion !== '1.0' : !HOST.test(host)) {
-    const detail = 'Send the header Host once, with the name or address that the request is for.';
+    const detail =
+      'The header Host is missing, repeated or invalid. Send it once, with the host name or address of the service.';
     return new ServiceError('malformed_request', detail);
   }
   if (!isDelimited(raw)) {
-    const detail = 'Send bodies with Content-Length, or with Transfer-Encoding: chunked alone.';
+    const detail =
+      'The Transfer-Encoding is not supported. Send Content-Length, or only Transfer-Encoding: chunked.';
     return new ServiceError('malformed_request', detail);
   }
   if (expect !== undefined && expect.toLowerCase() !== '100-continue') {
-    const detail = 'The only expectation that can be met is 100-continue. Leave out Expect.';
+    const detail =
+      'The header Expect is not supported with this value. Send 100-continue, or omit the header.';
     return new ServiceError('expectation_failed', detail);
   }
   return null;
 }
 
-/** @returns whether a part of the request is still to come */
+/** @returns whether a part of the request has not arrived yet */
 export function isUploading({ complete, headers }: IncomingMessage): boolean {
   const { 'content-length': length = '0', 'transfer-encoding': coding } = headers;
   return !complete && (coding !== undefined || length !== '0');
 }
 
-/** @returns whether the end of a request is known */
+/** @returns whether the end of the body can be determined */
 function isDelimited({ headers }: IncomingMessage): boolean {
   const { 'transfer-encoding': coding = 'chunked' } = headers;
   return coding.trim().toLowerCase() === 'chunked';
 }
 
-/** Closes connections beyond the limits, and those whose client stops reading. */
+/** Closes connections beyond the limits, and connections whose client stops reading. */
 function watchSockets(limits: ConnectionLimits) {
   const sockets = new Map<Socket, { since: number; delivered: number }>();
   const byAddress = new Map<string, number>();
@@ -204,7 +207,7 @@ function watchSockets(limits: ConnectionLimits) {
 
 /** Responds to bytes that Node could not read as a request, and closes the connection. */
 function refuse(error: Error & { code?: string }, socket: Socket): void {
-  // A response that nobody asked for would be taken for that of the next request.
+  // The client would mistake an unsolicited response for that of its next request.
   const isUnasked = socket.bytesRead === 0 || answeredEarly.has(socket);
   if (!socket.writable || error.code === 'ECONNRESET' || isUnasked) {
     socket.destroy();
@@ -224,25 +227,28 @@ function refuse(error: Error & { code?: string }, socket: Socket): void {
   socket.end(`${head.join('\r\n')}\r\n\r\n${body}`, () => socket.destroy());
 }
 
-/** @param code of Node or of its parser, llhttp */
+/** @param code the error code of Node or its parser, llhttp */
 function unreadable(code: string | undefined): ServiceError {
   switch (code) {
     case 'ERR_HTTP_REQUEST_TIMEOUT':
       return new ServiceError(
         'request_timeout',
-        'The request did not arrive in time. Send the whole of it at once.',
+        'The request did not arrive completely in time. Send the whole request at once.',
       );
     case 'HPE_HEADER_OVERFLOW':
       return new ServiceError(
         'headers_too_large',
-        'Send at most 16 KiB of headers, the URL included.',
+        'The URL and headers are larger than 16 KiB. Send smaller ones.',
       );
     case 'HPE_CHUNK_EXTENSIONS_OVERFLOW':
-      return new ServiceError('body_too_large', 'Send no extensions of chunks.');
+      return new ServiceError(
+        'body_too_large',
+        'The chunk extensions of the body are too large. Send chunks without extensions.',
+      );
     default:
       return new ServiceError(
         'malformed_request',
-        'This is not HTTP/1.1 as RFC 9112 has it. Look at what sent it, or passed it on.',
+        'The request is not valid HTTP/1.1 (RFC 9112). Check the client, and the proxies in between.',
       );
   }
 }

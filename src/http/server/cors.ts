@@ -3,12 +3,12 @@ import fp from 'fastify-plugin';
 
 declare module 'fastify' {
   interface FastifyInstance {
-    /** for responses that no hook sees; absent where no origin is allowed */
+    /** for responses that bypass all hooks; absent if no origin is allowed */
     setCorsHeaders?: (request: FastifyRequest, reply: FastifyReply) => void;
   }
 }
 
-/** The headers that a page may send, beside those that every page may send. */
+/** The request headers that a page may send, besides the CORS-safelisted ones. */
 const REQUEST_HEADERS = [
   'authorization',
   'content-type',
@@ -20,8 +20,8 @@ const REQUEST_HEADERS = [
   'x-request-id',
 ].join(', ');
 
-/** The response headers that a page may read, beside those that it always may. */
-const ANSWER_HEADERS = [
+/** The response headers that a page may read, besides the CORS-safelisted ones. */
+const RESPONSE_HEADERS = [
   'etag',
   'idempotent-replayed',
   'link',
@@ -34,19 +34,22 @@ const ANSWER_HEADERS = [
   'x-request-id',
 ].join(', ');
 
-/** A list of header names, which error trackers and tracers add to: `baggage`, `sentry-trace` and the like. */
+/**
+ * A list of header names. Others are allowed too, because error trackers and tracers add headers such as
+ * `baggage`.
+ */
 const HEADER_NAMES = /^[\w-]+(?:[ \t]*,[ \t]*[\w-]+)*$/;
 
 const METHODS = 'GET, HEAD, POST, PUT, PATCH, DELETE';
 
-/** How long a browser may cache the answer to a preflight; Chromium's limit is two hours. */
+/** How long a browser may cache the response to a preflight request; Chromium's limit is two hours. */
 const MAX_AGE_SECONDS = 7200;
 
 /**
- * Lets pages of other origins call the service (https://fetch.spec.whatwg.org/#http-cors-protocol). They send
- * their tokens themselves: no cookie or other credential of the browser is allowed. Register it before hooks
- * that reject requests, so that a page can read the rejection. Ours, because the hooks of `@fastify/cors` do
- * not run for a URL that the router rejects.
+ * Allows pages of other origins to call the service (https://fetch.spec.whatwg.org/#http-cors-protocol). Pages
+ * send tokens explicitly; cookies and other credentials of the browser are not allowed. Register it before
+ * hooks that reject requests, so that a page can read the rejection. Not by `@fastify/cors`, whose hooks do not
+ * run for a URL that the router rejects.
  */
 export const corsPlugin = fp<{ origins: readonly string[] }>(
   (app, { origins }, done) => {
@@ -70,7 +73,7 @@ export const corsPlugin = fp<{ origins: readonly string[] }>(
             'access-control-max-age': MAX_AGE_SECONDS,
           });
         } else {
-          void reply.header('access-control-expose-headers', ANSWER_HEADERS);
+          void reply.header('access-control-expose-headers', RESPONSE_HEADERS);
         }
       }
     };

@@ -9,14 +9,14 @@ declare module 'fastify' {
 }
 
 /**
- * How the application behaves once `draining` is set: it is not ready any more, answers all the same,
- * and closes each connection with its next answer, so that callers go elsewhere before it closes.
+ * Behaviour while `draining` is set: `/readyz` is 503, requests are still served, and each response closes its
+ * connection, so that clients reconnect to another process.
  */
 export const gracefulShutdownPlugin = fp(
   (app, _options, done) => {
     app.decorate('draining', false);
     app.addHook('onSend', ({ raw }, reply, _payload, next) => {
-      // One that still uploads is closed by the server when it is idle.
+      // A connection with an upload in progress is closed later, when it is idle.
       if (app.draining && !isUploading(raw)) void reply.header('connection', 'close');
       next();
     });

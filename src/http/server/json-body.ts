@@ -9,12 +9,12 @@ import { sendContinue } from './connections.js';
 import { findUnsafeNumber } from './json-numbers.js';
 import { jsonProblem } from './keywords.js';
 
-/** The largest body that is read, in bytes. */
+/** Maximum size of a body in bytes. */
 export const BODY_LIMIT = 64 * 1024;
 
 const MERGE_PATCH = 'application/merge-patch+json';
 
-/** Reads JSON bodies and no others: UTF-8 only, and no key that could reach a prototype. */
+/** Parses JSON bodies only: in UTF-8, and without keys that could pollute a prototype. */
 export const jsonBodyPlugin = fp(
   (app, _options, done) => {
     const parseText = app.getDefaultJsonParser('error', 'error');
@@ -22,7 +22,7 @@ export const jsonBodyPlugin = fp(
       if (body.length === 0) {
         parsed(null, undefined);
       } else if (!isUtf8(body)) {
-        parsed(malformed('The body is not UTF-8. Send JSON in UTF-8.'));
+        parsed(malformed('The body is not valid UTF-8. Send JSON in UTF-8.'));
       } else {
         const text = body.toString();
         void parseText(request, text, (error, value) => {
@@ -43,7 +43,7 @@ export const jsonBodyPlugin = fp(
         return;
       }
       void reply.header('accept-encoding', 'identity');
-      const detail = 'A body with a Content-Encoding is not taken. Send it as it is.';
+      const detail = 'A body with a Content-Encoding is not supported. Send the body uncompressed.';
       next(new ServiceError('unsupported_media_type', detail));
     });
     app.removeAllContentTypeParsers();
@@ -55,7 +55,7 @@ export const jsonBodyPlugin = fp(
         if (request.method === 'PATCH') {
           parseJson(request, body, parsed);
         } else {
-          const detail = `${MERGE_PATCH} is for PATCH only. Send application/json.`;
+          const detail = `${MERGE_PATCH} is supported for PATCH only. Send application/json.`;
           parsed(new ServiceError('unsupported_media_type', detail));
         }
       },
@@ -65,7 +65,7 @@ export const jsonBodyPlugin = fp(
   { name: 'body', dependencies: ['problem'] },
 );
 
-/** @returns whether a body comes that is read; that of a GET is not looked at (RFC 9110 §9.3.1) */
+/** @returns whether a request has a body that is parsed; that of a GET is ignored (RFC 9110 §9.3.1) */
 function hasBody({ method, headers }: FastifyRequest): boolean {
   if (method === 'GET' || method === 'HEAD') return false;
   const { 'content-length': length = '0', 'transfer-encoding': transfer } = headers;
@@ -73,17 +73,17 @@ function hasBody({ method, headers }: FastifyRequest): boolean {
 }
 
 const NOT_JSON =
-  'The body cannot be read as JSON. Check its quotes, commas and braces; keys like __proto__ are not taken.';
+  'The body is not valid JSON. Check its quotes, commas and braces; keys such as __proto__ are not allowed.';
 
 function malformed(detail: string): ServiceError {
   return new ServiceError('malformed_body', detail);
 }
 
-/** The media types of a PATCH of a resource with metadata. */
+/** The media types of PATCH requests. */
 export const PATCH_TYPES = ['application/json', MERGE_PATCH];
 
 /**
- * The metadata that a PATCH asks for, where it is not simply to be replaced.
+ * Returns the merge of the metadata of a PATCH.
  *
  * @param patch the `metadata` of the body
  * @returns a function that merges it into the stored metadata (RFC 7396), or null when the body is
@@ -101,12 +101,16 @@ export function metadataMerge(
     const problem = jsonProblem(merged, METADATA_LIMITS);
     if (problem === null) return merged;
     throw invalid('body', [
-      { path: '/metadata', code: 'json_limits', message: `merged into what is stored ${problem}` },
+      {
+        path: '/metadata',
+        code: 'json_limits',
+        message: `merged into the stored metadata ${problem}`,
+      },
     ]);
   };
 }
 
-/** RFC 7396 §2 for objects: null removes, objects merge, anything else replaces. */
+/** RFC 7396 §2 for objects: null removes a member, objects are merged, other values replace. */
 function mergePatch(target: JsonObject, patch: JsonObject): JsonObject {
   const merged = { ...target };
   for (const [key, value] of Object.entries(patch)) {

@@ -1,24 +1,24 @@
 import type { Violation } from '../../errors.js';
 
-/** Where there is none of these, every number of a text is safe, which a scan of all of it would cost more to find. */
+/** A fast check: without a match every number of the text is safe, and no full scan is needed. */
 const MAYBE_UNSAFE = /\d{16}|\d[eE]/;
 
-/** A string, a number, or punctuation; white space and literals are skipped. */
+/** A string, a number or punctuation; white space and literals are skipped. */
 const TOKEN = /"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?|[{}[\],:]/gs;
 
-/** The longest literal that an error repeats. */
+/** Maximum length of the literal in the message. */
 const SHOWN_MAX = 40;
 
 /**
- * Finds a number that would not read back as it was sent (RFC 7493 §2.2): a whole number beyond ±(2^53 - 1), as
- * nanosecond timestamps and 64-bit ids are, or one beyond the range of a double, at either end.
+ * Finds a number that a double cannot represent (RFC 7493 §2.2): an integer beyond ±(2^53 - 1), such as a
+ * nanosecond timestamp or a 64-bit id, or a number that overflows or underflows.
  *
  * @param text valid JSON
- * @returns the first one, with its place, or null
+ * @returns the violation of the first such number, with its path, or null
  */
 export function findUnsafeNumber(text: string): Violation | null {
   if (!MAYBE_UNSAFE.test(text)) return null;
-  /** of the containers around: the index in an array, the key in an object */
+  /** the position in each enclosing container: the index in an array, the key in an object */
   const path: (number | string)[] = [];
   let isKey = false;
   for (const [token] of text.matchAll(TOKEN)) {
@@ -44,7 +44,7 @@ export function findUnsafeNumber(text: string): Violation | null {
       return {
         path: path.map((each) => `/${pointerToken(each)}`).join(''),
         code: 'number',
-        message: `${token.slice(0, SHOWN_MAX)} would not read back as it was sent: send it as a string`,
+        message: `${token.slice(0, SHOWN_MAX)} cannot be stored exactly: send it as a string`,
       };
     }
   }

@@ -7,15 +7,15 @@ type Keyword = Exclude<NonNullable<AjvOptions['keywords']>, string[]>[number];
 interface JsonLimits {
   maxBytes: number;
   maxDepth: number;
-  /** of all values in it, itself included */
+  /** of all values, including the object itself */
   maxNodes: number;
-  /** whether arrays may hold no arrays or objects */
+  /** whether arrays must not contain arrays or objects */
   flatArrays?: boolean;
 }
 
 /**
- * Text that people read, so that one text is one text: Unicode NFC, and of names no white space around. It is
- * changed before its length is looked at.
+ * Normalizes text for people, so that equal texts have one form: Unicode NFC, and names are trimmed. Runs
+ * before the length is checked.
  */
 const text: Keyword = {
   keyword: 'x-text',
@@ -38,7 +38,7 @@ const text: Keyword = {
   },
 };
 
-/** A path of folders, each segment normalized as a name is. */
+/** A path, each segment of which is normalized and checked like a name. */
 const path: Keyword = {
   keyword: 'x-path',
   type: 'string',
@@ -60,14 +60,14 @@ const path: Keyword = {
   },
 };
 
-/** @returns the problem of a path that is not the root, or null */
+/** @returns the violated rule of a path that is not the root, or null */
 function pathProblem(value: string): string | null {
   const [first, ...segments] = value.split('/');
   if (first !== '') return 'must begin with a slash';
   if (segments.length > PATH_MAX_SEGMENTS) return `must have at most ${PATH_MAX_SEGMENTS} segments`;
   for (const segment of segments) {
     if (segment === '') return 'must have a name after each slash';
-    if (segment === '.' || segment === '..') return 'must have no segment that is . or ..';
+    if (segment === '.' || segment === '..') return 'must not have a segment . or ..';
     // Characters as JSON Schema counts them.
     if (Array.from(segment).length > SEGMENT_MAX_LENGTH) {
       return `must have segments of at most ${SEGMENT_MAX_LENGTH} characters`;
@@ -97,28 +97,28 @@ const assetUri: Keyword = {
   },
 };
 
-/** @returns the problem of the URI of an asset, or null */
+/** @returns the violated rule of the URI of an asset, or null */
 function uriProblem(value: string): string | null {
   const scheme = /^([a-z][a-z0-9+.-]*):/i.exec(value)?.[1]?.toLowerCase() ?? '';
   if (!URI_SCHEMES.includes(scheme)) {
-    return `must be an absolute URI, of one of the schemes ${URI_SCHEMES.join(', ')}`;
+    return `must be an absolute URI with one of the schemes ${URI_SCHEMES.join(', ')}`;
   }
-  // `URL` would take some of these out.
+  // `URL` would remove or escape some of these characters.
   if (/[\s\p{Cc}<>"\\^`{|}]/u.test(value))
-    return 'must hold no white space and nothing that a URI escapes';
+    return 'must not contain white space or characters that a URI escapes';
   if (scheme === 'urn') {
     return /^urn:[a-z0-9][a-z0-9-]{0,31}:./i.test(value) ? null : 'must be a URN (RFC 8141)';
   }
   if (!URL.canParse(value)) return 'must be an absolute URI';
   const { username, password, host, pathname } = new URL(value);
-  if (username !== '' || password !== '') return 'must hold no credentials';
+  if (username !== '' || password !== '') return 'must not contain credentials';
   const isComplete = scheme === 'file' ? pathname.length > 1 : host !== '';
   return isComplete && value.startsWith('//', scheme.length + 1)
     ? null
-    : 'must name what it is on, as in s3://bucket/key';
+    : 'must have a host, bucket or path, as in s3://bucket/key';
 }
 
-/** Where in its parent a value is. */
+/** The position of a value in its parent. */
 interface DataContext {
   parentData: object;
   parentDataProperty: string | number;
@@ -127,18 +127,18 @@ interface DataContext {
 /** Control characters, line separators, and characters that reverse the direction of the surrounding text. */
 const FORBIDDEN = /[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/u;
 
-/** A character that is seen: no white space, no format character, nothing that fonts leave out. */
+/** A visible character: not white space, a format character or one that fonts do not render. */
 const VISIBLE = /[^\p{Z}\p{Cc}\p{Cf}\p{Default_Ignorable_Code_Point}\u2800]/u;
 
 function nameProblem(name: string): string | null {
   if (FORBIDDEN.test(name)) {
-    return 'must hold no control characters, line separators or overrides of direction';
+    return 'must not contain control characters, line separators or directional overrides';
   }
-  // An empty one is too short already.
-  return name === '' || VISIBLE.test(name) ? null : 'must hold a visible character';
+  // `minLength` rejects an empty name.
+  return name === '' || VISIBLE.test(name) ? null : 'must contain a visible character';
 }
 
-/** No two items are the same string, after they were normalized. Ajv's own `uniqueItems` looks before that. */
+/** Items are unique after normalization; Ajv's own `uniqueItems` checks before it. */
 const uniqueText: Keyword = {
   keyword: 'x-unique',
   type: 'array',
@@ -157,7 +157,7 @@ const uniqueText: Keyword = {
   },
 };
 
-/** An object that PostgreSQL can store as `jsonb` and that reads back as it was sent. */
+/** An object that PostgreSQL can store as `jsonb` and returns unchanged. */
 const jsonLimits: Keyword = {
   keyword: 'x-json-limits',
   type: 'object',
@@ -178,26 +178,26 @@ const jsonLimits: Keyword = {
 export const UNSTORABLE = 'must be valid Unicode without U+0000';
 
 /**
- * @param value an object of parsed JSON
- * @returns the reason why it cannot be stored or searched, or null
+ * @param value a parsed JSON object
+ * @returns the rule that it violates, or null
  */
 export function jsonProblem(value: object, limits: JsonLimits): string | null {
   const { maxBytes, maxDepth, maxNodes } = limits;
   const seen = { nodes: 0, digits: 0 };
   const problem = nodeProblem(value, maxDepth, limits, seen);
   if (problem === TOO_DEEP) return `must be nested at most ${maxDepth} levels deep`;
-  if (problem === TOO_MANY) return `must hold at most ${maxNodes} values`;
+  if (problem === TOO_MANY) return `must contain at most ${maxNodes} values`;
   if (problem !== null) return problem;
   const bytes = Buffer.byteLength(JSON.stringify(value)) + seen.digits;
   return bytes > maxBytes
-    ? `must be at most ${maxBytes} bytes of JSON, with numbers as PostgreSQL writes them, is ${bytes}`
+    ? `must be at most ${maxBytes} bytes of JSON, with numbers in PostgreSQL's format, but is ${bytes}`
     : null;
 }
 
 const TOO_DEEP = 'too deep';
 const TOO_MANY = 'too many';
 
-/** Depth first, and never deeper or further than the limits, so that no nesting can exhaust the stack. */
+/** Visits values depth first, within the limits, so that no nesting overflows the stack. */
 function nodeProblem(
   node: unknown,
   levels: number,
@@ -209,15 +209,15 @@ function nodeProblem(
   if (typeof node === 'string') return isText(node) ? null : UNSTORABLE;
   if (typeof node === 'number') {
     seen.digits += digitsOf(node);
-    // JSON can write numbers that JavaScript reads as infinite and would write back as null.
-    return Number.isFinite(node) ? null : 'must hold finite numbers';
+    // JavaScript parses too large numbers as Infinity, and would serialize them as null.
+    return Number.isFinite(node) ? null : 'must contain only finite numbers';
   }
   if (typeof node !== 'object' || node === null) return null;
   if (levels === 0) return TOO_DEEP;
   const isFlat = Array.isArray(node) && limits.flatArrays;
   for (const [key, child] of Object.entries(node)) {
     if (isFlat && typeof child === 'object' && child !== null) {
-      return 'must hold no arrays or objects inside arrays';
+      return 'must not contain arrays or objects inside arrays';
     }
     const problem = isText(key) ? nodeProblem(child, levels - 1, limits, seen) : UNSTORABLE;
     if (problem !== null) return problem;
@@ -225,16 +225,16 @@ function nodeProblem(
   return null;
 }
 
-/** @returns how many more digits PostgreSQL writes than JavaScript: it knows no exponents */
+/** @returns how many more digits PostgreSQL writes than JavaScript, because it writes no exponents */
 function digitsOf(number: number): number {
   const [, exponent = '0'] = /e([+-]\d+)$/.exec(String(number)) ?? [];
   return Math.abs(Number(exponent));
 }
 
-/** @returns whether PostgreSQL can store the string and will give back the same */
+/** @returns whether PostgreSQL can store the string and returns it unchanged */
 export function isText(value: string): boolean {
   return !value.includes('\0') && value.isWellFormed();
 }
 
-/** The rules of this API that JSON Schema does not have. */
+/** The validation rules of this API that JSON Schema lacks. */
 export const keywords = [text, path, assetUri, uniqueText, jsonLimits];

@@ -2,15 +2,15 @@ import { lookup } from 'node:dns/promises';
 import { createServer, type Server } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 
-/** An address that the host has by name alone: a machine without IPv6 still knows `::1`. */
+/** Errors for an address that a name resolves to but the machine lacks, such as `::1` without IPv6. */
 const MISSING = ['EADDRNOTAVAIL', 'EAFNOSUPPORT'];
 
 /**
- * Listens on every address of a host, such as the two of `localhost`. All connections go through the one HTTP
- * server of the application, so that its limits and handlers apply to each.
+ * Listens on every address of a host, such as both of `localhost`. All connections go to the application's HTTP
+ * server, so that its limits and handlers apply.
  *
- * @param port 0 for any free one, the same for all addresses
- * @throws the error of `listen` of Node
+ * @param port 0 for a free one, which is the same for all addresses
+ * @throws the error of Node's `listen`
  */
 export async function listen(app: FastifyInstance, host: string, port: number): Promise<void> {
   const [first, ...others] = await lookup(host, { all: true });
@@ -31,7 +31,7 @@ export async function listen(app: FastifyInstance, host: string, port: number): 
   }
 }
 
-/** @returns whether the address exists */
+/** Listens on an address. @returns false if the machine lacks it */
 function open(server: Server, host: string, port: number): Promise<boolean> {
   return new Promise((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => {

@@ -13,7 +13,7 @@ const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'] as const;
  */
 export const notFoundPlugin = fp<{ maxParamLength: number }>(
   (app, { maxParamLength }, done) => {
-    // Fastify's own router finds routes by pattern and not by path.
+    // Fastify has no look-up of the methods of a path.
     const paths = findMyWay({ maxParamLength, ignoreTrailingSlash: true });
     app.addHook('onRoute', (route) => {
       const { method, url } = route;
@@ -25,23 +25,23 @@ export const notFoundPlugin = fp<{ maxParamLength: number }>(
 
     const answer = (request: FastifyRequest, reply: FastifyReply) => {
       const { method, url } = request;
-      // The server as a whole (RFC 9110 §9.3.7).
+      // `*` stands for the whole server (RFC 9110 §9.3.7).
       const methods: readonly string[] =
         url === '*' && method === 'OPTIONS'
           ? METHODS
           : METHODS.filter((name) => paths.find(name, url) !== null);
-      // Files that are not there are below a path that has the method.
+      // The path of a missing file of Swagger UI matches a wildcard route with the method.
       if (methods.length === 0 || methods.includes(method)) {
-        const detail = 'There is nothing at this path. Check it against the operations at /docs.';
+        const detail = 'No operation has this path. Compare it with the operations at /docs.';
         return sendProblem(request, reply, new ServiceError('route_not_found', detail));
       }
       void reply.header('allow', [...methods, 'OPTIONS'].join(', '));
       if (method === 'OPTIONS') return reply.code(204).send();
-      const detail = `This path does not answer ${method}. Send one of: ${methods.join(', ')}.`;
+      const detail = `The path does not support ${method}. Use one of: ${methods.join(', ')}.`;
       return sendProblem(request, reply, new ServiceError('method_not_allowed', detail));
     };
     app.addHook('onRequest', (request, reply, next) => {
-      // Otherwise a rejected body would come first.
+      // Before the body is parsed, whose error would hide this one.
       if (request.is404) answer(request, reply);
       else next();
     });
@@ -51,7 +51,7 @@ export const notFoundPlugin = fp<{ maxParamLength: number }>(
   { name: 'methods', dependencies: ['problem'] },
 );
 
-/** A 304 has no length but that of the 200 that it stands for (RFC 9110 §8.6). */
+/** A 304 must not have another Content-Length than the corresponding 200 (RFC 9110 §8.6). */
 const omitLength: onSendHookHandler = (_request, reply, payload, next) => {
   if (reply.statusCode === 304) void reply.removeHeader('content-length');
   next(null, payload);

@@ -2,14 +2,14 @@ import fp from 'fastify-plugin';
 
 declare module 'fastify' {
   interface FastifyInstance {
-    /** the prefix that a proxy removes from paths, such as `/api`; empty without one */
+    /** the path prefix that a proxy removes, such as `/api`; empty without one */
     publicPath: string;
   }
 }
 
 /**
- * Writes the paths of responses as callers reach them, where a proxy in front maps a prefix to `/`: `Location`,
- * `Link` and the `instance` of problems.
+ * Adds the path prefix that a proxy removes to the paths in responses: `Location`, `Link` and the `instance` of
+ * problems.
  */
 export const publicUrlPlugin = fp<{ publicUrl: URL | null }>(
   (app, { publicUrl }, done) => {

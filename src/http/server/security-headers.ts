@@ -1,9 +1,9 @@
 import fp from 'fastify-plugin';
 
 /**
- * The security headers of every response; Swagger UI has a policy of its own. `private, no-cache` keeps a
- * caller's data out of shared caches, and lets its own cache revalidate by ETag. The TLS terminator sends
- * Strict-Transport-Security (RFC 6797 §7.2).
+ * The security headers of every response; Swagger UI has a different Content-Security-Policy. `private,
+ * no-cache` keeps data out of shared caches, and lets the client's cache revalidate it by ETag. The TLS
+ * terminator sends Strict-Transport-Security (RFC 6797 §7.2).
  */
 export const securityHeaders = {
   'cache-control': 'private, no-cache',
@@ -12,7 +12,7 @@ export const securityHeaders = {
   'x-content-type-options': 'nosniff',
 };
 
-/** Gives every answer the security headers. */
+/** Adds the security headers to every response. */
 export const securityHeadersPlugin = fp(
   (app, _options, done) => {
     app.addHook('onRequest', (_request, reply, next) => {

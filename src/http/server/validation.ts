@@ -9,8 +9,7 @@ import { isText, keywords, UNSTORABLE } from './keywords.js';
 type AjvOptions = NonNullable<NonNullable<FastifyServerOptions['ajv']>['customOptions']>;
 
 /**
- * How requests are validated, everywhere alike: nothing is coerced, dropped or guessed, and every
- * violation is found.
+ * The options of Ajv for all requests: no value is coerced or removed, and all violations are reported.
  */
 export const ajvOptions = {
   removeAdditional: false,
@@ -18,16 +17,16 @@ export const ajvOptions = {
   useDefaults: true,
   allErrors: true,
   allowUnionTypes: true,
-  // They are ours, and looked at where the document is tested: at each start it would take a tenth of it.
+  // A test validates the schemas; doing it at each start takes a tenth of the start.
   validateSchema: false,
   keywords,
   formats: { text: isText },
 } satisfies AjvOptions;
 
 /**
- * A query string contains only strings. Where a route's schema declares integers, strings of decimal digits
- * become numbers before validation, and where it declares an array, a single string becomes one; the schema
- * then rejects all other types.
+ * Converts the strings of a query string to the types that the route's schema declares, before validation:
+ * decimal digits to an integer, `true` and `false` to a boolean, a single value to an array. The schema then
+ * rejects all other values.
  */
 export function readQuery(app: FastifyInstance): void {
   app.addHook('onRoute', (route) => {
@@ -47,7 +46,7 @@ export function readQuery(app: FastifyInstance): void {
   });
 }
 
-/** By the type that a schema declares. */
+/** The conversions by declared type. */
 const queryReaders: Record<string, (value: string) => unknown> = {
   integer: (value) => (/^-?\d+$/.test(value) ? Number(value) : value),
   boolean: (value) => (value === 'true' ? true : value === 'false' ? false : value),
@@ -68,12 +67,12 @@ function typeOf(schema: unknown): string {
     : '';
 }
 
-/** The option `schemaErrorFormatter` of Fastify: ours is made of the first violations alone; see `toViolation`. */
+/** The option `schemaErrorFormatter` of Fastify: a placeholder, because `invalid` writes the message. */
 export function unformatted(): Error {
-  return new Error('The request does not fit its schema');
+  return new Error('The request does not match its schema');
 }
 
-/** A finding of Ajv. */
+/** A validation error of Ajv. */
 export interface Finding {
   keyword: string;
   instancePath: string;
@@ -83,16 +82,16 @@ export interface Finding {
 
 const MAX_KEY_LENGTH = 100;
 
-/** The patterns of schemas in words. */
+/** Messages for the patterns of schemas. */
 const patternWords: Record<string, string> = {
   [SLUG_PATTERN]:
-    'must be of a-z, 0-9, dots, underscores and hyphens, and begin with a letter or a digit',
-  [TAGS_PATTERN]: 'must be *, or an ETag as it was answered, with its quotes',
-  [SEGMENT_PATTERN]: 'must hold no slash, and be neither . nor ..',
-  [KEY_PATTERN]: 'must be of visible ASCII characters, a UUID for example',
+    'must consist of a-z, 0-9, dots, underscores and hyphens, and begin with a letter or a digit',
+  [TAGS_PATTERN]: 'must be *, or ETags as the service sent them, including the quotes',
+  [SEGMENT_PATTERN]: 'must not contain a slash, and not be . or ..',
+  [KEY_PATTERN]: 'must consist of visible ASCII characters, for example a UUID',
 };
 
-/** @returns a violation that a client can act on: a JSON Pointer to the field, a code, and words */
+/** Converts an error of Ajv to a violation: a JSON Pointer to the field, a code and a message. */
 export function toViolation({ keyword, instancePath, params, message }: Finding): Violation {
   switch (keyword) {
     case 'required':
@@ -105,7 +104,7 @@ export function toViolation({ keyword, instancePath, params, message }: Finding)
       return {
         path: `${instancePath}/${pointerToken(params['additionalProperty'])}`,
         code: 'unknown_field',
-        message: 'is not a known field: leave it out',
+        message: 'is not a known field: remove it',
       };
     case 'format':
       return {
@@ -128,7 +127,7 @@ export function toViolation({ keyword, instancePath, params, message }: Finding)
   }
 }
 
-/** Escapes a key for a JSON Pointer (RFC 6901 §3), and keeps a hostile one short. */
+/** Escapes a key for a JSON Pointer (RFC 6901 §3), and limits its length. */
 function pointerToken(key: unknown): string {
   return String(key).slice(0, MAX_KEY_LENGTH).replaceAll('~', '~0').replaceAll('/', '~1');
 }

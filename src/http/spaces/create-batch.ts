@@ -22,7 +22,7 @@ export const createSpaces: AddSpaceRoute = (app, spaces) => {
         operationId: 'createSpaces',
         summary: 'Create several projects in a namespace',
         description:
-          'All of them or none. Where slugs are taken, `errors` names each by its place in the batch.',
+          'All of them or none. If slugs are taken, `errors` lists each with its position in the batch.',
         tags: ['spaces'],
         params: NamespaceParams,
         headers: IdempotencyHeader,

@@ -17,7 +17,7 @@ export const deleteSpace: AddSpaceRoute = (app, spaces) => {
         operationId: 'deleteSpace',
         summary: 'Delete a project',
         description:
-          'It can be restored, unless it is erased with `permanent=true`. Its slug is free at once.',
+          'A soft delete: the space can be restored, unless it is erased with `permanent=true`. Its slug is free immediately.',
         tags: ['spaces'],
         params: SpaceParams,
         querystring: DeleteQuery,

@@ -22,7 +22,7 @@ export const ensureSpace: AddSpaceRoute = (app, spaces) => {
       schema: {
         operationId: 'ensureSpace',
         summary: 'Create a project, unless there is one with this slug',
-        description: 'One that is there is answered as it is, and not changed.',
+        description: 'An existing space is returned unchanged.',
         tags: ['spaces'],
         params: SpaceEnsureParams,
         headers: EnsureHeaders,

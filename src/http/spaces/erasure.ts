@@ -15,8 +15,8 @@ export const getSpaceErasure: AddSpaceRoute = (app, spaces) => {
       },
       schema: {
         operationId: 'getSpaceErasure',
-        summary: 'Ask how the permanent deletion of a project stands',
-        description: '404 as soon as nothing is left of the spaces of this slug that were erased.',
+        summary: 'Get the status of the permanent deletion of a project',
+        description: '404 when the erasures of all spaces with this slug have ended.',
         tags: ['spaces'],
         params: SpaceParams,
         response: { 200: RunningErasure, 308: PermanentRedirect },

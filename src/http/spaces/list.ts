@@ -13,10 +13,12 @@ import type { AddSpaceRoute } from './routes.js';
 import { SpaceList } from './schema.js';
 import { SpaceListQuery, toListOptions } from './selection.js';
 
-type ListAnswer = Omit<Static<typeof SpaceList>, 'spaces'> & Pick<SpacePage, 'items'>;
+type ListResponse = Omit<Static<typeof SpaceList>, 'spaces'> & Pick<SpacePage, 'items'>;
 
-/** Lists come from the database as JSON text; to build objects of it would double their cost. */
-function serializeList({ items, ...page }: ListAnswer): string {
+/**
+ * Lists come from the database as JSON text, because parsing and serializing it again would double their cost.
+ */
+function serializeList({ items, ...page }: ListResponse): string {
   return `{"spaces":[${items}],${JSON.stringify(page).slice(1)}`;
 }
 
@@ -32,14 +34,13 @@ export const listSpaces: AddSpaceRoute = (app, spaces) => {
       schema: {
         operationId: 'listSpaces',
         summary: 'List all spaces in a namespace with pagination',
-        description:
-          'Active spaces, oldest first, unless asked otherwise. Filters are combined: a space has to fit all of them.',
+        description: 'By default active spaces, oldest first. A space must match all filters.',
         tags: ['spaces'],
         params: NamespaceParams,
         querystring: SpaceListQuery,
         headers: ReadConditions,
         response: {
-          200: pageOf(Type.Unsafe<ListAnswer>(ref(SpaceList))),
+          200: pageOf(Type.Unsafe<ListResponse>(ref(SpaceList))),
           304: NotModified,
           308: PermanentRedirect,
         },
@@ -57,18 +58,21 @@ export const listSpaces: AddSpaceRoute = (app, spaces) => {
           cursor: query.cursor,
           read: async (limit, after) =>
             present(
-              requireRole(await spaces.walk(user, slug, selection, { limit, after }), 'viewer'),
+              requireRole(
+                await spaces.cursorPage(user, slug, selection, { limit, after }),
+                'viewer',
+              ),
             ),
         });
         return { items, ...page };
       }
-      const { limit, offset, describe } = paging(query);
+      const { limit, offset, toPageInfo } = paging(query);
       const render = (items: string, total: number) =>
-        Buffer.from(serializeList({ items, ...describe(total) }));
+        Buffer.from(serializeList({ items, ...toPageInfo(total) }));
       const outcome = await spaces.page(user, slug, selection, { limit, offset }, render);
       const page = present(requireRole(outcome, 'viewer'));
       const skippedMax = isBounded(selection) ? SKIPPED_MAX : Infinity;
-      return sendPage(request, reply, page, describe, skippedMax);
+      return sendPage(request, reply, page, toPageInfo, skippedMax);
     },
   );
 };

@@ -1,16 +1,19 @@
-/** The nouns of the paths of spaces. Both answer every operation. */
+/** The nouns in the paths of spaces. Every operation has both paths. */
 const nouns = ['spaces', 'projects'] as const;
 
-/** Where the paths of spaces begin. */
+/** The prefixes of the paths of spaces. */
 export const spacePrefixes = nouns.map((noun) => `/namespaces/:slug/${noun}`);
 
-/** Where the paths of the contents of a space begin. */
+/** The prefixes of the paths of a space's contents. */
 export const contentPrefixes = spacePrefixes.map((prefix) => `${prefix}/:projectSlug`);
 
-/** The document shows each operation once: on `spaces` those of the collection, on `projects` the others. */
+/**
+ * The API document shows each operation once: those of the collection with `spaces`, the others with
+ * `projects`.
+ */
 const HIDDEN = /^\/namespaces\/:slug\/(?:projects(?:\/batch)?|spaces\/:projectSlug.*)$/;
 
-/** @returns whether the document shows the operations of a path at that of the other noun */
+/** @returns whether the API document shows the operations of a path only with the other noun */
 export function isAlias(path: string): boolean {
   return HIDDEN.test(path);
 }

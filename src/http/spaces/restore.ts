@@ -23,7 +23,7 @@ export const restoreSpace: AddSpaceRoute = (app, spaces) => {
         operationId: 'restoreSpace',
         summary: 'Restore a deleted project',
         description:
-          'Brings back the last deleted of the spaces that had this slug, under another one with `slug`. A space that is not deleted stays as it is.',
+          'Restores the last deleted space that had this slug, or with `If-Match` exactly that one; `slug` gives it another slug. A space that is not deleted is returned unchanged.',
         tags: ['spaces'],
         params: SpaceParams,
         headers: RestoreHeaders,

@@ -26,7 +26,7 @@ export async function spaceOrNotFound<Value>(
   throw spaceNotFound();
 }
 
-/** @returns a space with the defaults of fields that were not sent */
+/** @returns the space of a body, with defaults for omitted fields */
 export function newSpace(body: Static<typeof SpaceCreate>): NewSpace {
   const { name, slug, description, tags: sent, metadata } = body;
   return {
@@ -38,7 +38,7 @@ export function newSpace(body: Static<typeof SpaceCreate>): NewSpace {
   };
 }
 
-/** @returns the path of a space, as the document has it */
+/** @returns the URL path of a space, with the noun that the API document shows */
 export function spacePath(namespace: string, { slug }: { slug: string }): string {
   return `/namespaces/${namespace}/projects/${slug}`;
 }

@@ -53,12 +53,12 @@ export const SpaceListItem = Type.Object(
     deletedAt: Type.Optional(
       Nullable(
         Timestamp(
-          'Only in lists of another `state` than `active`: when the space was deleted, or null',
+          'When the space was deleted, or null; only in lists with another `state` than `active`',
         ),
       ),
     ),
   },
-  { $id: 'SpaceListItem', description: 'A space as lists show it', examples: [example] },
+  { $id: 'SpaceListItem', description: 'A space in lists', examples: [example] },
 );
 
 export const SpaceList = Type.Object(
@@ -91,13 +91,13 @@ export const SpaceNamespace = Type.Object(
 
 export const SpaceContents = Type.Object(
   {
-    folders: Type.Integer({ minimum: 0, description: 'How many folders' }),
-    episodes: Type.Integer({ minimum: 0, description: 'How many active episodes' }),
-    assets: Type.Integer({ minimum: 0, description: 'How many active assets' }),
+    folders: Type.Integer({ minimum: 0, description: 'The number of folders' }),
+    episodes: Type.Integer({ minimum: 0, description: 'The number of active episodes' }),
+    assets: Type.Integer({ minimum: 0, description: 'The number of active assets' }),
   },
   {
     $id: 'SpaceContents',
-    description: 'What a space contains',
+    description: 'The counts of the contents of a space',
     examples: [{ folders: 2, episodes: 1, assets: 3 }],
   },
 );
@@ -109,11 +109,15 @@ export const SpaceDetails = Type.Object(
     contents: ref(SpaceContents),
     createdAt: Timestamp('When the space was created'),
     updatedAt: Timestamp('When the space was last written'),
-    version: Type.Integer({ minimum: 1, description: 'Counts the writes of the space, from 1' }),
+    version: Type.Integer({
+      minimum: 1,
+      description: 'The version of the space, from 1; each write increments it',
+    }),
   },
   {
     $id: 'SpaceDetails',
-    description: 'A space, where it belongs, and when it was written',
+    description:
+      'A space with its namespace, the counts of its contents, its timestamps and version',
     examples: [
       {
         ...example,
@@ -144,7 +148,7 @@ export const SpaceCreate = Type.Object(
   {
     name: Name,
     slug: Type.Optional(
-      Nullable({ ...Slug, description: 'URL slug (auto-derived from name if omitted or null)' }),
+      Nullable({ ...Slug, description: 'URL slug (derived from the name if omitted or null)' }),
     ),
     ...newSpaceProperties,
   },
@@ -160,7 +164,7 @@ export const SpaceEnsure = Type.Object(
   { name: Name, ...newSpaceProperties },
   {
     $id: 'SpaceEnsure',
-    description: 'The space to be created where there is none with the slug of the path',
+    description: 'The space to create if none has the slug of the path',
     additionalProperties: false,
     examples: newSpaceExamples.slice(0, 1),
   },
@@ -171,7 +175,7 @@ export const SpaceBatch = Type.Object(
     spaces: Type.Array(ref(SpaceCreate), {
       minItems: 1,
       maxItems: BATCH_MAX,
-      description: `The spaces to be created, 1 to ${BATCH_MAX}`,
+      description: `The spaces to create, 1 to ${BATCH_MAX}`,
     }),
   },
   {
@@ -186,12 +190,12 @@ export const SpaceBatchResult = Type.Object(
   {
     spaces: Type.Array(ref(Space), {
       maxItems: BATCH_MAX,
-      description: 'The spaces that were created, in the order they were sent',
+      description: 'The created spaces, in the order of the request',
     }),
   },
   {
     $id: 'SpaceBatchResult',
-    description: 'The spaces of a batch',
+    description: 'The created spaces',
     examples: [{ spaces: [{ ...example, metadata: null }] }],
   },
 );

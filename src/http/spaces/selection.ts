@@ -1,5 +1,5 @@
 import { type Static, Type } from '@sinclair/typebox';
-import { selectSpaces, sortFields, type SpaceSelection } from '../../repositories/spaces/list.js';
+import { selectSpaces, sortFields, type SpaceListOptions } from '../../repositories/spaces/list.js';
 import { commonFilters, ListQuery, orderOf, selector } from '../conventions/list-query.js';
 import { Slug } from '../conventions/schemas.js';
 
@@ -14,7 +14,7 @@ export const SpaceListQuery = ListQuery({
     slug: Type.Optional(
       Type.Array(Type.String({ ...Slug, description: 'A slug' }), {
         maxItems: SLUGS_MAX,
-        description: `The slug of the space. Repeated: any of them, at most ${SLUGS_MAX}.`,
+        description: `The space with this slug. Repeat it, up to ${SLUGS_MAX} times, for spaces with any of the slugs.`,
         examples: [['robotics-lab']],
       }),
     ),
@@ -25,7 +25,7 @@ export const SpaceListQuery = ListQuery({
  * @returns the selection of a query string
  * @throws `ServiceError` `validation_failed` for a value that its schema cannot check
  */
-export const toListOptions = selector((asked: Static<typeof SpaceListQuery>): SpaceSelection => {
+export const toListOptions = selector((asked: Static<typeof SpaceListQuery>): SpaceListOptions => {
   const filters = { ...commonFilters(asked), slugs: asked.slug ?? [] };
   return selectSpaces(filters, orderOf(asked, sortFields));
 });

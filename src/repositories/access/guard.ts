@@ -6,11 +6,11 @@ import type { Role } from './principal.js';
 import { param } from './statement.js';
 
 /**
- * A common table expression `access` of at most one row, the caller's role in a namespace: null for
- * a stranger, and no row when the namespace does not exist. Every statement carries it, so that
- * authorization costs no round trip of its own.
+ * The common table expression `access` with the caller's role in a namespace: null for a caller who is not a
+ * member, no row if the namespace does not exist. Every statement contains it, so that authorization needs no
+ * separate round trip.
  *
- * @param condition which namespace
+ * @param condition selects the namespace
  */
 export function accessCte(db: Database, condition: SQL | undefined) {
   return db.$with('access').as(
@@ -31,30 +31,31 @@ export function accessCte(db: Database, condition: SQL | undefined) {
 }
 
 /**
- * The namespace of the statement, `own.id`, as the first item of the `from` clause of an insertion: Citus then sends the
- * insertion to its shard, and else results of expressions to every worker. The table has an alias, for the same.
+ * The `from` clause of an insert, beginning with the namespace as `own`, so that Citus sends the insert to its
+ * shard. Otherwise Citus sends the results of expressions to every worker. The target table of such an insert
+ * needs an alias for the same reason.
  *
- * @param source the other items, each after a comma
+ * @param source the other items of the clause, with their leading commas or joins
  */
 export function fromOwnNamespace(source: SQL, condition: SQL): SQL {
   return sql`from ${namespaces} as own ${source} where own.id = ${param('namespaceId')} and ${condition}`;
 }
 
-/** The condition, by the snapshot of the statement, that the caller may know the namespace. */
+/** The condition that the caller may see the namespace, by the snapshot of the statement. */
 const isKnownToCaller = sql`(${param('adminRole')}::member_role is not null or exists (
   select from ${members}
   where ${members.namespaceId} = ${param('namespaceId')} and ${members.subject} = ${param('subject')}))`;
 
 /**
- * As `accessCte`, for a statement that writes. A statement that waits for a lock continues with the snapshot
- * it began with, so a role that it read there may be gone when it writes. Here the membership is locked and,
- * with the lock, read as committed: a concurrent change of it waits until this statement has written, or this
- * statement sees the change. The lock on the namespace does the same for its slug and its deletion.
+ * As `accessCte`, for a statement that writes. A statement that waits for a lock continues with its old
+ * snapshot, so that a role it read there may be outdated when it writes. Therefore the membership is read with
+ * a lock, which returns the committed row: a concurrent change either waits until this statement has written,
+ * or is visible to it. The lock on the namespace does the same for its slug and its deletion.
  *
- * Every statement locks in one order: the namespace, members, the rows it writes.
+ * Every statement acquires locks in the same order: the namespace, members, the rows it writes.
  *
- * @param condition of the namespace; the parameter `namespaceId` is its id
- * @param strength `update` for a write of the namespace itself, which waits for the writes inside it
+ * @param condition selects the namespace; its id is the parameter `namespaceId`
+ * @param strength `update` for a write of the namespace itself, which waits for writes inside it
  * @returns the common table expressions, `access` last; a caller without access takes no lock. `isCurrent` is
  *   the condition that neither the namespace nor its members have changed between the snapshot and the lock
  */
@@ -103,12 +104,12 @@ export function lockedAccess(
   return { access, locked, isCurrent, expressions: [locked, membership, access] as const };
 }
 
-/** @returns the condition, within a statement that carries `access`, that the role suffices */
+/** @returns the condition that the role in `access` includes the needed one */
 export function hasRole(needed: Role): SQL {
   return sql`(select caller_role from access) >= ${sql.raw(`'${needed}'`)}`;
 }
 
-/** The condition of `access` for a namespace that the resolver found. */
+/** The condition for `access` of a namespace that the resolver found. */
 export const activeNamespaceByIdAndSlug = and(
   eq(namespaces.id, param('namespaceId')),
   eq(namespaces.slug, param('namespaceSlug')),

@@ -5,9 +5,9 @@ import { shared } from './shared-reads.js';
 import { param } from './statement.js';
 
 /**
- * Prepares the statement that finds a namespace by its slug, or else by one it had, and a space of it in the same
- * way. Both are one statement: by a second one a stranger could tell that there was a namespace. No row where the
- * caller may know of none.
+ * Prepares the statement that finds a namespace by its current slug, or else by a former one, and a space in it
+ * in the same way. It is one statement, because the time of a second one would reveal to other callers that a
+ * namespace exists. It returns no row if the caller may not see the namespace.
  */
 export function findSpace(db: Database) {
   return shared(

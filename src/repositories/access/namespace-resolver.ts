@@ -6,18 +6,18 @@ import { findSpace } from './lookup.js';
 import { type Principal, principalParams, type Role } from './principal.js';
 import { executeOne } from './statement.js';
 
-/** How many slugs are remembered; some 200 bytes each. */
+/** Size of the cache of slugs, at about 200 bytes each. */
 const REMEMBERED_SLUGS = 50_000;
 
 /**
- * Finds the namespace of a statement.
+ * Resolves the namespace of a statement by its slug.
  *
- * A statement for one namespace must bind its id, never join to it: the planner expects the average namespace
- * and fails the largest, and a distributed database cannot route it. So the id of each slug is cached, and
- * the statement itself checks, by `activeNamespaceByIdAndSlug`, that it is still right: one round trip when
- * the namespace is cached, two when not, never a stale response.
+ * A statement for one namespace must bind its id instead of joining by slug: with a join the planner assumes
+ * the average namespace, which is wrong for large ones, and a distributed database cannot route the statement.
+ * So the id of each slug is cached, and the statement itself checks with `activeNamespaceByIdAndSlug` that the
+ * id still has the slug: one round trip for a cached namespace, two for another, and never a stale response.
  *
- * @param remembered the most slugs in the cache
+ * @param remembered the maximum number of cached slugs
  */
 export function namespaceResolver(db: Database, remembered = REMEMBERED_SLUGS) {
   const ids = new LRUCache<string, string>({ max: remembered });
@@ -26,7 +26,7 @@ export function namespaceResolver(db: Database, remembered = REMEMBERED_SLUGS) {
 
   /**
    * @param query runs the statement and returns its row; undefined when the id no longer has the slug
-   * @returns the caller's role, the namespace's id and the row, or null when there is no such namespace for
+   * @returns the caller's role, the namespace's id and the row, or null if the namespace does not exist for
    *   this caller
    * @throws `Failure` `renamed` when the namespace has another slug now
    */
@@ -60,8 +60,8 @@ export function namespaceResolver(db: Database, remembered = REMEMBERED_SLUGS) {
   }
 
   /**
-   * Call it when a namespace has released its slug. The statement would notice, but at the cost of a second
-   * one, by which the next stranger could tell that there was a namespace.
+   * Removes a slug from the cache when its namespace has released it. The next statement would notice the
+   * change, but its second round trip would reveal to a caller who is not a member that a namespace existed.
    */
   function forget(slug: string): void {
     ids.delete(slug);
@@ -69,7 +69,7 @@ export function namespaceResolver(db: Database, remembered = REMEMBERED_SLUGS) {
 
   return Object.assign(resolve, {
     forget,
-    /** @returns the id that a slug last led to */
+    /** @returns the cached id of a slug */
     recall: (slug: string) => ids.get(slug),
     remember: (slug: string, namespaceId: string) => {
       ids.set(slug, namespaceId);
@@ -84,7 +84,7 @@ export function renamed(what: 'namespace' | 'space', currentSlug: string): Failu
   return new Failure('renamed', { what, currentSlug });
 }
 
-/** The parameters by which a statement names its namespace and its caller. */
+/** The parameters of a statement for its namespace and its caller. */
 export type NamespaceScope = ReturnType<typeof principalParams> & {
   namespaceSlug: string;
   namespaceId: string;

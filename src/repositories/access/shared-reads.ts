@@ -1,12 +1,12 @@
 import type { Statement } from './statement.js';
 
 /**
- * Shares the execution of a read among callers that execute it with the same parameters in one turn of the
- * event loop. No result is stale, because each caller has asked before PostgreSQL takes the snapshot. The
- * parameters name the caller, so that no result crosses callers.
+ * Shares one execution of a read among requests with the same parameters in one iteration of the event loop. No
+ * result is stale, because PostgreSQL takes the snapshot after all of the requests have arrived. The parameters
+ * contain the caller, so that different callers never share a result.
  *
- * @param statement one whose parameters are plain values
- * @returns the statement; callers share the rows and do not change them, and a failure rejects all of them
+ * @param statement its parameters must be JSON values
+ * @returns the statement; callers share the rows and must not modify them, and an error rejects all of them
  */
 export function shared<Row>(statement: Statement<Row>): Statement<Row> {
   const waiting = new Map<string, Promise<Row[]>>();

@@ -2,7 +2,7 @@ import { sql } from 'drizzle-orm';
 import { isConnectionLost, isSerializationFailure, toFailure } from '../../db/errors.js';
 import { inSpan } from '../../db/tracing.js';
 
-/** Positional values are Drizzle's business; statements are written with these names. */
+/** A named parameter; Drizzle converts names to positions. */
 export const param = sql.placeholder;
 
 /** A prepared statement of Drizzle. */
@@ -11,7 +11,7 @@ export interface Statement<Row> {
   execute(values: Record<string, unknown>): Promise<Row[]>;
 }
 
-/** Makes a statement of a query that is not worth to be prepared; costs a round trip more. */
+/** Wraps a query that is not worth preparing, at the cost of one more round trip per execution. */
 export function unprepared<Row>(query: {
   toSQL(): { sql: string };
   execute(values: Record<string, unknown>): Promise<Row[]>;
@@ -19,25 +19,31 @@ export function unprepared<Row>(query: {
   return { getQuery: () => query.toSQL(), execute: (values) => query.execute(values) };
 }
 
-/** The parameters of a statement. `slug` is the slug being written, `quota` the most rows that there may be. */
+/**
+ * The parameters of a statement. For the message of a conflict, `slug` is the written slug and `quota` the
+ * quota.
+ */
 export type Values = Record<string, unknown> & { slug?: string | null; quota?: number | null };
 
-/** How often a statement is tried that PostgreSQL rolls back in favour of others. */
+/**
+ * Maximum number of attempts of a statement that PostgreSQL rolls back because of a deadlock or serialization
+ * failure.
+ */
 const ATTEMPTS = 5;
 
 interface ExecuteOptions {
   /**
-   * Whether the statement is run once more when its connection is lost. Only for a statement that may run twice:
-   * it only reads, or it has its effect once.
+   * Whether to retry the statement once when its connection is lost. Only for a statement that is read-only or
+   * idempotent.
    */
   retryOnDisconnect?: boolean;
 }
 
 /**
- * Executes a prepared statement, again where PostgreSQL has rolled it back in favour of another.
+ * Executes a prepared statement, and retries it after a deadlock or serialization failure.
  *
  * @returns its rows
- * @throws `Failure` where the error has a meaning for the caller, otherwise the driver's error
+ * @throws `Failure` if the error is meaningful to the caller, otherwise the driver's error
  */
 export async function executeMany<Row>(
   statement: Statement<Row>,
@@ -56,7 +62,7 @@ export async function executeMany<Row>(
   }
 }
 
-/** As `executeMany`, for a statement that answers at most one row. */
+/** As `executeMany`, for a statement that returns at most one row. */
 export async function executeOne<Row>(
   statement: Statement<Row>,
   values: Values,

@@ -28,7 +28,7 @@ import { newRevision } from '../revision.js';
 import { jsonParam } from '../spaces/columns.js';
 import { assetItem, assetTag, type NewAsset } from './item.js';
 
-/** How often a batch is tried whose paths were taken and no longer are. */
+/** Maximum number of attempts of a batch whose conflicting paths have been released in the meantime. */
 const ATTEMPTS = 5;
 
 type Operation = 'createAsset' | 'createAssets';
@@ -39,7 +39,7 @@ type SentAsset = ReturnType<typeof sentAsset>;
 const EpisodeStates = Type.Array(Type.Tuple([Type.String(), Type.Boolean()]));
 const Positions = Type.Array(Type.Integer());
 
-/** Parses the JSON of a row. */
+/** Parses the JSON in the column `item` of a row. */
 function readJson<Schema extends TSchema>(
   value: { item: string } | null | undefined,
   schema: Schema,
@@ -47,13 +47,13 @@ function readJson<Schema extends TSchema>(
   return Value.Decode(schema, JSON.parse(value?.item ?? '[]'));
 }
 
-/** The rows that were sent. */
+/** The assets of the request as rows. */
 const sent = sql`jsonb_to_recordset(${jsonParam('assets')}) as sent (id uuid, "position" int, episode text,
   folder text, local_path text, kind text, uri text, content_type text, size_bytes bigint, checksum text,
   tags jsonb, metadata jsonb)`;
 
 /**
- * Makes assets, all or none, and their missing folders.
+ * Creates assets, all or none, and their missing folders.
  *
  * @returns a function for one asset and for several. Needs the role `editor`; throws `Failure`
  *   `assets_rejected`, and the failures of `executeIdempotent`
@@ -143,10 +143,10 @@ export function createAssets(
   };
 }
 
-/** The expressions that make assets. @param allowed the condition that the caller may */
+/** The expressions that create assets. @param allowed the condition that the caller may write */
 function insertion(db: Database, allowed: SQL) {
   const isTaking = sql`${inSpace(episodes)} and deleted_at is null and not write_protected`;
-  // By the snapshot: folders are locked before episodes, as everywhere.
+  // Without a lock: folders are locked before episodes, as in all statements.
   const hasEpisodes = sql`not exists (
     select from ${sent} where episode is not null and not exists (
       select from ${episodes} where ${isTaking} and ${episodes.name} = sent.episode))`;
@@ -155,14 +155,14 @@ function insertion(db: Database, allowed: SQL) {
     sql`select folder from ${sent} where episode is null and ${hasEpisodes}`,
     allowed,
   );
-  // In the order of their names, so that of two batches neither waits for the other to wait for it.
+  // In the order of their names, so that two batches never deadlock.
   const lockedEpisodes = db.$with('locked_episodes', {}).as(sql`
     select id, name from ${episodes}
     where ${isTaking} and name = any(array(select episode from ${sent})) and ${allowed} and ${tree.isReady}
     order by name for no key update`);
   const isComplete = sql`not exists (
     select from ${sent} where episode is not null and episode not in (select name from locked_episodes))`;
-  // A deletion of an episode that did not see its new assets is run again.
+  // A concurrent deletion of the episode that does not see its new assets is retried.
   const touched = db.$with('touched_episodes', {}).as(sql`
     update ${episodes} set assets_revision = ${newRevision}
     where ${inSpace(episodes)} and id = any(array(select id from locked_episodes)) and ${isComplete}`);
@@ -190,7 +190,7 @@ function insertion(db: Database, allowed: SQL) {
         sql`${countRows('assets', 'written', 1)} union all ${countRows('folders', 'made_folders', 1)}`,
       ),
     ],
-    // UUIDv7s made one after another are in the order in which they were made.
+    // The order of UUIDv7s is the order of their generation.
     answer: sql`select string_agg(id::text, ' ' order by id) as ids, min(${assetTag(path)}) as tag,
       string_agg(${assetItem(path)}, ',' order by id) as item, true as inserted
       from written having count(*) > 0`,
@@ -198,7 +198,7 @@ function insertion(db: Database, allowed: SQL) {
   };
 }
 
-/** A row as `sent` reads it. */
+/** @returns an asset as a row of `sent` */
 function sentAsset(asset: NewAsset, position: number) {
   const { path, episode, contentType, sizeBytes, ...fields } = asset;
   const isInFolder = episode === null;
@@ -214,7 +214,7 @@ function sentAsset(asset: NewAsset, position: number) {
   };
 }
 
-/** @returns whether another asset of a batch has the path of one */
+/** @returns whether another asset of the batch has the same path */
 function isRepeated(batch: NewAsset[], { path, episode }: NewAsset, index: number): boolean {
   return batch.some(
     (other, place) => place !== index && other.path === path && other.episode === episode,

@@ -13,7 +13,7 @@ import { targetAsset } from './guard.js';
 import { assetTag, isAsset, storedAssetTag } from './item.js';
 
 /**
- * Deletes an asset, softly. Its path is free at once.
+ * Soft-deletes an asset. Its path is free immediately.
  *
  * @returns a function, whose value is the tag of the deleted asset. Needs the role `editor`; throws `Failure`
  *   `write_protected` or `precondition_failed`

@@ -10,7 +10,7 @@ const isProtected = sql`exists (
   select from ${episodes}
   where ${inSpace(episodes)} and ${episodes.id} = ${assets.episodeId} and ${episodes.writeProtected})`;
 
-/** Prepares the statement that finds an asset by its id, whether or not it is deleted. */
+/** Prepares the statement that finds an active or deleted asset by its id. */
 export function findAsset({ prepareRead, reading }: ContentOperations) {
   const read = prepareRead(
     'asset_find',

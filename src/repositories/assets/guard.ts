@@ -6,12 +6,12 @@ import { inSpace } from '../contents/access.js';
 import { isAsset } from './item.js';
 
 /**
- * The common table expressions `target`, the asset that is written, and `locked_episode`, its episode, which
- * can be neither protected nor deleted before the statement has written.
+ * The common table expressions `target`, the asset to write, and `locked_episode`, its episode. While the lock
+ * is held, the episode can be neither protected nor deleted.
  *
- * @param condition which asset may be written
+ * @param condition which the asset must meet to be written
  * @param strength `no key update` for a statement that writes the episode too
- * @returns `isFree` is the condition that the asset has no episode, or one that takes a write
+ * @returns `isFree` is the condition that the asset has no episode, or an active one without write protection
  */
 export function targetAsset(db: Database, condition: SQL, strength: 'share' | 'no key update') {
   const target = db.$with('target', {}).as(sql`

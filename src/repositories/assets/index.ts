@@ -8,7 +8,7 @@ import { listAssets } from './list.js';
 import { restoreAsset } from './restore.js';
 import { updateAsset } from './update.js';
 
-/** Makes the repository of assets; its statements are prepared once per connection. */
+/** Creates the repository of assets; its statements are prepared once per connection. */
 export function assetsRepository(context: RepositoryContext) {
   const operations = contentOperations(context);
   const find = findAsset(operations);

@@ -21,7 +21,7 @@ export interface NewAsset {
   episode: string | null;
 }
 
-/** The fields of an asset to write; those that are absent stay as they are. */
+/** The fields of an asset to write; absent ones stay unchanged. */
 export type AssetChanges = Partial<Omit<NewAsset, 'episode'>>;
 
 const ownFolder = folderPath(sql.raw('folder_id'));
@@ -29,12 +29,15 @@ const ownFolder = folderPath(sql.raw('folder_id'));
 const episodeName = (episodeId: SQL) => sql`(
   select ${episodes.name} from ${episodes} where ${inSpace(episodes)} and ${episodes.id} = ${episodeId})`;
 
-/** The parts of an asset that are not in its row: the path of its folder, and the name of its episode. */
+/**
+ * The parts of an asset's representation that are not in its row: the path of its folder and the name of its
+ * episode.
+ */
 function place(folder: SQL, deletedFrom: SQL, episodeId: SQL): SQL {
   return sql`(coalesce(${deletedFrom}, ${folder}, '') || coalesce(' ' || ${episodeName(episodeId)}, ''))`;
 }
 
-/** An asset as JSON text, of a row whose columns are in scope. */
+/** An asset as JSON text, for a row whose columns are in scope. */
 export const assetItem = (folder: SQL = ownFolder) =>
   jsonObjectText({
     id: jsonString(sql.raw('id')),
@@ -58,11 +61,11 @@ export const assetTag = (folder: SQL = ownFolder) =>
     place(folder, sql.raw('deleted_from'), sql.raw('episode_id')),
   );
 
-/** As `assetTag`, of a row of the table itself. */
+/** As `assetTag`, with the columns qualified by the table. */
 export const storedAssetTag = tagOf(
   assets,
   place(folderPath(assets.folderId), sql`${assets.deletedFrom}`, sql`${assets.episodeId}`),
 );
 
-/** The condition of the asset that a request is about. */
+/** The condition that selects the asset of the request. */
 export const isAsset = sql`(${inSpace(assets)} and ${assets.id} = ${param('assetId')}::uuid)`;

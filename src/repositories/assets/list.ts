@@ -18,11 +18,11 @@ export const assetSortFields = ['createdAt', 'updatedAt', 'name'] as const;
 
 type Sort = (typeof assetSortFields)[number];
 
-/** Which assets of a space a list shows. */
+/** The filters of a list of assets. */
 export interface AssetFilters extends CommonFilters {
   /** the name of an episode; null for all */
   episode: string | null;
-  /** a path that theirs begins with, segment by segment; null for all */
+  /** a path that they are at or below; null for all */
   prefix: string | null;
   /** any of them */
   kinds: string[];
@@ -59,13 +59,13 @@ export function selectAssets(
 
 const prefixPath = sql`${param('prefix')}::text`;
 
-/** In an episode: the path itself, or one below it; `0` is the character after `/`. */
+/** The condition for assets of episodes: the path is the prefix or below it; `0` is the character after `/`. */
 const beginsInEpisode = sql`(${pathPrefix(sql`local_path`)} >= ${pathPrefix(prefixPath)}
   and ${pathPrefix(sql`local_path`)} <= ${pathPrefix(sql`(${prefixPath} || '0')`)}
   and episode_id is not null and (local_path = ${prefixPath}
     or local_path > ${prefixPath} || '/' and local_path < ${prefixPath} || '0'))`;
 
-/** The condition that the path of an active asset begins with another one. */
+/** The condition that the path of an active asset is the prefix or below it. */
 function startsWith(): SQL {
   const ids = sql`any(array(
     select ${folders.id} from ${folders} where ${hasPath(prefixPath)} or ${isBelow(prefixPath)}))`;
@@ -77,7 +77,7 @@ function startsWith(): SQL {
   return sql`(folder_id = ${ids} or ${beginsInEpisode} or ${isItself})`;
 }
 
-/** As `startsWith`, of assets that may be deleted, which keep the path of their folder. */
+/** As `startsWith`, for lists with deleted assets, which store the path of their former folder. */
 function startedWith(): SQL {
   const folder = sql`coalesce(deleted_from, (
     select ${folders.path} from ${folders} where ${inSpace(folders)} and ${folders.id} = folder_id), '')`;
@@ -85,7 +85,7 @@ function startedWith(): SQL {
     and starts_with(${folder} || local_path || '/', ${prefixPath} || '/'))`;
 }
 
-/** Makes the lists of assets. */
+/** Creates the lists of assets. */
 export function listAssets(context: RepositoryContext) {
   const item = assetItem();
   return contentLists<Sort>(

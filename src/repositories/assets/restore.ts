@@ -18,12 +18,12 @@ import { targetAsset } from './guard.js';
 import { assetItem, assetTag, isAsset, storedAssetTag } from './item.js';
 
 /**
- * Restores a deleted asset, into its episode or its folder, which is made if it is gone. An asset that is not
- * deleted stays as it is.
+ * Restores a deleted asset into its episode or its folder, which is created if it is missing. An asset that is
+ * not deleted stays unchanged.
  *
- * @returns a function. Needs the role `editor`; throws `Failure` `path_taken` where another asset has taken
- *   the path meanwhile, `write_protected`, `asset_episode_deleted`, `precondition_failed`, and the failures
- *   of `executeIdempotent`
+ * @returns a function. Needs the role `editor`; throws `Failure` `path_taken` if another asset has the path
+ *   now, `write_protected`, `asset_episode_deleted`, `precondition_failed`, and the failures of
+ *   `executeIdempotent`
  */
 export function restoreAsset(
   { db }: Pick<RepositoryContext, 'db'>,
@@ -31,7 +31,7 @@ export function restoreAsset(
   find: FindAsset,
 ) {
   const write = prepareKeyedWrite('asset_restore', (allowed) => {
-    // Before the asset is written: Citus executes one expression after another.
+    // Before the asset is written, because Citus executes the expressions one after another.
     const unchanged = db.$with('unchanged', {}).as(sql`
       select id::text as ids, ${assetTag()} as tag, ${assetItem()} as item, false as inserted from ${assets}
       where ${isAsset} and deleted_at is null and ${allowed} and ${hasTag(storedAssetTag)}`);
@@ -41,7 +41,7 @@ export function restoreAsset(
       'no key update',
     );
     const tree = ensureFolders(db, sql`select deleted_from from target`, allowed);
-    // A deletion of the episode that did not see the asset is run again.
+    // A concurrent deletion of the episode that does not see the asset is retried.
     const touched = db.$with('touched_episode', {}).as(sql`
       update ${episodes} set assets_revision = ${newRevision}
       where ${inSpace(episodes)} and id = (select id from locked_episode)`);

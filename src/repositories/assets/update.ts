@@ -16,7 +16,7 @@ import { targetAsset } from './guard.js';
 import { type AssetChanges, assetItem, assetTag, isAsset, storedAssetTag } from './item.js';
 
 /**
- * Writes the given fields of an asset and no others. A new path moves it inside its episode, or to another folder.
+ * Updates the given fields of an asset. A new path moves it inside its episode, or to another folder.
  *
  * @returns a function. Needs the role `editor`; throws `Failure` `path_taken`, `write_protected`
  *   or `precondition_failed`
@@ -109,7 +109,7 @@ export function updateAsset(
   };
 }
 
-/** The parameters of a statement that writes the given fields. */
+/** @returns the parameters of the statement for the given fields */
 function changeParams(changes: AssetChanges) {
   const { path, kind, uri, contentType, sizeBytes, checksum, tags, metadata } = changes;
   return {

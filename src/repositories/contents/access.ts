@@ -5,7 +5,7 @@ import { accessCte, activeNamespaceByIdAndSlug, hasRole, lockedAccess } from '..
 import type { Role } from '../access/principal.js';
 import { param } from '../access/statement.js';
 
-/** The condition of the space that the resolver found. */
+/** The condition that selects the space that the resolver found. */
 const isSpace = and(
   eq(spaces.namespaceId, param('namespaceId')),
   eq(spaces.id, param('spaceId')),
@@ -13,10 +13,10 @@ const isSpace = and(
   isNull(spaces.deletedAt),
 );
 
-/** The caller's access, as a statement inside a space answers it. */
+/** The caller's access, as returned by a statement inside a space. */
 export interface SpaceAccess {
   role: Role | null;
-  /** null where the space no longer has its slug, or is deleted */
+  /** null if the space no longer has the slug, or is deleted */
   spaceId: string | null;
 }
 
@@ -31,8 +31,8 @@ export function readingSpace(db: Database) {
 }
 
 /**
- * As `readingSpace`, for a statement that writes: the namespace, the membership and the space are locked in
- * that order, see `lockedAccess`, before the contents of the space.
+ * As `readingSpace`, for a statement that writes. It locks the namespace, the membership and the space, in this
+ * order and before the contents of the space; see `lockedAccess`.
  */
 export function writingSpace(db: Database) {
   const { expressions, locked } = lockedAccess(db, activeNamespaceByIdAndSlug, 'key share');
@@ -62,7 +62,7 @@ function allowedIn(space: string, needed: Role): SQL {
   return sql`(${hasRole(needed)} and exists (select from ${sql.identifier(space)}))`;
 }
 
-/** The condition that a row of a table lies in the space. */
+/** The condition that a row of a table belongs to the space. */
 export function inSpace(table: {
   namespaceId: Parameters<typeof eq>[0];
   spaceId: Parameters<typeof eq>[0];

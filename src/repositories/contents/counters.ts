@@ -9,7 +9,7 @@ import { inSpace } from './access.js';
 
 export type ContentKind = (typeof contentKind.enumValues)[number];
 
-/** How many folders, episodes and assets a space has. */
+/** The numbers of active folders, episodes and assets of a space. */
 export type Contents = Record<ContentKind, number>;
 
 const ownSlot = sql`pg_backend_pid() % ${sql.raw(String(COUNTER_SLOTS))}`;
@@ -17,9 +17,10 @@ const ownSlot = sql`pg_backend_pid() % ${sql.raw(String(COUNTER_SLOTS))}`;
 const activeOf = sql<number>`coalesce(sum(${contentCounters.active}), 0)::int`;
 
 /**
- * A common table expression of one row: how many of a kind the space has, and the revision of their lists.
+ * The common table expression `total` of one row: the number of items of a kind in the space, and the revision
+ * of their lists.
  *
- * @param total how many a list holds, where that is not all of them
+ * @param total the number of items of the list, where it does not contain all of them
  */
 export function contentTotal(db: Database, kind: string, total = activeOf) {
   return db.$with('total').as(
@@ -33,16 +34,16 @@ export function contentTotal(db: Database, kind: string, total = activeOf) {
   );
 }
 
-/** In the order of the kinds, so that of two statements neither waits for the other to wait for it. */
+/** Groups changes by kind, in the order of the kinds, so that two statements never deadlock. */
 const byKind = (written: SQL) => sql`
   select kind::content_kind as kind, sum(difference)::int as difference
   from (${written}) as written (kind, difference) group by kind order by kind`;
 
 /**
- * A common table expression that counts the rows a statement has written, and changes the revision of the
- * lists of each kind.
+ * The common table expression that updates the counters for the rows that a statement has written, and replaces
+ * the revision of the lists of each kind.
  *
- * @param written rows `(kind, difference)`, none of a kind that was not written
+ * @param written a query of rows `(kind, difference)`, without rows for kinds that were not written
  */
 export function countContents(db: Database, written: SQL) {
   return db.$with('counted', {}).as(sql`
@@ -54,8 +55,8 @@ export function countContents(db: Database, written: SQL) {
 }
 
 /**
- * As `countContents`, for deletions of folders, of which there is a counter. It inserts nothing, so that Citus sends the
- * statement to its shard as it is; its writers take turns by the tree anyway.
+ * As `countContents`, for deletions of folders, whose counter exists. Without an insert, so that Citus sends
+ * the whole statement to its shard. The lock on the tree serializes its writers anyway.
  */
 export function recountContents(db: Database, written: SQL) {
   return db.$with('counted', {}).as(sql`
@@ -68,13 +69,13 @@ export function recountContents(db: Database, written: SQL) {
         order by slot <> ${ownSlot}, slot limit 1)`);
 }
 
-/** A query, for `countContents`, of the rows of a common table expression. */
+/** @returns a query for `countContents` that counts the rows of a common table expression */
 export function countRows(kind: string, expression: string, difference: 1 | 0 | -1): SQL {
   return sql`select ${sql.raw(`'${kind}'`)}, ${sql.raw(String(difference))} * count(*)
     from ${sql.identifier(expression)} having count(*) > 0`;
 }
 
-/** The counts of a space's contents. @param spaceId an expression, null where there is no space */
+/** The counts of a space's contents as JSON. @param spaceId an expression, null if there is no space */
 export function contentsOf(spaceId = sql`(select id from space)`): SQL<Contents> {
   const sums = contentKind.enumValues.map(
     (kind) =>

@@ -5,35 +5,35 @@ import { param } from '../access/statement.js';
 import { timeText } from '../lists/item-json.js';
 import { isUnexpected, tagText } from '../version.js';
 
-/** A folder, an episode or an asset, as a statement answers it. */
+/** A folder, an episode or an asset, as returned by a statement. */
 export interface ContentItem {
-  /** its id; of a batch those of all, joined by spaces */
+  /** its id; for a batch all ids, joined by spaces */
   ids: string;
-  /** names this version of it: its entity tag */
+  /** identifies the version: the text of the entity tag */
   tag: string;
-  /** the item as JSON text; of a batch the items, joined by commas */
+  /** the item as JSON text; for a batch all items, joined by commas */
   item: string;
 }
 
 /** The result of a write. */
 export interface Written extends ContentItem {
-  /** whether it was not there before */
+  /** whether the write created it */
   inserted: boolean;
   /** whether an earlier request with the same key wrote it */
   replayed: boolean;
 }
 
-/** A value as JSON text: strings quoted, absent ones `null`. */
+/** A string as JSON text, SQL NULL as `null`. */
 export const jsonString = (value: SQLWrapper): SQL =>
   sql`coalesce(to_json(${value})::text, 'null')`;
 
-/** A value whose text is JSON: numbers, booleans and `jsonb`. */
+/** A number, boolean or `jsonb` as JSON text, SQL NULL as `null`. */
 export const jsonValue = (value: SQLWrapper): SQL => sql`coalesce((${value})::text, 'null')`;
 
 /** A time as a JSON string. */
 const jsonTime = (value: SQLWrapper): SQL => sql`'"' || ${timeText(value)} || '"'`;
 
-/** @returns an expression of a JSON object as text, null where one of its values is SQL NULL */
+/** @returns an expression of a JSON object as text; null if one of the values is SQL NULL */
 export function jsonObjectText(values: Record<string, SQL>): SQL {
   const members = Object.entries(values).map(([key, value], index) => {
     const opening = `${index === 0 ? '{' : ','}"${key}":`;
@@ -42,7 +42,7 @@ export function jsonObjectText(values: Record<string, SQL>): SQL {
   return sql`(${sql.join(members, sql` || `)} || '}')`;
 }
 
-/** The members that end every item. */
+/** The last members of every item. */
 export const versionMembers = {
   createdAt: jsonTime(sql.raw('created_at')),
   updatedAt: jsonTime(sql.raw('updated_at')),
@@ -50,8 +50,8 @@ export const versionMembers = {
 };
 
 /**
- * @param place the value that the item shows from another row, such as the path of its folder
- * @returns an expression of the version of an item; see `versionTag`
+ * @param place the part of the representation that comes from other rows, such as the path of the folder
+ * @returns an expression of the entity tag of an item; see `versionTag`
  */
 export function tagOf(
   row: { id: SQLWrapper; version: SQLWrapper },
@@ -60,7 +60,7 @@ export function tagOf(
   return sql<string>`(${tagText(row.id, row.version)} || '.' || coalesce(left(md5(${place}), 8), ''))`;
 }
 
-/** The condition that an item has a version that may be written, with the parameters of `versionParams`. */
+/** The condition that an item has a version that the write accepts, with the parameters of `versionParams`. */
 export function hasTag(tag: SQLWrapper): SQL {
   const expected = sql`${param('expected')}::text`;
   return sql`((${expected} is null or ${tag} = any(string_to_array(${expected}, ' ')))
@@ -71,7 +71,7 @@ const WithMetadata = Type.Object({
   metadata: Type.Union([Type.Record(Type.String(), Type.Unknown()), Type.Null()]),
 });
 
-/** @returns the version and the metadata of an item, for `updateFields` */
+/** @returns the entity tag and the metadata of an item, for `updateFields` */
 export function itemState({ tag, item }: ContentItem) {
   return { tag, metadata: Value.Decode(WithMetadata, JSON.parse(item)).metadata };
 }

@@ -16,13 +16,13 @@ export type ListedContent<Sort extends string> = Omit<
   'access' | 'spaceId' | 'mayRead' | 'inSearch'
 >;
 
-/** The orders that every table of a space's contents has, beside one of its own. */
+/** The sort orders that episodes and assets share. */
 export const usualOrders = {
   createdAt: { key: sql`id`, type: sql`uuid`, text: (key: SQL) => sql`${key}::text` },
   updatedAt: { key: sql`updated_at`, type: sql`timestamptz`, text: timeText },
 };
 
-/** Makes the lists of a table of a space's contents. */
+/** Creates the lists of a table of a space's contents. */
 export function contentLists<Sort extends string>(
   { db, searchDb, resolveSpace, pages }: RepositoryContext,
   listed: ListedContent<Sort>,
@@ -60,21 +60,21 @@ export function contentLists<Sort extends string>(
       return outcomeOf(result, found?.page ?? null);
     },
 
-    /** The next part of a walk. */
-    async walk(
+    /** A cursor page; see `listsOf`. */
+    async cursorPage(
       { principal, path }: ContentCaller,
       selection: Selection<Sort>,
-      walk: CursorRequest,
+      position: CursorRequest,
     ): Promise<ContentResult<ListPart>> {
       let result: InSpace<unknown> | null = null;
-      const found = await listsFor(selection, 0).walk(
+      const found = await listsFor(selection, 0).cursorPage(
         async (read) => {
           const resolved = await resolveSpace(principal, path, read);
           result = resolved;
           return resolved?.row ? { ...resolved, row: resolved.row } : null;
         },
         selection,
-        walk,
+        position,
       );
       return outcomeOf(result, found?.part ?? null);
     },

@@ -8,31 +8,31 @@ import { readingSpace, type SpaceAccess, writingSpace } from './access.js';
 import type { ContentItem, Written } from './item.js';
 import type { InSpace, SpacePath, SpaceScope } from './space-resolver.js';
 
-/** The caller of a request inside a space, and the space. */
+/** The caller and the space of a request. */
 export interface ContentCaller {
   principal: Principal;
   path: SpacePath;
 }
 
-/** The outcome of an operation inside a space: null when there is no such namespace for the caller. */
+/** The result of an operation inside a space: null if the namespace does not exist for the caller. */
 export type ContentResult<Value> =
   | (Omit<InSpace<unknown>, 'row'> & {
-      /** whether the space is there */
+      /** whether the space exists */
       isSpace: boolean;
       value: Value | null;
     })
   | null;
 
-/** How a statement writes. */
+/** The part of a statement that writes. */
 export interface Effect {
   expressions: WithSubquery[];
   /** a query of at most one row, `(ids, tag, item, inserted)` */
   answer: SQL;
-  /** false where the statement did nothing and is to be run again */
+  /** false if the statement did nothing and must be retried */
   isReady?: SQL;
 }
 
-/** Makes the expressions that write, given the condition that they may. */
+/** Creates the expressions that write. @param allowed the condition that the caller may write */
 type MakeEffect = (allowed: SQL) => Effect;
 
 const answerColumns = {
@@ -43,7 +43,7 @@ const answerColumns = {
 };
 const answerRecord = sql`ids text, tag text, item text, inserted boolean`;
 
-/** The columns of `answer` or `stored`, by their full names: both have them. */
+/** The columns of `answer` or `stored`, qualified because both have the same ones. */
 function fieldsOf(expression: 'answer' | 'stored') {
   const field = <Value>(name: string) =>
     sql<Value>`${sql.identifier(expression)}.${sql.identifier(name)}`;
@@ -63,7 +63,7 @@ const stateFields = {
   isProtected: sql<boolean>`is_protected`,
 };
 
-/** The row of a write; `item` is null where the statement cannot see all that it shows. */
+/** The row of a write; `item` is null if the statement's snapshot lacks a row that the item shows. */
 export type AnswerRow = Omit<Written, 'replayed' | 'item'> & { item: string | null };
 
 interface WriteRow {
@@ -74,13 +74,15 @@ interface WriteRow {
   answer: AnswerRow | null;
 }
 
-/** An item with its state, whether or not it may be written. */
+/** An item, also a deleted or write-protected one. */
 export interface ItemState extends ContentItem {
   isDeleted: boolean;
   isProtected: boolean;
 }
 
-/** Makes the statements of a space's contents, and runs them in their caller's space. */
+/**
+ * Creates the functions that prepare statements of a space's contents and execute them in the caller's space.
+ */
 export function contentOperations({
   db,
   resolveSpace,
@@ -129,7 +131,7 @@ export function contentOperations({
     );
   }
 
-  /** As `plainStatement`, with the idempotency key of the request. */
+  /** As `plainStatement`, for a request with an idempotency key. */
   function keyedStatement(name: string, effect: MakeEffect): Statement<WriteRow> {
     const once = idempotencyCtes(db, writing.allowed, answerColumns, answerRecord);
     const { expressions, answer: query, isReady = always } = effect(once.isClaimed);
@@ -158,7 +160,10 @@ export function contentOperations({
     );
   }
 
-  /** Runs a write in the caller's space, again while the tree of folders changes under it. */
+  /**
+   * Executes a write in the caller's space, and retries it while concurrent statements change the tree of
+   * folders.
+   */
   async function write(
     { principal, path }: ContentCaller,
     statement: (scope: SpaceScope) => Promise<WriteRow | undefined>,
@@ -182,10 +187,10 @@ export function contentOperations({
   }
 
   /**
-   * As `prepareWrite`, for an operation that takes an idempotency key.
+   * As `prepareWrite`, for an operation that accepts an idempotency key.
    *
    * @returns a function that throws the failures of `executeIdempotent`; with a key the effect occurs once,
-   *   however often it is called
+   *   however often the function is called
    */
   function prepareKeyedWrite(name: string, effect: MakeEffect) {
     const plain = plainStatement(name, effect);
@@ -207,7 +212,7 @@ export function contentOperations({
 
 type Fields = Omit<AnswerRow, 'ids'> & { ids: string | null };
 
-/** A selected row: all fields of a missing row are null. */
+/** A row of the statement: all fields of a missing row are null. */
 interface SelectedRow {
   access: SpaceAccess;
   isReady: boolean | null;
@@ -216,7 +221,7 @@ interface SelectedRow {
   answer: Fields;
 }
 
-/** @returns the statement with null for an answer, and for a stored one, of which there is no row */
+/** Wraps a statement: `answer` and `stored` become null if their row is missing. */
 function present(statement: Statement<SelectedRow>): Statement<WriteRow> {
   return {
     getQuery: () => statement.getQuery(),
@@ -238,7 +243,7 @@ function presentRow<Row extends { ids: string | null }>(row: Row): (Row & { ids:
 
 export type ContentOperations = ReturnType<typeof contentOperations>;
 
-/** @returns the result of a write whose item needs no row that the statement cannot see */
+/** @returns the result of a write whose item is always complete */
 export function withItem(
   outcome: ContentResult<AnswerRow & { replayed: boolean }>,
 ): ContentResult<Written> {
@@ -248,7 +253,7 @@ export function withItem(
   return { ...outcome, value: { ...outcome.value, item } };
 }
 
-/** @returns the result of a statement in its caller's space */
+/** @returns the result of a statement in the caller's space */
 export function outcomeOf<Value>(
   result: InSpace<unknown> | null,
   value: Value | null,

@@ -11,10 +11,10 @@ import { type Principal, principalParams, type Role } from '../access/principal.
 import { executeOne } from '../access/statement.js';
 import type { SpaceAccess } from './access.js';
 
-/** How many spaces are remembered; some 300 bytes each. */
+/** Size of the cache of spaces, at about 300 bytes each. */
 const REMEMBERED_SPACES = 50_000;
 
-/** How often a space is looked up that is gone when it is read. */
+/** Maximum number of look-ups of a space that changes between its look-up and the statement. */
 const ATTEMPTS = 3;
 
 /** The space that a path names. */
@@ -25,22 +25,22 @@ export interface SpacePath {
   space: string;
 }
 
-/** The parameters by which a statement names its space and its caller. */
+/** The parameters of a statement for its space and its caller. */
 export type SpaceScope = NamespaceScope & { spaceSlug: string; spaceId: string };
 
-/** The result of a statement inside a space: `row` is null where there is no such space. */
+/** The result of a statement inside a space: `row` is null if the space does not exist. */
 export interface InSpace<Row> {
   role: Role;
   row: Row | null;
   namespaceId: string;
-  /** the slug that the space has now, where another one had it before */
+  /** the current slug of the space, if the requested one is a former slug */
   currentSlug: string | null;
 }
 
 /**
- * Finds the space that a statement is about, as `namespaceResolver` finds a namespace: the ids that both
- * slugs last led to are remembered, and the statement checks that they still do. One statement for
- * a known space, two for another.
+ * Resolves the space of a statement, as `namespaceResolver` resolves a namespace: the ids of both slugs are
+ * cached, and the statement checks that they still have the slugs. One round trip for a cached space, two for
+ * another.
  */
 export function spaceResolver(db: Database, resolveNamespace: ResolveNamespace) {
   const spaceIds = new LRUCache<string, string>({ max: REMEMBERED_SPACES });
@@ -48,7 +48,7 @@ export function spaceResolver(db: Database, resolveNamespace: ResolveNamespace) 
 
   /**
    * @param query runs the statement and returns its row; undefined when the namespace no longer has its slug
-   * @returns null when there is no such namespace for this caller
+   * @returns null if the namespace does not exist for this caller
    * @throws `Failure` `renamed` when the namespace has another slug now
    */
   return async function resolve<Row extends { access: SpaceAccess }>(

@@ -4,16 +4,16 @@ import { type Expected, expectTag } from '../version.js';
 import type { ContentItem } from './item.js';
 import type { AnswerRow, ContentResult, ItemState } from './operations.js';
 
-/** @returns the result of a read without deleted items */
+/** @returns the result of a read, with null for a deleted item */
 export function active(outcome: ContentResult<ItemState>): ContentResult<ItemState> {
   return outcome?.value?.isDeleted ? { ...outcome, value: null } : outcome;
 }
 
 /**
- * Explains why a write of an item wrote nothing, from its current state.
+ * Finds out from the current state of an item why a write did nothing.
  *
  * @throws `Failure` `write_protected` or `precondition_failed`
- * @returns whether the write can be retried, because the item changed in between
+ * @returns whether to retry the write, because the item has changed in between
  */
 export function explainMiss(outcome: ContentResult<ItemState>, expected: Expected): boolean {
   if (!outcome?.value || !includesRole(outcome.role, 'editor')) return false;
@@ -24,12 +24,12 @@ export function explainMiss(outcome: ContentResult<ItemState>, expected: Expecte
 
 interface Write {
   write: () => Promise<ContentResult<AnswerRow>>;
-  /** reads the item, given whether it was written, which may have given it another name */
+  /** reads the item; `isWritten` tells whether the write took place, which may have renamed the item */
   read: (isWritten: boolean) => Promise<ContentResult<ItemState>>;
 }
 
 /**
- * Writes an item that is there, again while it is changed in between.
+ * Writes an existing item, and retries while it changes concurrently.
  *
  * @throws `Failure` `write_protected` or `precondition_failed`
  */
@@ -44,7 +44,7 @@ export async function writeOrExplain(
     }
     const { value } = outcome;
     if (value && value.item !== null) return { ...outcome, value: { ...value, item: value.item } };
-    // Without the item, the folder it has come to lie in is younger than the snapshot.
+    // The item is null if its new folder is more recent than the snapshot.
     const found = active(await read(value !== null));
     if (value || !explainMiss(found, expected)) return found;
   }

@@ -14,8 +14,8 @@ import type { FindEpisode } from './find.js';
 import { episodeTag, isNamedEpisode, storedEpisodeTag } from './item.js';
 
 /**
- * Deletes an episode, softly, and with it its assets. An asset that was written between the snapshot of the
- * statement and its lock on the episode would be missed: then the statement does nothing and is retried.
+ * Soft-deletes an episode and its assets. If an asset was written between the snapshot of the statement and its
+ * lock on the episode, the statement would miss it: then it does nothing and is retried.
  *
  * @returns a function, whose value is the tag of the deleted episode. Needs the role `editor`; throws
  *   `Failure` `write_protected` or `precondition_failed`

@@ -3,7 +3,7 @@ import { episodes } from '../../db/schema/episodes.js';
 import type { ContentCaller, ContentOperations } from '../contents/operations.js';
 import { episodeItem, episodeTag, isNamedEpisode } from './item.js';
 
-/** Prepares the statement that finds an episode by its name, whether or not it is deleted. */
+/** Prepares the statement that finds an active or deleted episode by its name. */
 export function findEpisode({ prepareRead, reading }: ContentOperations) {
   const read = prepareRead(
     'episode_find',

@@ -8,7 +8,7 @@ import { restoreEpisode } from './restore.js';
 import { updateEpisode } from './update.js';
 import { upsertEpisode } from './upsert.js';
 
-/** Makes the repository of episodes; its statements are prepared once per connection. */
+/** Creates the repository of episodes; its statements are prepared once per connection. */
 export function episodesRepository(context: RepositoryContext) {
   const operations = contentOperations(context);
   const find = findEpisode(operations);

@@ -8,10 +8,10 @@ import { folderPath } from '../folders/tree.js';
 
 export type EpisodeStatus = (typeof episodeStatus.enumValues)[number];
 
-/** The fields of an episode that callers send; those that are absent stay as they are. */
+/** The fields of an episode to write; absent ones stay unchanged. */
 export interface EpisodeChanges {
   name?: string;
-  /** the path of a folder, which is made where it is missing */
+  /** the path of a folder, which is created if it is missing */
   folder?: string;
   description?: string | null;
   tags?: string[];
@@ -20,11 +20,11 @@ export interface EpisodeChanges {
   metadata?: JsonObject | null;
 }
 
-/** The folder that a row shows: the one it was deleted from, or is in. */
+/** The path of the folder that an episode shows: the former one if it is deleted, otherwise the current one. */
 const shownFolder = (path: SQL = folderPath(sql.raw('folder_id'))) =>
   sql`coalesce(deleted_from, ${path})`;
 
-/** An episode as JSON text, of a row whose columns are in scope. */
+/** An episode as JSON text, for a row whose columns are in scope. */
 export const episodeItem = (path: SQL = folderPath(sql.raw('folder_id'))) =>
   jsonObjectText({
     id: jsonString(sql.raw('id')),
@@ -38,20 +38,20 @@ export const episodeItem = (path: SQL = folderPath(sql.raw('folder_id'))) =>
     ...versionMembers,
   });
 
-/** The entity tag of an episode, which shows the path of its folder. */
+/** The entity tag of an episode, which depends on the path of its folder. */
 export const episodeTag = (path: SQL = folderPath(sql.raw('folder_id'))) =>
   tagOf({ id: sql.raw('id'), version: sql.raw('version') }, shownFolder(path));
 
-/** As `episodeTag`, of a row of the table itself. */
+/** As `episodeTag`, with the columns qualified by the table. */
 export const storedEpisodeTag = tagOf(
   episodes,
   sql`coalesce(${episodes.deletedFrom}, ${folderPath(episodes.folderId)})`,
 );
 
-/** The condition of the episode that a path names. */
+/** The condition that selects the episode of the request. */
 export const isNamedEpisode = sql`(${inSpace(episodes)} and ${episodes.name} = ${param('episode')})`;
 
-/** The parameters of a statement that writes the given fields. */
+/** @returns the parameters of a statement for the given fields */
 export function changeParams(changes: EpisodeChanges) {
   return {
     name: changes.name ?? null,

@@ -21,13 +21,13 @@ export const episodeSortFields = ['createdAt', 'updatedAt', 'name'] as const;
 
 type Sort = (typeof episodeSortFields)[number];
 
-/** Which episodes of a space a list shows. */
+/** The filters of a list of episodes. */
 export interface EpisodeFilters extends CommonFilters {
   /** any of them */
   statuses: EpisodeStatus[];
   /** the path of a folder; null for all */
   folder: string | null;
-  /** whether items below the folder are shown too */
+  /** whether episodes in folders below it are included */
   recursive: boolean;
 }
 
@@ -47,7 +47,7 @@ export function selectEpisodes(
   return { ...order, conditions, values };
 }
 
-/** Makes the lists of episodes. */
+/** Creates the lists of episodes. */
 export function listEpisodes(context: RepositoryContext) {
   const item = episodeItem();
   return contentLists<Sort>(

@@ -15,8 +15,8 @@ import type { FindEpisode } from './find.js';
 import { episodeItem, episodeTag, isNamedEpisode, storedEpisodeTag } from './item.js';
 
 /**
- * Restores a deleted episode, and the assets that were deleted with it, into its folder, which is made if it
- * is gone. An episode that is not deleted stays as it is.
+ * Restores a deleted episode, and the assets that were deleted with it, into its folder, which is created if it
+ * is missing. An episode that is not deleted stays unchanged.
  *
  * @returns a function. Needs the role `editor`; throws `Failure` `precondition_failed`, and the failures of
  *   `executeIdempotent`
@@ -27,7 +27,7 @@ export function restoreEpisode(
   find: FindEpisode,
 ) {
   const write = prepareKeyedWrite('episode_restore', (allowed) => {
-    // Both before the episode is written: Citus executes one expression after another.
+    // Both before the episode is written, because Citus executes the expressions one after another.
     const unchanged = db.$with('unchanged', {}).as(sql`
       select id::text as ids, ${episodeTag()} as tag, ${episodeItem()} as item, false as inserted from ${episodes}
       where ${isNamedEpisode} and deleted_at is null and ${allowed} and ${hasTag(storedEpisodeTag)}`);

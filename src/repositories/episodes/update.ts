@@ -21,7 +21,7 @@ import {
 } from './item.js';
 
 /**
- * Writes the given fields of an episode and no others.
+ * Updates the given fields of an episode.
  *
  * @returns a function. Needs the role `editor`; throws `Failure` `name_taken`,
  *   `write_protected` or `precondition_failed`
@@ -31,14 +31,14 @@ export function updateEpisode(
   { prepareWrite }: ContentOperations,
   find: FindEpisode,
 ) {
-  // By the snapshot, so that a rejected write makes no folder; the row itself decides once more.
+  // Checked with the snapshot, so that a rejected write creates no folder, and again when the row is written.
   const isWanted = sql`exists (
     select from ${episodes}
     where ${isNamedEpisode} and deleted_at is null and not write_protected and ${hasTag(storedEpisodeTag)})`;
   const effect = (allowed: SQL, moves: boolean) => {
     const wanted = sql`select ${param('folder')}::text where ${isWanted}`;
     const tree = moves ? ensureFolders(db, wanted, allowed) : folderStays;
-    // Assets show the name of their episode.
+    // A new name changes the lists of assets, which show it.
     const counted = sql`${countRows('episodes', 'written', 0)}
       union all select 'assets', 0 from written where ${param('name')}::text is not null`;
     const written = db.$with('written', {}).as(sql`

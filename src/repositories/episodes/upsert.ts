@@ -25,31 +25,31 @@ import {
   storedEpisodeTag,
 } from './item.js';
 
-/** @returns the problem of an upsert under the name of a deleted episode */
+/** @returns the failure of an upsert with the name of a deleted episode */
 function episodeDeleted(): Failure {
   return new Failure('episode_deleted', {});
 }
 
 /**
- * Makes an episode, or writes the given fields of the one with its name.
+ * Creates an episode, or updates the given fields of the one with its name.
  *
- * @returns a function; its argument `mustExist` makes no episode. Needs the role `editor`; throws `Failure`
- *   `episode_deleted` where the episode of the name was deleted, `write_protected`, `precondition_failed`,
- *   and the failures of `executeIdempotent`
+ * @returns a function; with its argument `mustExist` it only updates. Needs the role `editor`; throws `Failure`
+ *   `episode_deleted` if the episode with the name is deleted, `write_protected`, `precondition_failed`, and
+ *   the failures of `executeIdempotent`
  */
 export function upsertEpisode(
   { db }: Pick<RepositoryContext, 'db'>,
   { prepareKeyedWrite }: ContentOperations,
   find: FindEpisode,
 ) {
-  // By the snapshot, so that a rejected upsert makes nothing; the row itself decides once more.
+  // Checked with the snapshot, so that a rejected upsert creates no folder, and again when the row is written.
   const isWanted = sql`case when exists (select from ${episodes} where ${isNamedEpisode})
     then ${param('hasChanges')}::boolean and exists (
       select from ${episodes}
       where ${isNamedEpisode} and deleted_at is null and not write_protected and ${hasTag(storedEpisodeTag)})
     else not ${param('mustExist')}::boolean end`;
   const write = prepareKeyedWrite('episode_upsert', (allowed) => {
-    // Before the episode is written: Citus executes one expression after another.
+    // Before the episode is written, because Citus executes the expressions one after another.
     const unchanged = db.$with('unchanged', {}).as(sql`
       select id::text as ids, ${episodeTag()} as tag, ${episodeItem()} as item, false as inserted from ${episodes}
       where ${isNamedEpisode} and deleted_at is null and ${allowed} and not ${param('hasChanges')}::boolean

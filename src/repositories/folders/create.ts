@@ -12,10 +12,10 @@ import { folderItem, folderTag } from './item.js';
 import { ensureFolders, newFolderId, parentOfPath } from './tree.js';
 
 /**
- * Makes a folder and its missing ancestors.
+ * Creates a folder and its missing ancestors.
  *
- * @returns a function. Needs the role `editor`; throws `Failure` `path_taken` where there is a folder at the
- *   path, and the failures of `executeIdempotent`
+ * @returns a function. Needs the role `editor`; throws `Failure` `path_taken` if a folder has the path, and the
+ *   failures of `executeIdempotent`
  */
 export function createFolder(
   { db }: Pick<RepositoryContext, 'db'>,

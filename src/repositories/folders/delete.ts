@@ -15,7 +15,8 @@ import { folderTag, isFolder } from './item.js';
 import { changeTree, isChildOf } from './tree.js';
 
 /**
- * Deletes an empty folder for good. Concurrent inserts into it hold it by a foreign key.
+ * Deletes an empty folder permanently. A foreign key rejects the deletion if something was inserted
+ * concurrently.
  *
  * @returns a function. Needs the role `editor`; throws `Failure` `folder_not_empty` or `precondition_failed`
  */

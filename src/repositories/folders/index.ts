@@ -6,7 +6,7 @@ import { findFolder } from './find.js';
 import { listFolders } from './list.js';
 import { updateFolder } from './update.js';
 
-/** Makes the repository of folders; its statements are prepared once per connection. */
+/** Creates the repository of folders; its statements are prepared once per connection. */
 export function foldersRepository(context: RepositoryContext) {
   const operations = contentOperations(context);
   const find = findFolder(operations);

@@ -5,7 +5,7 @@ import { inSpace } from '../contents/access.js';
 import { jsonObjectText, jsonString, jsonValue, versionMembers } from '../contents/item.js';
 import { tagText } from '../version.js';
 
-/** A folder as JSON text, of a row whose columns are in scope. */
+/** A folder as JSON text, for a row whose columns are in scope. */
 export const folderItem = jsonObjectText({
   id: jsonString(sql.raw('id')),
   path: jsonString(sql.raw('path')),
@@ -14,8 +14,10 @@ export const folderItem = jsonObjectText({
   ...versionMembers,
 });
 
-/** The entity tag of a folder: a move of it writes its row. */
+/**
+ * The entity tag of a folder. It does not depend on other rows, because a move writes each folder it affects.
+ */
 export const folderTag = tagText(sql.raw('id'), sql.raw('version'));
 
-/** The condition of the folder that a request is about. */
+/** The condition that selects the folder of the request. */
 export const isFolder = sql`(${inSpace(folders)} and ${folders.id} = ${param('folderId')}::uuid)`;

@@ -13,13 +13,13 @@ import type { Selection } from '../lists/selection.js';
 import { folderItem } from './item.js';
 import { isBelow, isChildOf } from './tree.js';
 
-/** Which folders of a space a list shows. */
+/** The filters of a list of folders. */
 export interface FolderFilters {
   /** the path of a folder, or the root */
   parent: string;
-  /** whether folders further below are shown too */
+  /** whether to include all folders below, not only direct children */
   recursive: boolean;
-  /** a part of the name, in any case; null for all */
+  /** a substring of the name, ignoring case; null for all */
   text: string | null;
 }
 
@@ -41,7 +41,10 @@ export function selectFolders({ parent, recursive, text }: FolderFilters): Folde
   };
 }
 
-/** Makes the lists of folders. Below the root they are a range of an index, and counted there. */
+/**
+ * Creates the lists of folders. Those of a parent other than the root are a range of an index, which is
+ * counted.
+ */
 export function listFolders(context: RepositoryContext) {
   const { db } = context;
   const parent = sql`${param('parent')}::text`;
@@ -74,7 +77,7 @@ export function listFolders(context: RepositoryContext) {
       part: Page,
       render: (items: string, total: number) => Buffer,
     ) => listsFor(selection).page(caller, selection, part, render),
-    walk: (caller: ContentCaller, selection: FolderSelection, walk: CursorRequest) =>
-      listsFor(selection).walk(caller, selection, walk),
+    cursorPage: (caller: ContentCaller, selection: FolderSelection, position: CursorRequest) =>
+      listsFor(selection).cursorPage(caller, selection, position),
   };
 }

@@ -13,19 +13,19 @@ export function hasPath(path: SQLWrapper): SQL {
     and ${folders.path} = ${path})`;
 }
 
-/** @returns the path of the folder that a path lies in; the root is `/` */
+/** @returns the path of the parent folder; the root is `/` */
 export function parentOfPath(path: SQLWrapper): SQL {
   return sql`coalesce(nullif(${parentOf(path)}, ''), ${sql.raw(`'${ROOT}'`)})`;
 }
 
-/** The condition that a folder lies directly in that of a path. */
+/** The condition that a folder is a direct child of the folder with a path. */
 export function isChildOf(path: SQLWrapper): SQL {
   return sql`(${inSpace(folders)}
     and ${pathDigest(parentOf(folders.path))} = ${pathDigest(sql`rtrim(${path}, '/')`)}
     and ${parentOf(folders.path)} = rtrim(${path}, '/'))`;
 }
 
-/** The condition that a folder lies below a path: `0` is the character after `/`. */
+/** The condition that a folder is below a path; `0` is the character after `/`. */
 export function isBelow(path: SQLWrapper): SQL {
   const [from, to] = [sql`(${path} || '/')`, sql`(${path} || '0')`];
   return sql`(${inSpace(folders)}
@@ -33,24 +33,25 @@ export function isBelow(path: SQLWrapper): SQL {
     and ${folders.path} > ${from} and ${folders.path} < ${to})`;
 }
 
-/** The path of the folder of a row, by the snapshot; null where the folder is younger than that. */
+/** The path of the folder of a row; null if the folder is more recent than the snapshot. */
 export function folderPath(folderId: SQLWrapper): SQL<string | null> {
   return sql<string | null>`case when ${folderId} is null then ${sql.raw(`'${ROOT}'`)} else (
     select ${folders.path} from ${folders} where ${inSpace(folders)} and ${folders.id} = ${folderId}) end`;
 }
 
 /**
- * Adds the condition that a row lies in a folder, or in one below it as well.
+ * Adds the condition that a row is in a folder, or also in a folder below it.
  *
- * @param add as of `commonConditions`
- * @param isActive whether only active rows are listed: deleted ones keep the path of their folder, and no index
+ * @param add the function of `commonConditions`
+ * @param isActive whether only active rows are listed; deleted ones store the path of their former folder,
+ *   without an index
  */
 export function foldersWithin(
   add: (name: string, value: unknown, by: string | null, condition: SQL) => void,
   { folder, recursive, isActive }: { folder: string; recursive: boolean; isActive: boolean },
 ): void {
   if (folder === ROOT && recursive) return;
-  // The names of the parameters tell the statements apart.
+  // Different parameter names, so that each statement gets its own name.
   const name = recursive ? 'subtree' : folder === ROOT ? 'root' : 'folder';
   const path = sql`${param(name)}::text`;
   const which = recursive ? sql`${hasPath(path)} or ${isBelow(path)}` : hasPath(path);
@@ -66,11 +67,12 @@ export function foldersWithin(
 }
 
 /**
- * The common table expression `changed_tree`, for a space that has a folder: it has its row where this statement
- * alone may change the shape of the tree, which nobody has changed since its snapshot. The lock lasts until it has.
+ * The common table expression `changed_tree`, for a space that has had a folder: it has a row if this statement
+ * may change the shape of the tree, because no other statement has changed it since the snapshot. The row lock
+ * prevents concurrent changes until the transaction ends.
  *
- * @param condition under which the tree is changed
- * @param seen a query of the revision by the snapshot
+ * @param condition the condition that the tree changes
+ * @param seen a query of the revision in the snapshot
  */
 export function changeTree(
   db: Database,
@@ -84,7 +86,10 @@ export function changeTree(
     returning revision`);
 }
 
-/** As `changeTree`, for a space that may have no folder yet. `seen_tree` precedes what decides on the change. */
+/**
+ * As `changeTree`, for a space that may not have had a folder yet. `seen_tree` must precede the expressions
+ * that decide on the change.
+ */
 function changeAnyTree(db: Database, condition: SQL) {
   const seen = db
     .$with('seen_tree', {})
@@ -103,8 +108,8 @@ function changeAnyTree(db: Database, condition: SQL) {
 }
 
 /**
- * A new id, a UUIDv7, of the folder of a path. Not the default of the column, which is volatile: an insertion
- * with it is not sent to a shard as it is.
+ * A new UUIDv7 for the folder of a path. Not the default of the column, which is volatile, so that Citus would
+ * not send the insert to its shard.
  */
 export function newFolderId(path: SQLWrapper): SQL {
   const digest = sql`md5(${path} || ' ' || ${param('spaceId')}::text || now()::text || pg_backend_pid())`;
@@ -112,7 +117,7 @@ export function newFolderId(path: SQLWrapper): SQL {
     || '8' || right(${digest}, 15))::uuid`;
 }
 
-/** The result of `ensureFolders` for a statement that moves nothing. */
+/** The equivalent of `ensureFolders` for a statement without a new folder. */
 export const folderStays = {
   expressions: [],
   isReady: sql<boolean>`true`,
@@ -121,15 +126,15 @@ export const folderStays = {
 };
 
 /**
- * Finds the folders of some paths, and makes the missing ones with their missing ancestors.
+ * Finds the folders of several paths, and creates missing ones with their missing ancestors.
  *
- * An existing folder is locked, so that it can be neither moved nor deleted before the statement has written
- * into it. Where one is missing, the tree changes, by one statement at a time. `isReady` is false where
- * another statement has changed the tree: the statement must do nothing then, and is retried.
+ * An existing folder is locked, so that it cannot be moved or deleted before the statement has written into it.
+ * Creating a folder changes the tree, which only one statement at a time may do. `isReady` is false if another
+ * statement has changed the tree: then the statement must do nothing, and is retried.
  *
  * @param wanted a query of one column, the paths; null and the root are skipped
  * @param allowed the condition that the caller may write
- * @param changes the condition that the statement changes the tree in any case
+ * @param changes the condition that the statement changes the tree even if no folder is missing
  */
 export function ensureFolders(db: Database, wanted: SQL, allowed: SQL, changes = sql`false`) {
   const wantedFolders = db.$with('wanted_folders', {}).as(sql`

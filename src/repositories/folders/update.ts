@@ -17,16 +17,16 @@ import type { FindFolder } from './find.js';
 import { folderItem, folderTag, isFolder } from './item.js';
 import { ensureFolders, hasPath, isBelow, parentOfPath } from './tree.js';
 
-/** The fields of a folder to write; those that are absent stay as they are. */
+/** The fields of a folder to write; absent ones stay unchanged. */
 export interface FolderChanges {
-  /** moves it, with everything below */
+  /** moves the folder with everything below */
   path?: string;
   metadata?: JsonObject | null;
 }
 
 /**
- * Writes the given fields of a folder. A new path moves the whole subtree at once, and makes missing
- * ancestors; the contents of the folders are not written, because they refer to them by id.
+ * Updates the given fields of a folder. A new path moves the whole subtree atomically, and creates missing
+ * ancestors. Episodes and assets are not written, because they reference their folder by id.
  *
  * @returns a function. Needs the role `editor`; throws `Failure` `folder_cycle`, `path_taken`,
  *   `folder_protected` where a protected episode is in the subtree, or `precondition_failed`
@@ -86,7 +86,7 @@ export function updateFolder(
         moving,
         ...tree.expressions,
         written,
-        // Episodes and assets show the paths of their folders.
+        // A move changes the lists of episodes and assets, which show the paths of their folders.
         countContents(
           db,
           sql`${countRows('folders', 'written', 0)} union all ${countRows('folders', 'made_folders', 1)}

@@ -11,13 +11,13 @@ import {
   stateConditions,
 } from './listed-table.js';
 
-/** From this offset on, finding the first id of the page costs less than skipping rows. */
+/** Above this offset, finding the first id of the page costs less than skipping rows. */
 const DEEP_OFFSET = 1_000;
 
 /**
- * Prepares the statements of numbered pages without filters in the order of creation.
+ * Prepares the statements of numbered pages in the order of creation without filters.
  *
- * @returns a function that chooses the statement of a page, null for a table without that order
+ * @returns a function that chooses the statement of a page; null for a table without that order
  */
 export function creationOrder<Sort extends string>(db: Database, listed: ListedTable<Sort>) {
   const { table, inContainer, access, counted, orders, item } = listed;
@@ -25,8 +25,8 @@ export function creationOrder<Sort extends string>(db: Database, listed: ListedT
   const always = sql`true`;
 
   /**
-   * @param direction of the order of creation
-   * @param start the condition of the rows, in that order, from which the page is taken
+   * @param direction ascending or descending creation order
+   * @param start the condition that begins the page, for deep pages
    */
   const preparePage = (
     name: string,
@@ -57,7 +57,7 @@ export function creationOrder<Sort extends string>(db: Database, listed: ListedT
         .prepare(name),
     );
   };
-  // A deep page finds its first id in the index alone, from the nearer end.
+  // A deep page finds its first id with an index-only scan from the nearer end.
   const idAt = (order: SQL, position: SQL) =>
     sql`(select id from ${table} where ${and(inContainer, isActive)}
       order by ${order} limit 1 offset ${position})`;
@@ -66,7 +66,7 @@ export function creationOrder<Sort extends string>(db: Database, listed: ListedT
     const name = `${listed.name}_list${descending ? '_newest' : ''}`;
     const direction = descending ? desc : asc;
     const [opposite, compare] = descending ? [asc, lte] : [desc, gte];
-    // PostgreSQL finds where to begin before it looks at the other conditions.
+    // PostgreSQL evaluates this once, before the scan.
     const start = compare(
       table.id,
       sql`case

@@ -1,6 +1,6 @@
-/** Where a walk through a list has come to. */
+/** The position of a cursor in a list: the last item of a page. */
 export interface ListPosition {
-  /** how many items there were when it began */
+  /** the number of items when the first page was read */
   total: number;
   /** the sort key */
   key: string;
@@ -8,17 +8,17 @@ export interface ListPosition {
   id: string;
 }
 
-/** A part of a list that is walked. */
+/** A cursor page. */
 export interface Part<Item> {
   namespaceId: string;
   items: Item[];
   total: number;
-  /** where the next part begins, null where there is none */
+  /** the position after which the next page begins, null for the last page */
   next: ListPosition | null;
 }
 
 /**
- * @param rows the items of the part, and one more where there is a next part
+ * @param rows the items of the page, and one more if there is a next page
  * @param positionOf returns the position of an item
  */
 export function partOf<Item>(

@@ -3,22 +3,22 @@ import type { JsonObject } from '../../db/schema/columns.js';
 import { param } from '../access/statement.js';
 import type { Condition } from './selection.js';
 
-/** @returns the least UUIDv7 of a millisecond (RFC 9562 §5.7) */
+/** @returns the lowest UUIDv7 of a millisecond (RFC 9562 §5.7) */
 function firstIdOf(time: Date): string {
   const hex = time.getTime().toString(16).padStart(12, '0');
   return `${hex.slice(0, 8)}-${hex.slice(8)}-0000-0000-000000000000`;
 }
 
-/** Below it an inverted index of trigrams has nothing to look up. */
+/** A text that a trigram index can find: three letters or digits in a row. */
 const SEARCHABLE = /[\p{L}\p{N}]{3}/u;
 
-/** Filters that every list has; null and an empty list ask for nothing. */
+/** Filters that lists share; null and an empty list disable a filter. */
 export interface CommonFilters {
-  /** a part of the searched text, in any case */
+  /** a substring of the searched text, ignoring case */
   text: string | null;
   /** all of them */
   tags: string[];
-  /** is contained in the metadata */
+  /** an object that the metadata contains */
   metadata: JsonObject | null;
   /** at that time or later */
   createdAfter: Date | null;
@@ -29,9 +29,9 @@ export interface CommonFilters {
 }
 
 /**
- * Collects the conditions of a list, beginning with those that every list has.
+ * Collects the conditions of a list, starting with the common filters.
  *
- * @param searchedText the text that the inverted index knows
+ * @param searchedText the expression of the inverted index
  * @returns the conditions, their values, and a function that adds one
  */
 export function commonConditions(

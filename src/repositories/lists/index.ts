@@ -11,37 +11,39 @@ import { isBounded, isSearch, type Selection } from './selection.js';
 
 type ReadRow = ListRow & { lookup: Lookup };
 
-/** Resolves the caller's scope and runs a statement in it; null where there is nothing for this caller. */
+/**
+ * Resolves the caller's scope and executes a statement in it; null if the scope does not exist for this caller.
+ */
 type Run<Row, Result> = (
   read: (scope: { namespaceId: string; spaceId?: string }) => Promise<Row | undefined>,
 ) => Promise<Result | null>;
 
-/** A part of a list, as JSON. */
+/** A cursor page, as JSON. */
 export interface ListPart {
   /** the items as JSON text, joined by commas */
   items: string;
   total: number;
-  /** where the next part of a walk begins, null where there is none */
+  /** the position after which the next page begins, null for the last page */
   next: ListPosition | null;
 }
 
-/** The next part of a list, wherever its items have come to be meanwhile. */
+/** The request for a cursor page. */
 export interface CursorRequest {
   limit: number;
-  /** null for the first part */
+  /** null for the first page */
   after: ListPosition | null;
 }
 
 /**
- * The most lists of different filters and orders that are prepared, the first that are requested. Each
- * connection keeps the plans of all of them. An unprepared one takes a round trip more.
+ * Maximum number of prepared combinations of filters and orders, on a first-come basis: each connection stores
+ * a plan for each of them. An unprepared statement takes one more round trip.
  */
 const PREPARED_MAX = 100;
 
 /**
- * Makes the lists of a table: numbered pages, and parts of a walk by cursor.
+ * Creates the lists of a table: numbered pages and cursor pages.
  *
- * @param pages keeps finished pages
+ * @param pages the cache of rendered pages
  */
 export function listsOf<Sort extends string>(
   db: Database,
@@ -74,9 +76,9 @@ export function listsOf<Sort extends string>(
     /**
      * A numbered page.
      *
-     * @param run runs a statement in the caller's scope and returns its row
-     * @param render makes the body of the response; called only where the page has changed
-     * @returns the result of `run`, and the page, which is for a caller whose access is confirmed
+     * @param run executes a statement in the caller's scope and returns its row
+     * @returns the result of `run`, which has confirmed the caller's access, and the page; null if `run`
+     *   returns null
      * @throws `Failure` `page_too_deep` for a deep page of a list in an order that can change
      */
     async page<Result extends { row: ReadRow }>(
@@ -110,11 +112,11 @@ export function listsOf<Sort extends string>(
     },
 
     /**
-     * The next part of a walk.
+     * A cursor page.
      *
-     * @param run runs a statement in the caller's scope and answers its row
+     * @param run executes a statement in the caller's scope and returns its row
      */
-    async walk<Result extends { row: ListRow }>(
+    async cursorPage<Result extends { row: ListRow }>(
       run: Run<ListRow, Result>,
       selection: Selection<Sort>,
       { limit, after }: CursorRequest,
@@ -137,9 +139,9 @@ export function listsOf<Sort extends string>(
 }
 
 /**
- * @param lists of the database
- * @param searches the same lists of the database of searches
- * @returns a function that chooses one: that of searches for lists that may take long
+ * @param lists the lists of the main pool
+ * @param searches the same lists of the pool for searches
+ * @returns a function that chooses one of them: `searches` for lists that may take long
  */
 export function routedLists<Sort extends string>(lists: Lists<Sort>, searches: Lists<Sort>) {
   return (selection: Selection<Sort>, offset: number): Lists<Sort> =>

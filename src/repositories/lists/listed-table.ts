@@ -6,34 +6,34 @@ import { param } from '../access/statement.js';
 import type { spaceTotal } from '../spaces/counters.js';
 import type { State } from './selection.js';
 
-/** An order of a list, which an index has; ids make it total. */
+/** A sort order of a list, supported by an index; the id is the tie-breaker. */
 interface Order {
   key: SQL;
   type: SQL;
-  /** writes a key as the text of a cursor */
+  /** converts a key to text, for a cursor */
   text: (key: SQL) => SQL;
 }
 
-/** A table that is listed. */
+/** A table with lists. */
 export interface ListedTable<Sort extends string> {
-  /** begins the names of its statements */
+  /** the prefix of the names of its statements */
   name: string;
   table: PgTable & { id: PgColumn };
-  /** null where nothing of it is kept once it is deleted */
+  /** null for a table without soft delete */
   deletedAt: PgColumn | null;
-  /** the condition that a row is in the container that is listed */
+  /** the condition that a row is in the listed container */
   inContainer: SQL | undefined;
-  /** the common table expressions that hold the caller's access; the last is named `access` */
+  /** the common table expressions with the caller's access; the last one is `access` */
   access: WithSubquery[];
-  /** null where the list is not inside a space, or there is none */
+  /** null if the list is not inside a space, or the space does not exist */
   spaceId: SQL<string | null>;
   /** the condition that the caller may read the container */
   mayRead: SQL;
   /** the common table expression with the total and the revision of the active rows */
   counted: ReturnType<typeof spaceTotal>;
-  /** the condition that the inverted index `search` begins with */
+  /** the condition on the first column of the inverted index `search` */
   inSearch: SQL;
-  /** the indexes by which rows of a filter are found, from that which leads to the fewest on */
+  /** the indexes for filters, the most selective first */
   accessPaths: readonly string[];
   orders: Record<Sort, Order>;
   /** an item as JSON text */
@@ -51,7 +51,7 @@ export interface ListRow {
   id?: string | null;
 }
 
-/** The condition that the caller does not hold the list at its current revision. */
+/** The condition that the cached page, if any, does not have the current revision of the list. */
 export const isChanged = sql`(select revision from total) is distinct from ${param('known')}`;
 
 export const offset = sql`${param('offset')}::bigint`;
@@ -65,7 +65,7 @@ export function stateConditions({ deletedAt }: Pick<ListedTable<string>, 'delete
   } satisfies Record<State, SQL | undefined>;
 }
 
-/** @returns the columns of the caller's access, which every statement of a list answers */
+/** @returns the columns with the caller's access, which every statement of a list returns */
 export function accessColumns({ spaceId }: Pick<ListedTable<string>, 'spaceId'>) {
   return { role: sql<Role | null>`access.caller_role`, spaceId };
 }

@@ -1,40 +1,40 @@
 import { LRUCache } from 'lru-cache';
 
-/** A finished page of a list, at one revision. */
+/** A rendered page of a list at one revision. */
 export interface CachedPage {
-  /** changes with every write that the list shows */
+  /** changes with every write that affects the list */
   readonly revision: string;
-  /** how many items the whole list has */
+  /** the number of items in the list */
   readonly total: number;
-  /** the body of the answer */
+  /** the body of the response */
   readonly body: Buffer;
 }
 
-/** The state of a list, read by the same statement as the caller's access. */
+/** The state of a list, read in the same statement as the caller's access. */
 export type ListState = Pick<CachedPage, 'revision' | 'total'>;
 
-/** A page that is perhaps kept, as it was before the statement ran. */
+/** The result of a look-up in the cache before the statement runs. */
 export interface Lookup {
   readonly key: string;
   readonly page: CachedPage | null;
-  /** the revision of that page: the parameter `known` of the statement */
+  /** the revision of the cached page: the parameter `known` of the statement */
   readonly known: string | null;
 }
 
-/** The bytes of an entry beside its body: keys, numbers and the cache's own lists. */
+/** The size of a cache entry without its body. */
 const ENTRY_BYTES = 500;
 
 /**
- * Finished pages of lists, the least recently used of which go first. A page is never answered because it
- * is here: the statement of each request reads the revision, together with the caller's access, and a page
- * is answered only while it has that revision.
+ * An LRU cache of rendered list pages. A cached page is never served without a check: the statement of each
+ * request reads the revision of the list together with the caller's access, and the page is served only if it
+ * has that revision.
  */
 export class PageCache {
   readonly #pages: LRUCache<string, CachedPage> | null;
   #hits = 0;
   #misses = 0;
 
-  /** @param maxBytes the most bytes of pages that are kept; 0 keeps none */
+  /** @param maxBytes the maximum size of the cache; 0 disables it */
   constructor(maxBytes: number) {
     this.#pages =
       maxBytes === 0
@@ -46,10 +46,10 @@ export class PageCache {
   }
 
   /**
-   * Looks a page up before its statement runs. The statement gets the revision, and reads no items while the
-   * list still has it.
+   * Looks up a page before its statement runs. The statement gets its revision as a parameter, and reads no
+   * items if the list still has it.
    *
-   * @param key names the list, the page and all else that the body depends on
+   * @param key identifies the list, the page and everything else that the body depends on
    */
   lookUp(key: string): Lookup {
     const page = this.#pages?.get(key) ?? null;
@@ -57,11 +57,12 @@ export class PageCache {
   }
 
   /**
-   * Call it only for a caller whose access the statement has confirmed.
+   * Returns the cached page if it is current, otherwise renders and caches it. Call it only if the statement
+   * has confirmed the caller's access.
    *
-   * @param read the result of the statement: the items only where `revision` is not the known one
-   * @param render makes the body of the response
-   * @returns the page as the database has it
+   * @param read the state of the list, from the statement
+   * @param render renders the body from the items that the statement read
+   * @returns the current page
    */
   settle(
     { key, page, known }: Lookup,
@@ -79,7 +80,7 @@ export class PageCache {
     return current;
   }
 
-  /** @returns the figures for the metrics: counts since the start, and the bytes kept now */
+  /** @returns the metrics: counts since the start, and the current size in bytes */
   usage(): { hits: number; misses: number; bytes: number } {
     return { hits: this.#hits, misses: this.#misses, bytes: this.#pages?.calculatedSize ?? 0 };
   }

@@ -12,21 +12,21 @@ import {
 import type { Condition, Selection, State } from './selection.js';
 
 /**
- * From this number of matches on it costs less to scan in the order of the list and skip what does not match
- * than to materialize all matches; with fewer there could be long gaps between two of them.
+ * From this number of matches on, scanning in the order of the list and skipping other rows costs less than
+ * materializing all matches. With fewer matches there may be long gaps between them.
  */
 export const SCAN_IN_ORDER_FROM = 5_000;
 
-/** Makes the queries of the lists of a table. */
+/** Creates the queries of the lists of a table. */
 export function listQuery<Sort extends string>(db: Database, listed: ListedTable<Sort>) {
   const { table, inContainer, access, mayRead, counted, orders, item } = listed;
   const ofState = stateConditions(listed);
   const always = sql`true`;
 
   /**
-   * The conditions, of which no other index may be taken than the one that is meant.
+   * Returns the conditions in a form for which the planner can only use one index.
    *
-   * @param by the index that the rows are found by
+   * @param by the index to use
    */
   function pinToIndex(by: string | undefined, conditions: Condition[]): SQL[] {
     return [
@@ -38,11 +38,11 @@ export function listQuery<Sort extends string>(db: Database, listed: ListedTable
   }
 
   /**
-   * A list of any kind, from its beginning or from a position on.
+   * A list with any filters and order, from the beginning or after a cursor.
    *
-   * Few matches are materialized by the most selective index; with many matches the statement scans in the
-   * order of the list and skips the others. The choice is part of the statement, because the planner would
-   * have to guess the number of matches.
+   * Few matches are materialized with the most selective index; with many, the statement scans in the order of
+   * the list and skips other rows. The statement fixes the choice, because the planner would have to guess the
+   * number of matches.
    */
   function query(
     { sort, descending, state, conditions }: Selection<Sort>,
@@ -63,8 +63,8 @@ export function listQuery<Sort extends string>(db: Database, listed: ListedTable
     const foundIn = (which: SQL | undefined) => sql`
       select id, ${key} as key from ${table}
       where ${and(inContainer, mayRead, which, isChanged, ...pinToIndex(by, conditions))}`;
-    // Active and deleted rows have indexes of their own, but for the inverted one. Of each, as much is read
-    // in the order of the list as the page could hold.
+    // Active and deleted rows have separate indexes, except for the inverted one. From each, at most the rows
+    // up to the end of the page are read in order.
     const read = (which: SQL | undefined) =>
       materializes
         ? foundIn(which)
@@ -74,7 +74,7 @@ export function listQuery<Sort extends string>(db: Database, listed: ListedTable
       state === 'all' && by !== 'search' && by !== undefined
         ? sql`${read(ofState.active)} union all ${read(ofState.deleted)}`
         : foundIn(ofState[state]);
-    // `offset 0` keeps the planner from looking into it for another order.
+    // `offset 0` prevents the planner from flattening the subquery to get another order.
     const matched = db.$with('matched', {}).as(sql`select * from (${found}) as found offset 0`);
     const total = totalOf(materializes, state, after);
     const page = db.$with('page', {}).as(sql`
@@ -114,7 +114,7 @@ export function listQuery<Sort extends string>(db: Database, listed: ListedTable
       .leftJoin(shown, always);
   }
 
-  /** How many items the list holds: a common table expression of one row. */
+  /** The common table expression of one row with the number of items in the list. */
   function totalOf(materializes: boolean, state: State, after: ListPosition | null) {
     const matching = materializes
       ? sql`matched`

@@ -4,12 +4,12 @@ export const states = ['active', 'deleted', 'all'] as const;
 
 export type State = (typeof states)[number];
 
-/** One condition of a list's filters. */
+/** The condition of one filter. */
 export interface Condition {
-  /** of its parameter */
+  /** the name of its parameter */
   name: string;
   sql: SQL;
-  /** the index that finds the rows by it, null where none does */
+  /** the index for the condition, null if there is none */
   by: string | null;
 }
 
@@ -19,14 +19,14 @@ export interface Conditions {
   values: Record<string, unknown>;
 }
 
-/** The filters and the order of one list. */
+/** The filters, the order and the state of a list. */
 export interface Selection<Sort extends string> extends Conditions {
   state: State;
   sort: Sort;
   descending: boolean;
 }
 
-/** @returns whether matches are to be found and counted, which may take long */
+/** @returns whether matches must be counted, which may take long */
 export function isSearch({
   state,
   conditions,
@@ -34,7 +34,10 @@ export function isSearch({
   return state !== 'active' || conditions.length > 0;
 }
 
-/** @returns whether its numbered pages end after `SKIPPED_MAX` items: it is neither searched nor in the order of creation */
+/**
+ * @returns whether numbered pages end at the offset `SKIPPED_MAX`: the list has no filters, and another order
+ *   than creation
+ */
 export function isBounded(selection: Selection<string>): boolean {
   return selection.sort !== 'createdAt' && !isSearch(selection);
 }

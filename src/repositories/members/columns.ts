@@ -14,7 +14,7 @@ export type MemberRow = Pick<typeof members.$inferSelect, keyof typeof memberCol
 
 export const inNamespace = eq(members.namespaceId, param('namespaceId'));
 
-/** @returns the problem of a change that would leave the namespace without an owner */
+/** @returns the failure of a change that would leave the namespace without an owner */
 export function lastOwner(member: string): Failure {
   return new Failure('last_owner', { member });
 }

@@ -40,7 +40,7 @@ export function deleteMember({ db, resolveNamespace }: RepositoryContext) {
   /**
    * Needs the role `owner`, or none to leave.
    *
-   * @returns null as the value when there is no such member
+   * @returns the value is null if there is no such member
    * @throws `Failure` `last_owner` when that would leave the namespace without an owner
    */
   return async (

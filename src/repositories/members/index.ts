@@ -3,7 +3,7 @@ import { deleteMember } from './delete.js';
 import { listMembers } from './list.js';
 import { putMember } from './put.js';
 
-/** Makes the repository of members; its statements are prepared once per connection. */
+/** Creates the repository of members; its statements are prepared once per connection. */
 export function membersRepository(context: RepositoryContext) {
   return {
     ...listMembers(context),

@@ -15,7 +15,7 @@ import { inNamespace, memberColumns, type MemberRow } from './columns.js';
 export function listMembers({ db, resolveNamespace, pages }: RepositoryContext) {
   const access = accessCte(db, activeNamespaceByIdAndSlug);
   const always = sql`true`;
-  // A change of a member gives the namespace a new revision, and so does a write of the namespace itself.
+  // A change of a member replaces the revision of the namespace, and so does a write of the namespace itself.
   const state = db.$with('state').as(
     db
       .select({
@@ -77,8 +77,8 @@ export function listMembers({ db, resolveNamespace, pages }: RepositoryContext) 
     /**
      * A page of the members of a namespace, in the order they joined.
      *
-     * @param render makes the body of the answer; called only where the page has changed
-     * @throws `Failure` `validation_failed` for a page too far inside the list
+     * @param render renders the body of the response; called only if the page has changed
+     * @throws `Failure` `page_too_deep`
      */
     async list(
       principal: Principal,
@@ -102,8 +102,8 @@ export function listMembers({ db, resolveNamespace, pages }: RepositoryContext) 
       return { role, value: pages.settle(row.lookup, read, renderItems) };
     },
 
-    /** The next part of a walk, in the order they were added. */
-    async walk(
+    /** A cursor page of the members, in the order they were added. */
+    async cursorPage(
       principal: Principal,
       namespaceSlug: string,
       limit: number,

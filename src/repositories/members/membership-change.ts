@@ -12,9 +12,9 @@ export const mayChange = (role: SQLWrapper) =>
   sql<boolean>`(${role} = 'owner' or (${role} is not null and ${param('subject')} = ${param('leaver')}))`;
 
 /**
- * The common table expressions that precede every change of a member. Changes of the members of a namespace take
- * turns by a lock on it, so that none deadlocks with another. The lock on the members then reads them as the
- * turn before left them, the caller's own role included.
+ * The common table expressions that precede every change of a member. A lock on the namespace serializes the
+ * changes of its members, so that they never deadlock. The subsequent lock on the members reads their committed
+ * rows, including the caller's own role.
  */
 export function membershipChange(db: Database) {
   const access = accessCte(db, activeNamespaceByIdAndSlug);
@@ -70,12 +70,12 @@ export function membershipChange(db: Database) {
 }
 
 /**
- * The common table expression that gives the namespace a new revision and counts its members. The lock of the
- * turn is held: no other statement changes the count, or deletes the namespace, meanwhile.
+ * The common table expression that replaces the revision of the namespace and counts its members. The statement
+ * holds the lock on the namespace, so that no other one changes the count or deletes the namespace.
  *
  * @param changed the common table expression that wrote a member
  * @param difference added to the count of members
- * @param bound the most members from now on
+ * @param bound the new value of `members_max`
  */
 export function reviseNamespace(db: Database, changed: SQLWrapper, difference: SQL, bound: SQL) {
   return db.$with('revised', {}).as(sql`

@@ -43,8 +43,8 @@ export function putMember({ db, resolveNamespace, quotas }: RepositoryContext) {
   /**
    * Needs the role `owner`.
    *
-   * @throws `Failure` `last_owner` when that would leave the namespace without an owner, `quota_exceeded`
-   *   when it has as many members as it may
+   * @throws `Failure` `last_owner` when that would leave the namespace without an owner, `quota_exceeded` when
+   *   the namespace has reached its quota of members
    */
   return async (
     principal: Principal,

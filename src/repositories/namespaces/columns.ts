@@ -16,10 +16,10 @@ export const namespaceColumns = {
 
 export type NamespaceRow = Pick<typeof namespaces.$inferSelect, keyof typeof namespaceColumns>;
 
-/** A namespace and how many active spaces it has. */
+/** A namespace with the number of its active spaces. */
 export type CountedNamespace = NamespaceRow & { spaces: number };
 
-/** A namespace of the caller's own, with the caller's role in it. */
+/** A namespace that the caller is a member of, with the role. */
 export type OwnNamespace = Pick<NamespaceRow, 'id' | 'slug' | 'name'> & { role: Role };
 
 export interface NewNamespace {
@@ -28,7 +28,7 @@ export interface NewNamespace {
   metadata: JsonObject | null;
 }
 
-/** Fields that are absent stay as they are. */
+/** Absent fields stay unchanged. */
 export type NamespaceChanges = Partial<NewNamespace>;
 
 /** The columns that every write of a namespace changes. */
@@ -38,7 +38,7 @@ export const nextVersion = {
   revision: newRevision,
 };
 
-/** @returns the namespace of a row with the count of its active spaces */
+/** @returns the namespace of a row with the number of its active spaces */
 export function counted(row: {
   namespace: NamespaceRow | null;
   total: { total: number } | null;

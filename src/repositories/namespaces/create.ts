@@ -64,7 +64,7 @@ export function createNamespace({ db, quotas, slugHoldDays }: RepositoryContext)
     always,
     namespaceColumns,
     recordOf(namespaceColumns),
-    // The key is of no namespace.
+    // The key belongs to no namespace, so the id is the nil UUID.
     sql`(select ${param('namespaceId')}::uuid as id) as own`,
   );
   const createdOnce = db.$with('namespace', namespaceColumns).as(sql`
@@ -88,7 +88,7 @@ export function createNamespace({ db, quotas, slugHoldDays }: RepositoryContext)
     .select({
       claim: { free: onceCreated.claim.free },
       stored: onceCreated.stored._.selectedFields,
-      // A caller who was removed meanwhile sees no more of it than any stranger.
+      // A caller who has been removed since must not see the namespace.
       mayRead: sql<boolean | null>`${param('adminRole')}::member_role is not null
         or role_in(${onceCreated.stored.id}, ${param('subject')}) is not null`,
       namespace: createdOnce._.selectedFields,
@@ -102,7 +102,7 @@ export function createNamespace({ db, quotas, slugHoldDays }: RepositoryContext)
   /**
    * The caller becomes the first owner.
    *
-   * @param key with it the namespace is created once, however often this is called
+   * @param key with a key the namespace is created once, however often the function is called
    * @throws `Failure` `slug_taken` when another active namespace has the slug, and the failures of
    *   `executeIdempotent`
    */

@@ -11,7 +11,7 @@ import { freeSlug } from './slugs.js';
 import { countForMembers } from './subject-counters.js';
 import { untilCurrent } from './until-current.js';
 
-/** Prepares the statement that deletes a namespace, softly; members and spaces stay for a restore. */
+/** Prepares the statement that soft-deletes a namespace; its members and spaces stay for a restore. */
 export function deleteNamespace({ db, resolveNamespace }: RepositoryContext, get: GetNamespace) {
   const writing = lockedAccess(db, activeNamespaceByIdAndSlug, 'update');
   const mayOwn = hasRole('owner');
@@ -20,7 +20,7 @@ export function deleteNamespace({ db, resolveNamespace }: RepositoryContext, get
     db
       .update(namespaces)
       .set({ ...nextVersion, deletedAt: sql`now()` })
-      // Its members are counted as the snapshot has them.
+      // `isCurrent`, because the members are counted from the snapshot.
       .where(and(activeNamespaceByIdAndSlug, mayOwn, hasVersion(namespaces), writing.isCurrent))
       .returning({
         id: namespaces.id,
@@ -43,7 +43,7 @@ export function deleteNamespace({ db, resolveNamespace }: RepositoryContext, get
    * Needs the role `owner`.
    *
    * @returns the version of the deleted namespace
-   * @throws `Failure` `precondition_failed` when it has none of the expected versions
+   * @throws `Failure` `precondition_failed` when the namespace has none of the expected versions
    */
   return async (
     principal: Principal,

@@ -7,7 +7,7 @@ import { listNamespaces } from './list.js';
 import { restoreNamespace } from './restore.js';
 import { updateNamespace } from './update.js';
 
-/** Makes the repository of namespaces; its statements are prepared once per connection. */
+/** Creates the repository of namespaces; its statements are prepared once per connection. */
 export function namespacesRepository(context: RepositoryContext) {
   const get = getNamespace(context);
   return {

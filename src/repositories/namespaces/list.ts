@@ -36,7 +36,8 @@ export function listNamespaces({ db, pages }: RepositoryContext) {
       .from(subjectCounters)
       .where(eq(subjectCounters.subject, param('subject'))),
   );
-  // A namespace that is renamed changes the lists of all its members: theirs is no counter, but a digest of the page.
+  // A rename affects the lists of all members, so the revision is a digest of the page instead of a counter per
+  // subject.
   const ownState = db.$with('state').as(
     db
       .select({
@@ -91,8 +92,8 @@ export function listNamespaces({ db, pages }: RepositoryContext) {
     /**
      * A page of the namespaces that the caller is a member of, in order of creation.
      *
-     * @param render makes the body of the answer; called only where the page has changed
-     * @throws `Failure` `validation_failed` for a page too far inside the list
+     * @param render renders the body of the response; called only if the page has changed
+     * @throws `Failure` `page_too_deep`
      */
     async list(
       { subject }: Principal,
@@ -109,8 +110,8 @@ export function listNamespaces({ db, pages }: RepositoryContext) {
       return pages.settle(lookup, state, (total) => render(items, total));
     },
 
-    /** The next part of a walk through the caller's own, oldest first. */
-    async walk(
+    /** A cursor page of the caller's namespaces, oldest first. */
+    async cursorPage(
       { subject }: Principal,
       limit: number,
       after: ListPosition | null,

@@ -8,24 +8,24 @@ import { usedNamespaces } from '../idempotency.js';
 import { hasExpectedId } from '../version.js';
 
 /**
- * How many of the last deleted namespaces of a slug, and how many of the last namespaces of the caller, a restore by
- * the slug looks at. One that lies behind both is restored by its entity tag.
+ * How many of the last deleted namespaces with a slug, and how many of the caller's newest namespaces, a
+ * restore by slug examines. Any other one can be restored by its entity tag.
  */
 const RESTORE_CANDIDATES = 100;
 
 /**
- * Prepares the statements that find the namespace which a restore of a slug is about, of those that the caller
- * knows: the expected one, however many of the slug were deleted after it, or the last that was deleted, or
- * else the active one. Looked for from the slug and from the caller, because either may have very many.
+ * Prepares the statements that find the namespace to restore among those the caller may see: the one expected
+ * by `If-Match`, or the last deleted one with the slug, or else the active one. It is searched both by slug and
+ * by caller, because either may have very many namespaces.
  */
 export function restoreTargets(db: Database) {
-  // An outer join: an `exists` may be turned around, into one that reads all of the caller's namespaces.
+  // An outer join, because the planner may reorder an `exists`, and read all of the caller's namespaces.
   const membership = sql`left join ${members} m on m.namespace_id = n.id and m.subject = ${param('subject')}`;
   const isKnown = sql`(${param('adminRole')}::member_role is not null or m.role is not null)`;
   const hadSlug = sql`n.slug = ${param('namespaceSlug')} and ${isRestorable(sql`n.deleted_at`)}`;
   const candidates = sql.raw(String(RESTORE_CANDIDATES));
   const last = sql`order by n.deleted_at desc, n.id desc limit`;
-  /** The first known one of some namespaces. */
+  /** The first of the selected namespaces that the caller may see. */
   const knownOf = (name: string, which: SQL, order = sql`order by n.id limit`) =>
     db.$with(name, {}).as(sql`
       select n.id from (select n.id, n.deleted_at from ${namespaces} n where ${which} ${order} ${candidates}) as n
@@ -35,7 +35,7 @@ export function restoreTargets(db: Database) {
     sql`${hasExpectedId(sql`n.id`)} and (${hadSlug}) is true`,
   );
   const lastOfSlug = knownOf('last_of_slug', hadSlug, last);
-  // By their ids alone, because the planner cannot know how many the slug leads to.
+  // By id only, because the planner cannot estimate how many namespaces had the slug.
   const lastOfCaller = db.$with('last_of_caller', {}).as(sql`
     select n.id from (
       select n.id, n.deleted_at from ${namespaces} n
@@ -78,7 +78,7 @@ export function restoreTargets(db: Database) {
   };
 
   return {
-    /** for an erasure: the active one comes before deleted ones that are not expected */
+    /** for an erasure: the expected one, then the active one, then the last deleted one */
     erased: prepareErased(
       'namespace_erase_target',
       [expectedOne, activeOne, lastOfSlug, lastOfCaller, beingErased],
@@ -94,7 +94,7 @@ export function restoreTargets(db: Database) {
       'namespace_restore_target',
       db.$with('repeated', {}).as(sql`select null::uuid as id where false`),
     ),
-    // A repetition is about the namespace that the key was used for, which may have another slug now.
+    // A retry addresses the namespace that was restored with the key, whose slug may have changed.
     once: prepareTarget(
       'namespace_restore_target_once',
       knownOf('repeated', sql`n.id in (${usedNamespaces})`),

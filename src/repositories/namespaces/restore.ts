@@ -56,7 +56,7 @@ export function restoreNamespace({
   const always = sql`true`;
   const slug = sql`${param('slug')}::text`;
 
-  // With its slug, because it may be renamed between the two statements.
+  // The slug is checked again, because the namespace may be renamed between the two statements.
   const isTarget = and(
     eq(namespaces.id, param('namespaceId')),
     sql`(${param('repeats')}::boolean or ${namespaces.slug} = ${param('namespaceSlug')})`,
@@ -147,13 +147,13 @@ export function restoreNamespace({
 
   /**
    * Restores the last deleted of the caller's namespaces that had this slug; a namespace that is not deleted
-   * stays as it is. Needs the role `owner`.
+   * stays unchanged. Needs the role `owner`.
    *
-   * @param newSlug another slug for it, because its own may be taken; null to keep it
-   * @param key with it the namespace is restored once, however often this is called
-   * @throws `Failure` `slug_taken` when another namespace has taken the slug meanwhile, `precondition_failed`
-   *   when the namespace has none of the expected versions, `quota_exceeded` when the quota of its creator is
-   *   used up, and the failures of `executeIdempotent`
+   * @param newSlug a new slug, in case the former one is taken; null to keep the former one
+   * @param key with a key the namespace is restored once, however often the function is called
+   * @throws `Failure` `slug_taken` when another namespace has the slug now, `precondition_failed` when the
+   *   namespace has none of the expected versions, `quota_exceeded` when its creator has reached the quota, and
+   *   the failures of `executeIdempotent`
    */
   return async (
     principal: Principal,
@@ -170,7 +170,7 @@ export function restoreNamespace({
       const target = await (once
         ? executeOne(targets.once, { ...caller, ...once, ...versionParams(expected) })
         : executeOne(targets.plain, { ...caller, ...versionParams(expected) }));
-      // It may have another slug now, which the resolver says.
+      // If it has another slug now, the resolver throws `renamed`.
       if (!target?.id) {
         await resolveNamespace(principal, slug, () => Promise.resolve(undefined));
         return null;
@@ -199,7 +199,8 @@ export function restoreNamespace({
       return { role, value: value && { ...value, replayed: false } };
     };
     const outcome = await attempt();
-    // To a restore that another one overtook, it was not active yet and not deleted any more.
+    // Retried once, because after a concurrent restore the namespace was neither deleted nor active in the
+    // snapshot.
     return outcome?.value === null && includesRole(outcome.role, 'owner') ? attempt() : outcome;
   };
 }

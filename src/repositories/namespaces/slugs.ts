@@ -4,16 +4,16 @@ import { namespaceSlugs } from '../../db/schema/namespace-slugs.js';
 import { param } from '../access/statement.js';
 
 /**
- * The common table expressions by which a namespace takes a slug. A free one can be taken by any namespace; a
- * released one is reserved for a while for the owners of its last holder. Otherwise the primary key of the
- * slugs is violated, which alone decides whether a slug is free.
+ * The common table expressions that assign a slug to a namespace. Any namespace can take a free slug; a
+ * released one is reserved for the owners of its last holder for some days. Otherwise the insert violates the
+ * primary key, which alone decides whether a slug is free.
  *
- * @param slug to take
- * @param claimant a query of the id of the namespace that takes it; without a row none is taken
- * @param holdDays for how long a released slug is reserved
+ * @param slug the slug to assign
+ * @param claimant a query of the id of the namespace; without a row nothing is assigned
+ * @param holdDays days for which a released slug is reserved
  */
 export function claimSlug(db: Database, slug: SQL, claimant: SQL, holdDays: number) {
-  // The last holder is another namespace than the claimant, possibly on another worker.
+  // By a function, because the last holder is another namespace, possibly on another worker of Citus.
   const owned = db.$with('owned_slug', {}).as(sql`
     select role_in(held_by, ${param('subject')}) = 'owner' as is_owned from ${namespaceSlugs}
     where ${namespaceSlugs.slug} = ${slug} and freed_at is not null and exists (select from slug_claim)`);
@@ -32,7 +32,7 @@ export function claimSlug(db: Database, slug: SQL, claimant: SQL, holdDays: numb
 }
 
 /**
- * Releases the slug of the common table expression `namespace`, after a rename or a deletion.
+ * Releases the former slug of the row of the common table expression `namespace`, after a rename or a deletion.
  *
  * @param isGivenUp the condition that it is released
  */

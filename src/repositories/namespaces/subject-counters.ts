@@ -5,10 +5,10 @@ import { subjectCounters } from '../../db/schema/subject-counters.js';
 import { param } from '../access/statement.js';
 
 /**
- * Changes the counters of subjects. In the order of the subjects, so that two statements never deadlock.
+ * Updates the counters of subjects, in the order of the subjects, so that two statements never deadlock.
  *
- * @param changes a query of `subject`, `memberships` and `created`, added to each; the parameter `quota` is
- *   the greatest value of `created`, null for no bound
+ * @param changes a query of `subject` and the differences of `memberships` and `created`; the parameter `quota`
+ *   is the maximum of `created`, null for no limit
  */
 export function countForSubjects(db: Database, changes: SQL) {
   return db.$with('counted_subjects', {}).as(sql`
@@ -22,7 +22,7 @@ export function countForSubjects(db: Database, changes: SQL) {
         else ${subjectCounters.createdMax} end`);
 }
 
-/** Counts the deletion or the restore of the common table expression `namespace` for its members and its creator. */
+/** Updates the counters of the members and the creator when `namespace` has been deleted or restored. */
 export function countForMembers(db: Database, difference: 1 | -1) {
   const one = sql.raw(String(difference));
   return countForSubjects(

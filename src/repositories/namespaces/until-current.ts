@@ -1,4 +1,7 @@
-/** Runs a statement anew that found the namespace changed since its snapshot: each time another one has succeeded. */
+/**
+ * Retries a statement while it finds that the namespace has changed since its snapshot. Ends, because each
+ * retry means that another statement has succeeded.
+ */
 export async function untilCurrent<Row extends { isCurrent: boolean | null }>(
   attempt: () => Promise<Row | undefined>,
 ): Promise<Row | undefined> {

@@ -42,7 +42,7 @@ export function updateNamespace(
       .where(and(activeNamespaceByIdAndSlug, mayOwn, hasVersion(namespaces)))
       .returning(namespaceColumns),
   );
-  // The lock shows the current row.
+  // `locked` has the committed row, not that of the snapshot.
   const mayChange = sql`${mayOwn} and ${hasVersion(writing.locked)}`;
   const renamed = sql`select id from ${writing.locked}
     where ${mayChange} and ${slug} <> ${param('namespaceSlug')}`;
@@ -63,9 +63,9 @@ export function updateNamespace(
   );
 
   /**
-   * Writes the given fields and no others. Needs the role `owner`.
+   * Updates the given fields. Needs the role `owner`.
    *
-   * @param merge makes the metadata from the stored one; null where the changes contain it
+   * @param merge computes the metadata from the stored one; null if the changes contain the new metadata
    * @throws `Failure` `slug_taken` when another active namespace has the slug, `precondition_failed` when the
    *   namespace has none of the expected versions
    */

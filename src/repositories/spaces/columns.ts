@@ -32,12 +32,12 @@ export interface NewSpace {
   metadata: JsonObject | null;
 }
 
-/** A space, and the counts of its contents. */
+/** A space with the counts of its contents. */
 export type FilledSpace = SpaceRow & { contents: Contents };
 
 export type NamespacedSpace = FilledSpace & { namespaceId: string };
 
-/** Fields that are absent stay as they are. */
+/** Absent fields stay unchanged. */
 export type SpaceChanges = Partial<NewSpace>;
 
 /** @returns the row with the counts of its contents */
@@ -45,8 +45,8 @@ export function withContents<Row extends object>(row: Row | null, contents: Cont
   return row && { ...row, contents };
 }
 
-/** @returns the row that a write has written, now or earlier with the same key */
-export function answered<Written extends object>({
+/** @returns the row of a write, executed now or by an earlier request with the same key */
+export function toReplayable<Written extends object>({
   stored,
   space,
 }: {
@@ -57,7 +57,7 @@ export function answered<Written extends object>({
   return space && { ...space, replayed: false };
 }
 
-/** A parameter that is written as JSON. */
+/** A parameter of type `jsonb`. */
 export function jsonParam(name: string) {
   return sql`${sql.param(param(name), spaces.metadata)}::jsonb`;
 }

@@ -12,7 +12,9 @@ export const hasSlug = eq(spaces.slug, param('spaceSlug'));
 /** The columns that every write of a space changes. */
 export const nextVersion = { version: sql`${spaces.version} + 1`, updatedAt: sql`now()` };
 
-/** @returns the slug of a path; an impossible one, which PostgreSQL may reject, becomes one that finds nothing */
+/**
+ * @returns the slug of a path; empty, which no space has, if it is invalid, because PostgreSQL may reject it
+ */
 export function possibleSlug(slug: string): string {
   return isSlug(slug) ? slug : '';
 }

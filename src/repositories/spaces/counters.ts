@@ -5,12 +5,12 @@ import { fromOwnNamespace } from '../access/guard.js';
 import { param } from '../access/statement.js';
 import { newRevision } from '../revision.js';
 
-/** Enough rows that connections seldom wait for one another, few enough to add up on every list. */
+/** Enough rows that connections rarely wait for one another, few enough to sum up for every list. */
 export const COUNTER_SLOTS = 16;
 
 /**
- * A common table expression of one row: how many active spaces the namespace has, and the revision of its
- * lists, which no write of a space leaves as it was.
+ * The common table expression `total` of one row: the number of active spaces of the namespace, and the
+ * revision of its lists, which every write of a space changes.
  */
 export function spaceTotal(db: Database) {
   return db.$with('total').as(
@@ -27,12 +27,15 @@ export function spaceTotal(db: Database) {
 const quota = sql`${param('quota')}::int`;
 const inNamespace = sql`${spaceCounters} where namespace_id = ${param('namespaceId')}`;
 
-/** The row that this connection counts in. A quota is exact because all counts are then in one row, which no two statements change at once. */
+/**
+ * The slot of this connection. With a quota all connections use slot 0, so that the quota is exact: no two
+ * statements change one row at once.
+ */
 const ownSlot = sql`pg_backend_pid() % ${sql.raw(String(COUNTER_SLOTS))} * (${quota} is null)::int`;
 
 const written = sql`(select count(*) from space)`;
 
-/** The common table expressions that count the spaces that the expression `space` has added, and change the revision. */
+/** The common table expressions that count the rows that `space` has added, and replace the revision. */
 export function countAddedSpaces(db: Database) {
   const room = sql`case when ${quota} is not null
     then ${quota} - (select coalesce(sum(active), 0) from ${inNamespace} and slot <> 0) end`;
@@ -51,10 +54,10 @@ export function countAddedSpaces(db: Database) {
 }
 
 /**
- * As `countAddedSpaces`, of spaces that were changed or deleted. It adds the row of this connection where there is
- * none, so that no two statements wait for one another.
+ * As `countAddedSpaces`, for spaces that were changed or deleted. It inserts the row of this connection's slot
+ * if it is missing, so that statements of different connections do not wait for one another.
  *
- * @param difference added to the active spaces by each of them; an expression is not positive
+ * @param difference added to the number of active spaces for each of them; an expression must not be positive
  */
 export function recountSpaces(db: Database, difference: 0 | -1 | SQL) {
   const each = typeof difference === 'number' ? sql.raw(String(difference)) : difference;

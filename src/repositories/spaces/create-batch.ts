@@ -13,15 +13,15 @@ import {
   recordOf,
   type Replayable,
 } from '../idempotency.js';
-import { answered, jsonParam, type NewSpace, sentColumns, type SpaceRow } from './columns.js';
+import { jsonParam, type NewSpace, sentColumns, type SpaceRow, toReplayable } from './columns.js';
 import { inNamespace, isActive } from './conditions.js';
 import { countAddedSpaces } from './counters.js';
 import { insertSpaces } from './insert.js';
 
-/** A space as it was sent. */
+/** A created space with the fields of the request. */
 export type CreatedSpace = Pick<SpaceRow, keyof typeof sentColumns>;
 
-/** How often a batch is tried whose slugs were taken and no longer are. */
+/** Maximum number of attempts of a batch whose conflicting slugs have been released in the meantime. */
 const ATTEMPTS = 5;
 
 interface CreateBatchRow {
@@ -37,12 +37,12 @@ export function createSpaces({ db, resolveNamespace, quotas }: RepositoryContext
   const mayWrite = hasRole('editor');
   const always = sql`true`;
 
-  // In the order of their slugs, so that two batches never deadlock.
+  // In the order of the slugs, so that two batches never deadlock.
   const all = (allowed: SQL) => sql`
     select sent.*
     from access, jsonb_to_recordset(${jsonParam('spaces')}) as sent (${recordOf(sentColumns)})
     where ${allowed} order by sent.slug`;
-  // UUIDv7s made one after another are in the order in which they were made.
+  // The order of UUIDv7s is the order of their generation.
   const batch = db
     .$with('batch', { spaces: sql<CreatedSpace[] | null>`spaces`.as('spaces') })
     .as(sql`select jsonb_agg(to_jsonb(space) order by id) as spaces from space`);
@@ -57,7 +57,7 @@ export function createSpaces({ db, resolveNamespace, quotas }: RepositoryContext
   const once = idempotencyCtes(
     db,
     mayWrite,
-    // Another name than in the batch: Drizzle does not qualify it.
+    // A different name than in `batch`, because Drizzle does not qualify it.
     { spaces: sql<CreatedSpace[]>`kept_spaces`.as('kept_spaces') },
     sql`kept_spaces jsonb`,
   );
@@ -105,11 +105,11 @@ export function createSpaces({ db, resolveNamespace, quotas }: RepositoryContext
   /**
    * Creates all of the spaces or none. Needs the role `editor`.
    *
-   * @param sent the spaces, no two with one slug
-   * @param key with it they are created once, however often this is called
-   * @returns the spaces in the order they were given
-   * @throws `Failure` `slugs_taken`, with the position of each slug that an active space of the namespace or
-   *   another one of the batch has, and the failures of `executeIdempotent`
+   * @param sent the spaces
+   * @param key with a key the spaces are created once, however often the function is called
+   * @returns the spaces in the order of `sent`
+   * @throws `Failure` `slugs_taken` with the position of each slug that an active space of the namespace or
+   *   another space of the batch has, and the failures of `executeIdempotent`
    */
   return async (
     principal: Principal,
@@ -138,7 +138,7 @@ export function createSpaces({ db, resolveNamespace, quotas }: RepositoryContext
         if (!result) return null;
         const { stored, batch: made } = result.row;
         const space = made?.spaces ? { spaces: made.spaces } : null;
-        return { role: result.role, value: answered({ stored: stored ?? null, space }) };
+        return { role: result.role, value: toReplayable({ stored: stored ?? null, space }) };
       } catch (error) {
         if (!isFailure(error, 'slug_taken')) throw error;
         const slugs = sent.map(({ slug }) => slug);
@@ -151,7 +151,7 @@ export function createSpaces({ db, resolveNamespace, quotas }: RepositoryContext
   };
 }
 
-/** @returns the slugs of a batch that are taken, in its order */
+/** @returns the taken slugs of a batch, in the order of the batch */
 function conflictsOf(slugs: string[], taken: Set<string>): Failures['slugs_taken']['conflicts'] {
   return slugs.flatMap((slug, index) => {
     const isTaken = taken.has(slug);

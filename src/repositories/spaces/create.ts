@@ -11,7 +11,7 @@ import {
   recordOf,
   type Replayable,
 } from '../idempotency.js';
-import { answered, type NewSpace, spaceColumns, type SpaceRow } from './columns.js';
+import { type NewSpace, spaceColumns, type SpaceRow, toReplayable } from './columns.js';
 import { countAddedSpaces } from './counters.js';
 import { insertSpaces, oneSpace } from './insert.js';
 
@@ -56,7 +56,7 @@ export function createSpace({ db, resolveNamespace, quotas }: RepositoryContext)
   /**
    * Needs the role `editor`.
    *
-   * @param key with it the space is created once, however often this is called
+   * @param key with a key the space is created once, however often the function is called
    * @throws `Failure` `slug_taken` when an active space of the namespace has the slug, and the failures of
    *   `executeIdempotent`
    */
@@ -77,6 +77,6 @@ export function createSpace({ db, resolveNamespace, quotas }: RepositoryContext)
           })
         : executeOne(statement, { ...scope, ...values }),
     );
-    return result && { role: result.role, value: answered(result.row) };
+    return result && { role: result.role, value: toReplayable(result.row) };
   };
 }

@@ -11,7 +11,7 @@ import { recountSpaces } from './counters.js';
 import { dropSpaceSlug } from './former-slugs.js';
 import type { GetSpace } from './get.js';
 
-/** Prepares the statement that deletes a space, softly. */
+/** Prepares the statement that soft-deletes a space. */
 export function deleteSpace({ db, resolveNamespace, quotas }: RepositoryContext, get: GetSpace) {
   const writing = lockedAccess(db, activeNamespaceByIdAndSlug, 'key share');
   const deleted = db.$with('space').as(

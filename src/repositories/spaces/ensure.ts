@@ -41,8 +41,7 @@ export function ensureSpace({ db, resolveNamespace, quotas }: RepositoryContext)
     .prepare('space_ensure');
 
   /**
-   * Creates a space, unless an active one has the slug; that one stays as it is. Needs the role
-   * `editor`.
+   * Creates a space unless an active one has the slug, which stays unchanged. Needs the role `editor`.
    *
    * @returns the space, and whether this call created it
    */
@@ -59,7 +58,8 @@ export function ensureSpace({ db, resolveNamespace, quotas }: RepositoryContext)
       if (!result) return null;
       const { role, row } = result;
       const value = row.space ?? row.existing;
-      // Neither: a concurrent request created it after this snapshot, and the next one shows it.
+      // If there is neither, a concurrent request created the space after the snapshot; the next attempt sees
+      // it.
       if (value || !includesRole(role, 'editor')) {
         const isCreated = value?.id === values.id;
         const { contents } = row;

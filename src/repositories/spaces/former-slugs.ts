@@ -14,7 +14,7 @@ const isFormerSpaceSlug = and(
   eq(formerSpaceSlugs.slug, param('spaceSlug')),
 );
 
-/** Keeps the slug that the common table expression `space` has released by a rename. */
+/** Stores the former slug of the row of the common table expression `space` after a rename. */
 export function keepSpaceSlug(db: Database) {
   return db.$with('kept_slug', {}).as(sql`
     insert into ${formerSpaceSlugs} as kept (namespace_id, slug, held_by)
@@ -23,13 +23,13 @@ export function keepSpaceSlug(db: Database) {
     on conflict (namespace_id, slug) do update set held_by = excluded.held_by`);
 }
 
-/** The slug that the common table expression `space` was just deleted with is nobody's any more. */
+/** Removes the former holder of the slug of the row of `space`, which has just been deleted. */
 export function dropSpaceSlug(db: Database) {
   return db.$with('dropped_slug', {}).as(sql`
     delete from ${formerSpaceSlugs} where ${and(isFormerSpaceSlug, sql`exists (select from space)`)}`);
 }
 
-/** Makes the part of the repository of spaces that finds them by former slugs. */
+/** Prepares the statement that finds a space by a former slug. */
 export function formerSlugs({ db, resolveNamespace }: RepositoryContext) {
   const access = accessCte(db, activeNamespaceByIdAndSlug);
   const formerHolder = db
@@ -59,9 +59,9 @@ export function formerSlugs({ db, resolveNamespace }: RepositoryContext) {
 
   return {
     /**
-     * To be asked when no space has the slug.
+     * Finds the current slug of a renamed space. Call it if no space has the slug.
      *
-     * @returns the slug that its last holder has now, null when that was deleted or never was
+     * @returns the current slug of the last holder; null if it was deleted or never existed
      */
     async currentSlug(
       principal: Principal,

@@ -10,7 +10,7 @@ import { listSpaces } from './list.js';
 import { restoreSpace } from './restore.js';
 import { updateSpace } from './update.js';
 
-/** Makes the repository of spaces; its statements are prepared once per connection. */
+/** Creates the repository of spaces; its statements are prepared once per connection. */
 export function spacesRepository(context: RepositoryContext) {
   const get = getSpace(context);
   return {

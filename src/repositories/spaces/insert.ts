@@ -9,7 +9,7 @@ import { jsonParam } from './columns.js';
 /**
  * The common table expression `space`, which inserts spaces.
  *
- * @param columns those that it returns
+ * @param columns the columns to return
  * @param source a query of the rows to insert
  */
 export function insertSpaces<Columns extends Record<string, PgColumn>>(
@@ -26,7 +26,7 @@ export function insertSpaces<Columns extends Record<string, PgColumn>>(
     returning ${sql.join(returned, sql`, `)}`);
 }
 
-/** A query of the one space that the parameters hold, for `insertSpaces`. */
+/** A query of the space in the parameters, for `insertSpaces`. */
 export function oneSpace(allowed: SQL): SQL {
   return sql`
     select ${param('id')}::uuid as id, ${param('name')}::text,

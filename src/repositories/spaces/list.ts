@@ -24,13 +24,13 @@ export const sortFields = ['createdAt', 'updatedAt', 'name', 'slug'] as const;
 
 type Sort = (typeof sortFields)[number];
 
-/** Which spaces of a namespace a list shows. */
+/** The filters of a list of spaces. */
 export interface SpaceFilters extends CommonFilters {
   /** any of them */
   slugs: string[];
 }
 
-export type SpaceSelection = Selection<Sort>;
+export type SpaceListOptions = Selection<Sort>;
 
 export interface SpacePage extends ListPart {
   namespaceId: string;
@@ -40,17 +40,17 @@ export interface SpacePage extends ListPart {
 export function selectSpaces(
   filters: SpaceFilters,
   order: { state: State; sort: Sort; descending: boolean },
-): SpaceSelection {
+): SpaceListOptions {
   const { conditions, values, add } = commonConditions(filters, searchedText);
   if (filters.slugs.length > 0) {
-    // No slug holds a space.
+    // No slug contains a blank.
     const any = sql`any(string_to_array(${param('slugs')}, ' '))`;
     add('slugs', filters.slugs.join(' '), 'slug', sql`${slugOrder} = ${any}`);
   }
   return { ...order, conditions, values };
 }
 
-/** Makes the lists of spaces. */
+/** Creates the lists of spaces. */
 export function listSpaces({ db, searchDb, resolveNamespace, pages }: RepositoryContext) {
   const item = sql`item`;
   const listed: ListedTable<Sort> = {
@@ -79,7 +79,7 @@ export function listSpaces({ db, searchDb, resolveNamespace, pages }: Repository
     async page(
       principal: Principal,
       namespaceSlug: string,
-      selection: SpaceSelection,
+      selection: SpaceListOptions,
       part: Page,
       render: (items: string, total: number) => Buffer,
     ): Promise<AccessResult<CachedPage>> {
@@ -92,17 +92,17 @@ export function listSpaces({ db, searchDb, resolveNamespace, pages }: Repository
       return found && { role: found.result.role, value: found.page };
     },
 
-    /** The next page of a walk by cursor. */
-    async walk(
+    /** A cursor page; see `listsOf`. */
+    async cursorPage(
       principal: Principal,
       namespaceSlug: string,
-      selection: SpaceSelection,
-      walk: CursorRequest,
+      selection: SpaceListOptions,
+      position: CursorRequest,
     ): Promise<AccessResult<SpacePage>> {
-      const found = await listsFor(selection, 0).walk(
+      const found = await listsFor(selection, 0).cursorPage(
         (read) => resolveNamespace(principal, namespaceSlug, read),
         selection,
-        walk,
+        position,
       );
       if (!found) return null;
       const { role, namespaceId } = found.result;

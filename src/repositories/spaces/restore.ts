@@ -22,10 +22,10 @@ import {
   versionParams,
 } from '../version.js';
 import {
-  answered,
   type FilledSpace,
   spaceColumns,
   type SpaceRow,
+  toReplayable,
   withContents,
 } from './columns.js';
 import { hasSlug, inNamespace, isActive, nextVersion, possibleSlug } from './conditions.js';
@@ -47,7 +47,7 @@ export function restoreSpace({ db, resolveNamespace, quotas }: RepositoryContext
   const mayWrite = hasRole('editor');
   const always = sql`true`;
 
-  // The expected one, however many of the slug were deleted after it, or else the last.
+  // The space expected by `If-Match`, or else the last deleted one.
   const hadSlug = and(
     inNamespace,
     sql`${slugOrder} = ${param('spaceSlug')}`,
@@ -56,7 +56,7 @@ export function restoreSpace({ db, resolveNamespace, quotas }: RepositoryContext
   const expectedOne = db
     .select({ id: spaces.id })
     .from(spaces)
-    // By id: any number of spaces may have had the slug.
+    // By id, because any number of spaces may have had the slug.
     .where(and(inNamespace, hasExpectedId(spaces.id), sql`(${hadSlug}) is true`))
     .orderBy(desc(isNamed(spaces)))
     .limit(1);
@@ -145,14 +145,14 @@ export function restoreSpace({ db, resolveNamespace, quotas }: RepositoryContext
     .prepare('space_restore_once');
 
   /**
-   * Restores the last deleted of the spaces that had this slug; a space that is not deleted stays as it is.
+   * Restores the last deleted of the spaces that had this slug; a space that is not deleted stays unchanged.
    * Needs the role `editor`.
    *
-   * @param newSlug another slug for it, because its own may be taken; null to keep it
-   * @param key with it the space is restored once, however often this is called
-   * @throws `Failure` `slug_taken` when an active space has taken the slug meanwhile, `precondition_failed`
-   *   when the space has none of the expected versions, `quota_exceeded` when the namespace has as many
-   *   spaces as it may, and the failures of `executeIdempotent`
+   * @param newSlug a new slug, in case the former one is taken; null to keep the former one
+   * @param key with a key the space is restored once, however often the function is called
+   * @throws `Failure` `slug_taken` when another active space has the slug now, `precondition_failed` when the
+   *   space has none of the expected versions, `quota_exceeded` when the namespace has reached its quota of
+   *   spaces, and the failures of `executeIdempotent`
    */
   return async (
     principal: Principal,
@@ -179,7 +179,7 @@ export function restoreSpace({ db, resolveNamespace, quotas }: RepositoryContext
       });
       if (!result) return null;
       const { role, row } = result;
-      const value = answered(row);
+      const value = toReplayable(row);
       if (value || !includesRole(role, 'editor')) {
         return { role, value: withContents(value, row.contents) };
       }
@@ -192,7 +192,8 @@ export function restoreSpace({ db, resolveNamespace, quotas }: RepositoryContext
       };
     };
     const outcome = await attempt();
-    // A concurrent restore may have won: its space was not yet active and no longer deleted.
+    // Retried once, because after a concurrent restore the space was neither deleted nor active in the
+    // snapshot.
     return outcome?.value === null && includesRole(outcome.role, 'editor') ? attempt() : outcome;
   };
 }

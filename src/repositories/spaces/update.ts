@@ -53,9 +53,9 @@ export function updateSpace({ db, resolveNamespace, quotas }: RepositoryContext,
   const renaming = prepareUpdate('space_rename', keepSpaceSlug(db));
 
   /**
-   * Writes the given fields and no others. Needs the role `editor`.
+   * Updates the given fields. Needs the role `editor`.
    *
-   * @param merge makes the metadata from the stored one; null where the changes contain it
+   * @param merge computes the metadata from the stored one; null if the changes contain the new metadata
    * @throws `Failure` `slug_taken` when another active space of the namespace has the slug,
    *   `precondition_failed` when the space has none of the expected versions
    */

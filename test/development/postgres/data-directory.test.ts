@@ -3,7 +3,7 @@ import { chmod, mkdir, readdir, rm, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
 import { ensureCluster } from '../../../src/development/postgres/cluster.js';
-import { clusterIn, findHome } from '../../../src/development/postgres/data-directory.js';
+import { clusterIn, findDataDirectory } from '../../../src/development/postgres/data-directory.js';
 import { startEmbeddedPostgres } from '../../../src/development/postgres/index.js';
 import { run } from '../../../src/development/postgres/process.js';
 import {
@@ -42,7 +42,7 @@ await t.test('an unusable cluster is reported and not changed', async (t) => {
   });
   await t.test('no cluster', async (t) => {
     await unlink(join(clusterIn(directory), 'PG_VERSION'));
-    t.match(await again(), /holds no PostgreSQL cluster/);
+    t.match(await again(), /contains no PostgreSQL cluster/);
     await writeFile(join(clusterIn(directory), 'PG_VERSION'), '18\n');
   });
   await t.test('a lost password', async (t) => {
@@ -52,9 +52,9 @@ await t.test('an unusable cluster is reported and not changed', async (t) => {
 });
 
 await t.test('a failed initdb is reported, and leaves no files', async (t) => {
-  const { directory, account } = await findHome(await makeFolder(t));
+  const { directory, account } = await findDataDirectory(await makeFolder(t));
   const failing = ensureCluster({ directory, account, notice: null }, 'false', '18');
-  t.match(await rejection(t, failing), /could not make its files/);
+  t.match(await rejection(t, failing), /could not create its files/);
   t.strictSame(await readdir(directory), ['password']);
 });
 
@@ -71,7 +71,7 @@ await t.test('a folder that cannot be created is named', async (t) => {
     t,
     startEmbeddedPostgres({ directory: join(file, 'below'), database }),
   );
-  t.match(message, `cannot keep its files in "${join(file, 'below')}" (Error: ENOTDIR`);
+  t.match(message, `cannot store its files in "${join(file, 'below')}" (Error: ENOTDIR`);
 });
 
 await t.test(
@@ -81,7 +81,7 @@ await t.test(
     if (!isRoot) {
       await chmod(directory, 0o500);
       const message = await rejection(t, startEmbeddedPostgres({ directory, database }));
-      t.match(message, `cannot keep its files in "${directory}" (Error: EACCES`);
+      t.match(message, `cannot store its files in "${directory}" (Error: EACCES`);
       return;
     }
     await chmod(directory, 0o700);
@@ -106,7 +106,7 @@ await t.test('an inaccessible cluster is reported, and a copied one is used', as
   await first.stop();
   await chmod(directory, isRoot ? 0o700 : 0o500);
   const message = await rejection(t, startEmbeddedPostgres({ directory, database }));
-  t.match(message, isRoot ? /cannot reach its files in/ : /cannot keep its files in/);
+  t.match(message, isRoot ? /cannot access its files in/ : /cannot store its files in/);
   await chmod(directory, 0o755);
 
   const copy = join(await makeFolder(t), 'copy');
@@ -120,6 +120,7 @@ await t.test('a missing user for PostgreSQL is reported to root', async (t) => {
   const { PATH } = process.env;
   t.teardown(() => Object.assign(process.env, { PATH }));
   Object.assign(process.env, { PATH: '/nonexistent' });
-  if (isRoot) t.match(await rejection(t, findHome(directory)), /no user "postgres" or "nobody"/);
-  else t.strictSame(await findHome(directory), { directory, account: null, notice: null });
+  if (isRoot)
+    t.match(await rejection(t, findDataDirectory(directory)), /no user "postgres" or "nobody"/);
+  else t.strictSame(await findDataDirectory(directory), { directory, account: null, notice: null });
 });

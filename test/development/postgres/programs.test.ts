@@ -2,7 +2,7 @@
 import { chmod, lstat, mkdir, readdir, rm, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import { findHome } from '../../../src/development/postgres/data-directory.js';
+import { findDataDirectory } from '../../../src/development/postgres/data-directory.js';
 import { run } from '../../../src/development/postgres/process.js';
 import { findPackage, findPrograms } from '../../../src/development/postgres/programs.js';
 import { isRoot, makeFolder, rejection } from './setup.js';
@@ -21,7 +21,7 @@ await t.test('programs whose install script did not run', async (t) => {
     }
     return { directory, lib };
   };
-  const { account } = await findHome(await makeFolder(t));
+  const { account } = await findDataDirectory(await makeFolder(t));
 
   await t.test('are repaired in place', async (t) => {
     const { directory, lib } = await copyPackage(t);

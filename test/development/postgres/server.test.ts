@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import postgres from 'postgres';
 import t, { type Test } from 'tap';
 import { ensureCluster } from '../../../src/development/postgres/cluster.js';
-import { clusterIn, findHome } from '../../../src/development/postgres/data-directory.js';
+import { clusterIn, findDataDirectory } from '../../../src/development/postgres/data-directory.js';
 import { startEmbeddedPostgres } from '../../../src/development/postgres/index.js';
 import { findPackage, findPrograms } from '../../../src/development/postgres/programs.js';
 import { endOrphan, startServer } from '../../../src/development/postgres/server.js';
@@ -87,7 +87,7 @@ await t.test('settings and the name of the database are applied', async (t) => {
 
 /** A cluster without the service around it, for what only PostgreSQL's own state can show. */
 async function makeParts(t: Test) {
-  const home = await findHome(await makeCluster(t));
+  const home = await findDataDirectory(await makeCluster(t));
   const found = await findPackage();
   const programs = await findPrograms(found, home.directory, home.account);
   const password = await ensureCluster(home, programs.initdb, found.version);
@@ -129,7 +129,7 @@ await t.test('a start waits for the sessions of a killed server to end', async (
 
 await t.test('a session that blocks the shutdown is terminated', async (t) => {
   const { directory, launch, url } = await makeParts(t);
-  const server = await launch({ patience: 50 });
+  const server = await launch({ shutdownTimeoutMs: 50 });
   const session = await freezeSession(t, url(server.port));
   const stopping = server.stop();
   await t.resolves(

@@ -71,13 +71,13 @@ test('a secret is replaced without a restart, and tokens of the old one are reje
   );
   t.equal(await remembered(), 401);
   t.equal(await ask(service, NEW), 200);
-  t.match(log(), /The secrets of tokens have changed/);
+  t.match(log(), /The JWT secrets have changed/);
   t.notMatch(log(), /thirty-two/, 'no secret is logged');
 });
 
 test('an invalid or missing file keeps the last secrets', async (t) => {
   const { service, write, log, secretFile } = await startFiled(t, OLD);
-  const complaints = () => log().split('its last secrets stay').length - 1;
+  const complaints = () => log().split('the previous secrets stay valid').length - 1;
   await write('too short');
   await waitUntil(
     'a complaint about the file',

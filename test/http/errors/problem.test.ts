@@ -122,7 +122,7 @@ test('a statement that takes too long is 503', async (t) => {
     await lock.execute(sql`lock table namespaces in access exclusive mode`);
     const answer = await alice.post('/namespaces', { slug: 'small' });
     isProblem(t, answer, 'unavailable');
-    t.match(answer.json, { detail: /took too long/ });
+    t.match(answer.json, { detail: /did not respond in time/ });
   });
 });
 
@@ -162,38 +162,44 @@ test('a problem is indented, and its detail names the next step', async (t) => {
   const key = { 'idempotency-key': 'twice' };
   await owner.send({ method: 'POST', path: '/namespaces', body: { slug: 'a' }, headers: key });
   const answers: [answer: Answer, detail: string][] = [
-    [await send({ method: 'GET', path: '/nowhere' }), 'Check it against the operations at /docs.'],
-    [await send({ method: 'PUT', path: '/namespaces' }), 'Send one of: GET, HEAD, POST.'],
+    [await send({ method: 'GET', path: '/nowhere' }), 'Compare it with the operations at /docs.'],
+    [await send({ method: 'PUT', path: '/namespaces' }), 'Use one of: GET, HEAD, POST.'],
     [
       await send({ method: 'GET', path: '/namespaces' }),
-      'Send a token in the header Authorization: Bearer <token>.',
+      'Send the header Authorization: Bearer <token>.',
     ],
-    [await owner.get('/namespaces/none'), 'GET /namespaces lists those it has.'],
+    [await owner.get('/namespaces/none'), 'GET /namespaces lists yours.'],
     [await owner.get(`${space}s`), 'List its spaces, or restore a deleted one.'],
-    [await owner.delete('/namespaces/acme/members/nobody'), 'List its members to see who is.'],
+    [
+      await owner.delete('/namespaces/acme/members/nobody'),
+      'List its members to find the subject.',
+    ],
     [
       await viewer.delete(space),
-      'This needs the role "editor" in the namespace; yours is "viewer". Ask an owner.',
+      'The operation requires the role "editor" in the namespace; yours is "viewer". Ask an owner of the namespace for the role.',
     ],
     [
       await owner.delete(`/namespaces/acme/members/${members.owner}`),
-      'Make another member owner first.',
+      'Give another member the role "owner" first.',
     ],
     [
       await owner.post('/namespaces', '{'),
-      'Check its quotes, commas and braces; keys like __proto__ are not taken.',
+      'Check its quotes, commas and braces; keys such as __proto__ are not allowed.',
     ],
     [await owner.post('/namespaces', Buffer.from([0xff])), 'Send JSON in UTF-8.'],
-    [await owner.post('/namespaces', 'x'.repeat(70_000)), 'Send a smaller one.'],
-    [await owner.mergePatch('/namespaces', {}), 'Send one of: GET, HEAD, POST.'],
-    [await owner.post('/namespaces', { slug: 'acme' }), 'Send another.'],
+    [
+      await owner.post('/namespaces', 'x'.repeat(70_000)),
+      'Send a smaller one, or several requests.',
+    ],
+    [await owner.mergePatch('/namespaces', {}), 'Use one of: GET, HEAD, POST.'],
+    [await owner.post('/namespaces', { slug: 'acme' }), 'Choose another "slug".'],
     [
       await owner.post('/namespaces', { slug: 'A b' }),
-      'In the body: /slug must be of a-z, 0-9, dots, underscores and hyphens, and begin with a letter or a digit.',
+      'In the body: /slug must consist of a-z, 0-9, dots, underscores and hyphens, and begin with a letter or a digit.',
     ],
     [
       await owner.post('/namespaces', { slug: 'x', nome: 'x' }),
-      'In the body: /nome is not a known field: leave it out.',
+      'In the body: /nome is not a known field: remove it.',
     ],
     [
       await owner.put('/namespaces/acme/members/bob', { role: 'boss' }),
@@ -206,11 +212,11 @@ test('a problem is indented, and its detail names the next step', async (t) => {
         body: {},
         headers: { 'if-match': 'abc-1' },
       }),
-      'In the headers: /if-match must be *, or an ETag as it was answered, with its quotes.',
+      'In the headers: /if-match must be *, or ETags as the service sent them, including the quotes.',
     ],
     [
       await owner.send({ method: 'DELETE', path: space, headers: { 'if-match': '"abc-1"' } }),
-      'Get it and try again.',
+      'Get the resource, and retry with its current ETag.',
     ],
     [
       await owner.send({
@@ -219,15 +225,15 @@ test('a problem is indented, and its detail names the next step', async (t) => {
         body: { slug: 'c' },
         headers: { 'idempotency-key': 'a b' },
       }),
-      'must be of visible ASCII characters, a UUID for example',
+      'must consist of visible ASCII characters, for example a UUID',
     ],
     [
       await owner.send({ method: 'POST', path: '/namespaces', body: { slug: 'b' }, headers: key }),
-      'Send a new key with a new request.',
+      'Use a new key for each new request.',
     ],
     [
       await owner.send({ method: 'GET', path: '/namespaces', headers: { accept: 'text/html' } }),
-      'Send Accept: application/json, or no Accept at all.',
+      'Send Accept: application/json, or omit the header.',
     ],
     [
       await owner.send({
@@ -236,7 +242,7 @@ test('a problem is indented, and its detail names the next step', async (t) => {
         body: 'a=b',
         headers: { 'content-type': 'text/plain' },
       }),
-      'Send the body as application/json; PATCH takes application/merge-patch+json too.',
+      'Send application/json; PATCH also accepts application/merge-patch+json.',
     ],
   ];
   for (const [{ text, json }, detail] of answers) {

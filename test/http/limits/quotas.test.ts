@@ -22,7 +22,7 @@ test('a subject creates namespaces up to its quota, regardless of their members'
   t.same(tally(await Promise.all(many((i) => create(`n${i}`)))), { 201: 3, 403: 9 });
   const refused = await create('one-more');
   isProblem(t, refused, 'quota_exceeded');
-  t.match(refused.json, { detail: /3 active namespaces that one subject created/ });
+  t.match(refused.json, { detail: /3 active namespaces created by one subject/ });
   isProblem(t, await bob.get('/namespaces/one-more'), 'namespace_not_found', 'nothing is left');
   t.equal((await bob.post('/namespaces', { slug: 'one-more' })).status, 201, 'the slug is free');
 

@@ -74,7 +74,7 @@ test('an unsupported method is 405, whatever else the request contains', async (
   const answer = await service.send(put);
   isProblem(t, answer, 'method_not_allowed');
   t.match(answer.json, {
-    detail: 'This path does not answer PUT. Send one of: GET, HEAD, POST.',
+    detail: 'The path does not support PUT. Use one of: GET, HEAD, POST.',
     instance: '/namespaces',
   });
   isProblem(t, await service.send({ ...put, path: '/nowhere' }), 'route_not_found');
