@@ -33,8 +33,8 @@ export const isDistributed = (process.env['TEST_NODES'] ?? '').includes(' ');
 /**
  * Creates a database that is dropped when the test ends.
  *
- * @param options `empty` for one without any migration; `direct` to reach it past the pooler, for what
- *   that does not pass on: users, sessions, and which connection has what prepared
+ * @param options `empty`: without any migration; `direct`: without the pooler, for tests of users, sessions and
+ *   prepared statements
  * @returns its URL
  */
 export async function createDatabase(
@@ -59,7 +59,7 @@ export function openDatabase(
 ): Database {
   const db = connect({
     url,
-    // Sixty concurrent requests run without a queue, which would reject some on a slow machine.
+    // Sixty concurrent requests run without a queue, which would reject some of them on a slow machine.
     poolMax: 15,
     statementTimeoutMs: 10_000,
     prepare: prepares,

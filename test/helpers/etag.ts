@@ -27,7 +27,7 @@ export function conditional(client: Client) {
   };
 }
 
-/** Creates a space and a namespace; `field` is one that a PATCH may change. */
+/** Creates a space and a namespace; `field` is a field that a PATCH may change. */
 export async function makeTagged(
   makeNamespace: () => Promise<Namespace>,
 ): Promise<{ title: string; path: string; field: string }[]> {

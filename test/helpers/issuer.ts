@@ -6,7 +6,7 @@ import type { Test } from 'tap';
 export interface SigningKey {
   /** as the issuer publishes it */
   publicJwk: JWK;
-  /** @param header beside `alg` and `kid`, or instead of it */
+  /** @param header added to `alg` and `kid`, or replacing them */
   sign(claims?: Record<string, unknown>, header?: Record<string, unknown>): Promise<string>;
 }
 

@@ -116,12 +116,13 @@ test('concurrent operations keep the folder tree consistent and lose no acknowle
       const paths = rows.map((row) => pickString(row, 'path'));
       const present = new Set(rows.map((row) => pickString(row, 'id')));
       if (new Set(paths).size !== paths.length)
-        throw new Error(`A path is there twice: ${paths.join(' ')}`);
+        throw new Error(`A path exists twice: ${paths.join(' ')}`);
       for (const each of paths) {
         const parent = each.slice(0, each.lastIndexOf('/'));
         if (parent !== '' && !paths.includes(parent)) throw new Error(`${each} is an orphan`);
       }
-      for (const id of deleted) if (present.has(id)) throw new Error(`${id} came back`);
+      for (const id of deleted)
+        if (present.has(id)) throw new Error(`${id} was deleted, and exists`);
       for (const id of made) {
         if (!present.has(id) && !deleted.has(id)) throw new Error(`${id} was lost`);
       }
@@ -144,7 +145,7 @@ test('concurrent operations keep the folder tree consistent and lose no acknowle
               ? pickString(item, 'folder')
               : pickString(item, 'path').replace(/\/[^/]*$/, '');
           if (whole !== '' && whole !== '/' && !paths.includes(whole)) {
-            throw new Error(`${kind} in ${whole}, which is not there`);
+            throw new Error(`${kind} in ${whole}, which does not exist`);
           }
         }
         if (kind === 'assets' && (Array.isArray(items) ? items.length : 0) !== files.size) {
@@ -162,7 +163,7 @@ test('concurrent operations keep the folder tree consistent and lose no acknowle
     'delete 409',
     'upsert 201',
   ]) {
-    t.ok((statuses.get(key) ?? 0) > 0, `${key} was met`);
+    t.ok((statuses.get(key) ?? 0) > 0, `${key} occurs`);
   }
   t.comment(JSON.stringify(Object.fromEntries([...statuses].sort())));
 });

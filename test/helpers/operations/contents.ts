@@ -46,7 +46,7 @@ const described: Described[] = [
   },
   {
     id: 'upsertEpisode',
-    which: 'of what is there',
+    which: 'existing',
     status: 200,
     method: 'POST',
     path: '/episodes',
