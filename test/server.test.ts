@@ -55,7 +55,7 @@ test('the service prints no token in production', async (t) => {
   t.notMatch(server.output(), /TOKEN|curl/);
 });
 
-test('a failed start prints its reason in one sentence', async (t) => {
+test('a failed start prints its reason without a stack, and exits with 1', async (t) => {
   const taken = createServer().listen(0, '127.0.0.1');
   await new Promise((resolve) => taken.once('listening', resolve));
   t.teardown(() => taken.close());

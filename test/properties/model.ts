@@ -30,7 +30,7 @@ export class Model {
   private readonly formerSlugs = new Map<string, Namespace>();
   /** saved responses, by namespace, subject, operation and key */
   readonly answers = new Map<string, { asked: string; expected: Expected }>();
-  /** the created namespaces, by the same */
+  /** the created namespaces, by the same names */
   private readonly createdBy = new Map<string, Namespace>();
   /** the number of deletions, which orders them */
   deletions = 0;

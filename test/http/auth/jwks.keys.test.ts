@@ -177,7 +177,7 @@ test('an Ed25519 key verifies both names of its algorithm', async (t) => {
   }
 });
 
-test('tokens with both names of Ed25519 are verified alike, signature and claims', async (t) => {
+test('the signature and the claims of tokens with both names of Ed25519 are verified', async (t) => {
   const key = await signingKey('EdDSA', 'ed');
   const other = await signingKey('EdDSA', 'ed');
   const issuer = await startIssuer(t);

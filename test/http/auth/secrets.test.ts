@@ -62,7 +62,7 @@ test('a secret is replaced without a restart, and tokens of the old one are reje
     'a token of the new secret that is accepted',
     async () => (await statusWith(service, NEW)) === 200,
   );
-  t.equal(await remembered(), 200, 'both secrets are valid meanwhile');
+  t.equal(await remembered(), 200, 'both secrets are valid');
 
   await write(`${NEW}\n`);
   await waitUntil(

@@ -5,7 +5,7 @@ import { isProblem } from '../../helpers/problem.js';
 
 const SIZE = 10_400;
 
-test('a page beyond 10,000 items is 400 in lists that skip row by row, and its cursor is not', async (t) => {
+test('a page beyond 10,000 items is 400 in lists that skip row by row, and a cursor is not limited', async (t) => {
   const { as, db } = await startService(t);
   const alice = await as('alice');
   await alice.post('/namespaces', { slug: 'large' });

@@ -41,7 +41,7 @@ async function reached({ app }: Service, active: number, waiting: number): Promi
   );
 }
 
-test('a request that is rejected before its first statement, and OPTIONS, open no connection', async (t) => {
+test('a request that is rejected before its first statement, and OPTIONS, opens no connection', async (t) => {
   const proxy = await startProxy(t, await createDatabase(t));
   const db = openDatabase(t, proxy.url, { poolMax: 1 });
   const service = await startService(t, { db });

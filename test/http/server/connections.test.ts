@@ -43,7 +43,7 @@ test('malformed or ambiguous HTTP gets a problem, and the connection is closed',
   t.notMatch(log(), /"level":[56]0/, 'no line has the level error or fatal');
 });
 
-test('too large headers or a too long URL get 431', async (t) => {
+test('headers or a URL over their limits get 431', async (t) => {
   const { exchange, isReady } = await listen(t);
   const long = 'x'.repeat(20_000);
   for (const lines of [

@@ -6,7 +6,7 @@ import { assertProblem, INVALID, read, startSpaces } from '../../helpers/spaces.
 
 const { service, owner, makeNamespace } = await startSpaces(t);
 
-test('q matches a part of the name, slug or description, case-insensitively', async (t) => {
+test('q matches a part of the name, slug or description, in any case', async (t) => {
   const { spaces, create } = await makeNamespace();
   await create({ name: 'Robotics Lab', slug: 'one' });
   await create({ name: 'Two', slug: 'my-robots' });

@@ -85,7 +85,7 @@ test('the old slug of a namespace that is restored under another slug redirects 
   t.same([answer.status, answer.headers.location], [308, `/namespaces/${slug}-now`]);
 });
 
-test('If-Match restores an exact resource among many deleted later', async (t) => {
+test('If-Match restores the namespace or the space with its tag among many deleted later', async (t) => {
   const sql = service.db.$client;
   const first = await alice.post('/namespaces', { slug: 'crowd' });
   const etag = String((await alice.delete('/namespaces/crowd')).headers.etag);

@@ -38,7 +38,7 @@ const NOT_IN_NAMES = /[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu;
 /** The brackets keep white space at the ends, which would be trimmed. */
 const nameOf = (text: string) => `[${text.replace(NOT_IN_NAMES, '')}]`.normalize('NFC');
 
-test('text is returned in NFC by create, update, get and list', async (t) => {
+test('text in NFC, and metadata in any form, are returned unchanged by create, update, get and list', async (t) => {
   const { spaces, create, details, list } = await makeNamespace();
   for (const [index, [title, text]] of Object.entries(hostile).entries()) {
     const slug = `s${index}`;
