@@ -6,7 +6,7 @@ import { startServer } from './helpers/process.js';
 import { waitForValue, waitUntil } from './helpers/wait.js';
 import { startWorkers } from './helpers/workers.js';
 
-/** How long a request waits for a response, which an ending worker may not send. */
+/** The time that a request waits for a response, which an ending worker may not send. */
 const TIMEOUT_MS = 5000;
 
 /** Sends on a new connection; the status is 0 without a response. */

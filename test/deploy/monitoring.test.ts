@@ -72,7 +72,7 @@ async function readDashboard(): Promise<Static<typeof Dashboard>> {
 interface Expression {
   where: string;
   text: string;
-  /** the labels of its result that are shown */
+  /** the labels that are shown with the result */
   shown: string[];
 }
 

@@ -21,7 +21,7 @@ export async function startWriters({ send, sendUntilAnswered }: CrashClient) {
   const unkeyed = new Map<string, string | null>();
   /** the updates by slug: attempted, acknowledged, and the number of the last acknowledged one */
   const updates = new Map<string, { attempts: number; acknowledged: number; last: number }>();
-  /** how many spaces were created by slug, each of which was then deleted */
+  /** the number of spaces that were created, and then deleted, by slug */
   const churned = new Map<string, number>();
 
   const create = async (slug: string, key: string) => {
@@ -71,7 +71,7 @@ export async function startWriters({ send, sendUntilAnswered }: CrashClient) {
       }
     }),
   ];
-  /** the names of episodes whose assets were acknowledged, and how many those are */
+  /** the number of acknowledged assets by the name of their episode */
   const recorded = new Map<string, number>();
   const recording = item('recordings');
   /** Creates an episode, its folder and its assets, until each is acknowledged. */

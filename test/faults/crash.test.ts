@@ -22,7 +22,7 @@ import { killServer } from './processes.js';
 
 const KILLS = Number(process.env['CRASH_KILLS'] ?? 3);
 
-/** How many writes are acknowledged between two kills. */
+/** The number of acknowledged writes between two kills. */
 const PROGRESS = 60;
 
 test('every acknowledged write is stored exactly once after PostgreSQL and the service are killed', async (t) => {

@@ -39,7 +39,7 @@ test('the connect timeout is the statement timeout, between 1 and 10 seconds', (
   t.end();
 });
 
-/** How long the result of a readiness check is cached. */
+/** The time for which the result of a readiness check is cached. */
 const READINESS_CACHE_MS = 1000;
 
 /** Waits until /readyz has a status. */

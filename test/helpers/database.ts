@@ -9,10 +9,10 @@ export { databaseUrl } from './nodes.js';
 /** A pooler in transaction mode, in front of the server, that the services under test connect to. */
 const poolerUrl = process.env['TEST_POOLER_URL'];
 
-/** Whether statements are prepared: a pooler has to keep them for that. */
+/** Whether statements are prepared, which needs a pooler that keeps them. */
 const prepares = !poolerUrl || process.env['TEST_POOLER_PREPARES'] === 'true';
 
-/** For services that run as processes. */
+/** The settings of services that run as processes. */
 export const poolerEnv: Record<string, string> = prepares ? {} : { DATABASE_PREPARE: 'false' };
 
 /** postgres.js describes the parameters of an unprepared statement in a round trip of its own. */

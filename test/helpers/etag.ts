@@ -12,7 +12,7 @@ export function etagOf({ status, headers, text }: Answer): string {
   return etag;
 }
 
-/** Requests of one caller that carry conditions. */
+/** @returns functions that send conditional requests as one caller */
 export function conditional(client: Client) {
   const send = (
     method: Send['method'],

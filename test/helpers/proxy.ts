@@ -7,7 +7,7 @@ import { portOf } from './issuer.js';
 export interface Traffic {
   /** executed statements */
   statements: number;
-  /** how often the client sent messages while none was unanswered */
+  /** the number of times that the client sent messages while none was unanswered */
   roundTrips: number;
 }
 

@@ -21,7 +21,7 @@ const RUNS = 2500;
 // Long, because a loaded machine is slow; each request has a deadline of its own.
 t.setTimeout(600_000);
 
-/** After how many requests missing resources are created again: the requests delete more than they create. */
+/** The number of requests after which missing resources are created again, because requests delete more than they create. */
 const RESTOCKED_EVERY = 20;
 
 test('no input causes a 5xx, an undeclared response, or a write that reads back differently', async (t) => {

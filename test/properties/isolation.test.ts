@@ -177,7 +177,7 @@ function secretsFrom(model: Model, command: Command): string[] {
     .filter((text) => !visible.has(text) && text !== command.text);
 }
 
-/** @returns the headers that do not differ between any two responses */
+/** @returns the headers, without those that differ between any two responses */
 function lasting({ headers }: Answer) {
   return Object.entries(headers).filter(([name]) => name !== 'x-request-id' && name !== 'date');
 }

@@ -6,7 +6,7 @@ type Described = Pick<Operation, 'id' | 'status'> & {
   /** tells requests of one operation apart */
   which?: string;
   method: Send['method'];
-  /** behind the path of the space */
+  /** the path after that of the space */
   path: string;
   body?: object;
   headers?: Record<string, string>;

@@ -58,7 +58,7 @@ test('a rejected request changes nothing', async (t) => {
   t.same(await state(), before);
 });
 
-/** The parts of a response that do not differ between any two responses. */
+/** @returns the parts of a response, without those that differ between any two responses */
 function visible({ status, headers, text }: Answer) {
   const { date, 'x-request-id': requestId, ...rest } = headers;
   return { status, text, headers: rest, dated: date !== undefined, named: requestId !== undefined };

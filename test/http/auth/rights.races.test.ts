@@ -55,7 +55,7 @@ for (const [title, revoke] of Object.entries(revocations)) {
   });
 }
 
-/** Every write inside a namespace, `n` making its names differ. */
+/** The writes inside a namespace; `n` makes their names differ. */
 const writes: Record<string, (editor: Client, slug: string, n: number) => Promise<unknown>> = {
   create: (editor, slug, n) => editor.post(`/namespaces/${slug}/spaces`, { name: `Space ${n}` }),
   'create with a key': (editor, slug, n) =>

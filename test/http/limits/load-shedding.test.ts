@@ -85,7 +85,7 @@ test('waiting searches do not delay other requests', async (t) => {
   });
   const [first, ...others] = await Promise.all(searches);
   t.equal(first?.status, 200, 'the active search');
-  // They may have exceeded the queue timeout.
+  // The waiting searches may have exceeded the queue timeout.
   for (const { status } of others) t.ok([200, 503].includes(status), String(status));
 });
 

@@ -5,7 +5,7 @@ import { isProblem } from '../../helpers/problem.js';
 
 const quotas = { namespacesPerSubject: 3, spacesPerNamespace: 3, membersPerNamespace: 3 };
 
-/** How many of some answers have each status. */
+/** @returns the number of responses by status */
 function tally(answers: Answer[]): Record<number, number> {
   const counts: Record<number, number> = {};
   for (const { status } of answers) counts[status] = (counts[status] ?? 0) + 1;
@@ -132,9 +132,9 @@ test('a namespace has members up to its quota', async (t) => {
   t.match(rejected.json, { detail: /3 members in a namespace/ });
   const { json } = await alice.get(members);
   t.equal(pick(json, 'total'), 3);
-  const present = String(pick(json, 'members', 1, 'subject'));
-  t.equal((await put(present, 'editor')).status, 200, 'an existing member is not counted again');
-  t.equal((await alice.delete(`${members}/${present}`)).status, 204);
+  const existing = String(pick(json, 'members', 1, 'subject'));
+  t.equal((await put(existing, 'editor')).status, 200, 'an existing member is not counted again');
+  t.equal((await alice.delete(`${members}/${existing}`)).status, 204);
   t.equal((await put('another')).status, 201);
 });
 

@@ -66,7 +66,7 @@ test('filters by time include their start and exclude their end', async (t) => {
   for (const name of ['a', 'b', 'c']) await create({ name });
   const createdAt = async (slug: string) =>
     read(await owner.get(`${spaces}/${slug}`), Type.Object({ createdAt: Type.String() })).createdAt;
-  // All three may be created in one millisecond, which their ids contain and can be changed to another.
+  // The ids contain the time of creation, and are changed because all three may be created in one millisecond.
   await service.db.execute(sql`
     update spaces set id = overlay(id::text placing
       case when slug = 'a' then '01990000-0000' when slug = 'b' then '01990000-0001' else '01990000-0002' end

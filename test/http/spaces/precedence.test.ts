@@ -68,7 +68,7 @@ const bodies: Step[] = [
 const operations: {
   title: string;
   method: Send['method'];
-  /** behind the path of the namespace and the noun */
+  /** the path after the namespace and the noun */
   path: (space: string) => string;
   steps: Step[];
 }[] = [
