@@ -220,7 +220,15 @@ test('a cached token does not admit a similar one', async (t) => {
 
 test('public paths need no token', async (t) => {
   const service = await startService(t);
-  for (const path of ['/livez', '/readyz', '/openapi.json', '/openapi.yaml', '/docs/']) {
+  for (const path of [
+    '/',
+    '/livez',
+    '/readyz',
+    '/openapi.json',
+    '/openapi-3.0.json',
+    '/openapi.yaml',
+    '/docs/',
+  ]) {
     t.equal((await read(service, undefined, path)).status, 200, path);
   }
 });
