@@ -189,7 +189,9 @@ async function expectKnown(t: Test, metrics: string): Promise<void> {
   for (const rule of await readRules()) {
     if ('record' in rule) records.set(rule.record, [...new Set(readExpression(rule.expr).grouped)]);
   }
-  for (const { where, text, shown } of await expressions()) {
+  const all = await expressions();
+  t.ok(all.length > 20, `${all.length} expressions`);
+  for (const { where, text, shown } of all) {
     const { selectors, grouped } = readExpression(text);
     t.not(selectors.length, 0, `${where} reads a metric`);
     const labels = new Set(TARGET_LABELS);

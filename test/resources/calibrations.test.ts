@@ -45,7 +45,12 @@ test('a resource that is added by its definition has the common behaviour', asyn
   t.same(replayed.json, created.json);
   const taken = await owner.post(path, { name: 'camera' });
   isProblem(t, taken, 'name_conflict', 'the conflict of its unique index');
-  t.equal((await owner.post(path, { name: 'a', more: 1 })).status, 400, 'a strict body');
+  isProblem(
+    t,
+    await owner.post(path, { name: 'a', more: 1 }),
+    'validation_failed',
+    'a strict body',
+  );
 
   const item = `${path}/${String(pick(created.json, 'id'))}`;
   const got = await owner.get(item.replace('projects', 'spaces'));
@@ -58,7 +63,11 @@ test('a resource that is added by its definition has the common behaviour', asyn
   const merged = await owner.mergePatch(item, { metadata: { fy: 2 } });
   t.match(merged.json, { version: 3, metadata: { fx: 1, fy: 2 } });
   const stale = { method: 'PATCH', path: item, body: { name: 'b' } } as const;
-  t.equal((await owner.send({ ...stale, headers: { 'if-match': etag } })).status, 412);
+  isProblem(
+    t,
+    await owner.send({ ...stale, headers: { 'if-match': etag } }),
+    'precondition_failed',
+  );
 
   const first = await owner.get(`${path}?pageSize=1&page=1`);
   t.match(first.json, { calibrations: [{ name: 'camera' }], total: 1, totalPages: 1 });
@@ -78,7 +87,7 @@ test('a resource that is added by its definition has the common behaviour', asyn
   isProblem(t, await viewer.delete(item), 'insufficient_role');
   t.equal((await viewer.get(item)).status, 200);
   t.equal((await owner.delete(item)).status, 204);
-  t.equal((await owner.get(item)).status, 404);
+  isProblem(t, await owner.get(item), 'space_not_found');
   t.match((await owner.get(path)).json, { total: 1 });
 
   const document = await service.send({ method: 'GET', path: '/openapi.json' });

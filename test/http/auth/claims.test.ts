@@ -58,7 +58,7 @@ test('a 403 for a scope names it in WWW-Authenticate; one for a role has no such
   await owner.put('/namespaces/team/members/vic', { role: 'viewer' });
   const narrow = await service.as('vic', 'spaces:read');
   const rejected = await narrow.post('/namespaces/team/spaces', { name: 'A' });
-  t.equal(rejected.status, 403);
+  isProblem(t, rejected, 'insufficient_scope');
   const challenge = String(rejected.headers['www-authenticate']);
   t.match(
     challenge,
@@ -66,7 +66,7 @@ test('a 403 for a scope names it in WWW-Authenticate; one for a role has no such
   );
   const viewer = await service.as('vic');
   const role = await viewer.post('/namespaces/team/spaces', { name: 'A' });
-  t.equal(role.status, 403);
+  isProblem(t, role, 'insufficient_role');
   t.equal(role.headers['www-authenticate'], undefined);
 });
 

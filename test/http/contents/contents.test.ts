@@ -27,7 +27,11 @@ test('the calls of the existing client create the space and the episode once', a
   const second = await run();
   t.same(second, { statuses: [200], id: first.id });
   await owner.post('/namespaces/acme/projects', { name: 'robotics' });
-  t.equal((await owner.post('/namespaces/acme/projects', { name: 'robotics' })).status, 409);
+  isProblem(
+    t,
+    await owner.post('/namespaces/acme/projects', { name: 'robotics' }),
+    'slug_conflict',
+  );
 });
 
 test('every path below a space answers the same methods under both nouns', async (t) => {
@@ -141,7 +145,7 @@ test('a space returns the numbers of its contents, and its ETag changes with the
   t.equal(tags.size, 4);
   const ifMatch = (method: 'PATCH' | 'GET', body?: object) =>
     owner.send({ method, path: lab.path, headers: { 'if-match': tag }, ...(body && { body }) });
-  t.equal((await ifMatch('GET')).status, 412, 'the tag of another representation');
+  isProblem(t, await ifMatch('GET'), 'precondition_failed', 'the tag of another representation');
   const patched = await ifMatch('PATCH', { description: 'D' });
   t.equal(patched.status, 200, 'new contents do not make it fail');
   t.equal(patched.headers['etag'], await readTag());

@@ -95,7 +95,7 @@ test('PUT with If-Match creates nothing, and is 200 with the tag of an existing 
   const put = (header: string) =>
     send('PUT', `${projects}/lab`, { 'if-match': header }, { name: 'Lab' });
   for (const header of ['*', '"x"']) isProblem(t, await put(header), 'precondition_failed', header);
-  t.equal((await owner.get(`${projects}/lab`)).status, 404);
+  isProblem(t, await owner.get(`${projects}/lab`), 'space_not_found');
   await create({ name: 'Lab' });
   const tag = etagOf(await owner.get(`${projects}/lab`));
   for (const header of ['*', tag]) t.equal((await put(header)).status, 200, header);

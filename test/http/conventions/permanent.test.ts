@@ -6,6 +6,8 @@ import { type Client, type Service, startService } from '../../helpers/app.js';
 import { createDatabase, openDatabase } from '../../helpers/database.js';
 import { addAssets, countRows, fill } from '../../helpers/filled.js';
 import { pick } from '../../helpers/json.js';
+import { isProblem } from '../../helpers/problem.js';
+import { assertProblem, INVALID } from '../../helpers/spaces.js';
 import { waitUntil } from '../../helpers/wait.js';
 
 const spaces = '/namespaces/acme/spaces';
@@ -39,9 +41,9 @@ test('an owner erases an active space: no row is left, and its slugs are free', 
   await owner.patch(`${spaces}/lab`, { slug: 'renamed' });
   const editor = await service.as('editor');
   const rejected = await editor.delete(`${spaces}/renamed?permanent=true`);
-  t.match(rejected, { status: 403, json: { code: 'insufficient_role' } });
+  isProblem(t, rejected, 'insufficient_role');
   const stranger = await service.as('stranger');
-  t.equal((await stranger.delete(`${spaces}/renamed?permanent=true`)).status, 404);
+  isProblem(t, await stranger.delete(`${spaces}/renamed?permanent=true`), 'namespace_not_found');
   t.equal((await owner.get(`${spaces}/renamed`)).status, 200, 'the space still exists');
 
   const erased = await owner.delete(`${spaces}/renamed?permanent=true`);
@@ -50,14 +52,19 @@ test('an owner erases an active space: no row is left, and its slugs are free', 
   t.equal(await totalOf(owner), 1);
   t.equal(await totalOf(owner, '?state=all'), 1);
   for (const slug of ['lab', 'renamed']) {
-    t.equal((await owner.post(`${spaces}/${slug}/restore`)).status, 404, `no ${slug} to restore`);
+    isProblem(
+      t,
+      await owner.post(`${spaces}/${slug}/restore`),
+      'space_not_found',
+      `no ${slug} to restore`,
+    );
     t.equal(
       (await owner.get(`${spaces}/${slug}/erasure`)).status,
       404,
       `no erasure of ${slug} is running`,
     );
   }
-  t.equal((await owner.delete(`${spaces}/renamed?permanent=true`)).status, 404);
+  isProblem(t, await owner.delete(`${spaces}/renamed?permanent=true`), 'space_not_found');
   t.equal((await owner.post(spaces, { name: 'Renamed' })).status, 201, 'the slug is free');
 });
 
@@ -67,7 +74,7 @@ test('a deletion without permanent=true can be restored; another value is 400', 
   t.equal((await owner.delete(`${spaces}/lab?permanent=false`)).status, 204);
   t.equal((await owner.post(`${spaces}/lab/restore`)).status, 200);
   const unclear = await owner.delete(`${spaces}/lab?permanent=yes`);
-  t.match(unclear, { status: 400, json: { errors: [{ path: '/permanent' }] } });
+  assertProblem(t, unclear, INVALID, 'permanent=yes', ['/permanent']);
   t.equal((await owner.get(`${spaces}/lab`)).status, 200);
 });
 
@@ -83,14 +90,16 @@ test('permanent=true erases the last deleted space of the slug, or the one that 
     owner.send({ method: 'DELETE', path: `${spaces}/lab?permanent=true`, headers });
   t.equal((await erase({})).status, 204);
   t.equal((await erase({ 'if-match': first })).status, 204);
-  t.match(await erase({ 'if-match': first }), {
-    status: 412,
-    json: { code: 'precondition_failed' },
-  });
+  isProblem(t, await erase({ 'if-match': first }), 'precondition_failed');
   t.equal(await totalOf(owner, '?state=deleted'), 1);
   const { json } = await owner.post(`${spaces}/lab/restore`);
   t.match(json, { description: 'second' });
-  t.equal((await erase({ 'if-match': '"other"' })).status, 412, 'the active space has another tag');
+  isProblem(
+    t,
+    await erase({ 'if-match': '"other"' }),
+    'precondition_failed',
+    'the active space has another tag',
+  );
   t.equal((await owner.get(`${spaces}/lab`)).status, 200);
   t.equal((await erase({ 'if-match': '*' })).status, 204);
   t.equal(await totalOf(owner, '?state=all'), 0);
@@ -109,12 +118,12 @@ test('an erased namespace, active or deleted, leaves no row, and its slugs are f
     await fill(owner, 'deleted', 'gone');
     await owner.delete('/namespaces/gone/spaces/deleted');
     const guest = await service.as('guest');
-    t.equal((await guest.delete('/namespaces/gone?permanent=true')).status, 403);
+    isProblem(t, await guest.delete('/namespaces/gone?permanent=true'), 'insufficient_role');
     if (isDeleted) await owner.delete('/namespaces/gone');
     t.match(await owner.delete('/namespaces/gone?permanent=true'), { status: 204 });
     t.same(await countRows(service), before, isDeleted ? 'a deleted one' : 'an active one');
-    t.equal((await owner.get('/namespaces/gone/erasure')).status, 404);
-    t.equal((await owner.post('/namespaces/gone/restore')).status, 404);
+    isProblem(t, await owner.get('/namespaces/gone/erasure'), 'namespace_not_found');
+    isProblem(t, await owner.post('/namespaces/gone/restore'), 'namespace_not_found');
     t.match((await guest.get('/namespaces')).json, { total: 0 });
   }
   const stranger = await service.as('stranger');
@@ -145,10 +154,10 @@ test('a large space is 404 at once, and is erased in the background', async (t) 
     t.match(begun, { status: 202, headers: { location, 'retry-after': /^\d+$/ }, text: '' });
     t.match(await owner.get(location), { status: 200, json: { status: 'running' } });
     const editor = await service.as('editor');
-    t.equal((await editor.get(location)).status, 403, 'only an owner reads the status');
-    t.equal((await owner.get(`${spaces}/lab`)).status, 404);
-    t.equal((await owner.get(`${spaces}/lab/assets`)).status, 404);
-    t.equal((await owner.post(`${spaces}/lab/restore`)).status, 404);
+    isProblem(t, await editor.get(location), 'insufficient_role', 'only an owner reads the status');
+    isProblem(t, await owner.get(`${spaces}/lab`), 'space_not_found');
+    isProblem(t, await owner.get(`${spaces}/lab/assets`), 'space_not_found');
+    isProblem(t, await owner.post(`${spaces}/lab/restore`), 'space_not_found');
     const totals = { '': 1, '?state=all': 1, '?state=deleted': 0, '?state=all&q=lab': 0 };
     for (const [query, total] of Object.entries(totals)) {
       t.equal(await totalOf(owner, query), total, `no list shows it: ${query}`);

@@ -173,7 +173,12 @@ test('a request that waits longer than the queue timeout is rejected', async (t)
     return requests;
   });
   for (const { status } of await Promise.all(admitted)) t.equal(status, 200);
-  t.equal((await alice.get('/namespaces/other')).status, 404, 'a rejected request has no effect');
+  isProblem(
+    t,
+    await alice.get('/namespaces/other'),
+    'namespace_not_found',
+    'a rejected request has no effect',
+  );
 });
 
 test('a queued request of a closed connection is dropped; a started one is finished', async (t) => {
@@ -224,5 +229,5 @@ test('a queued request of a closed connection is dropped; a started one is finis
   await Promise.all(admitted);
   await reached(service, 0, 0);
   t.equal((await alice.get('/namespaces/begun')).status, 200);
-  t.equal((await alice.get('/namespaces/waiting')).status, 404);
+  isProblem(t, await alice.get('/namespaces/waiting'), 'namespace_not_found');
 });

@@ -171,7 +171,7 @@ test('an invalid slug in a path is 404', async (t) => {
     if (role === null) continue;
     for (const slug of slugs) {
       const answer = await alice.send(request(slug));
-      t.equal(answer.status, 404, `${title} of "${slug.slice(0, 65)}"`);
+      isProblem(t, answer, 'namespace_not_found', `${title} of "${slug.slice(0, 65)}"`);
     }
   }
 });

@@ -84,7 +84,7 @@ test('a batch with taken slugs is 409, names them by index, and creates nothing'
   assertProblem(t, answer, CONFLICT, 'taken', ['/spaces/1/slug', '/spaces/3/slug']);
   t.match(answer.json, { errors: [{ code: 'taken', message: /"lab"/ }, { code: 'taken' }] });
   t.equal((await list()).total, 2);
-  t.equal((await owner.get(`${spaces}/new`)).status, 404);
+  isProblem(t, await owner.get(`${spaces}/new`), 'space_not_found');
 });
 
 test('a batch that repeats a slug, given or derived, is 409 and names every space with it', async (t) => {

@@ -90,7 +90,7 @@ test('another body with the same key is 422 and has no effect', async (t) => {
   t.equal(await total(owner), 1);
   await post(owner, '/namespaces', 'key', { slug: 'one' });
   isProblem(t, await post(owner, '/namespaces', 'key', { slug: 'two' }), 'idempotency_key_reused');
-  t.equal((await owner.get('/namespaces/two')).status, 404);
+  isProblem(t, await owner.get('/namespaces/two'), 'namespace_not_found');
 });
 
 test('a key belongs to one subject, one operation and one resource', async (t) => {
