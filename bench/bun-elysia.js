@@ -1,7 +1,7 @@
 /**
- * A peer: the API reference taken literally on Bun, with Elysia, its JWT plugin and Bun's own SQL client:
- * look the namespace up, then list and count its spaces in parallel. It checks the token and no membership,
- * and writes no log. `bun.ts` copies this file to where its packages are installed.
+ * A candidate: a literal implementation of the API reference on Bun, with Elysia, its JWT plugin and Bun's SQL client.
+ * It looks the namespace up, then lists and counts its spaces in parallel. It checks the token, but no membership, and
+ * writes no log. `bun.ts` copies this file into the folder in which it installs the packages.
  */
 import { jwt } from '@elysiajs/jwt';
 import { SQL } from 'bun';

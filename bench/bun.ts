@@ -16,7 +16,7 @@ const INSTALL_TIMEOUT_MS = 120_000;
  * Installs Bun and Elysia in a temporary directory and starts `bun-elysia.js`. The packages are not
  * dependencies of the project, because only this benchmark needs them.
  *
- * @param env beside PORT
+ * @param env the environment without PORT
  * @returns the candidate, or null with a line on standard error where the packages do not install
  */
 export async function startBun(env: Record<string, string>): Promise<Candidate | null> {
@@ -38,7 +38,7 @@ export async function startBun(env: Record<string, string>): Promise<Candidate |
       },
     };
   } catch (error) {
-    process.stderr.write(`Bun + Elysia is passed over: ${String(error)}\n`);
+    process.stderr.write(`Bun + Elysia is left out: ${String(error)}\n`);
     await remove();
     return null;
   }

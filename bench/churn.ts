@@ -1,18 +1,18 @@
 import { PAGES } from './data.js';
 import { UPDATED } from './load.js';
 
-/** How many spaces are updated in a second. */
+/** The number of updates per second. */
 const UPDATES_PER_SECOND = 100;
 
 const TICK_MS = 50;
 
 /**
- * Updates spaces of the namespaces `page-0` and on, at a constant rate, through a service that answers
- * none of the measured reads: the caches of the candidates learn of the updates from PostgreSQL.
+ * Updates spaces of the namespaces `page-0` and following, at a constant rate, through another service than the
+ * measured ones, whose caches know of the updates from PostgreSQL only.
  *
- * @param origin of the service that writes
+ * @param origin the service that writes
  * @returns a function that ends the updates
- * @throws when an update is not answered with 200
+ * @throws when the response to an update is not 200
  */
 export function startChurn(origin: string, token: string): () => Promise<void> {
   const pending = new Set<Promise<void>>();
@@ -28,7 +28,7 @@ export function startChurn(origin: string, token: string): () => Promise<void> {
       body: JSON.stringify({ description: `Update ${sent}` }),
     });
     await response.arrayBuffer();
-    if (response.status !== 200) throw new Error(`An update was answered ${response.status}`);
+    if (response.status !== 200) throw new Error(`The response to an update is ${response.status}`);
   }
 
   const timer = setInterval(() => {

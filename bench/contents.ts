@@ -1,7 +1,7 @@
 /**
- * The contents of a space: `npm run bench:contents`, about four minutes. A space of a million episodes and
- * assets beside one of 50 and a hundred empty ones: the first page of both, upserts into one space and
- * spread over a hundred, assets in batches, and a walk of the million while others write.
+ * The contents of a space: `npm run bench:contents`, about four minutes. The database has a space of a million
+ * episodes and assets, one of 50 and a hundred empty ones. Measured are the first page of the first two, upserts into
+ * one space and into a hundred, assets in batches, and a traversal of the million by cursor under writes.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -53,7 +53,7 @@ const server = await startEmbeddedPostgres({ directory, database: 'bench' });
 const sql = postgres(server.url, { max: 1, onnotice: () => undefined });
 try {
   await migrate(server.url);
-  // Inverted indexes are made in a fraction of the time that it takes to fill them row by row.
+  // The inverted indexes are created afterwards, which is much faster than an insert of each row.
   const searches = await sql<{ name: string; definition: string }[]>`
     select indexname as name, indexdef as definition from pg_indexes
     where indexname in ('episodes_search_index', 'assets_search_index')`;
@@ -68,7 +68,7 @@ try {
     JWT_SECRET: SECRET,
     NODE_ENV: 'production',
     MIGRATE_ON_START: 'false',
-    // Each page is read: what is kept costs the same, whatever the size.
+    // Each page is read, because a cached page costs the same for every size.
     PAGE_CACHE_BYTES: '0',
   });
   const token = await signToken(SECRET, { subject: SUBJECT, expiresIn: '1 day' });
@@ -106,7 +106,7 @@ try {
     tags: ['night'],
   });
 
-  /** @returns the medians of alternating rounds, and of their ratio */
+  /** @returns the medians of alternating rounds, and the median of their ratios */
   const compare = async (one: () => Promise<number>, other: () => Promise<number>) => {
     const rounds: [number, number][] = [];
     for (let round = 0; round < ROUNDS; round += 1) {
@@ -156,14 +156,14 @@ try {
   };
   console.table(rows);
 
-  // An episode that is there from the beginning to the end of the walk is seen once.
+  // An episode that exists during the whole traversal is seen once.
   const before = await sql<{ id: string }[]>`
     select id from episodes where space_id = (select id from spaces where slug = 'large')`;
   let writing = true;
   let written = 0;
   const writer = (async () => {
-    const isOver = () => !writing;
-    for (let count = 0; !isOver(); count += 1) {
+    const isStopped = () => !writing;
+    for (let count = 0; !isStopped(); count += 1) {
       for (const body of [
         episode((n += 1)),
         { name: `run-${(count % LARGE) + 1}`, status: 'failed' },
@@ -192,11 +192,11 @@ try {
   writing = false;
   await writer;
   console.table({
-    'walk by cursor under writes': {
+    'traversal by cursor under writes': {
       items: seen.size,
       seconds: Math.round((performance.now() - begun) / 1000),
-      'slowest part, ms': Math.round(slowest),
-      'written meanwhile': written,
+      'slowest page, ms': Math.round(slowest),
+      'concurrent writes': written,
       missed: before.filter(({ id }) => !seen.has(id)).length,
       doubled: [...seen.values()].filter((count) => count > 1).length,
     },

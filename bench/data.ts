@@ -1,6 +1,6 @@
 import postgres from 'postgres';
 
-/** Namespaces of these sizes live in one database, so that the largest can harm the smallest. */
+/** The sizes of the namespaces, all in one database, so that the largest can slow down the smallest. */
 export const sizes = { one: 1, fifty: 50, '1k': 1e3, '10k': 1e4, '100k': 1e5, '1m': 1e6 } as const;
 
 export type NamespaceName = keyof typeof sizes;
@@ -8,13 +8,13 @@ export type NamespaceName = keyof typeof sizes;
 /** The subject of the benchmark's token. */
 export const SUBJECT = 'bench';
 
-/** The namespaces that creates are spread over. */
+/** The number of namespaces that creates are spread over. */
 export const SPREAD = 100;
 
-/** The namespaces of 50 spaces each, `page-0` and on, that reads are spread over. */
+/** The number of namespaces with 50 spaces, `page-0` and following, that reads are spread over. */
 export const PAGES = 200;
 
-/** The namespace that bare SQL inserts into, past the counters. */
+/** The namespace that bare SQL inserts into, without counters. */
 export const BARE = 'bare';
 
 /** Gives the namespaces of a database their slugs, by which requests find them. */
@@ -24,9 +24,8 @@ export const holdSlugs = `
 
 /**
  * Fills a migrated database: a namespace of each size, `SPREAD` empty ones, `PAGES` of 50 spaces, and `BARE`.
- * Their spaces are inserted as they would come in, those of one namespace between those of others.
  *
- * @param scale 1 for the sizes as they are, less for a quick run
+ * @param scale 1 for the full sizes, less for a quick run
  */
 export async function fill(url: string, scale: number): Promise<void> {
   const sql = postgres(url, { max: 1, onnotice: () => undefined });
@@ -37,7 +36,7 @@ export async function fill(url: string, scale: number): Promise<void> {
   for (const slug of pages) await insertNamespace(sql, slug);
   await sql.unsafe(holdSlugs);
 
-  // An inverted index is made in a fraction of the time that it takes to fill it row by row.
+  // The inverted index is created afterwards, which is much faster than an insert of each row.
   const [search] =
     await sql`select indexdef from pg_indexes where indexname = 'spaces_search_index'`;
   await sql`drop index spaces_search_index`;

@@ -1,7 +1,7 @@
 /**
- * Lists with filters, sorts and cursors: `npm run bench:lists`. How long the first page and the next
- * part of each takes in a namespace of 100 k and in one of 1 M spaces, which indexes their plans go by,
- * and a walk through all of the latter while others create, delete and restore.
+ * Lists with filters, sorts and cursors: `npm run bench:lists`. The time of the first and the next page of each in
+ * namespaces of 100 k and 1 M spaces, the indexes in their plans, and a traversal of the latter by cursor during
+ * creates, deletes and restores.
  */
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -62,7 +62,7 @@ const server = await startEmbeddedPostgres({
 
 let read = 0;
 
-/** @returns the indexes in the plans since the last time, but for the one that fetches what is shown */
+/** @returns the indexes in the plans since the last call */
 async function indexesOfPlans(): Promise<string> {
   const log = await readFile(join(server.directory, 'data', 'log', 'plans.log'), 'utf8');
   const plans = log.slice(read);
@@ -82,13 +82,13 @@ try {
     JWT_SECRET: SECRET,
     NODE_ENV: 'production',
     MIGRATE_ON_START: 'false',
-    // Statements beyond the service's timeout are measured too.
+    // Long, so that slow statements are measured, too.
     DATABASE_STATEMENT_TIMEOUT_MS: '20000',
   });
   const token = await signToken(SECRET, { subject: SUBJECT, expiresIn: '1 day' });
   const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
 
-  async function ask(namespace: string, parameters: URLSearchParams): Promise<Answer> {
+  async function getPage(namespace: string, parameters: URLSearchParams): Promise<Answer> {
     const url = `${service.origin}/namespaces/${namespace}/spaces?${parameters.toString()}`;
     const response = await fetch(url, { headers });
     if (!response.ok) throw new Error(`${url}: ${response.status}`);
@@ -106,7 +106,7 @@ try {
   }
 
   console.log(
-    '| list | 100 k: fit | first ms | next ms | by | 1 M: fit | first ms | next ms | by |',
+    '| list | 100 k: matches | first ms | next ms | indexes | 1 M: matches | first ms | next ms | indexes |',
   );
   console.log('|---|--:|--:|--:|---|--:|--:|--:|---|');
   for (const query of queries) {
@@ -116,27 +116,27 @@ try {
       const begin = new URLSearchParams(query);
       begin.set('cursor', '');
       await indexesOfPlans();
-      const { total, nextCursor } = await ask(namespace, begin);
-      const first = await milliseconds(() => ask(namespace, parameters));
+      const { total, nextCursor } = await getPage(namespace, begin);
+      const first = await milliseconds(() => getPage(namespace, parameters));
       cells.push(total.toLocaleString('en'), first.toFixed(1));
       begin.set('cursor', nextCursor ?? '');
-      const next = nextCursor ? await milliseconds(() => ask(namespace, begin)) : null;
+      const next = nextCursor ? await milliseconds(() => getPage(namespace, begin)) : null;
       cells.push(next?.toFixed(1) ?? '', await indexesOfPlans());
     }
     console.log(`| ${cells.join(' | ')} |`);
   }
 
-  /** Creates, deletes and restores one space after another, until stopped. */
-  let walking = true;
-  async function disturb(): Promise<number> {
+  let writing = true;
+  /** Creates, deletes and restores one space after another, while `writing`. */
+  async function writeSpaces(): Promise<number> {
     let writes = 0;
     const send = async (path: string, method: string, body?: string) => {
       const url = `${service.origin}/namespaces/1m/${path}`;
       const init = { method, headers, ...(body !== undefined && { body }) };
       if ((await fetch(url, init)).ok) writes += 1;
     };
-    while (walking) {
-      const slug = `passing-${writes}`;
+    while (writing) {
+      const slug = `written-${writes}`;
       await send('spaces', 'POST', JSON.stringify({ name: slug, slug }));
       await send(`projects/${slug}`, 'DELETE', '{}');
       if (writes % 3 === 0) await send(`projects/${slug}/restore`, 'POST', '{}');
@@ -146,29 +146,29 @@ try {
 
   for (const sort of ['createdAt', '-name']) {
     const seen = new Map<string, number>();
-    const disturbing = disturb();
-    let parts = 0;
+    const writer = writeSpaces();
+    let pages = 0;
     let longest = 0;
     const start = performance.now();
-    for (let cursor: string | null = ''; cursor !== null; parts += 1) {
+    for (let cursor: string | null = ''; cursor !== null; pages += 1) {
       const begun = performance.now();
       const parameters = new URLSearchParams({ sort, cursor, pageSize: String(PAGE_SIZE) });
-      const part: Answer = await ask('1m', parameters);
+      const page: Answer = await getPage('1m', parameters);
       longest = Math.max(longest, performance.now() - begun);
-      for (const { slug } of part.spaces) {
+      for (const { slug } of page.spaces) {
         if (slug.startsWith('space-')) seen.set(slug, (seen.get(slug) ?? 0) + 1);
       }
-      cursor = part.nextCursor ?? null;
+      cursor = page.nextCursor ?? null;
     }
     const seconds = (performance.now() - start) / 1000;
-    walking = false;
-    const writes = await disturbing;
-    walking = true;
-    const there = Math.round(sizes['1m'] * scale);
+    writing = false;
+    const writes = await writer;
+    writing = true;
+    const existing = Math.round(sizes['1m'] * scale);
     const repeated = Array.from(seen.values()).filter((times) => times > 1).length;
     console.log(
-      `Walk by ${sort}: ${parts} parts in ${seconds.toFixed(1)} s, the longest ${longest.toFixed(0)} ms,` +
-        ` beside ${writes} writes; of ${there} spaces that were there throughout ${there - seen.size} missed, ${repeated} seen twice.`,
+      `Traversal by ${sort}: ${pages} pages in ${seconds.toFixed(1)} s, the longest ${longest.toFixed(0)} ms,` +
+        ` with ${writes} concurrent writes; of ${existing} unchanged spaces ${existing - seen.size} missed, ${repeated} seen twice.`,
     );
   }
   await service.stop();

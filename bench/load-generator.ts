@@ -1,6 +1,6 @@
 /**
- * A process that generates load and measures response times by status, which wrk cannot. It implements a minimum of
- * HTTP on sockets, because it shares the machine with the service.
+ * A process that generates load and measures response times by status, which wrk does not. It implements a minimum of
+ * HTTP on sockets, to use little of the machine that it shares with the service.
  */
 import { connect, type Socket } from 'node:net';
 import { percentile99 } from './median.js';
@@ -12,21 +12,22 @@ export interface LoadPlan {
   seconds: number;
   /** connections, each with one request at a time */
   clients: number;
-  /** requests per second; null where each client sends when its last request is answered */
+  /** requests per second; null to make each client send when its last request is answered */
   rate: number | null;
 }
 
-/** Per second, save the last two. */
+/** Numbers per second, without a unit. */
 export interface LoadResult {
   good: number;
-  refused: number;
-  /** due while every connection waited for a response; none without a rate */
+  /** with 503 */
+  rejected: number;
+  /** due while every connection waited for a response; 0 without a rate */
   unsent: number;
-  /** other responses, and broken connections */
+  /** the number of other responses and broken connections */
   failures: number;
-  /** of the good ones, in milliseconds */
+  /** the 99th percentile of good responses, in milliseconds */
   p99Ms: number;
-  /** delay of due requests, in milliseconds: the load generator itself is busy */
+  /** the delay of due requests by the load generator itself, in milliseconds */
   lateMs: number;
 }
 
@@ -34,10 +35,10 @@ const HEAD_END = '\r\n\r\n';
 
 interface Client {
   socket: Socket;
-  /** called with each answer; the first is to the greeting */
+  /** called with each response; the first is that to the greeting */
   greeted: () => void;
   since: number;
-  /** bytes still to come; null while the head is not complete */
+  /** remaining bytes; null while the header section is incomplete */
   left: number | null;
   head: string;
   status: number;
@@ -47,12 +48,12 @@ interface Client {
 export async function generateLoad(load: LoadPlan): Promise<LoadResult> {
   const { port, path, token, seconds, clients: count, rate } = load;
   const request = `GET ${path} HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer ${token}${HEAD_END}`;
-  // The kernel says that it is connected when Node has yet to take the connection, one at a time.
+  // A first request, because the kernel accepts a connection before Node does.
   const greeting = `GET /livez HTTP/1.1\r\nHost: bench${HEAD_END}`;
   const times: number[] = [];
   const delays: number[] = [];
   const idle: Client[] = [];
-  const counts = { good: 0, refused: 0, unsent: 0, failures: 0 };
+  const counts = { good: 0, rejected: 0, unsent: 0, failures: 0 };
   let running = false;
 
   const send = (client: Client, since: number) => {
@@ -66,7 +67,7 @@ export async function generateLoad(load: LoadPlan): Promise<LoadResult> {
     if (client.status === 200) {
       counts.good += 1;
       times.push(now - client.since);
-    } else if (client.status === 503) counts.refused += 1;
+    } else if (client.status === 503) counts.rejected += 1;
     else counts.failures += 1;
     if (rate === null) send(client, now);
     else idle.push(client);
@@ -130,7 +131,7 @@ export async function generateLoad(load: LoadPlan): Promise<LoadResult> {
   for (const { socket } of clients) socket.destroy();
   return {
     good: counts.good / elapsed,
-    refused: counts.refused / elapsed,
+    rejected: counts.rejected / elapsed,
     unsent: counts.unsent / elapsed,
     failures: counts.failures,
     p99Ms: percentile99(times),

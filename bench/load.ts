@@ -12,17 +12,17 @@ export interface Load {
   connections: number;
   /** the request instead of a GET; `url` has the origin only */
   write?: Write;
-  /** reads the first page of one of as many namespaces, `page-0` and on, at random; `url` has the origin only */
+  /** reads the first page of a random one of so many namespaces, `page-0` and following; `url` has the origin only */
   randomPages?: number;
 }
 
 export type Write =
-  /** a name of its own each time, spread over as many of the namespaces `spread-0` and on */
+  /** creates with a new name each, spread over so many of the namespaces `spread-0` and following */
   | { kind: 'create'; namespaces: number }
-  /** the description of one after another of the first `UPDATED` spaces of a namespace */
+  /** updates the description of the first `UPDATED` spaces of a namespace in turn */
   | { kind: 'update'; namespace: string };
 
-/** The number of spaces that updates go round in. */
+/** The number of spaces that are updated in turn. */
 export const UPDATED = 50;
 
 export interface Result {
@@ -30,7 +30,7 @@ export interface Result {
   requestsPerSecond: number;
   p50Ms: number;
   p99Ms: number;
-  /** answers that were not 2xx, and requests without one */
+  /** the number of other responses than 2xx, and of requests without a response */
   failures: number;
 }
 
@@ -45,15 +45,15 @@ export function isInstalled(program: string): boolean {
 
 const wrkInstalled = isInstalled('wrk');
 
-/** The load generator: wrk, which costs the least, where it is installed. */
+/** The load generator: wrk where it is installed, because it uses the least processor time. */
 export const generator = wrkInstalled ? 'wrk' : 'autocannon';
 
-/** Sends requests as fast as they are answered, from another process than the server's. */
+/** Sends requests as fast as they are answered, from another process than the server. */
 export function run(load: Load): Promise<Result> {
   return wrkInstalled ? runWrk(load) : runAutocannon(load);
 }
 
-/** A Lua expression, with `n` counting, for the path of a write; the same in JavaScript below. */
+/** @returns a Lua expression for the path of the write number `n`; `path` is the same in JavaScript */
 function luaPath(write: Write): string {
   return write.kind === 'create'
     ? `'/namespaces/spread-' .. (n % ${write.namespaces}) .. '/spaces'`

@@ -1,8 +1,8 @@
 /**
- * Neighbours: `npm run bench:neighbours`, about three minutes. The lists and the updates of one tenant, alone and
- * beside each of the attacks that another one can make with a token of its own, or without any. Each attack is sent
- * at a fixed rate, and the table has the statuses of its responses. The lists alone are measured before each attack
- * again, because the speed of the machine varies.
+ * Neighbours: `npm run bench:neighbours`, about three minutes. The lists and the updates of one tenant, alone and during
+ * each of the attacks that another caller can make with its own token, or without one. Each attack is sent at a fixed
+ * rate, and the table has the statuses of its responses. The tenant alone is measured again before each attack, because
+ * the speed of the machine varies.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -21,13 +21,13 @@ const ROWS = 200_000;
 const ROUNDS = 3;
 const SECONDS = 3;
 const POOL_MAX = 10;
-const LEAST_OF_ALONE = 0.8;
+const MIN_RATIO = 0.8;
 
 interface Attack {
-  /** a second */
+  /** requests per second */
   rate: number;
   path: string;
-  /** without a token where it is null */
+  /** null for requests without a token */
   subject: 'attacker' | 'stranger' | null;
   body?: string;
 }
@@ -59,7 +59,7 @@ const attacks: Record<string, Attack> = {
     subject: 'attacker',
     path: '/namespaces/large/spaces?sort=name&page=51&pageSize=200',
   },
-  '5 spaces by name beside 200,000 deleted': {
+  '5 spaces by name among 200,000 deleted': {
     rate: 20,
     subject: 'attacker',
     path: '/namespaces/ruins/spaces?sort=name',
@@ -83,13 +83,13 @@ const attacks: Record<string, Attack> = {
     path: '/namespaces/gone/restore',
     body: '',
   },
-  'the same by one with 200,000 namespaces': {
+  'the same by an owner of 200,000 namespaces': {
     rate: 20,
     subject: 'attacker',
     path: '/namespaces/gone/restore',
     body: '',
   },
-  'body of 30,000 wrong tags': {
+  'body of 30,000 invalid tags': {
     rate: 20,
     subject: 'stranger',
     path: '/namespaces/victim/spaces',
@@ -99,7 +99,7 @@ const attacks: Record<string, Attack> = {
   'targets of 15 KB': { rate: 100, subject: null, path: `/${'a'.repeat(15_000)}` },
 };
 
-/** The rows that the attacks read. */
+/** Inserts the rows that the attacks read. */
 const fill = `
   insert into namespaces (id, slug)
   select gen_random_uuid(), slug from unnest(array['victim', 'large', 'ruins']) slug;
@@ -125,7 +125,7 @@ const fill = `
   values ('attacker', ${ROWS} + 2, ${ROWS} + 2), ('victim', 1, 1)`;
 
 interface Row {
-  /** of the rate alone */
+  /** the rates as a part of those without the attack */
   lists: number;
   updates: number;
   p99Ms: number;
@@ -205,10 +205,10 @@ try {
 
   await measure();
   console.log(
-    '| attack | a second | answered | lists of alone | updates of alone | p99 of lists, ms (alone) | failures | backends |',
+    '| attack | per second | responses | lists / alone | updates / alone | p99 of lists, ms (alone) | failures | backends |',
   );
   console.log('|---|--:|---|--:|--:|--:|--:|--:|');
-  const broken: string[] = [];
+  const failed: string[] = [];
   for (const [name, attack] of Object.entries(attacks)) {
     const rows: Row[] = [];
     const before: Result[] = [];
@@ -246,15 +246,15 @@ try {
       most,
     ];
     console.log(`| ${cells.join(' | ')} |`);
-    if (of('lists') < LEAST_OF_ALONE || of('updates') < LEAST_OF_ALONE || failures > 0) {
-      broken.push(name);
+    if (of('lists') < MIN_RATIO || of('updates') < MIN_RATIO || failures > 0) {
+      failed.push(name);
     }
-    if (most > POOL_MAX) broken.push(`${name}: ${most} backends`);
+    if (most > POOL_MAX) failed.push(`${name}: ${most} backends`);
   }
   console.log(
-    broken.length === 0
-      ? `All at ${LEAST_OF_ALONE} of alone or more, without a failure, within the pool.`
-      : `Not kept: ${broken.join(', ')}.`,
+    failed.length === 0
+      ? `All at ${MIN_RATIO} of the rate alone or more, without failures, within the pool.`
+      : `Below the limit: ${failed.join(', ')}.`,
   );
   await service.stop();
 } finally {

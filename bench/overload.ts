@@ -1,15 +1,14 @@
 /**
- * Overload: `npm run bench:overload`, about two minutes. The list of 50 at 1, 2, 5 and 10 times the
- * load that the service can carry, in two ways:
+ * Overload: `npm run bench:overload`, about two minutes. The list of 50 spaces at 1, 2, 5 and 10 times the load that
+ * the service can carry, in two ways:
  *
- * - closed: as many times the clients that keep it busy; each sends its next request when the last was
- *   answered, refused or not, at once.
- * - open: as many times the rate of good answers at the peak, whatever becomes of them, over at most
- *   `CALLERS` connections. What is due while all of them wait is not sent, as callers' own pools would
- *   have it; it is in the table, because beyond that the load is closed again.
+ * - closed: so many times the clients that keep the service busy. Each sends its next request as soon as the last one
+ *   is answered or rejected.
+ * - open: so many times the rate of good responses at the peak, independent of the responses, over at most `CALLERS`
+ *   connections. A request that is due while all of them wait is not sent, as with the connection pool of a client.
+ *   The table has the number of these requests, because they make the load a closed one.
  *
- * The load generator uses a part of the machine's cores. Do not compare the rates with
- * those that wrk sees; what counts is how one row compares with another.
+ * The load generator uses a part of the machine. Compare the rows with one another, and not with the rates of wrk.
  */
 import { fork } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -31,9 +30,9 @@ const ROUNDS = 3;
 const SECONDS = 4;
 const SECRET = 'a secret that is only used by the benchmark';
 
-/** The documented limit. */
-const LEAST_OF_PEAK = 0.8;
-const LONGEST_MS = 1000;
+/** The documented limits: the rate as a part of the peak, and the 99th percentile. */
+const MIN_OF_PEAK = 0.8;
+const MAX_P99_MS = 1000;
 
 interface Row extends LoadResult {
   mib: number;
@@ -62,12 +61,12 @@ try {
     });
     return { ...result, mib: residentMiB(service.pid) };
   };
-  /** Each of the figures by itself, over the rounds; the most memory. */
+  /** @returns the median of each figure over the rounds, and the maximum of the memory */
   const summary = (rows: Row[]): Row => {
     const of = (name: keyof Row) => median(rows.map((row) => row[name]));
     return {
       good: of('good'),
-      refused: of('refused'),
+      rejected: of('rejected'),
       unsent: of('unsent'),
       failures: rows.reduce((sum, { failures }) => sum + failures, 0),
       p99Ms: of('p99Ms'),
@@ -76,7 +75,7 @@ try {
     };
   };
 
-  for (let warming = 0; warming < 2; warming += 1) await measure(BUSY, null);
+  for (let round = 0; round < 2; round += 1) await measure(BUSY, null);
   const rows = new Map<string, { rounds: Row[]; clients: number; rate: string }>();
   const add = (name: string, clients: number, rate: number | null, row: Row) => {
     const known = rows.get(name) ?? { rounds: [], clients, rate: '' };
@@ -110,7 +109,7 @@ try {
     good,
     p99Ms,
     lateMs,
-    refused,
+    rejected,
     unsent,
     failures,
     mib,
@@ -122,7 +121,7 @@ try {
       Math.round(good),
       `${Math.round((good / peak) * 100)} %`,
       p99Ms.toFixed(0),
-      Math.round(refused),
+      Math.round(rejected),
       Math.round(unsent),
       rate === '' ? '' : lateMs.toFixed(0),
       failures,
@@ -130,13 +129,13 @@ try {
     ];
     console.log(`| ${cells.join(' | ')} |`);
   }
-  const broken = summaries.filter(
-    ({ good, p99Ms }) => good < LEAST_OF_PEAK * peak || p99Ms >= LONGEST_MS,
+  const failed = summaries.filter(
+    ({ good, p99Ms }) => good < MIN_OF_PEAK * peak || p99Ms >= MAX_P99_MS,
   );
   console.log(
-    broken.length === 0
-      ? 'All at 80 % of the peak or more, p99 of the good answers below a second.'
-      : `Not kept: ${broken.map(({ name }) => name).join(', ')}.`,
+    failed.length === 0
+      ? 'All at 80 % of the peak or more, p99 of the good responses below a second.'
+      : `Beyond the limits: ${failed.map(({ name }) => name).join(', ')}.`,
   );
 } finally {
   generator.kill();

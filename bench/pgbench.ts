@@ -23,7 +23,7 @@ export type BareStatement = keyof typeof bareStatements;
 
 export const pgbenchInstalled = isInstalled('pgbench');
 
-/** Runs one of the bare statements at full speed; pgbench reports no percentiles. */
+/** Runs one of the bare statements as fast as possible; pgbench reports no percentiles. */
 export async function runPgbench(
   url: string,
   statement: BareStatement,

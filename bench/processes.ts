@@ -2,24 +2,28 @@ import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { openSync, readFileSync } from 'node:fs';
 import { freePort } from '../src/development/postgres/server.js';
 
-/** Clock ticks a second in /proc, the same on every Linux that Node runs on. */
+/** Clock ticks per second in /proc, the same on every Linux that Node supports. */
 const TICKS = 100;
+
+/** The longest time from the start of a server to its first response. */
+const START_TIMEOUT_MS = 60_000;
 
 export interface Candidate {
   name: string;
   pid: number;
   origin: string;
-  /** from the start of the process to its first answer, in milliseconds */
+  /** from the start of the process to its first response, in milliseconds */
   startMs: number;
   stop(): Promise<void>;
 }
 
 /**
- * Starts a server as a process of its own, its log going nowhere, and waits until it answers.
+ * Starts a server as a process without a log, and waits until it answers.
  *
- * @param args of the program
- * @param env beside PORT, which is chosen here
+ * @param args the arguments of the program
+ * @param env the environment without PORT, which is chosen here
  * @param program Node by default
+ * @throws when the server ends, or does not answer in time
  */
 export async function startCandidate(
   name: string,
@@ -28,21 +32,25 @@ export async function startCandidate(
   program = process.execPath,
 ): Promise<Candidate> {
   const port = await freePort();
-  const nowhere = openSync('/dev/null', 'w');
+  const devNull = openSync('/dev/null', 'w');
   const started = performance.now();
   const child = spawn(program, args, {
     env: { ...process.env, ...env, PORT: String(port) },
-    stdio: ['ignore', nowhere, 'inherit'],
+    stdio: ['ignore', devNull, 'inherit'],
   });
   const origin = `http://127.0.0.1:${port}`;
   while (!(await answers(origin))) {
     if (child.exitCode !== null) throw new Error(`${name} ended with ${child.exitCode}`);
+    if (performance.now() - started > START_TIMEOUT_MS) {
+      child.kill('SIGKILL');
+      throw new Error(`${name} has not answered for ${START_TIMEOUT_MS} ms`);
+    }
   }
   const startMs = performance.now() - started;
   return { name, pid: child.pid ?? 0, origin, startMs, stop: () => stop(child) };
 }
 
-/** @returns how long Node takes to run nothing, in milliseconds */
+/** @returns the time that Node takes to run an empty program, in milliseconds */
 export function emptyStartMs(): number {
   const started = performance.now();
   spawnSync(process.execPath, ['--eval', '0']);
@@ -88,7 +96,7 @@ function cpuSecondsIfAlive(pid: number): number {
   }
 }
 
-/** @returns the memory that a process holds, in MiB */
+/** @returns the resident memory of a process, in MiB */
 export function residentMiB(pid: number): number {
   const [, kib] = /VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? [];
   return Number(kib ?? 0) / 1024;

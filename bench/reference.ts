@@ -1,7 +1,7 @@
 /**
- * The baseline: the API reference implemented literally, as its text and Drizzle's documentation suggest.
- * Look the namespace up, then list and count its spaces in parallel; rows go through the response
- * schema. It checks the token, but no membership.
+ * The baseline: a literal implementation of the API reference, as Drizzle's documentation suggests. It looks the
+ * namespace up, lists and counts its spaces in parallel, and serializes the rows by the response schema. It checks the
+ * token, but no membership.
  */
 import jwt from '@fastify/jwt';
 import { Type, type TypeBoxTypeProvider } from '@fastify/type-provider-typebox';

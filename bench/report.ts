@@ -10,7 +10,7 @@ export interface Measurement extends Result {
   postgresMicroseconds: number;
 }
 
-/** The rounds of each measurement; those of the same place were measured one after another. */
+/** The rounds of each measurement; rounds with the same index were measured one after another. */
 export type Table = Record<string, Measurement[]>;
 
 export interface Report {
@@ -18,12 +18,12 @@ export interface Report {
   quick: boolean;
   machine: string;
   commit: string;
-  /** from the start of a process to its first answer, in milliseconds */
+  /** from the start of a process to its first response, in milliseconds */
   startMs: Record<string, number>;
   tables: Record<'hot' | 'spread' | 'churn' | 'byWorkers' | 'bySize' | 'byDepth' | 'writes', Table>;
-  /** of finished pages that the service keeps after the reads */
+  /** the size of the page cache of the service after the reads */
   keptBytes: number;
-  /** namespaces whose counter is not their count; anything but 0 is a defect */
+  /** the number of namespaces whose counter differs from the count; more than 0 is a defect */
   wrongTotals: number;
   /** resident MiB of the service */
   memory: Record<string, number>;
@@ -31,7 +31,7 @@ export interface Report {
 
 const directory = fileURLToPath(new URL('results/', import.meta.url));
 
-/** @returns each figure's median over the rounds */
+/** @returns the median of each figure over the rounds, and the maximum of the failures */
 function medians(rounds: Measurement[]): Measurement {
   const of = (figure: keyof Measurement) => median(rounds.map((round) => round[figure]));
   return {
@@ -59,7 +59,7 @@ export async function writeReport(report: Report): Promise<void> {
 function markdown(report: Report): string {
   const { date, machine, commit, startMs, tables, keptBytes, wrongTotals, memory } = report;
   const { hot, spread, churn, byWorkers, bySize, writes } = tables;
-  // Of each round by itself: a machine that is slower for a while is so for all of a round.
+  // The ratio of each round, because a machine is slower for whole rounds.
   const ratio = (a: Measurement[] = [], b: Measurement[] = []) => {
     const ratios = a.map(
       (one, round) => one.requestsPerSecond / (b[round]?.requestsPerSecond ?? NaN),
@@ -84,7 +84,7 @@ function markdown(report: Report): string {
     ...Object.entries({
       'Hot: lists of 50 of one namespace, 32 connections': hot,
       'Spread: lists of 50 of 200 namespaces at random': spread,
-      'Churn: the same, while 100 spaces a second are updated': churn,
+      'Churn: the same, during 100 updates of spaces per second': churn,
       'The same with 64 connections': byWorkers,
       'First page by size of the namespace': bySize,
       'Page of the largest namespace, 2 connections': tables.byDepth,
@@ -100,14 +100,14 @@ function markdown(report: Report): string {
     `| first page: 1m / fifty | ${ratio(bySize['1m'], bySize['fifty'])} |`,
     `| creates: into one namespace / spread | ${ratio(one, others)} |`,
     '',
-    `Start to the first answer: ${Object.entries(startMs)
+    `Start to the first response: ${Object.entries(startMs)
       .map(([name, ms]) => `${name} ${Math.round(ms)} ms`)
       .join(', ')}.`,
     `Memory of the service: ${Object.entries(memory)
       .map(([when, mib]) => `${Math.round(mib)} MiB ${when}`)
       .join(', ')}.`,
-    `Finished pages kept after the reads: ${(keptBytes / 2 ** 20).toFixed(1)} MiB.`,
-    `Namespaces whose total is not their count: ${wrongTotals}.`,
+    `Page cache after the reads: ${(keptBytes / 2 ** 20).toFixed(1)} MiB.`,
+    `Namespaces whose counter differs from the count: ${wrongTotals}.`,
     '',
   ].join('\n');
 }
@@ -140,7 +140,7 @@ function table(rows: Table): string[] {
 
 const BAR = { left: 220, width: 460, height: 18, gap: 8 };
 
-/** Horizontal bars of requests per second. */
+/** @returns a chart with horizontal bars of requests per second */
 function chart({ tables, date, machine }: Report): string {
   const groups = Object.entries({
     Hot: tables.hot,

@@ -1,8 +1,8 @@
 /**
- * The benchmark: `npm run bench`, or `npm run bench -- --quick` for two minutes of it.
+ * The benchmark: `npm run bench`, or `npm run bench -- --quick` for a short run of two minutes.
  *
- * Rounds of the candidates are interleaved, because machines are shared and noisy: only ratios within
- * one run mean anything, and medians of the rounds are compared. Results go to `bench/results/`.
+ * Rounds of the candidates are interleaved, because the speed of a shared machine varies: compare ratios within one run,
+ * as medians of the rounds. The results are written to `bench/results/`.
  */
 import { execFileSync } from 'node:child_process';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
@@ -34,7 +34,7 @@ const plan = quick
 
 const CONNECTIONS = 32;
 
-/** Each worker has as many connections as the single process of the others. */
+/** Twice as many, so that each of two workers has as many connections as the single process. */
 const WORKER_CONNECTIONS = 64;
 
 /** The connections of the service to PostgreSQL, and of pgbench. */
@@ -45,7 +45,7 @@ function progress(words: string): void {
   process.stderr.write(`${new Date().toISOString().slice(11, 19)}  ${words}\n`);
 }
 
-/** @returns the bytes of the pages that a service keeps, by its metrics */
+/** @returns the size of the page cache of a service, from its metrics */
 async function pageCacheBytes(origin: string): Promise<number> {
   const metrics = await (await fetch(`${origin}/metrics`)).text();
   return Number(/^page_cache_bytes (\d+)/m.exec(metrics)?.[1] ?? NaN);
@@ -97,7 +97,7 @@ try {
 
   const token = await signToken(SECRET, { subject: SUBJECT, expiresIn: '1 day' });
 
-  /** One round: the figures of the clients, and the processor time. */
+  /** Measures one round: the figures of the clients, and the processor time. */
   async function measure(
     candidate: Candidate,
     path: string,
@@ -126,12 +126,12 @@ try {
     title: string,
     entries: Record<string, () => Promise<Measurement>>,
   ): Promise<Table> {
-    const forth = Object.entries(entries);
-    const rounds: Table = Object.fromEntries(forth.map(([name]) => [name, []]));
+    const inOrder = Object.entries(entries);
+    const rounds: Table = Object.fromEntries(inOrder.map(([name]) => [name, []]));
     for (let round = 0; round <= plan.rounds; round += 1) {
-      for (const [name, measureOne] of round % 2 === 0 ? forth : forth.toReversed()) {
+      for (const [name, measureOne] of round % 2 === 0 ? inOrder : inOrder.toReversed()) {
         const measurement = await measureOne();
-        // The first round warms up: compiled code, prepared statements, the database's buffers.
+        // The first round is not counted: code is compiled, statements are prepared, and buffers are filled.
         if (round > 0) rounds[name]?.push(measurement);
         progress(
           `${title}, round ${round} of ${plan.rounds}: ${name} ${Math.round(measurement.requestsPerSecond)}/s`,
@@ -145,7 +145,7 @@ try {
 
   const candidates = { reference, ...(bun && { bun }), service };
 
-  /** The same reads of every candidate. */
+  /** Measures the same reads of every candidate. */
   const reads = (title: string, path: string, load: Partial<Load>, more = {}) =>
     compare(title, {
       ...Object.fromEntries(
@@ -207,7 +207,7 @@ try {
   const write = (candidate: Candidate, write: Write) => () => measure(candidate, '/', { write });
   const bare = (statement: BareStatement) => async () => ({
     ...(await runPgbench(server.url, statement, plan.seconds, POOL)),
-    // The processor time of its connections is gone after its end.
+    // The processor time of the connections cannot be read after pgbench has ended.
     nodeMicroseconds: NaN,
     postgresMicroseconds: NaN,
   });
@@ -221,7 +221,7 @@ try {
     }),
   });
 
-  progress('counters against counts');
+  progress('comparing counters with counts');
   const sql = postgres(server.url, { max: 1 });
   const [wrong] = await sql`
     select count(*)::int as namespaces from namespaces n
@@ -242,7 +242,7 @@ try {
       taken.push({ sent, mebibytes: residentMiB(fresh.pid) });
       progress(`memory: ${sent} of ${requests} requests`);
     }
-    // It varies with garbage collection.
+    // A median, because the memory varies with garbage collection.
     const last = taken.filter((one) => one.sent > requests / 2);
     memory[`around ${requests} requests`] = median(last.map(({ mebibytes }) => mebibytes));
   }

@@ -1,6 +1,6 @@
 /**
- * The upper bound: this service's own application, with its authentication, logging and hooks, answering
- * a canned page of 50 through the response schema's serializer. No database is asked.
+ * The upper bound: the application of the service with its authentication, logging and hooks. It serializes a constant
+ * page of 50 spaces by the response schema, without a database.
  */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { pino } from 'pino';
@@ -14,7 +14,7 @@ import { SpaceList, SpaceListItem } from '../src/http/spaces/schema.js';
 const { database, token, port, logLevel } = loadConfig(process.env);
 const checked: TokenConfig = { ...token, key: token.key ?? '' };
 
-const canned = Array.from({ length: 50 }, (_, index) => ({
+const constantPage = Array.from({ length: 50 }, (_, index) => ({
   id: `0199b2f4-6c1e-7d3a-9b5e-${String(index).padStart(12, '0')}`,
   name: `Space ${index}`,
   slug: `space-${index}`,
@@ -36,7 +36,7 @@ const upperBound: FastifyPluginAsyncTypebox = async (app) => {
         response: { 200: ref(SpaceList) },
       },
     },
-    (request) => ({ spaces: canned, ...paging(request.query).toPageInfo(canned.length) }),
+    (request) => ({ spaces: constantPage, ...paging(request.query).toPageInfo(constantPage.length) }),
   );
 };
 

@@ -10,7 +10,7 @@ interface Source {
   packages: string[];
 }
 
-/** Every source file; static, dynamic and bare imports alike. */
+/** Reads every source file with its static, dynamic and bare imports. */
 async function sources(): Promise<Map<string, Source>> {
   const entries = await readdir('src', { recursive: true, withFileTypes: true });
   const files = entries
@@ -34,10 +34,10 @@ async function sources(): Promise<Map<string, Source>> {
   );
 }
 
-/** From the top down; a floor may import what is below it. */
-const floors = ['src/http/', 'src/repositories/', 'src/db/'];
+/** The layers from top to bottom; each may import those below it. */
+const layers = ['src/http/', 'src/repositories/', 'src/db/'];
 
-/** Stand on no floor and import nothing of ours but one another; every floor may import them. */
+/** The modules outside of the layers, which import only each other; every layer may import them. */
 const leaves = [
   'src/config/connection-string.ts',
   'src/config/checks.ts',
@@ -52,11 +52,18 @@ const leaves = [
   'src/version.ts',
 ];
 
-test('imports go down only: http, repositories, db, leaf modules', async (t) => {
-  for (const [file, { own }] of await sources()) {
-    const floor = floors.findIndex((path) => file.startsWith(path));
-    if (floor === -1) continue;
-    const below = floors.slice(floor);
+test('a file of http, repositories or db imports only its layer, lower layers and leaf modules', async (t) => {
+  const all = await sources();
+  for (const path of layers) {
+    t.ok(
+      [...all.keys()].some((file) => file.startsWith(path)),
+      `${path} has files`,
+    );
+  }
+  for (const [file, { own }] of all) {
+    const layer = layers.findIndex((path) => file.startsWith(path));
+    if (layer === -1) continue;
+    const below = layers.slice(layer);
     const wrong = own.filter(
       (target) => !leaves.includes(target) && !below.some((path) => target.startsWith(path)),
     );
@@ -64,7 +71,7 @@ test('imports go down only: http, repositories, db, leaf modules', async (t) => 
   }
 });
 
-/** Headers, paths and advice to callers: `src/http/errors` words the failures of repositories. */
+/** Headers, paths and advice to callers, which only `src/http` contains. */
 const HTTP_WORDS =
   /\b(If-(None-)?Match|Idempotency-Key|Retry-After|Location)\b|\b(GET|POST|PUT|PATCH|DELETE) [/…]|\bSend\b/;
 
@@ -72,22 +79,22 @@ const withoutComments = (text: string) => text.replace(/\/\*[^]*?\*\/|\/\/.*/g, 
 
 test('only http uses terms of HTTP, and only the layers below use SQL', async (t) => {
   for (const [file, { text, own, packages }] of await sources()) {
-    const speaks = (name: RegExp) => packages.some((specifier) => name.test(specifier));
+    const imports = (name: RegExp) => packages.some((specifier) => name.test(specifier));
     if (/^src\/(repositories|db)\//.test(file)) {
-      t.notOk(speaks(/^(@?fastify\b|node:https?$)/), `${file}: HTTP`);
+      t.notOk(imports(/^(@?fastify\b|node:https?$)/), `${file}: HTTP`);
     }
     if (/^src\/(repositories|db)\//.test(file)) {
       t.notMatch(withoutComments(text), HTTP_WORDS, `${file}: words of HTTP`);
       t.notOk(own.includes('src/errors.ts'), `${file}: the problems of the API`);
     }
-    if (file.startsWith('src/http/')) t.notOk(speaks(/^drizzle-orm/), `${file}: SQL`);
+    if (file.startsWith('src/http/')) t.notOk(imports(/^drizzle-orm/), `${file}: SQL`);
   }
 });
 
 test('the application is built in one place', async (t) => {
-  const makers = [...(await sources())].filter(([, { text }]) => /\bfastify\(/.test(text));
+  const builders = [...(await sources())].filter(([, { text }]) => /\bfastify\(/.test(text));
   t.same(
-    makers.map(([file]) => file),
+    builders.map(([file]) => file),
     ['src/app.ts'],
   );
 });
@@ -100,7 +107,7 @@ test('leaf modules import only leaf modules', async (t) => {
   }
 });
 
-/** Looks up `PATH` for the programs of the embedded PostgreSQL, and no setting. */
+/** The file that reads `PATH` for the programs of the embedded PostgreSQL, but no setting. */
 const STARTS_PROGRAMS = 'src/development/postgres/process.ts';
 
 test('only the process and its commands read settings from the environment', async (t) => {

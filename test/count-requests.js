@@ -1,6 +1,6 @@
 /**
- * Counts the HTTP requests of every Fastify instance, injected or received: loaded into each process that the
- * tests start, by `NODE_OPTIONS`. Each request adds one byte to a file, which a killed process keeps too.
+ * Counts the HTTP requests of every Fastify instance, injected or received. `NODE_OPTIONS` loads it into each process
+ * that the tests start. Each request adds one byte to a file, which outlasts a killed process.
  */
 import { subscribe } from 'node:diagnostics_channel';
 import { openSync, writeSync } from 'node:fs';

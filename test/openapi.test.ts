@@ -40,7 +40,7 @@ test('the examples of every schema are valid', async (t) => {
   }
 });
 
-test('the examples of every body and path make a request that succeeds', async (t) => {
+test('the examples of every path and body make a request that succeeds', async (t) => {
   const service = await startService(t);
   const { json } = await service.send({ method: 'GET', path: '/openapi.json' });
   if (!isOpenApi(json)) throw new Error('not an OpenAPI document');
@@ -72,7 +72,7 @@ test('every field has a description and its limits', async (t) => {
   const { json } = await send({ method: 'GET', path: '/openapi.json' });
   if (!isOpenApi(json)) throw new Error('not an OpenAPI document');
   const open: string[] = [];
-  const look = (where: string, value: unknown): void => {
+  const check = (where: string, value: unknown): void => {
     if (typeof value !== 'object' || value === null || '$ref' in value) return;
     const has = (...names: string[]) => names.some((name) => name in value);
     const type = 'type' in value ? String(value.type) : '';
@@ -80,13 +80,13 @@ test('every field has a description and its limits', async (t) => {
     if (type.startsWith('string') && !has('maxLength', 'enum', 'format')) open.push(where);
     if (type.startsWith('integer') && !has('minimum')) open.push(where);
     if (type.startsWith('array') && !has('maxItems')) open.push(where);
-    if ('items' in value) look(`${where}[]`, value.items);
+    if ('items' in value) check(`${where}[]`, value.items);
     const properties = 'properties' in value ? (value.properties ?? {}) : {};
-    for (const [name, field] of Object.entries(properties)) look(`${where}.${name}`, field);
+    for (const [name, field] of Object.entries(properties)) check(`${where}.${name}`, field);
   };
   for (const [name, schema] of Object.entries(json.components.schemas)) {
     // The service writes the texts of problems, whose length has no documented limit.
-    if (!['Problem', 'Violation'].includes(name)) look(name, schema);
+    if (!['Problem', 'Violation'].includes(name)) check(name, schema);
   }
   t.same(open, []);
 });
@@ -108,7 +108,7 @@ test('the document in version 3.0 has nullable and example', async (t) => {
   t.notMatch(text, /"examples"|"null"|"identifier"/);
 });
 
-test('no pattern has a quotation mark, which generators do not escape', async (t) => {
+test('a pattern writes a quotation mark as \\x22, because generators do not escape it', async (t) => {
   const { send } = await startService(t);
   const { text } = await send({ method: 'GET', path: '/openapi.json' });
   t.match(text, /"pattern": ".*x22/);
@@ -116,7 +116,7 @@ test('no pattern has a quotation mark, which generators do not escape', async (t
 });
 
 test('an incomplete operation is reported', (t) => {
-  const offending: OpenApiDocument = {
+  const incomplete: OpenApiDocument = {
     paths: {
       '/things/{id}': {
         get: { parameters: [{ name: 'id', in: 'path', schema: {} }], responses: {} },
@@ -144,7 +144,7 @@ test('an incomplete operation is reported', (t) => {
     },
     components: { schemas: { 'def-0': { type: 'object' } } },
   };
-  t.same(complaintsAbout(offending), [
+  t.same(complaintsAbout(incomplete), [
     'get /things/{id}: no operationId',
     'get /things/{id}: no summary',
     'get /things/{id}: no tags',
@@ -219,7 +219,7 @@ test('Swagger UI is served under a policy that works over plain http', async (t)
   t.equal(status, 200);
   const policy = String(headers['content-security-policy']);
   t.match(policy, /default-src 'self';/);
-  t.match(policy, /style-src 'self' 'unsafe-inline';/, 'for the style element it adds');
+  t.match(policy, /style-src 'self' 'unsafe-inline';/, 'for the style element of Swagger UI');
   t.notMatch(policy, /script-src|https:|upgrade-insecure-requests/);
   const script = await send({ method: 'GET', path: '/docs/static/swagger-initializer.js' });
   t.match(script.text, /persistAuthorization/);

@@ -1,6 +1,6 @@
 /**
- * `npm run statements:release`: writes `test/db/released-statements.json`, the statements that this version sends, for the
- * test that they run on the schema of the next one. Runs the tests of `test/http` and `test/repositories` on a
+ * `npm run statements:release`: writes the statements of this version to `test/db/released-statements.json`. A test
+ * checks that they run on the schema of the next version. Runs the tests of `test/http` and `test/repositories` on a
  * PostgreSQL that logs its statements. `npm run statements:release -- ../released` does it with another checkout.
  */
 import { spawn } from 'node:child_process';
@@ -25,7 +25,7 @@ const settings = {
   log_rotation_size: '0',
 };
 
-/** A prepared statement in the log. A few that the tests send by the same pool are among them, which do no harm. */
+/** The log entry of a prepared statement; a few statements of the tests are among them, which do no harm. */
 const LOGGED = /^execute (?!<unnamed>)[^:]+: (\s*(?:with|select|insert|update|delete)\b[^]*)$/;
 
 /** @returns the statements of the service in a log of PostgreSQL, each once */
@@ -54,12 +54,12 @@ async function runTests(checkout: string, url: string): Promise<void> {
   });
   const code = await new Promise((resolve) => tests.once('exit', resolve));
   if (code !== 0)
-    console.error('Some tests have failed: look whether their statements are missing.');
+    console.error('Some tests have failed: check whether their statements are missing.');
 }
 
 const checkout = process.argv[2] ?? '.';
 const directory = await mkdtemp(join(tmpdir(), 'spaces-statements-'));
-// As root, PostgreSQL runs as another user, who has to reach it.
+// When this runs as root, PostgreSQL runs as another user and needs access.
 await chmod(directory, 0o755);
 const server = await startEmbeddedPostgres({ directory, database: 'released', settings });
 try {
@@ -67,7 +67,7 @@ try {
   const statements = statementsIn(
     await readFile(join(server.directory, 'data', 'log', 'statements.json'), 'utf8'),
   );
-  // Tests make tables of their own, and the statements about those are none of the service.
+  // Statements about tables that tests create are not those of the service.
   const sql = postgres(databaseUrl(server.url, 'released'), { max: 1, onnotice: () => undefined });
   const migrations = readMigrationFiles({ migrationsFolder: join(checkout, 'drizzle') });
   for (const { sql: parts } of migrations) for (const part of parts) await sql.unsafe(part);

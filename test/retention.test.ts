@@ -11,7 +11,7 @@ import { waitUntil } from './helpers/wait.js';
 const settings = { retentionDays: 30, slugHoldDays: 10 };
 const spaces = '/namespaces/acme/spaces';
 
-test('one process at a time erases', async (t) => {
+test('the retention runs in one process at a time, and not after an abort', async (t) => {
   const url = await createDatabase(t, { direct: true });
   const db = openDatabase(t, url, { poolMax: 2 });
   const database = { url, prepare: true };
@@ -33,7 +33,7 @@ test('one process at a time erases', async (t) => {
   );
 });
 
-test('behind a pooler nothing is erased, because its sessions cannot hold a lock', async (t) => {
+test('nothing is erased behind a pooler, because its sessions cannot hold a lock', async (t) => {
   if ((await keepsPreparedStatements()) === null) {
     t.comment('NOT CHECKED: no pgbouncer is installed, so the retention did not run behind one.');
     return;
@@ -46,7 +46,7 @@ test('behind a pooler nothing is erased, because its sessions cannot hold a lock
   t.equal(await runRetention({ ...settings, database }), 'pooled');
 });
 
-test('a stop does not wait for a statement, which is done as a whole or not at all', async (t) => {
+test('a stop does not wait for a running statement, which takes effect as a whole or not at all', async (t) => {
   const databaseUrl = await createDatabase(t, { direct: true });
   const service = await startService(t, { databaseUrl });
   const owner = await service.as('owner');
@@ -70,12 +70,12 @@ test('a stop does not wait for a statement, which is done as a whole or not at a
     stop.abort();
     t.equal(await run, 'interrupted');
   });
-  // In one statement: PostgreSQL may still execute the one that lost its connection.
+  // One statement reads both, because PostgreSQL may still execute the interrupted one.
   const [counts] = await service.db.execute<{ episodes: number; assets: number }>(sql`
     select (select count(*)::int from episodes) as episodes, (select count(*)::int from assets) as assets`);
   t.equal(
     counts?.assets,
     Number(counts?.episodes) + 1,
-    'the asset of the episode is there with it',
+    'the episode and its asset are erased together',
   );
 });

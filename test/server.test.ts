@@ -26,7 +26,7 @@ test('the server serves requests, logs no token, and exits with 0 on a signal', 
   }
 });
 
-test('with a configured database or secret the introduction prints no token, but how to make one', async (t) => {
+test('the introduction says how to make a token, and prints none, with a configured database and secret', async (t) => {
   const DATABASE_URL = await createDatabase(t);
   const server = startServer(t, { DATABASE_URL, JWT_SECRET: SECRET, PORT: '0' });
   await server.waitFor(/A token: npm run token -- --sub developer, with the same JWT_SECRET set/);
@@ -35,7 +35,7 @@ test('with a configured database or secret the introduction prints no token, but
   t.equal(await server.ended, 0);
 });
 
-test('with an issuer the introduction names the URL of its keys', async (t) => {
+test('the introduction names the URL of the keys of a configured issuer', async (t) => {
   const DATABASE_URL = await createDatabase(t);
   const JWT_JWKS_URL = 'http://127.0.0.1:1/jwks';
   const server = startServer(t, { DATABASE_URL, JWT_JWKS_URL, PORT: '0' });
@@ -45,7 +45,7 @@ test('with an issuer the introduction names the URL of its keys', async (t) => {
   t.equal(await server.ended, 0);
 });
 
-test('production prints no token', async (t) => {
+test('the service prints no token in production', async (t) => {
   const DATABASE_URL = await createDatabase(t);
   const NODE_ENV = 'production';
   const server = startServer(t, { DATABASE_URL, JWT_SECRET: SECRET, PORT: '0', NODE_ENV });
@@ -55,7 +55,7 @@ test('production prints no token', async (t) => {
   t.notMatch(server.output(), /TOKEN|curl/);
 });
 
-test('a failed start prints its reason in one sentence', async (t) => {
+test('a failed start prints its reason without a stack, and exits with 1', async (t) => {
   const taken = createServer().listen(0, '127.0.0.1');
   await new Promise((resolve) => taken.once('listening', resolve));
   t.teardown(() => taken.close());
@@ -64,16 +64,16 @@ test('a failed start prints its reason in one sentence', async (t) => {
   const DATABASE_URL = await createDatabase(t);
 
   const starts = {
-    'a port that is taken': [{ DATABASE_URL, PORT: port }, /^The port is in use\. Set PORT .*$/m],
-    'no database there': [
+    'a taken port': [{ DATABASE_URL, PORT: port }, /^The port is in use\. Set PORT .*$/m],
+    'an unreachable database': [
       { DATABASE_URL: 'postgres://nobody@127.0.0.1:1/none' },
       /^The database of DATABASE_URL cannot be reached: .*$/m,
     ],
-    'a host that is none of ours': [
+    'an address of another machine': [
       { DATABASE_URL, HOST: '192.0.2.1', PORT: '0' },
       /^HOST is not an address of this machine: .*$/m,
     ],
-    'a host that is not known': [
+    'an unknown host': [
       { DATABASE_URL, HOST: 'nowhere.invalid', PORT: '0' },
       /^A host name in DATABASE_URL or HOST cannot be resolved: .*$/m,
     ],
@@ -90,27 +90,40 @@ test('a failed start prints its reason in one sentence', async (t) => {
       /^The configuration is not valid\. DATABASE_URL is required .* JWT_SECRET or .*$/m,
     ],
   } as const;
-  for (const [why, [env, sentence]] of Object.entries(starts)) {
-    const server = startServer(t, { JWT_SECRET: why.startsWith('prod') ? '' : SECRET, ...env });
-    t.equal(await server.ended, 1, why);
-    t.match(server.output().trim(), sentence, why);
+  for (const [title, [env, sentence]] of Object.entries(starts)) {
+    const server = startServer(t, { JWT_SECRET: title.startsWith('prod') ? '' : SECRET, ...env });
+    t.equal(await server.ended, 1, title);
+    t.match(server.output().trim(), sentence, title);
     t.notMatch(server.output(), /\n\s+at /, 'no stack');
   }
 });
 
 test('a second signal ends the shutdown at once', async (t) => {
   const DATABASE_URL = await createDatabase(t);
-  const server = startServer(t, { DATABASE_URL, JWT_SECRET: SECRET, PORT: '0' });
+  const env = { DATABASE_URL, JWT_SECRET: SECRET, PORT: '0', SHUTDOWN_DELAY_MS: '30000' };
+  const server = startServer(t, env);
   await server.waitFor(/Server listening/);
   server.child.kill('SIGTERM');
   server.child.kill('SIGINT');
-  t.not(await server.ended, null);
+  // The shutdown of a single signal ends with 0, after its delay.
+  t.equal(await server.ended, 1);
 });
 
-test('an uncaught exception ends the process', async (t) => {
+test('a crash signal ends the process', async (t) => {
   const DATABASE_URL = await createDatabase(t);
   const server = startServer(t, { DATABASE_URL, JWT_SECRET: SECRET, PORT: '0' });
   await server.waitFor(/Server listening/);
   server.child.kill('SIGSEGV');
   t.equal(await server.ended, 'SIGSEGV');
+});
+
+test('an uncaught exception is logged, and ends the process with 1', async (t) => {
+  const DATABASE_URL = await createDatabase(t);
+  const script = "process.once('SIGWINCH', () => { throw new Error('thrown by a test'); })";
+  const NODE_OPTIONS = `--import=data:text/javascript,${encodeURIComponent(script)}`;
+  const server = startServer(t, { DATABASE_URL, JWT_SECRET: SECRET, PORT: '0', NODE_OPTIONS });
+  await server.waitFor(/Server listening/);
+  server.child.kill('SIGWINCH');
+  t.equal(await server.ended, 1);
+  t.match(server.output(), /thrown by a test/);
 });

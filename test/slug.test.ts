@@ -17,7 +17,7 @@ test('a slug is derived from a name', (t) => {
     ['  C++ &  C#: v2.0_beta! ', 'c-c-v2-0-beta', 'every other run of characters is one hyphen'],
     ['---a---', 'a', 'no hyphen at either end'],
     ['Café Ñandú Ångström', 'cafe-nandu-angstrom', 'marks are stripped'],
-    ['Cafe\u0301', 'cafe', 'however the mark is written'],
+    ['Cafe\u0301', 'cafe', 'a combining mark'],
     ['Straße GROẞ', 'strasse-gross', 'ß'],
     ['Æsir æ Ǽ', 'aesir-ae-ae', 'æ'],
     ['Œuvre', 'oeuvre', 'œ'],
@@ -58,11 +58,11 @@ test('a slug derived with a loss of letters contains a hash of the name', (t) =>
 
 test('a derived slug is cut to 64 characters at a hyphen', (t) => {
   const rows: [name: string, slug: string, why: string][] = [
-    [`${'x'.repeat(64)} y`, 'x'.repeat(64), 'the hyphen just behind the limit'],
+    [`${'x'.repeat(64)} y`, 'x'.repeat(64), 'the hyphen after the limit'],
     [`${'x'.repeat(63)} y`, 'x'.repeat(63), 'never ends in a hyphen'],
     ['word '.repeat(40), 'word-'.repeat(12) + 'word', 'between words'],
-    [`short ${'x'.repeat(70)}`, 'short', 'a long last word goes whole'],
-    ['x'.repeat(200), 'x'.repeat(64), 'one long word is cut where it has to be'],
+    [`short ${'x'.repeat(70)}`, 'short', 'a long last word is left out'],
+    ['x'.repeat(200), 'x'.repeat(64), 'one long word is cut at the limit'],
     [`机 ${'word '.repeat(39)}`, `${'word-'.repeat(10)}word-052767f4`, 'with room for a hash'],
     [`机${'x'.repeat(199)}`, `${'x'.repeat(55)}-11974b31`, 'one long word and a hash'],
   ];

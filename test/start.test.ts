@@ -1,4 +1,4 @@
-/** Starts of the process: on unusable databases, with other schemas, in unknown environments. */
+/** Starts of the process with unusable databases, other schemas and unknown environments. */
 import postgres from 'postgres';
 import { test } from 'tap';
 import { migrate } from '../src/db/migrate.js';
@@ -32,19 +32,19 @@ test('a start with an unusable database prints its reason in one sentence', asyn
       { DATABASE_URL: 'postgres://127.0.0.1:1/none', MIGRATE_ON_START },
       /^The database of DATABASE_URL cannot be reached/,
     ],
-    'a role that may create nothing': [
+    'a role without the right to create': [
       { DATABASE_URL: poor.href },
       /^The role poor_\w+ may not create tables in the schema public/,
     ],
-    'a parameter that is not known': [
+    'an unknown parameter': [
       { DATABASE_URL: `${empty}?pgbouncer=true` },
       /DATABASE_URL has the unknown parameter pgbouncer: remove it\./,
     ],
-    'a protocol that is not there': [
+    'an unsupported protocol': [
       { DATABASE_URL: empty, OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc' },
       /OTEL_EXPORTER_OTLP_PROTOCOL must be http\/json\./,
     ],
-    'an exporter that is not there': [
+    'an unsupported exporter': [
       { DATABASE_URL: empty, OTEL_TRACES_EXPORTER: 'zipkin' },
       /OTEL_TRACES_EXPORTER must be otlp or none\./,
     ],

@@ -6,10 +6,10 @@ import { startServer } from './helpers/process.js';
 import { waitForValue, waitUntil } from './helpers/wait.js';
 import { startWorkers } from './helpers/workers.js';
 
-/** A request handed to a dying worker gets no response. */
+/** The time that a request waits for a response, which an ending worker may not send. */
 const TIMEOUT_MS = 5000;
 
-/** @returns the status, over a connection of its own, 0 when there was no answer */
+/** Sends on a new connection; the status is 0 without a response. */
 function get(port: number, path: string): Promise<{ status: number; text: string }> {
   return new Promise((resolve) => {
     request({ port, path, agent: false, signal: AbortSignal.timeout(TIMEOUT_MS) }, (answer) => {
@@ -58,7 +58,7 @@ test('workers share a port, and are replaced one after another without losing a 
 
   process.child.kill('SIGTERM');
   t.equal(await process.ended, 0);
-  t.same(pids(), [], 'and none is left');
+  t.same(pids(), [], 'no worker is left');
 });
 
 test('a worker that dies is replaced', async (t) => {
@@ -69,7 +69,7 @@ test('a worker that dies is replaced', async (t) => {
     const now = pids();
     return now.length === 2 && !now.includes(victim);
   });
-  t.ok(pids().includes(Number(other)), 'the other goes on');
+  t.ok(pids().includes(Number(other)), 'the other worker stays');
   t.equal((await get(port, '/readyz')).status, 200);
 });
 

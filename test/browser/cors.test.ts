@@ -6,7 +6,7 @@ import { SECRET, startService } from '../helpers/app.js';
 import { launchBrowser } from '../helpers/browser.js';
 import { portOf } from '../helpers/issuer.js';
 
-test('a page of an allowed origin can use the service, another one cannot', async (t) => {
+test('a page of an allowed origin can use the service, a page of another origin cannot', async (t) => {
   const browser = await launchBrowser(t);
   if (!browser) return;
   const pages = createServer((_request, response) => {

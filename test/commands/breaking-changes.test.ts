@@ -4,7 +4,7 @@ import { breakingChanges } from '../../src/commands/breaking-changes.js';
 
 const text = await readFile(new URL('../../openapi/openapi.json', import.meta.url), 'utf8');
 
-/** The document with one text in the place of another. */
+/** @returns the document with one text replaced by another */
 function changed(from: string | RegExp, to: string): unknown {
   const other = text.replace(from, to);
   if (other === text) throw new Error(`Not in the document: ${String(from)}`);
@@ -37,7 +37,7 @@ test('breaking changes are reported, and no others', (t) => {
   t.end();
 });
 
-/** A document with one operation whose body and answer are of a schema. */
+/** @returns a document with one operation, whose request and response have a schema */
 const documentOf = (schema: object) => {
   const content = { 'application/json': { schema } };
   return {

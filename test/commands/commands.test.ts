@@ -43,7 +43,7 @@ test('the migrate command applies all migrations', async (t) => {
   t.equal(await isMigrated(db), false);
   t.match(await run(t, ['commands/migrate'], { DATABASE_URL }), { code: 0 });
   t.equal(await isMigrated(db), true);
-  t.match(await run(t, ['commands/migrate'], { DATABASE_URL }), { code: 0 }, 'and again');
+  t.match(await run(t, ['commands/migrate'], { DATABASE_URL }), { code: 0 }, 'a second run');
   const production = { DATABASE_URL, NODE_ENV: 'production' };
   t.match(await run(t, ['commands/migrate'], production), { code: 0 }, 'without a key for tokens');
 });
@@ -54,14 +54,14 @@ test('the migrate command reports a missing database', async (t) => {
   t.equal(output, 'Set DATABASE_URL to the database to migrate.');
 });
 
-test('the purge command erases once, and reports missing settings', async (t) => {
+test('the purge command ends after one run, and reports missing settings', async (t) => {
   const DATABASE_URL = await createDatabase(t, { direct: true });
   const purge = (env: Record<string, string>) => run(t, ['commands/purge'], env);
   const done = { code: 0, output: /Everything past its retention is erased\.$/ };
   t.match(await purge({ DATABASE_URL, NODE_ENV: 'production' }), done);
   t.match(await purge({}), { code: 1, output: /^Set DATABASE_URL/ });
   const forever = { DATABASE_URL, RETENTION_DAYS: '0' };
-  t.match(await purge(forever), done, 'what owners erase goes');
+  t.match(await purge(forever), done, 'without retention, for the erasures of owners');
 });
 
 test('a table is written between its markers, and not at all without them', (t) => {

@@ -5,7 +5,7 @@ import { ConfigError, loadConfig } from '../../src/config/load.js';
 
 const SECRET = 'a secret of more than thirty-two bytes';
 
-test('development needs no variable', (t) => {
+test('without variables the settings are the defaults of development', (t) => {
   t.same(loadConfig({}), {
     production: false,
     host: '127.0.0.1',
@@ -181,12 +181,12 @@ test('a secret has at least 32 bytes', (t) => {
   t.end();
 });
 
-test('an address that is not a valid URL is rejected', (t) => {
+test('a JWT_JWKS_URL that is not a valid URL is rejected', (t) => {
   t.throws(() => loadConfig({ JWT_JWKS_URL: 'https://:::' }), /JWT_JWKS_URL must be a URL/);
   t.end();
 });
 
-test('the database may have several hosts, of which the writable one is used', (t) => {
+test('DATABASE_URL may have several hosts, and no target_session_attrs other than that of a primary', (t) => {
   const hosts = (list: string) => `postgres://user:p%40ss@${list}/spaces`;
   for (const DATABASE_URL of [
     hosts('one:5432,two:5433,[::1]:5434'),
@@ -209,7 +209,7 @@ test('the database may have several hosts, of which the writable one is used', (
   t.end();
 });
 
-test('secrets are read from files', async (t) => {
+test('the database URL and the secret are read from files, and an invalid file is named', async (t) => {
   const directory = t.testdir({
     url: 'postgres://a:b@db/spaces\n',
     jwt: `${SECRET}\n\nold ${SECRET}\n`,

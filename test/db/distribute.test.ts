@@ -9,7 +9,7 @@ const namesOf = (tables: typeof byNamespace) => tables.map(getTableName).sort();
 /** The column that `drizzle/citus.sql` distributes a table by. */
 const distributionColumn = (table: string) => (table === 'namespaces' ? 'id' : 'namespace_id');
 
-test('every table is of a resource, and distributed if a namespace is in its rows', async (t) => {
+test('every table belongs to a resource, and is distributed if its rows belong to a namespace', async (t) => {
   const db = openDatabase(t, await createDatabase(t));
   const tables = await db.execute<{ name: string; is_within: boolean }>(sql`
     select table_name as name, table_name = 'namespaces' or exists (
@@ -23,7 +23,7 @@ test('every table is of a resource, and distributed if a namespace is in its row
   t.same(named(false), namesOf(onCoordinator));
 });
 
-test('every key of a distributed table contains the column it is distributed by', async (t) => {
+test('every key of a distributed table begins with its distribution column', async (t) => {
   const db = openDatabase(t, await createDatabase(t));
   const keys = await db.execute<{ table: string; name: string; first: string }>(sql`
     select indrelid::regclass::text as table, indexrelid::regclass::text as name, attname as first
@@ -32,7 +32,7 @@ test('every key of a distributed table contains the column it is distributed by'
   const distributed = keys.filter(({ table }) => namesOf(byNamespace).includes(table));
   t.ok(distributed.length > byNamespace.length);
   for (const { table, name, first } of distributed) {
-    // The script replaces it: the primary key of `namespace_slugs` decides.
+    // The script replaces this index by the primary key of `namespace_slugs`.
     if (name !== 'namespaces_slug_unique') t.equal(first, distributionColumn(table), name);
   }
 

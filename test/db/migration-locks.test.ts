@@ -7,9 +7,10 @@ import type { Database } from '../../src/db/client.js';
 import { DatabaseNotReadyError } from '../../src/db/errors.js';
 import { startService } from '../helpers/app.js';
 import { createDatabase, openDatabase } from '../helpers/database.js';
+import { waitForValue, waitUntil } from '../helpers/wait.js';
 
 const limits: LockLimits = { timeoutMs: 50, pauseMs: 1, attempts: 2, concurrentTimeoutMs: 50 };
-const patient = { ...limits, attempts: Infinity, concurrentTimeoutMs: 0 };
+const unlimited = { ...limits, attempts: Infinity, concurrentTimeoutMs: 0 };
 
 /** @returns a migration that is newer than those of the build */
 function migration(name: string, ...statements: string[]): MigrationMeta {
@@ -30,7 +31,7 @@ async function setUp(t: Test) {
   return { databaseUrl, db, holder, observer: openDatabase(t, databaseUrl) };
 }
 
-/** @returns which of the migrations made here are applied */
+/** @returns the names of the applied migrations that this test has made */
 async function applied(db: Database): Promise<string[]> {
   const rows = await db.execute<{ hash: string }>(
     sql`select hash from drizzle.__drizzle_migrations where created_at >= ${9e12} order by id`,
@@ -38,7 +39,7 @@ async function applied(db: Database): Promise<string[]> {
   return rows.map(({ hash }) => hash);
 }
 
-/** @returns whether the index `added_index` can be used; null where it is not there */
+/** @returns whether the index `added_index` is valid; null where it does not exist */
 async function isValid(db: Database): Promise<boolean | null> {
   const [row] = await db.execute<{ valid: boolean }>(
     sql`select indisvalid as valid from pg_index where indexrelid = to_regclass('added_index')`,
@@ -46,14 +47,14 @@ async function isValid(db: Database): Promise<boolean | null> {
   return row?.valid ?? null;
 }
 
-/** @returns the backends that wait for a lock, with the transaction they wait in */
+/** @returns the backends that wait for a lock, with their transactions */
 function waiting(db: Database) {
   return db.execute<{ pid: number; transaction: string }>(sql`
     select pid, virtualtransaction as transaction from pg_locks
     where not granted and pid in (select pid from pg_stat_activity where datname = current_database())`);
 }
 
-test('requests go on while a migration waits for its lock, and it is applied when it has it', async (t) => {
+test('requests succeed while a migration waits for its lock, and it is applied when the lock is free', async (t) => {
   const { databaseUrl, db, holder, observer } = await setUp(t);
   const service = await startService(t, { databaseUrl });
   const olga = await service.as('olga');
@@ -61,15 +62,17 @@ test('requests go on while a migration waits for its lock, and it is applied whe
 
   await holder`begin`;
   await holder`select from spaces`;
-  const migrating = applyMigrations(db, [column], patient);
+  const migrating = applyMigrations(db, [column], unlimited);
   const attempts = new Set<string>();
   const statuses = new Set<number>();
-  for (let turn = 0; attempts.size < 5; turn += 1) {
+  let names = 0;
+  await waitUntil('five attempts of the migration', async () => {
     for (const { transaction } of await waiting(observer)) attempts.add(transaction);
-    const made = await olga.post('/namespaces/lab/spaces', { name: `Arm ${turn}` });
+    const created = await olga.post('/namespaces/lab/spaces', { name: `Arm ${(names += 1)}` });
     const listed = await olga.get('/namespaces/lab/spaces');
-    statuses.add(made.status).add(listed.status);
-  }
+    statuses.add(created.status).add(listed.status);
+    return attempts.size >= 5;
+  });
   t.same([...statuses].sort(), [200, 201]);
   t.same(await applied(observer), []);
 
@@ -79,7 +82,7 @@ test('requests go on while a migration waits for its lock, and it is applied whe
   t.equal((await olga.get('/namespaces/lab/spaces')).status, 200);
 });
 
-test('a lock that is never let go ends a migration with an error that names it', async (t) => {
+test('a lock that is never released ends a migration with an error that names the statement', async (t) => {
   const { db, holder, observer } = await setUp(t);
   const first = migration('first', 'create table added (id int)');
   await holder`begin`;
@@ -87,14 +90,14 @@ test('a lock that is never let go ends a migration with an error that names it',
   const error = await applyMigrations(db, [first, column], limits).catch((it: unknown) => it);
   t.type(error, DatabaseNotReadyError);
   t.match(error, { message: /a lock .*\(alter table spaces add column added text\)/ });
-  t.same(await applied(observer), ['first'], 'those before it stay');
+  t.same(await applied(observer), ['first'], 'earlier migrations stay applied');
 
   await holder`commit`;
   await applyMigrations(db, [first, column], limits);
   t.same(await applied(observer), ['first', 'column']);
 });
 
-test('so does a transaction that an index built concurrently waits for', async (t) => {
+test('a transaction that a concurrent index build waits for ends the migration with an error that names the statement', async (t) => {
   const { db, holder, observer } = await setUp(t);
   await holder`begin`;
   await holder`lock table spaces in row exclusive mode`;
@@ -109,13 +112,15 @@ test('so does a transaction that an index built concurrently waits for', async (
   t.same(await applied(observer), ['the index']);
 });
 
-test('an index whose build was interrupted is built anew', async (t) => {
+test('the next run of a migration rebuilds an index whose build was interrupted', async (t) => {
   const { db, holder, observer } = await setUp(t);
   await holder`begin`;
   await holder`lock table spaces in row exclusive mode`;
-  const interrupted = applyMigrations(db, [index], patient).catch((it: unknown) => it);
-  let pid: number | undefined;
-  while (pid === undefined) pid = (await waiting(observer))[0]?.pid;
+  const interrupted = applyMigrations(db, [index], unlimited).catch((it: unknown) => it);
+  const pid = await waitForValue(
+    'the build of the index to wait for a lock',
+    async () => (await waiting(observer))[0]?.pid,
+  );
   await observer.execute(sql`select pg_terminate_backend(${pid})`);
   t.type(await interrupted, Error);
   t.equal(await isValid(observer), false);
@@ -127,7 +132,7 @@ test('an index whose build was interrupted is built anew', async (t) => {
   t.same(await applied(observer), ['the index']);
 });
 
-test('a migration outside a transaction can be interrupted behind each of its statements', async (t) => {
+test('a migration outside a transaction can be interrupted after each of its statements', async (t) => {
   const { db } = await setUp(t);
   const definitions = async () => [
     ...(await db.execute(
@@ -144,7 +149,7 @@ test('a migration outside a transaction can be interrupted behind each of its st
       await db.execute(
         sql`delete from drizzle.__drizzle_migrations where created_at >= ${folderMillis}`,
       );
-      await applyMigrations(db, migrations, patient);
+      await applyMigrations(db, migrations, unlimited);
       t.same(await definitions(), expected);
     }
   }

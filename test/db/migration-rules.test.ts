@@ -10,7 +10,7 @@ const Journal = Type.Object({
   entries: Type.Array(Type.Object({ tag: Type.String(), when: Type.Integer() })),
 });
 
-test('the released version goes on running while the migrations since are applied', async (t) => {
+test('no migration since the release has a statement that stops the released version', async (t) => {
   const { migratedAt } = await readReleased();
   const journal = Value.Decode(
     Journal,
@@ -19,7 +19,7 @@ test('the released version goes on running while the migrations since are applie
   const newer = journal.entries.filter(({ when }) => when > migratedAt);
   t.ok(
     journal.entries.some(({ when }) => when === migratedAt),
-    'its last migration is there',
+    'the last migration of the release exists',
   );
   for (const { tag } of newer)
     t.same(faultsOf(await readFile(`drizzle/${tag}.sql`, 'utf8')), [], tag);
@@ -34,11 +34,11 @@ const faulty: [statement: string, advice: RegExp][] = [
   ['ALTER TABLE "spaces" DROP COLUMN "description"', /next one/],
   ['ALTER TABLE "spaces" DROP CONSTRAINT "spaces_slug_check"', /next one/],
   ['ALTER TABLE "spaces" RENAME COLUMN "description" TO "about"', /write both/],
-  ['ALTER TABLE "spaces" ALTER COLUMN "version" SET DATA TYPE bigint', /anew/],
+  ['ALTER TABLE "spaces" ALTER COLUMN "version" SET DATA TYPE bigint', /rewrites/],
   ['ALTER TABLE "spaces" ALTER COLUMN "description" SET NOT NULL', /NOT VALID/],
   ['ALTER TABLE "spaces" ADD COLUMN "added" text NOT NULL', /DEFAULT/],
-  ['ALTER TABLE "spaces" ADD COLUMN "added" uuid DEFAULT gen_random_uuid() NOT NULL', /anew/],
-  ['ALTER TABLE "spaces" ADD COLUMN "added" text GENERATED ALWAYS AS (name) STORED', /anew/],
+  ['ALTER TABLE "spaces" ADD COLUMN "added" uuid DEFAULT gen_random_uuid() NOT NULL', /rewrites/],
+  ['ALTER TABLE "spaces" ADD COLUMN "added" text GENERATED ALWAYS AS (name) STORED', /rewrites/],
   ['ALTER TABLE "spaces" ADD COLUMN "added" text UNIQUE', /NOT VALID/],
   ['ALTER TABLE "spaces" ADD CONSTRAINT "added" CHECK (version > 0)', /NOT VALID/],
   [
@@ -59,7 +59,7 @@ const faulty: [statement: string, advice: RegExp][] = [
   ],
 ];
 
-test('what would stop it is a fault, with what to do instead', (t) => {
+test('a statement that stops the released version is reported with advice', (t) => {
   for (const [statement, advice] of faulty) {
     t.match(faultsOf(statement), [advice], statement);
   }
@@ -74,10 +74,10 @@ const harmless = [
   'ALTER TABLE "spaces" VALIDATE CONSTRAINT "added"',
   'ALTER TABLE "spaces" ALTER COLUMN "description" DROP NOT NULL',
   `${OUTSIDE}\nCREATE INDEX CONCURRENTLY IF NOT EXISTS "added" ON "spaces" ("name")`,
-  '-- accepted: no statement of the version before needs it\nALTER TABLE "namespace_slugs" DROP CONSTRAINT "namespace_slugs_fk"',
+  '-- accepted: no statement of the previous version needs it\nALTER TABLE "namespace_slugs" DROP CONSTRAINT "namespace_slugs_fk"',
 ];
 
-test('what does not is none', (t) => {
+test('a harmless or accepted statement is not reported', (t) => {
   for (const statement of harmless) t.same(faultsOf(statement), [], statement);
   t.end();
 });

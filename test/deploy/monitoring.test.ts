@@ -68,11 +68,11 @@ async function readDashboard(): Promise<Static<typeof Dashboard>> {
   return Value.Parse(Dashboard, JSON.parse(await readFile('deploy/grafana/spaces.json', 'utf8')));
 }
 
-/** An expression in PromQL, and where it is from. */
+/** An expression in PromQL, and its place. */
 interface Expression {
   where: string;
   text: string;
-  /** labels that are shown of its result */
+  /** the labels that are shown with the result */
   shown: string[];
 }
 
@@ -137,7 +137,7 @@ test('the selectors of PromQL expressions are parsed', (t) => {
   t.end();
 });
 
-/** The series of a service: the labels and the values that each sample name has. */
+/** The series of a service: by sample name its labels and their values. */
 type Series = Map<string, Map<string, Set<string>>>;
 
 function seriesIn(text: string): Series {
@@ -154,7 +154,7 @@ function seriesIn(text: string): Series {
   return series;
 }
 
-/** Serves some requests of every kind that has metrics, with the token of an issuer. */
+/** Sends requests of every kind that has metrics, with the token of an issuer. */
 async function use(origin: string, key: SigningKey): Promise<void> {
   const authorization = `Bearer ${await key.sign()}`;
   const send = async (path: string, body?: unknown) => {
@@ -177,7 +177,7 @@ async function use(origin: string, key: SigningKey): Promise<void> {
 const TARGET_LABELS = ['job', 'instance'];
 const TARGET_SERIES: Series = new Map([['up', new Map<string, Set<string>>()]]);
 
-/** Labels whose every value is known, though some requests do not provoke them all. */
+/** All values of the labels that have more of them than the requests here produce. */
 const KNOWN_VALUES: Record<string, string[]> = {
   code: Object.keys(problems),
   status: ['200', '201', '304', '404', '500', '503', 'aborted'],
@@ -189,7 +189,9 @@ async function expectKnown(t: Test, metrics: string): Promise<void> {
   for (const rule of await readRules()) {
     if ('record' in rule) records.set(rule.record, [...new Set(readExpression(rule.expr).grouped)]);
   }
-  for (const { where, text, shown } of await expressions()) {
+  const all = await expressions();
+  t.ok(all.length > 20, `${all.length} expressions`);
+  for (const { where, text, shown } of all) {
     const { selectors, grouped } = readExpression(text);
     t.not(selectors.length, 0, `${where} reads a metric`);
     const labels = new Set(TARGET_LABELS);
@@ -207,11 +209,11 @@ async function expectKnown(t: Test, metrics: string): Promise<void> {
         }
         const values = KNOWN_VALUES[label] ?? [...(known?.get(label) ?? [])];
         const wanted = operator === '=' ? (one: string) => one === value : matching(value);
-        t.ok(values.some(wanted), `${where}: ${label}${operator}"${value}" selects something`);
+        t.ok(values.some(wanted), `${where}: ${label}${operator}"${value}" selects a value`);
       }
     }
     for (const label of [...grouped, ...shown]) {
-      t.ok(labels.has(label), `${where}: something it reads has the label ${label}`);
+      t.ok(labels.has(label), `${where}: one of its metrics has the label ${label}`);
     }
   }
 }

@@ -1,4 +1,4 @@
-/** A client of a service that is killed again and again. */
+/** A client of a service that is killed repeatedly. */
 import { setTimeout } from 'node:timers/promises';
 import { fetchInTime } from '../helpers/fetch.js';
 import { pick } from '../helpers/json.js';
@@ -7,7 +7,7 @@ import { beforeDeadline, waitForValue } from '../helpers/wait.js';
 /** The longest time that the client waits for a response. */
 const TIMEOUT_MS = 10_000;
 
-/** The time before it sends a request again: the service is starting. */
+/** The time between two attempts, in which the service starts. */
 const BACKOFF_MS = 20;
 
 export interface Seen {
@@ -17,18 +17,18 @@ export interface Seen {
 }
 
 export interface CrashClient {
-  figures: Record<'requests' | 'unanswered' | 'refused' | 'acknowledged' | 'replayed', number>;
+  figures: Record<'requests' | 'unanswered' | 'rejected' | 'acknowledged' | 'replayed', number>;
   /** @returns null when there was no response, or one that asks to send again later */
   send(method: string, path: string, body?: object, key?: string): Promise<Seen | null>;
-  /** sends a request again until it is answered */
-  insist(method: string, path: string, body?: object, key?: string): Promise<Seen>;
+  /** sends a request repeatedly until it is answered */
+  sendUntilAnswered(method: string, path: string, body?: object, key?: string): Promise<Seen>;
   /** resolves when so many more writes are acknowledged */
   acknowledges(count: number): Promise<void>;
 }
 
-/** @param port where the service listens now */
+/** @param port the current port of the service */
 export function crashClient(port: () => number, authorization: string): CrashClient {
-  const figures = { requests: 0, unanswered: 0, refused: 0, acknowledged: 0, replayed: 0 };
+  const figures = { requests: 0, unanswered: 0, rejected: 0, acknowledged: 0, replayed: 0 };
   let onAcknowledged: () => void = () => undefined;
 
   const send: CrashClient['send'] = async (method, path, body, key) => {
@@ -59,14 +59,14 @@ export function crashClient(port: () => number, authorization: string): CrashCli
         }
         return seen;
       }
-      figures.refused += 1;
+      figures.rejected += 1;
     } catch {
       figures.unanswered += 1;
     }
     await setTimeout(BACKOFF_MS);
     return null;
   };
-  const insist: CrashClient['insist'] = (method, path, body, key) =>
+  const sendUntilAnswered: CrashClient['sendUntilAnswered'] = (method, path, body, key) =>
     waitForValue(
       `a response to ${method} ${path}`,
       async () => (await send(method, path, body, key)) ?? undefined,
@@ -75,7 +75,7 @@ export function crashClient(port: () => number, authorization: string): CrashCli
   return {
     figures,
     send,
-    insist,
+    sendUntilAnswered,
     acknowledges: (count) =>
       beforeDeadline(
         `${count} more acknowledged writes`,

@@ -1,4 +1,4 @@
-/** Writers and readers that go on while the service and PostgreSQL are killed, and the record of their responses. */
+/** Writers and readers that run while the service and PostgreSQL are killed, and record their responses. */
 import { pick, pickString } from '../helpers/json.js';
 import { beforeDeadline } from '../helpers/wait.js';
 import type { CrashClient, Seen } from './crash-client.js';
@@ -6,30 +6,30 @@ import type { CrashClient, Seen } from './crash-client.js';
 const collection = '/namespaces/acme/spaces';
 const item = (slug: string) => `/namespaces/acme/projects/${slug}`;
 
-/** Starts them in the namespace `acme`, which it creates. */
-export async function startWriters({ send, insist }: CrashClient) {
+/** Starts writers and readers in the namespace `acme`, which it creates. */
+export async function startWriters({ send, sendUntilAnswered }: CrashClient) {
   const unexpected: string[] = [];
   const expect = (seen: Seen, ...statuses: number[]) => {
     if (!statuses.includes(seen.status)) unexpected.push(JSON.stringify(seen.json));
   };
-  expect(await insist('POST', '/namespaces', { slug: 'acme' }, 'acme'), 201);
+  expect(await sendUntilAnswered('POST', '/namespaces', { slug: 'acme' }, 'acme'), 201);
 
   let stopped = false;
   /** the acknowledged creations with a key */
   const keys: { key: string; id: string }[] = [];
-  /** by slug, the id that was answered; null where there was no answer */
+  /** the id of the response by slug; null where there was none */
   const unkeyed = new Map<string, string | null>();
-  /** by slug, the updates: attempted, acknowledged, and the number of the last acknowledged one */
+  /** the updates by slug: attempted, acknowledged, and the number of the last acknowledged one */
   const updates = new Map<string, { attempts: number; acknowledged: number; last: number }>();
-  /** by slug, how often a space was created and deleted under it */
+  /** the number of spaces that were created, and then deleted, by slug */
   const churned = new Map<string, number>();
 
   const create = async (slug: string, key: string) => {
-    const seen = await insist('POST', collection, { name: `Space ${slug}`, slug }, key);
+    const seen = await sendUntilAnswered('POST', collection, { name: `Space ${slug}`, slug }, key);
     expect(seen, 201);
     if (seen.status === 201) keys.push({ key, id: pickString(seen.json, 'id') });
   };
-  /** Creates without a key, and tries once. */
+  /** Creates without a key, once each. */
   const createUnkeyed = async () => {
     for (let count = 0; !stopped; count += 1) {
       const slug = `unkeyed-${count}`;
@@ -41,7 +41,7 @@ export async function startWriters({ send, insist }: CrashClient) {
     }
   };
   const writers = [
-    /** Creates, and repeats until it is acknowledged. */
+    /** Creates with a key, until each is acknowledged. */
     ...['a', 'b', 'c'].map(async (name) => {
       for (let count = 0; !stopped; count += 1)
         await create(`${name}-${count}`, `${name}-${count}`);
@@ -51,11 +51,11 @@ export async function startWriters({ send, insist }: CrashClient) {
       for (let count = 1; !stopped; count += 1) {
         await create(name, `${name}-${count}`);
         churned.set(name, count);
-        expect(await insist('DELETE', item(name)), 204, 404);
+        expect(await sendUntilAnswered('DELETE', item(name)), 204, 404);
       }
     }),
     createUnkeyed(),
-    /** Updates without a key, and tries each once: the version counts the effects. */
+    /** Updates without a key, once each: the version counts the effects. */
     ...['f', 'g'].map(async (name) => {
       await create(name, name);
       const counts = { attempts: 0, acknowledged: 0, last: 0 };
@@ -71,20 +71,20 @@ export async function startWriters({ send, insist }: CrashClient) {
       }
     }),
   ];
-  /** the names of episodes whose assets were acknowledged, and how many those are */
+  /** the number of acknowledged assets by the name of their episode */
   const recorded = new Map<string, number>();
   const recording = item('recordings');
-  /** Registers an episode, its folder and its assets, each again until it is acknowledged. */
+  /** Creates an episode, its folder and its assets, until each is acknowledged. */
   const record = async () => {
     await create('recordings', 'recordings');
     for (let count = 0; !stopped; count += 1) {
       const name = `run-${count}`;
       const folder = `/day-${count % 5}/${count}`;
-      expect(await insist('POST', `${recording}/episodes`, { name, folder }), 200, 201);
+      expect(await sendUntilAnswered('POST', `${recording}/episodes`, { name, folder }), 200, 201);
       const assets = Array.from({ length: 3 }, (_, index) => ({
         ...{ path: `/${index}`, kind: 'file', uri: 'urn:a:b', episode: name },
       }));
-      const batch = await insist('POST', `${recording}/assets/batch`, { assets }, name);
+      const batch = await sendUntilAnswered('POST', `${recording}/assets/batch`, { assets }, name);
       expect(batch, 201);
       if (batch.status === 201) recorded.set(name, assets.length);
     }

@@ -22,7 +22,7 @@ import { killServer } from './processes.js';
 
 const KILLS = Number(process.env['CRASH_KILLS'] ?? 3);
 
-/** How many writes are acknowledged between two kills. */
+/** The number of acknowledged writes between two kills. */
 const PROGRESS = 60;
 
 test('every acknowledged write is stored exactly once after PostgreSQL and the service are killed', async (t) => {
@@ -65,7 +65,7 @@ test('every acknowledged write is stored exactly once after PostgreSQL and the s
   };
   const killPostgres = async () => {
     await killServer(server);
-    // It has ended, but this process still owns the folder.
+    // PostgreSQL has ended, but this process still owns the folder.
     await server.stop();
   };
   await startService();
@@ -118,41 +118,43 @@ test('every acknowledged write is stored exactly once after PostgreSQL and the s
   ];
   const once = keys.map(({ key }) => key).filter((key) => !churned.has(key.slice(0, 1)));
   const doubled = [...once, ...unkeyed.keys()].filter((slug) => rowsOf(slug).length > 1);
-  t.same(unexpected, [], 'each answer is a success or says "not now"');
-  t.same(stale, [], 'no list lacks an update that was acknowledged before it was asked for');
-  t.ok(lists > 0, 'lists were read meanwhile');
+  t.same(unexpected, [], 'every response is a success, or asks to send again later');
+  t.same(stale, [], 'no list lacks an update that was acknowledged before the request');
+  t.ok(lists > 0, 'lists were read');
   t.same(lost, [], 'no acknowledged write is lost');
-  t.same(doubled, [], 'none is there twice');
+  t.same(doubled, [], 'no space is stored twice');
+  t.same([churned.size, updates.size], [2, 2], 'every writer has written');
+  t.ok(recorded.size > 0, 'assets were written');
   for (const [slug, count] of churned) {
-    t.equal(rowsOf(slug).length, count, `"${slug}" was created ${count} times, once for each key`);
+    t.equal(rowsOf(slug).length, count, `"${slug}" is stored ${count} times, once for each key`);
   }
   for (const [slug, { attempts, acknowledged, last }] of updates) {
     const [row] = rowsOf(slug);
     const effects = (row?.version ?? 0) - 1;
     t.ok(
       acknowledged <= effects && effects <= attempts,
-      `"${slug}": ${acknowledged} updates acknowledged, ${effects} had, ${attempts} tried`,
+      `"${slug}": ${acknowledged} updates acknowledged, ${effects} stored, ${attempts} sent`,
     );
     t.ok(
       Number(row?.description) >= last,
-      `"${slug}" has the last one acknowledged, or a later one`,
+      `"${slug}" has the last acknowledged update, or a later one`,
     );
   }
   t.same(
     sortedBy(stored),
     sortedBy(keys),
-    'each key is kept with the space it was answered, and no other key',
+    'the saved keys are those of the acknowledged creations',
   );
   const registered = new Map(assetsOf.map(({ name, assets }) => [name, assets]));
   t.same(
     [...recorded].filter(([name, assets]) => registered.get(name) !== assets),
     [],
-    'each recording has its assets, once',
+    'each episode has its assets, once',
   );
   t.same(
     Object.fromEntries(contents.map(({ kind, active }) => [kind, active])),
     { ...content },
-    'so are those of what the spaces contain',
+    'the counters of contents are exact',
   );
   t.match(
     counted,
@@ -160,7 +162,7 @@ test('every acknowledged write is stored exactly once after PostgreSQL and the s
     'counters are exact',
   );
   t.comment(
-    `${KILLS} kills of PostgreSQL, ${KILLS} of the service; ${figures.requests} requests, ${figures.unanswered} without an answer, ${figures.refused} rejected for now, ${figures.acknowledged} acknowledged, ${figures.replayed} of them when repeated; ${lists} lists; ${rows.length} spaces; ${lost.length} lost, ${doubled.length} doubled`,
+    `${KILLS} kills of PostgreSQL, ${KILLS} of the service; ${figures.requests} requests, ${figures.unanswered} without an answer, ${figures.rejected} rejected for now, ${figures.acknowledged} acknowledged, ${figures.replayed} of them replayed; ${lists} lists; ${rows.length} spaces; ${lost.length} lost, ${doubled.length} doubled`,
   );
 });
 

@@ -18,10 +18,10 @@ import { openDatabase } from '../helpers/database.js';
 import { waitUntil } from '../helpers/wait.js';
 import { startNetwork } from './network.js';
 import { processesOf } from './processes.js';
-import { areRefused, isGood, isRefused, startTraffic } from './traffic.js';
+import { assertUnavailable, isGood, isUnavailable, startTraffic } from './traffic.js';
 
 /** The documented recovery is two seconds; a loaded machine gets one more. */
-const PROMISE_MS = 3000;
+const LIMIT_MS = 3000;
 
 const READERS = 8;
 const WRITERS = 2;
@@ -35,15 +35,15 @@ test('the connect timeout is the statement timeout, between 1 and 10 seconds', (
   t.equal(seconds(200), 1);
   t.equal(seconds(4000), 4);
   t.equal(seconds(60_000), 10);
-  t.equal(seconds(0), 10, 'where nothing limits a statement');
+  t.equal(seconds(0), 10, 'without a statement timeout');
   t.end();
 });
 
-/** A check of the database is answered for as long. */
-const READINESS_KEPT_MS = 1000;
+/** The time for which the result of a readiness check is cached. */
+const READINESS_CACHE_MS = 1000;
 
 /** Waits until /readyz has a status. */
-async function becomes(service: Service, status: number, title: string): Promise<void> {
+async function waitForReadiness(service: Service, status: number, title: string): Promise<void> {
   await waitUntil(`${status} of /readyz: ${title}`, async () => {
     const answer = await service.send({ method: 'GET', path: '/readyz' });
     return answer.status === status;
@@ -71,7 +71,7 @@ test('every request is answered in time during faults of the database', async (t
     await rm(server.directory, { recursive: true, force: true });
   });
 
-  /** Does something as superuser, past the network. */
+  /** Runs statements as superuser, without the network. */
   const administer = async (work: (sql: postgres.Sql) => Promise<unknown>) => {
     const sql = postgres(server.url, { max: 1, onnotice: () => undefined });
     await work(sql).finally(() => sql.end());
@@ -101,7 +101,7 @@ test('every request is answered in time during faults of the database', async (t
     for (const pid of await processesOf(server)) process.kill(pid, signal);
   };
 
-  /** Faults that last until `repair`, and momentary ones without it. */
+  /** Faults that last until `repair`; those without it are momentary. */
   const faults: Record<
     string,
     { inject: () => Promise<unknown>; repair?: () => Promise<unknown> }
@@ -128,9 +128,9 @@ test('every request is answered in time during faults of the database', async (t
       repair: () => administer((sql) => sql.unsafe(`alter role ${ROLE} connection limit -1`)),
     },
     'frozen (SIGSTOP)': { inject: () => signalAll('SIGSTOP'), repair: () => signalAll('SIGCONT') },
-    'network that swallows everything': {
-      inject: () => Promise.resolve((network.swallows = true)),
-      repair: () => Promise.resolve((network.swallows = false)),
+    'network that drops everything': {
+      inject: () => Promise.resolve((network.isDropping = true)),
+      repair: () => Promise.resolve((network.isDropping = false)),
     },
   };
 
@@ -141,10 +141,10 @@ test('every request is answered in time during faults of the database', async (t
     await inject();
     let slowestReadiness = 0;
     if (repair) {
-      await answers(30, isRefused);
+      await answers(30, isUnavailable);
       const begun = performance.now();
-      await becomes(service, 503, `${fault}: not ready`);
-      slowestReadiness = performance.now() - begun - READINESS_KEPT_MS;
+      await waitForReadiness(service, 503, `${fault}: not ready`);
+      slowestReadiness = performance.now() - begun - READINESS_CACHE_MS;
       t.equal(
         (await service.send({ method: 'GET', path: '/livez' })).status,
         200,
@@ -156,18 +156,21 @@ test('every request is answered in time during faults of the database', async (t
     await answers(1, isGood);
     const recovery = performance.now() - repaired;
     await answers(100, isGood);
-    await becomes(service, 200, `${fault}: ready`);
+    await waitForReadiness(service, 200, `${fault}: ready`);
 
     const during = seen.slice(from);
     const longest = Math.max(...during.map(({ milliseconds }) => milliseconds), slowestReadiness);
     const failures = during.filter(({ answer }) => !isGood(answer));
-    areRefused(t, failures, fault);
-    t.ok(longest < PROMISE_MS, `${fault}: the longest answer took ${Math.round(longest)} ms`);
-    t.ok(recovery < PROMISE_MS, `${fault}: well again after ${Math.round(recovery)} ms`);
+    assertUnavailable(t, failures, fault);
+    t.ok(longest < LIMIT_MS, `${fault}: the longest response took ${Math.round(longest)} ms`);
+    t.ok(recovery < LIMIT_MS, `${fault}: recovered after ${Math.round(recovery)} ms`);
     const last503 = Math.max(repaired, ...failures.map(({ at }) => at)) - repaired;
-    t.ok(last503 < PROMISE_MS, `${fault}: no failure later than ${Math.round(last503)} ms after`);
+    t.ok(
+      last503 < LIMIT_MS,
+      `${fault}: the last failure came ${Math.round(last503)} ms after the repair`,
+    );
     report.push(
-      `${fault}: ${during.length} requests, ${failures.length} of them 503, longest ${Math.round(longest)} ms, well again after ${Math.round(recovery)} ms`,
+      `${fault}: ${during.length} requests, ${failures.length} of them 503, longest ${Math.round(longest)} ms, recovered after ${Math.round(recovery)} ms`,
     );
   }
   const { written, lost } = await traffic.end();

@@ -21,10 +21,10 @@ import { isProblem } from '../helpers/problem.js';
 import { waitUntil } from '../helpers/wait.js';
 import { type Network, startNetwork } from './network.js';
 import { killServer } from './processes.js';
-import { areRefused, isGood, isRefused, startTraffic } from './traffic.js';
+import { assertUnavailable, isGood, isUnavailable, startTraffic } from './traffic.js';
 
 /** The documented recovery is two seconds; a loaded machine gets one more. */
-const PROMISE_MS = 3000;
+const LIMIT_MS = 3000;
 
 const DATABASE = 'spaces';
 
@@ -72,7 +72,7 @@ async function startNode(
   return node;
 }
 
-/** Does something as superuser, past the network. */
+/** Runs statements as superuser, without the network. */
 async function administer<Result>(
   { server }: Node,
   work: (sql: postgres.Sql) => Promise<Result>,
@@ -89,7 +89,7 @@ function following({ server }: Node): Record<string, string> {
   };
 }
 
-/** Makes a hot standby of a server that runs, as pg_basebackup would, which need not be installed. */
+/** Makes a hot standby of a running server without pg_basebackup, which may not be installed. */
 async function startStandby(t: Test, primary: Node): Promise<Node> {
   const directory = await makeFolder(t);
   const data = join(directory, 'data');
@@ -106,7 +106,7 @@ async function startStandby(t: Test, primary: Node): Promise<Node> {
   return startNode(t, directory, following(primary));
 }
 
-/** Writes a file that the server can rename and remove: as root, it is another user's. */
+/** Writes a file with the owner of the folder, so that the server can rename and remove it. */
 async function put(data: string, name: string, text: string): Promise<void> {
   const file = join(data, name);
   await writeFile(file, text);
@@ -125,7 +125,7 @@ async function replicateSynchronously(primary: Node): Promise<void> {
   });
 }
 
-/** @returns the URL of both and of a host that is down, as the service gets it */
+/** @returns a URL with a host that is down, and both servers */
 function urlOf(first: Node, second: Node, query = ''): string {
   const { username, password } = new URL(first.server.url);
   const ports = [CLOSED_PORT, first.network.port, second.network.port];
@@ -136,13 +136,13 @@ function urlOf(first: Node, second: Node, query = ''): string {
 const faults: Record<string, (primary: Node) => Promise<unknown>> = {
   'killed with -9': ({ server }) => killServer(server),
   'off the network': async (primary) => {
-    primary.network.swallows = true;
+    primary.network.isDropping = true;
     await killServer(primary.server);
   },
 };
 
 for (const [fault, inject] of Object.entries(faults)) {
-  test(`primary ${fault}: the service connects to the next one, and no acknowledged write is lost`, async (t) => {
+  test(`the service connects to the next primary when the first is ${fault}, and loses no acknowledged write`, async (t) => {
     const primary = await startNode(t, await makeFolder(t));
     const standby = await startStandby(t, primary);
     await replicateSynchronously(primary);
@@ -161,9 +161,9 @@ for (const [fault, inject] of Object.entries(faults)) {
     t.equal(await ready(), 200, fault);
 
     await inject(primary);
-    await answers(30, isRefused);
-    t.equal(await ready(), 503, 'while there is no primary, reads are 503');
-    t.equal((await service.send({ method: 'GET', path: '/livez' })).status, 200, 'but alive');
+    await answers(30, isUnavailable);
+    t.equal(await ready(), 503, 'reads without a primary');
+    t.equal((await service.send({ method: 'GET', path: '/livez' })).status, 200, '/livez');
     await administer(standby, (sql) => sql`select pg_promote()`);
     const promoted = performance.now();
     await answers(1, isGood);
@@ -172,17 +172,17 @@ for (const [fault, inject] of Object.entries(faults)) {
     t.equal(await ready(), 200, fault);
 
     const failures = seen.filter(({ answer }) => !isGood(answer));
-    areRefused(t, failures, 'failover');
+    assertUnavailable(t, failures, 'failover');
     const longest = Math.max(...seen.map(({ milliseconds }) => milliseconds));
-    t.ok(longest < PROMISE_MS, `the longest answer took ${Math.round(longest)} ms`);
-    t.ok(recovery < PROMISE_MS, `well again ${Math.round(recovery)} ms after the promotion`);
+    t.ok(longest < LIMIT_MS, `the longest response took ${Math.round(longest)} ms`);
+    t.ok(recovery < LIMIT_MS, `recovered ${Math.round(recovery)} ms after the promotion`);
     const last503 = Math.max(...failures.map(({ at }) => at)) - promoted;
-    t.ok(last503 < PROMISE_MS, `no failure later than ${Math.round(last503)} ms after it`);
+    t.ok(last503 < LIMIT_MS, `the last failure came ${Math.round(last503)} ms after the promotion`);
 
     // The old primary restarts as a standby, and is still the first host.
     await put(join(primary.directory, 'data'), 'standby.signal', '');
     await primary.restart(following(standby));
-    primary.network.swallows = false;
+    primary.network.isDropping = false;
     const before = seen.length;
     await administer(
       standby,
@@ -191,12 +191,12 @@ for (const [fault, inject] of Object.entries(faults)) {
     );
     await answers(100, isGood);
     const later = seen.slice(before).filter(({ answer }) => !isGood(answer));
-    areRefused(t, later, 'new connections');
+    assertUnavailable(t, later, 'new connections');
 
     const { written, lost } = await traffic.end();
     t.same(lost, [], 'no acknowledged write is lost');
     t.comment(
-      `primary ${fault}: ${seen.length} requests, ${failures.length} of them 503, longest ${Math.round(longest)} ms, well again ${Math.round(recovery)} ms after the promotion; ${written} writes acknowledged, ${lost.length} lost`,
+      `primary ${fault}: ${seen.length} requests, ${failures.length} of them 503, longest ${Math.round(longest)} ms, recovered ${Math.round(recovery)} ms after the promotion; ${written} writes acknowledged, ${lost.length} lost`,
     );
   });
 }
@@ -215,7 +215,7 @@ test('writes to a read-only server are 503, and succeed when it is writable agai
   const service = await startService(t, { databaseUrl });
   const alice = await service.as('alice');
   isProblem(t, await alice.post('/namespaces', { slug: 'acme' }), 'unavailable');
-  t.equal((await alice.get('/namespaces')).status, 200, 'it is still read from');
+  t.equal((await alice.get('/namespaces')).status, 200, 'reads succeed');
   await setReadOnly('off');
   // Open connections stay read-only.
   const begun = performance.now();
@@ -228,7 +228,8 @@ test('writes to a read-only server are 503, and succeed when it is writable agai
   t.same(
     [...statuses].filter((status) => status !== 503),
     [201],
-    'until then each is 503',
+    'every earlier write is 503',
   );
-  t.ok(performance.now() - begun < PROMISE_MS);
+  const recovery = performance.now() - begun;
+  t.ok(recovery < LIMIT_MS, `writes succeed after ${Math.round(recovery)} ms`);
 });

@@ -2,14 +2,14 @@ import { connect, createServer, type Socket } from 'node:net';
 import type { Test } from 'tap';
 import { portOf } from '../helpers/issuer.js';
 
-/** A network between the service and a PostgreSQL that may restart on another port. */
+/** A proxy between the service and a PostgreSQL that may restart on another port. */
 export interface Network {
-  /** where the service connects to */
+  /** the port of the proxy */
   readonly port: number;
-  /** where PostgreSQL is */
+  /** the port of PostgreSQL */
   target: number;
   /** whether bytes of every connection are dropped silently */
-  swallows: boolean;
+  isDropping: boolean;
 }
 
 /** Starts a proxy on 127.0.0.1; where nothing listens at the target, connections are closed. */
@@ -23,17 +23,17 @@ export async function startNetwork(t: Test): Promise<Network> {
     ] as const) {
       sockets.add(from);
       from.on('data', (bytes) => {
-        if (!network.swallows) to.write(bytes);
+        if (!network.isDropping) to.write(bytes);
       });
       from.on('error', () => undefined);
       from.once('close', () => {
         sockets.delete(from);
-        if (!network.swallows) to.destroy();
+        if (!network.isDropping) to.destroy();
       });
     }
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const network = { port: portOf(server.address()), target: 0, swallows: false };
+  const network = { port: portOf(server.address()), target: 0, isDropping: false };
   t.teardown(() => {
     for (const socket of sockets) socket.destroy();
     server.close();

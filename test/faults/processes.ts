@@ -17,7 +17,7 @@ export async function killServer(server: { directory: string }): Promise<void> {
     try {
       process.kill(pid, 'SIGKILL');
     } catch {
-      // It ended after the postmaster.
+      // The process ended after the postmaster.
     }
   }
 }

@@ -3,7 +3,7 @@ import type { Answer, Client } from '../helpers/app.js';
 import { pick } from '../helpers/json.js';
 import { waitUntil } from '../helpers/wait.js';
 
-/** An answer, and when it came. */
+/** A response, and the time of its arrival. */
 export interface Seen {
   answer: Answer;
   milliseconds: number;
@@ -12,14 +12,14 @@ export interface Seen {
 
 export interface Traffic {
   seen: Seen[];
-  /** Resolves when there are this many more answers of a kind. */
-  answers(count: number, isMeant?: (answer: Answer) => boolean): Promise<void>;
-  /** Ends it, and looks for each space and episode whose creation was acknowledged. */
+  /** Resolves when there are this many more responses of a kind. */
+  answers(count: number, matches?: (answer: Answer) => boolean): Promise<void>;
+  /** Stops the traffic, and reads each space and episode whose creation was acknowledged. */
   end(): Promise<{ written: number; lost: string[] }>;
 }
 
 export const isGood = ({ status }: Answer) => status < 300;
-export const isRefused = ({ status }: Answer) => status === 503;
+export const isUnavailable = ({ status }: Answer) => status === 503;
 
 /** Starts readers and writers in the namespace `acme`, each sending as soon as it is answered. */
 export function startTraffic(
@@ -61,11 +61,11 @@ export function startTraffic(
   ];
   return {
     seen,
-    async answers(count, isMeant = () => true) {
+    async answers(count, matches = () => true) {
       let next = seen.length;
       let found = 0;
       await waitUntil(`${count} more responses of the traffic`, () => {
-        found += seen.slice(next).filter(({ answer }) => isMeant(answer)).length;
+        found += seen.slice(next).filter(({ answer }) => matches(answer)).length;
         next = seen.length;
         return found >= count;
       });
@@ -84,11 +84,11 @@ export function startTraffic(
 }
 
 /** Asserts that each failure is a 503 with a code and Retry-After. */
-export function areRefused(t: Test, failures: Seen[], fault: string): void {
+export function assertUnavailable(t: Test, failures: Seen[], fault: string): void {
   t.same(
-    failures.filter(({ answer }) => !isRefused(answer)).map(({ answer }) => answer.text),
+    failures.filter(({ answer }) => !isUnavailable(answer)).map(({ answer }) => answer.text),
     [],
-    `${fault}: what is not good is 503`,
+    `${fault}: every failure is 503`,
   );
   t.ok(
     failures.every(
@@ -96,6 +96,6 @@ export function areRefused(t: Test, failures: Seen[], fault: string): void {
         /^\d+$/.test(String(answer.headers['retry-after'])) &&
         /^(unavailable|overloaded)$/.test(String(pick(answer.json, 'code'))),
     ),
-    `${fault}: with Retry-After`,
+    `${fault}: every 503 has a code and Retry-After`,
   );
 }

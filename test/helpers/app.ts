@@ -55,7 +55,7 @@ function isRaw(body: unknown): body is string | Buffer | Readable {
   return typeof body === 'string' || Buffer.isBuffer(body) || body instanceof Readable;
 }
 
-/** The application, as the server runs it, on a database of its own. */
+/** Starts the application as the server runs it, on a database of its own. */
 export async function startService(
   t: Test,
   options: Partial<AppOptions> & { databaseUrl?: string } = {},

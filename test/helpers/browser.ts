@@ -5,8 +5,9 @@ import type { Test } from 'tap';
 const executablePath = process.env['CHROMIUM_PATH'] ?? '/usr/bin/chromium';
 
 /**
- * @returns a browser in which every host below `.test` is this machine, or null, with a loud line,
- *   where none is installed. A browser does not trust such a host, unlike 127.0.0.1.
+ * Starts a browser that resolves every host below `.test` to this machine: it trusts 127.0.0.1, but no such host.
+ *
+ * @returns null, after a comment, where no browser is installed
  */
 export async function launchBrowser(t: Test): Promise<Browser | null> {
   if (!existsSync(executablePath)) {

@@ -9,10 +9,10 @@ export { databaseUrl } from './nodes.js';
 /** A pooler in transaction mode, in front of the server, that the services under test connect to. */
 const poolerUrl = process.env['TEST_POOLER_URL'];
 
-/** Whether statements are prepared: a pooler has to keep them for that. */
+/** Whether statements are prepared, which needs a pooler that keeps them. */
 const prepares = !poolerUrl || process.env['TEST_POOLER_PREPARES'] === 'true';
 
-/** For services that run as processes. */
+/** The settings of services that run as processes. */
 export const poolerEnv: Record<string, string> = prepares ? {} : { DATABASE_PREPARE: 'false' };
 
 /** postgres.js describes the parameters of an unprepared statement in a round trip of its own. */
@@ -33,8 +33,8 @@ export const isDistributed = (process.env['TEST_NODES'] ?? '').includes(' ');
 /**
  * Creates a database that is dropped when the test ends.
  *
- * @param options `empty` for one without any migration; `direct` to reach it past the pooler, for what
- *   that does not pass on: users, sessions, and which connection has what prepared
+ * @param options `empty`: without any migration; `direct`: without the pooler, for tests of users, sessions and
+ *   prepared statements
  * @returns its URL
  */
 export async function createDatabase(
@@ -59,7 +59,7 @@ export function openDatabase(
 ): Database {
   const db = connect({
     url,
-    // Sixty concurrent requests run without a queue, which would reject some on a slow machine.
+    // Sixty concurrent requests run without a queue, which would reject some of them on a slow machine.
     poolMax: 15,
     statementTimeoutMs: 10_000,
     prepare: prepares,

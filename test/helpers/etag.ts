@@ -12,7 +12,7 @@ export function etagOf({ status, headers, text }: Answer): string {
   return etag;
 }
 
-/** Requests of one caller that carry conditions. */
+/** @returns functions that send conditional requests as one caller */
 export function conditional(client: Client) {
   const send = (
     method: Send['method'],
@@ -27,7 +27,7 @@ export function conditional(client: Client) {
   };
 }
 
-/** Creates a space and a namespace; `field` is one that a PATCH may change. */
+/** Creates a space and a namespace; `field` is a field that a PATCH may change. */
 export async function makeTagged(
   makeNamespace: () => Promise<Namespace>,
 ): Promise<{ title: string; path: string; field: string }[]> {

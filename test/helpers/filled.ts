@@ -1,4 +1,4 @@
-/** The resources that tests of erasures create, and the rows that they count. */
+/** Creates the resources of tests of erasures, and counts rows. */
 import { sql } from 'drizzle-orm';
 import type { Client, Service } from './app.js';
 
@@ -12,7 +12,7 @@ export async function fill(owner: Client, slug: string, namespace = 'acme'): Pro
   await owner.post(`${path}/${slug}/assets`, { ...asset, path: '/runs/alone' });
 }
 
-/** Adds assets to a space, by the database: more than a request can. */
+/** Adds assets to a space by SQL, because a request creates at most 100. */
 export async function addAssets({ db }: Service, space: string, count: number): Promise<void> {
   await db.execute(sql`
     insert into assets (namespace_id, space_id, id, local_path, kind, uri, tags)
@@ -20,7 +20,7 @@ export async function addAssets({ db }: Service, space: string, count: number): 
     from spaces, generate_series(1, ${count}::int) i where slug = ${space}`);
 }
 
-/** @returns how many rows each table has, empty ones left out; of counters, how many namespaces have some */
+/** @returns the number of rows by table, without empty tables; for counters the number of namespaces with some */
 export async function countRows({ db }: Service): Promise<Record<string, number>> {
   const counts: Record<string, number> = {};
   const tables = await db.execute<{ name: string }>(

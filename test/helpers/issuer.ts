@@ -4,9 +4,9 @@ import { exportJWK, generateKeyPair, type JWK, SignJWT } from 'jose';
 import type { Test } from 'tap';
 
 export interface SigningKey {
-  /** as the issuer publishes it */
+  /** the key in the form that the issuer publishes */
   publicJwk: JWK;
-  /** @param header beside `alg` and `kid`, or instead of it */
+  /** @param header added to `alg` and `kid`, or replacing them */
   sign(claims?: Record<string, unknown>, header?: Record<string, unknown>): Promise<string>;
 }
 
@@ -27,9 +27,9 @@ export async function signingKey(alg: 'RS256' | 'ES256' | 'EdDSA', kid?: string)
 /** The JWKS endpoint of a token issuer. */
 export interface Issuer {
   url: URL;
-  /** how many requests it got, for any path */
+  /** the number of requests that the issuer has received, for any path */
   requests: number;
-  /** how it answers */
+  /** the response to every request */
   answer: { status: number; body: string; headers?: Record<string, string> };
   publish(...keys: SigningKey[]): void;
   close(): Promise<void>;

@@ -7,7 +7,7 @@ import { portOf } from './issuer.js';
 import { memoryLogger } from './logger.js';
 import { type RawAnswer, rawConnection } from './raw.js';
 
-/** A service that listens, and ways to write to it. */
+/** Starts a service that listens, with functions that write to its connections. */
 export async function listen(t: Test, options: Partial<AppOptions> = {}) {
   const { logger, text: log } = memoryLogger();
   const service = await startService(t, { logger, ...options });
@@ -22,14 +22,14 @@ export async function listen(t: Test, options: Partial<AppOptions> = {}) {
     log,
     open,
     authorization: `Authorization: Bearer ${token}`,
-    /** writes, and waits until the server has closed the connection */
+    /** writes on a new connection, and waits until the server has closed it */
     async exchange(bytes: string | Buffer): Promise<RawAnswer[]> {
       const connection = await open();
       connection.write(bytes);
       return connection.closed;
     },
-    /** whether it still answers */
-    async isWell(): Promise<boolean> {
+    /** whether the service is ready */
+    async isReady(): Promise<boolean> {
       const answer = await fetchInTime(`http://127.0.0.1:${port}/readyz`);
       await answer.text();
       return answer.status === 200;

@@ -13,7 +13,7 @@ export const List = Type.Object({
   totalPages: Type.Integer(),
 });
 
-export const Part = Type.Object({
+export const CursorPage = Type.Object({
   ...List.properties,
   nextCursor: Type.Union([Type.String(), Type.Null()]),
 });
@@ -36,9 +36,9 @@ export async function list(client: Client, path: string, query: Query) {
 export const slugsOf = ({ spaces }: Pick<Static<typeof List>, 'spaces'>): string[] =>
   spaces.map(({ slug }) => slug);
 
-/** The next part of a list that is walked. */
-export async function walkOn(client: Client, path: string, query: Query, cursor: string) {
-  return read(await client.get(`${path}?${search({ ...query, cursor })}`), Part);
+/** Reads the page at a cursor. */
+export async function readPage(client: Client, path: string, query: Query, cursor: string) {
+  return read(await client.get(`${path}?${search({ ...query, cursor })}`), CursorPage);
 }
 
 /**
@@ -46,18 +46,18 @@ export async function walkOn(client: Client, path: string, query: Query, cursor:
  *
  * @param between runs after each page
  */
-export async function walk(
+export async function readAll(
   client: Client,
   path: string,
   query: Query,
   between: () => Promise<unknown> = () => Promise.resolve(),
-): Promise<Static<typeof Part>[]> {
-  const parts: Static<typeof Part>[] = [];
+): Promise<Static<typeof CursorPage>[]> {
+  const pages: Static<typeof CursorPage>[] = [];
   for (let cursor: string | null = ''; cursor !== null;) {
-    const part: Static<typeof Part> = await walkOn(client, path, query, cursor);
-    parts.push(part);
-    cursor = part.nextCursor;
+    const page: Static<typeof CursorPage> = await readPage(client, path, query, cursor);
+    pages.push(page);
+    cursor = page.nextCursor;
     await between();
   }
-  return parts;
+  return pages;
 }

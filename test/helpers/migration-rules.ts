@@ -1,6 +1,6 @@
 import { OUTSIDE } from '../../src/db/apply-migrations.js';
 
-/** A line in front of a statement that a rule is wrong about, followed by the reason. */
+/** The comment in front of a statement that is accepted against a rule, with the reason. */
 const ACCEPTED = /^\s*-- accepted: \S/m;
 
 /** The forbidden statements on a table with rows, each with advice. */
@@ -23,7 +23,7 @@ const rules: [pattern: RegExp, advice: string][] = [
   ],
   [
     /^alter table .* alter (column )?\S+ (set data )?type /,
-    'writes the whole table anew: add a column of the new type, write both, fill it in batches',
+    'rewrites the whole table: add a column of the new type, write both, fill it in batches',
   ],
   [
     /^alter table .* alter (column )?\S+ set not null/,
@@ -35,7 +35,7 @@ const rules: [pattern: RegExp, advice: string][] = [
   ],
   [
     /^alter table .* add column .*(generated always as|default .*(random|uuid|clock_timestamp|nextval|serial)|\bserial\b)/,
-    'writes the whole table anew: add the column with a constant default or none, and SET DEFAULT afterwards',
+    'rewrites the whole table: add the column with a constant default or none, and SET DEFAULT afterwards',
   ],
   [
     /^alter table .* add column .*(primary key|unique|references|check ?\()/,
@@ -77,19 +77,19 @@ function tableOf(statement: string): string | undefined {
 }
 
 /**
- * Checks that the version before goes on running while a migration is applied, and beside its schema.
+ * Checks that the previous version runs on while a migration is applied, and with the new schema.
  *
- * @param text of a migration
+ * @param text the migration
  * @returns a sentence for each fault
  */
 export function faultsOf(text: string): string[] {
   const parts = text.split('--> statement-breakpoint');
   const isOutside = text.startsWith(OUTSIDE);
   const statements = parts.map(normalize);
-  const made = new Set(
+  const created = new Set(
     statements.flatMap((each) => /^create table (?:if not exists )?"?(\w+)/.exec(each)?.[1] ?? []),
   );
-  const isOnMade = (statement: string) => made.has(tableOf(statement) ?? '');
+  const isOnCreated = (statement: string) => created.has(tableOf(statement) ?? '');
   const faults: string[] = [];
   for (const [index, statement] of statements.entries()) {
     if (ACCEPTED.test(parts[index] ?? '')) continue;
@@ -103,16 +103,16 @@ export function faultsOf(text: string): string[] {
         'keeps the locks of the other statements while it reads the table: a migration of its own',
       );
     }
-    if (!isOnMade(statement)) {
+    if (!isOnCreated(statement)) {
       for (const [pattern, advice] of rules) if (pattern.test(statement)) fault(advice);
       continue;
     }
-    // It locks the table that it refers to, too.
+    // A foreign key also locks the table that it refers to.
     const referred = / references "?(\w+)/.exec(statement)?.[1];
     if (
       referred !== undefined &&
-      !made.has(referred) &&
-      !statements.slice(index).every((each) => isOnMade(each) && each.includes(' references '))
+      !created.has(referred) &&
+      !statements.slice(index).every((each) => isOnCreated(each) && each.includes(' references '))
     ) {
       fault(`blocks writes to ${referred} until the migration ends: put it last`);
     }

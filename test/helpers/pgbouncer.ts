@@ -8,7 +8,7 @@ import { planning } from '../../src/db/settings.js';
 import { freePort } from '../../src/development/postgres/server.js';
 import { beforeDeadline } from './wait.js';
 
-/** Its name in the path, or where it is. */
+/** The name or the path of the program. */
 const program = process.env['PGBOUNCER'] ?? 'pgbouncer';
 
 /** @returns whether it can keep prepared statements (1.21 or later); null where none is installed */
@@ -21,9 +21,9 @@ export async function keepsPreparedStatements(): Promise<boolean | null> {
 /**
  * Starts PgBouncer, which has to be installed, in transaction mode in front of a server.
  *
- * @param serverUrl whose user it is for all its clients, and whose databases it has all of
- * @param options `prepared` for one that keeps prepared statements: version 1.21 or later; `planned` for sessions
- *   with the planner settings of the service
+ * @param serverUrl the server, whose user all clients get, and whose databases are all available
+ * @param options `prepared`: whether it keeps prepared statements, which needs version 1.21; `planned`: whether its
+ *   sessions have the planner settings of the service
  */
 export async function startPgBouncer(
   serverUrl: string,
@@ -55,7 +55,7 @@ export async function startPgBouncer(
     ...(canPrepare ? [`max_prepared_statements = ${prepared ? 200 : 0}`] : []),
   ];
   await writeFile(file, lines.join('\n'));
-  // It refuses to run as root.
+  // PgBouncer does not run as root.
   await chmod(directory, 0o755);
   const user = process.getuid?.() === 0 ? ['-u', 'nobody'] : [];
   const pooler = spawn(program, [...user, file], { stdio: ['ignore', 'ignore', 'pipe'] });
@@ -65,7 +65,7 @@ export async function startPgBouncer(
     pooler.once('exit', () => {
       reject(new Error(`PgBouncer has not started: ${log}`));
     });
-    // Its log is read to the end, because a full pipe would block it.
+    // The log is read to the end, because a full pipe would block PgBouncer.
     pooler.stderr.on('data', (bytes: Buffer) => {
       log += bytes.toString();
       if (log.includes('process up')) resolve();

@@ -3,19 +3,17 @@ import { type ProblemCode, problems } from '../../src/errors.js';
 import type { Answer } from './app.js';
 import type { RawAnswer } from './raw.js';
 
-/** Asserts that an answer is the problem with this code, with its status and its media type. */
+/** Asserts that a response is the problem with this code, with its status and its media type. */
 export function isProblem(t: Test, answer: Answer, code: ProblemCode, message: string = code) {
   const { status, title } = problems[code];
-  t.equal(answer.status, status, `${message}: status`);
   t.match(
-    answer.headers['content-type'],
-    /^application\/problem\+json\b/,
-    `${message}: media type`,
-  );
-  t.match(
-    answer.json,
-    { type: `urn:problem:${code}`, title, status, detail: String, instance: String, code },
-    `${message}: body`,
+    { status: answer.status, type: answer.headers['content-type'], body: answer.json },
+    {
+      status,
+      type: /^application\/problem\+json\b/,
+      body: { type: `urn:problem:${code}`, title, status, detail: String, instance: String, code },
+    },
+    message,
   );
 }
 

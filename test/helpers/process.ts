@@ -4,16 +4,16 @@ import type { Test } from 'tap';
 import { poolerEnv } from './database.js';
 import { beforeDeadline } from './wait.js';
 
-/** A loaded machine takes long to start a process. */
+/** Long, because a process starts slowly on a loaded machine. */
 const OUTPUT_MS = 90_000;
 
 export interface Running {
   child: ChildProcess;
-  /** all that it has written so far */
+  /** the output so far */
   output(): string;
   /** resolves when the output matches; rejects when the process ends first */
   waitFor(expression: RegExp): Promise<RegExpExecArray>;
-  /** resolves with the exit code, or the signal that ended it; rejects when it goes on */
+  /** resolves with the exit code or the signal that ended it; rejects when it still runs at the deadline */
   readonly ended: Promise<number | NodeJS.Signals | null>;
 }
 
@@ -65,7 +65,11 @@ export function startProgram(
         resolve(match);
       };
       const deadline = setTimeout(() => {
-        reject(new Error(`It has not written ${String(expression)}: ${output}`));
+        reject(
+          new Error(
+            `Waited ${OUTPUT_MS} ms for ${program} to write ${String(expression)}: ${output}`,
+          ),
+        );
       }, OUTPUT_MS);
       void closed.finally(() => {
         clearTimeout(deadline);
@@ -75,7 +79,7 @@ export function startProgram(
       look();
       void closed.then(() => {
         look();
-        reject(new Error(`It ended without ${String(expression)}: ${output}`));
+        reject(new Error(`${program} ended without ${String(expression)}: ${output}`));
       });
     });
   }

@@ -7,17 +7,17 @@ import { portOf } from './issuer.js';
 export interface Traffic {
   /** executed statements */
   statements: number;
-  /** how often the client sent messages while none was unanswered */
+  /** the number of times that the client sent messages while none was unanswered */
   roundTrips: number;
 }
 
-/** A network between the service and PostgreSQL. */
+/** A proxy between the service and PostgreSQL. */
 export interface Proxy {
   /** the database, reached through the proxy */
   url: string;
   /** milliseconds that bytes take each way */
   delay: number;
-  /** lets so many more statements through; the connection breaks before the last of them is answered */
+  /** closes the connection before the response to the last of so many statements */
   cutAfter(statements: number): void;
   /** undoes `cutAfter` */
   restore(): void;

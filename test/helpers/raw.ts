@@ -13,9 +13,9 @@ export interface RawAnswer {
 export interface RawConnection {
   socket: Socket;
   write(bytes: string | Buffer): void;
-  /** everything the server has sent, once it has closed the connection */
+  /** resolves with all responses when the server has closed the connection */
   readonly closed: Promise<RawAnswer[]>;
-  /** resolves when the server has sent something more */
+  /** resolves when the server has sent more bytes */
   receives(): Promise<unknown>;
 }
 
@@ -41,14 +41,14 @@ export async function rawConnection(t: Test, port: number): Promise<RawConnectio
   };
 }
 
-/** @returns the answers in a text that holds nothing else, each with its Content-Length */
+/** @returns the responses in a text that contains nothing else, each with its Content-Length */
 function parseAnswers(text: string): RawAnswer[] {
   const answers: RawAnswer[] = [];
   for (let rest = text; rest !== '';) {
     const end = rest.indexOf('\r\n\r\n');
     const [statusLine = '', ...lines] = rest.slice(0, end).split('\r\n');
     const status = Number(/^HTTP\/1\.1 (\d{3}) /.exec(statusLine)?.[1]);
-    if (end === -1 || !status) throw new Error(`Not an answer: ${rest}`);
+    if (end === -1 || !status) throw new Error(`Not a response: ${rest}`);
     const headers = Object.fromEntries(
       lines.map((line) => {
         const colon = line.indexOf(':');

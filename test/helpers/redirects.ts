@@ -1,7 +1,7 @@
 import type { Test } from 'tap';
 import type { Answer, Client } from './app.js';
 
-/** Asserts that a response redirects to a path, has no body, and is revalidated by caches. */
+/** Asserts that a response redirects to a path, has no body, and has to be revalidated by caches. */
 export function assertRedirect(t: Test, answer: Answer, location: string, title = location): void {
   t.equal(answer.status, 308, `${title}: 308`);
   t.equal(answer.headers.location, location, `${title}: Location`);

@@ -6,10 +6,10 @@ import type { Test } from 'tap';
 import { portOf } from './issuer.js';
 import { beforeDeadline } from './wait.js';
 
-/** A Redis of the test's own, which keeps nothing. */
+/** A Redis server without persistence. */
 export interface RedisServer {
   url: string;
-  /** Starts it again after it was killed, on the same port. */
+  /** starts it again after it was killed, on the same port */
   start(): Promise<void>;
   /** SIGKILL ends it, SIGSTOP makes it hang */
   signal(name: 'SIGKILL' | 'SIGSTOP' | 'SIGCONT'): Promise<void>;
@@ -31,7 +31,7 @@ export async function startRedis(t: Test): Promise<RedisServer | null> {
         if (text.includes('Ready to accept connections')) resolve();
       });
       started.once('exit', () => {
-        reject(new Error('Redis ended by itself'));
+        reject(new Error('Redis ended during its start'));
       });
     });
     await beforeDeadline('the start of Redis', ready);

@@ -2,7 +2,7 @@ import { connect, createServer, type Socket } from 'node:net';
 import type { Test } from 'tap';
 import { portOf } from './issuer.js';
 
-/** The parameters that PgBouncer tracks for each client, or takes from every one. */
+/** The parameters that PgBouncer tracks for each client, or accepts from all of them. */
 const TRACKED = new Set([
   'application_name',
   'client_encoding',
@@ -17,8 +17,7 @@ const TRACKED = new Set([
 const PROTOCOL_VERSION = 196_608;
 
 /**
- * Starts a pooler that refuses settings of a connection as PgBouncer does. Each connection has a session of its
- * own behind it.
+ * Starts a pooler that rejects settings of a connection as PgBouncer does. Each connection has its own session.
  *
  * @returns the URL of the database through it
  */
@@ -29,9 +28,9 @@ export async function startRefusingPooler(t: Test, databaseUrl: string): Promise
     sockets.add(client);
     client.on('error', () => undefined);
     client.once('data', (startup: Buffer) => {
-      const refused = refusedIn(startup);
-      if (refused !== undefined) {
-        client.end(refusal(refused));
+      const rejected = untrackedIn(startup);
+      if (rejected !== undefined) {
+        client.end(errorResponse(rejected));
         return;
       }
       const upstream = connect(Number(target.port), target.hostname);
@@ -53,14 +52,14 @@ export async function startRefusingPooler(t: Test, databaseUrl: string): Promise
 }
 
 /** @returns the first setting of a startup message that is not tracked */
-function refusedIn(startup: Buffer): string | undefined {
+function untrackedIn(startup: Buffer): string | undefined {
   if (startup.readUInt32BE(4) !== PROTOCOL_VERSION) return undefined;
   const texts = startup.subarray(8).toString().split('\0');
   return texts.find((text, index) => index % 2 === 0 && text !== '' && !TRACKED.has(text));
 }
 
 /** The message ErrorResponse with the fields that PgBouncer sends. */
-function refusal(setting: string): Buffer {
+function errorResponse(setting: string): Buffer {
   const fields = ['SFATAL', 'C08P01', `Munsupported startup parameter: ${setting}`, ''];
   const body = Buffer.from(fields.map((field) => `${field}\0`).join(''));
   const head = Buffer.from('E\0\0\0\0');

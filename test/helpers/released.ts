@@ -7,9 +7,9 @@ import type postgres from 'postgres';
 export const STATEMENTS_FILE = 'test/db/released-statements.json';
 
 const Released = Type.Object({
-  /** when the last migration of the released version was made */
+  /** the time of the last migration of the released version */
   migratedAt: Type.Integer(),
-  /** the text of each statement that it prepares */
+  /** the texts of the statements that the released version prepares */
   statements: Type.Array(Type.String()),
 });
 

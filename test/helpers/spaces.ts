@@ -64,44 +64,43 @@ const Violations = Type.Object({
   ),
 });
 
-/** @throws `Error` with the whole answer, when its body is not exactly of the schema */
+/** @throws `Error` with the whole response, when its body does not match the schema */
 export function read<Schema extends TSchema>(answer: Answer, schema: Schema): Static<Schema> {
   if (Value.Check(schema, answer.json)) return answer.json;
-  throw new Error(`Not the body that was expected: ${answer.status} ${answer.text}`);
+  throw new Error(`Unexpected body: ${answer.status} ${answer.text}`);
 }
 
-/** The answer as JSON in the order of its keys, without the white space that PostgreSQL writes. */
+/** The body as JSON in the order of its keys, without the white space that PostgreSQL writes. */
 export function canonical(answer: Answer): string {
   return JSON.stringify(answer.json);
 }
 
 /**
- * Asserts that an answer is a problem with its documented status.
+ * Asserts that a response is a problem with its documented status.
  *
  * @param paths the fields that its `errors` name, in order; none for a problem without `errors`
  */
 export function assertProblem(
   t: Test,
   answer: Answer,
-  [status, code]: Refusal,
+  [status, code]: ExpectedProblem,
   title: string,
   paths?: string[],
 ): void {
-  t.equal(answer.status, status, `${title}: ${status}`);
   isProblem(t, answer, code, title);
   const { errors } = read(answer, Violations);
   // A field may violate several rules.
   const named = errors && [...new Set(errors.map(({ path }) => path))];
-  t.same(named, paths, `${title}: names the field`);
+  t.same({ status: answer.status, paths: named }, { status, paths }, `${title}: status and paths`);
 }
 
-export type Refusal = [status: number, code: ProblemCode];
+export type ExpectedProblem = [status: number, code: ProblemCode];
 
 /** Problems that several files expect. */
-export const INVALID: Refusal = [400, 'validation_failed'];
-export const NO_NAMESPACE: Refusal = [404, 'namespace_not_found'];
-export const NO_SPACE: Refusal = [404, 'space_not_found'];
-export const CONFLICT: Refusal = [409, 'slug_conflict'];
+export const INVALID: ExpectedProblem = [400, 'validation_failed'];
+export const NO_NAMESPACE: ExpectedProblem = [404, 'namespace_not_found'];
+export const NO_SPACE: ExpectedProblem = [404, 'space_not_found'];
+export const CONFLICT: ExpectedProblem = [409, 'slug_conflict'];
 
 export interface Namespace {
   slug: string;

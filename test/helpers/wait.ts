@@ -1,26 +1,26 @@
-/** Waits with a deadline, so that a test that hangs fails with its own message before tap's time limit. */
+/** Waits with a deadline: a test that hangs fails with its own message before tap's time limit. */
 import { setTimeout as pause } from 'node:timers/promises';
 
-/** No promise of the service: a loaded machine is slow. */
+/** Long, because a loaded machine is slow; it is no limit of the service. */
 const DEADLINE_MS = 90_000;
 
-/** Leaves the processor to the awaited process between two looks. */
+/** Leaves the processor to the awaited process between two checks. */
 const INTERVAL_MS = 5;
 
 /**
- * Looks again and again until there is a value.
+ * Checks repeatedly until there is a value.
  *
  * @param what completes the message "waited … ms for …"
- * @param look returns undefined as long as there is none
+ * @param check returns undefined as long as there is none
  * @throws when there is none by the deadline
  */
 export async function waitForValue<Value>(
   what: string,
-  look: () => Value | undefined | Promise<Value | undefined>,
+  check: () => Value | undefined | Promise<Value | undefined>,
 ): Promise<Value> {
   const deadline = performance.now() + DEADLINE_MS;
   for (;;) {
-    const value = await beforeDeadline(what, look());
+    const value = await beforeDeadline(what, check());
     if (value !== undefined) return value;
     if (performance.now() > deadline) throw timedOut(what);
     await pause(INTERVAL_MS);
@@ -28,7 +28,7 @@ export async function waitForValue<Value>(
 }
 
 /**
- * Looks again and again until a condition holds.
+ * Checks repeatedly until a condition holds.
  *
  * @param what completes the message "waited … ms for …"
  * @throws when it does not hold by the deadline
@@ -41,7 +41,7 @@ export async function waitUntil(
 }
 
 /**
- * Awaits an event or an answer that may never come.
+ * Awaits an event or a response that may never come.
  *
  * @param what completes the message "waited … ms for …"
  * @throws when it has not come by the deadline

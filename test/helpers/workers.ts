@@ -5,7 +5,7 @@ import { createDatabase } from './database.js';
 import { startServer } from './process.js';
 
 /**
- * A service of two workers, and the ids of their processes.
+ * Starts a service of two workers.
  *
  * @param token the settings of its tokens
  */
@@ -31,7 +31,7 @@ export async function startWorkers(
   return { process, port: Number(port), metricsPort: Number(metricsPort), pids };
 }
 
-/** Where coverage is measured, the loader of TypeScript starts a child of its own. */
+/** Filters by program, because the TypeScript loader of a coverage run starts another child process. */
 function workersOf(parent: number | undefined): number[] {
   return execFileSync('ps', ['-eo', 'pid=,ppid=,args='])
     .toString()

@@ -114,18 +114,19 @@ test('concurrent operations keep the folder tree consistent and lose no acknowle
       const listed: unknown = pick(json, 'folders');
       const rows = Array.isArray(listed) ? listed : [];
       const paths = rows.map((row) => pickString(row, 'path'));
-      const present = new Set(rows.map((row) => pickString(row, 'id')));
+      const existing = new Set(rows.map((row) => pickString(row, 'id')));
       if (new Set(paths).size !== paths.length)
-        throw new Error(`A path is there twice: ${paths.join(' ')}`);
+        throw new Error(`A path exists twice: ${paths.join(' ')}`);
       for (const each of paths) {
         const parent = each.slice(0, each.lastIndexOf('/'));
         if (parent !== '' && !paths.includes(parent)) throw new Error(`${each} is an orphan`);
       }
-      for (const id of deleted) if (present.has(id)) throw new Error(`${id} came back`);
+      for (const id of deleted)
+        if (existing.has(id)) throw new Error(`${id} was deleted, and exists`);
       for (const id of made) {
-        if (!present.has(id) && !deleted.has(id)) throw new Error(`${id} was lost`);
+        if (!existing.has(id) && !deleted.has(id)) throw new Error(`${id} was lost`);
       }
-      for (const id of present) made.add(id);
+      for (const id of existing) made.add(id);
       const [count] = await service.db.execute<Record<string, number>>(sql`
         select
           (select count(*)::int from folders f where f.space_id = s.id) as folders,
@@ -139,12 +140,12 @@ test('concurrent operations keep the folder tree consistent and lose no acknowle
       for (const kind of ['episodes', 'assets'] as const) {
         const items: unknown = pick((await owner.get(`${lab}/${kind}?pageSize=200`)).json, kind);
         for (const item of Array.isArray(items) ? items : []) {
-          const whole =
+          const place =
             kind === 'episodes'
               ? pickString(item, 'folder')
               : pickString(item, 'path').replace(/\/[^/]*$/, '');
-          if (whole !== '' && whole !== '/' && !paths.includes(whole)) {
-            throw new Error(`${kind} in ${whole}, which is not there`);
+          if (place !== '' && place !== '/' && !paths.includes(place)) {
+            throw new Error(`${kind} in ${place}, which does not exist`);
           }
         }
         if (kind === 'assets' && (Array.isArray(items) ? items.length : 0) !== files.size) {
@@ -162,7 +163,7 @@ test('concurrent operations keep the folder tree consistent and lose no acknowle
     'delete 409',
     'upsert 201',
   ]) {
-    t.ok((statuses.get(key) ?? 0) > 0, `${key} was met`);
+    t.ok((statuses.get(key) ?? 0) > 0, `${key} occurs`);
   }
   t.comment(JSON.stringify(Object.fromEntries([...statuses].sort())));
 });

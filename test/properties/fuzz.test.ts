@@ -18,10 +18,10 @@ import { CURRENT, type Request, requests } from './requests.js';
 
 const RUNS = 2500;
 
-// A loaded machine is slow, and each request has a deadline of its own.
+// Long, because a loaded machine is slow; each request has a deadline of its own.
 t.setTimeout(600_000);
 
-/** Requests delete more than they create, and would be 404 without new resources. */
+/** The number of requests after which missing resources are created again, because requests delete more than they create. */
 const RESTOCKED_EVERY = 20;
 
 test('no input causes a 5xx, an undeclared response, or a write that reads back differently', async (t) => {
@@ -72,20 +72,20 @@ test('no input causes a 5xx, an undeclared response, or a write that reads back 
     });
     if (answer.headers['etag'] !== undefined) etags.set(resource, String(answer.headers['etag']));
     statuses.set(answer.status, (statuses.get(answer.status) ?? 0) + 1);
-    const say = (words: string) => {
+    const fail = (words: string) => {
       throw new Error(
         `${words}: ${method} ${path} ${JSON.stringify(headers)} ${String(body).slice(0, 500)} -> ${answer.status} ${answer.text.slice(0, 500)}`,
       );
     };
 
     const undeclared = complaint(template, method, answer);
-    if (undeclared !== null) say(undeclared);
-    const refusal = String(pick(answer.json, 'detail'));
-    if (isValid && /^In the body:(?!.*merged into)/.test(refusal)) say('A valid body was refused');
+    if (undeclared !== null) fail(undeclared);
+    const detail = String(pick(answer.json, 'detail'));
+    if (isValid && /^In the body:(?!.*merged into)/.test(detail)) fail('A valid body is rejected');
     if (answer.status < 300) {
       succeeded.add(`${method} ${template}`);
       const difference = await readBack(senders['admin'] ?? owner, { ...request, path }, answer);
-      if (difference !== null) say(difference);
+      if (difference !== null) fail(difference);
     }
   });
   await fc.assert(property, { ...settings, endOnFailure: true });
@@ -133,7 +133,7 @@ async function restock(owner: Client, db: Database): Promise<void> {
   }
 }
 
-/** Erasures of the requests themselves have ended when they are answered. */
+/** Adds running erasures, because those of the requests have ended when they are answered. */
 async function restockErasures(db: Database, namespace: string): Promise<void> {
   await db.execute(sql`
     with erased_spaces as (
@@ -178,7 +178,7 @@ function answerChecker(document: OpenApiDocument) {
 
   return (template: string, method: Request['method'], answer: Answer): string | null => {
     const { status, text, json } = answer;
-    if (status >= 500) return 'A failure of ours';
+    if (status >= 500) return 'The status is a 5xx';
     const declared = document.paths[template]?.[method]?.responses?.[status];
     if (!declared) return 'The status is not declared';
     const [type] = String(answer.headers['content-type'] ?? '').split(';');
@@ -195,7 +195,7 @@ function answerChecker(document: OpenApiDocument) {
   };
 }
 
-/** Members that are not declared are allowed by JSON Schema; here they would be a mistake. */
+/** Forbids undeclared members, which JSON Schema allows. */
 function close(schema: Schema): void {
   if (schema.properties) Object.assign(schema, { additionalProperties: false });
   for (const member of Object.values(schema.properties ?? {})) close(member);

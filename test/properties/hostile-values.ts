@@ -1,7 +1,7 @@
 /** Values that no schema expects. */
 import fc, { type Arbitrary } from 'fast-check';
 
-/** Marks a part of JSON that `toJson` writes as it is. */
+/** Marks JSON that `toJson` writes unchanged. */
 const RAW = '@raw@';
 const raw = (json: string) => RAW + json + RAW;
 
@@ -94,7 +94,7 @@ export const hostileValue: Arbitrary<unknown> = fc.oneof(
   fc.jsonValue({ maxDepth: 3, noUnicodeString: false }),
 );
 
-/** @returns JSON in which raw parts stand as they are */
+/** @returns JSON with unchanged raw parts */
 export function toJson(value: unknown): string {
   return JSON.stringify(value).replaceAll(
     new RegExp(`"${RAW}(.*?)${RAW}"`, 'g'),

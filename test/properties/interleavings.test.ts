@@ -1,6 +1,6 @@
 /**
- * Tenants write concurrently, through two processes. The responses to concurrent requests, and what the database
- * holds afterwards, are those of one after another in some order: no write uses a right that is gone.
+ * Tenants write concurrently, through two services. The responses to concurrent requests, and the content of the
+ * database afterwards, are those of some serial order: no write uses a revoked right.
  */
 import { deepStrictEqual as deepEqual } from 'node:assert';
 import { isDeepStrictEqual } from 'node:util';
@@ -11,13 +11,13 @@ import { Model } from './model.js';
 import type { Command } from './model-state.js';
 import { parameters } from './parameters.js';
 import {
+  baseCommand,
   bodyOf,
   contentOf,
-  founding,
+  contentOfModel,
   idsOf,
-  modelled,
+  initialCommands,
   mostlyFirst,
-  nothing,
   requestOf,
 } from './tenants.js';
 
@@ -54,7 +54,7 @@ const batches = fc.array(fc.array(commands, { minLength: 2, maxLength: AT_ONCE }
   size: 'max',
 });
 
-/** A command that ran, and the ids that it was answered. */
+/** A command, and the ids and the body of its response. */
 interface Step {
   command: Command;
   ids: string[];
@@ -68,16 +68,16 @@ function* ordersOf<Item>(items: Item[]): Generator<Item[]> {
   }
 }
 
-/** The rows of the database, without the order of ids that two processes created in one millisecond. */
+/** Sorts rows by id: two services may create ids of one millisecond in another order. */
 const byId = (content: { id: string; spaces: { id: string }[] }[]) =>
   content
     .map((each) => ({ ...each, spaces: each.spaces.toSorted((a, b) => (a.id < b.id ? -1 : 1)) }))
     .sort((a, b) => (a.id < b.id ? -1 : 1));
 
 /**
- * Deletions have the times at which their statements began, so the model cannot tell which of two concurrent ones is the
- * last: beside a deletion in a namespace, nothing in it is created or restored. Two erasures of one resource both
- * succeed while one of them runs: there is one of them in a batch.
+ * Selects commands whose outcome the model can predict. A deletion has the time at which its statement began, so that
+ * the last of two concurrent ones is unknown: a batch with a deletion creates and restores nothing in the namespace.
+ * Two concurrent erasures of one resource both succeed: a batch has one of them.
  */
 function isOrdered(batch: Command[], command: Command): boolean {
   const others = batch.filter((each) => each !== command && each.namespace === command.namespace);
@@ -87,8 +87,8 @@ function isOrdered(batch: Command[], command: Command): boolean {
 }
 
 /**
- * The answer to a write of a namespace says how many spaces it had when the statement began, which may then have waited
- * for others that created some: beside those the count is not compared. What the database holds always is.
+ * The response to a write of a namespace has the number of spaces at the start of its statement, which may then wait for
+ * writes of spaces: with such writes the number is not compared. The content of the database always is.
  */
 function comparable(batch: Command[], { operation }: Command, answer: Step['answer']) {
   const isCounted = /^(update|restore)Namespace$/.test(operation);
@@ -134,9 +134,9 @@ test('concurrent requests have the outcome of some serial order', async (t) => {
     };
 
     const history: Step[] = [];
-    // Both are owners of the first namespace, so that each can revoke the other's rights.
-    const promotion: Command = { ...nothing, operation: 'putMember', role: 'owner' };
-    for (const command of [...founding, promotion].map(ownCommand)) {
+    // alice and bob both own the first namespace, so that each can revoke the rights of the other.
+    const promotion: Command = { ...baseCommand, operation: 'putMember', role: 'owner' };
+    for (const command of [...initialCommands, promotion].map(ownCommand)) {
       const { answer, ids } = await send(command);
       history.push({ command, ids, answer });
       deepEqual(answer, replay(history).answers.at(-1), JSON.stringify(command));
@@ -155,21 +155,23 @@ test('concurrent requests have the outcome of some serial order', async (t) => {
           isDeepStrictEqual(
             answers
               .slice(history.length)
-              .map((answer, index) => comparable(asked, each[index]?.command ?? nothing, answer)),
+              .map((answer, index) =>
+                comparable(asked, each[index]?.command ?? baseCommand, answer),
+              ),
             each.map(({ command, answer }) => comparable(asked, command, answer)),
-          ) && isDeepStrictEqual(byId(modelled(model)), content)
+          ) && isDeepStrictEqual(byId(contentOfModel(model)), content)
         );
       });
       if (!order) {
         const { model, answers } = replay([...history, ...steps]);
         deepEqual(
           { answers: steps.map(({ answer }) => answer), content },
-          { answers: answers.slice(history.length), content: byId(modelled(model)) },
-          `no order of these has this outcome: ${JSON.stringify(asked)}`,
+          { answers: answers.slice(history.length), content: byId(contentOfModel(model)) },
+          `no serial order has this outcome: ${JSON.stringify(asked)}`,
         );
       } else history.push(...order);
     }
   });
   await fc.assert(property, settings);
-  t.comment(`${runs} runs, ${interleavings} times two or three writes at once`);
+  t.comment(`${runs} runs, ${interleavings} batches of concurrent writes`);
 });

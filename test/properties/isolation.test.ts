@@ -18,10 +18,10 @@ import { parameters } from './parameters.js';
 import {
   bodyOf,
   contentOf,
-  founding,
+  contentOfModel,
   idsOf,
+  initialCommands,
   isOperation,
-  modelled,
   mostlyFirst,
   requestOf,
 } from './tenants.js';
@@ -70,9 +70,9 @@ const commands = fc.array(
 test('tenants see their own resources only, and the database equals the model', async (t) => {
   const settings = parameters(t, RUNS);
   const { service, proxy } = await startCounted(t);
-  // It has caches of its own and learns of the other's writes from PostgreSQL only.
+  // The second service has its own caches, and knows the writes of the first from PostgreSQL only.
   const other = await startService(t, { db: service.db });
-  const figures = { requests: 0, replayed: 0, led: 0, hidden: 0 };
+  const figures = { requests: 0, replayed: 0, redirected: 0, hidden: 0 };
   const statuses = new Map<number, number>();
   let runs = 0;
 
@@ -83,10 +83,10 @@ test('tenants see their own resources only, and the database equals the model', 
     const model = new Model();
     let texts = 0;
 
-    // Slugs that one process released and the other may have cached, which costs it one statement.
+    // The slugs that one service released and the other may have cached, which costs it one statement.
     const released = [new Set<string>(), new Set<string>()] as const;
 
-    for (const each of [...founding, ...drawn]) {
+    for (const each of [...initialCommands, ...drawn]) {
       const within = /Space/.test(each.operation);
       const command: Command = {
         ...each,
@@ -100,13 +100,13 @@ test('tenants see their own resources only, and the database equals the model', 
       };
       const process = command.process === 0 ? service : other;
       const caller = await process.as(command.subject, command.scope);
-      const ask = (asked: Command) => proxy.count(() => caller.send(requestOf(asked)));
-      const { result: answer, statements } = await ask(command);
+      const count = (asked: Command) => proxy.count(() => caller.send(requestOf(asked)));
+      const { result: answer, statements } = await count(command);
       figures.requests += 1;
       statuses.set(answer.status, (statuses.get(answer.status) ?? 0) + 1);
 
       const secrets = secretsFrom(model, command);
-      const { present, ...expected } = model.answer(command, idsOf(answer));
+      const { current, ...expected } = model.answer(command, idsOf(answer));
       deepEqual({ status: answer.status, body: bodyOf(answer) }, expected, JSON.stringify(command));
       const isRelease = /^(delete|erase|update)Namespace$/.test(command.operation);
       if (isRelease && answer.status < 300) {
@@ -115,24 +115,24 @@ test('tenants see their own resources only, and the database equals the model', 
       const mayLearn = released[command.process].has(command.namespace);
       const { location } = answer.headers;
       if (answer.status === 308) {
-        figures.led += 1;
-        deepEqual(location, requestOf({ ...command, ...present }).path, JSON.stringify(command));
-      } else if (present) {
+        figures.redirected += 1;
+        deepEqual(location, requestOf({ ...command, ...current }).path, JSON.stringify(command));
+      } else if (current) {
         const detail = pickString(answer.json, 'detail');
-        const [slug] = Object.values(present);
+        const [slug] = Object.values(current);
         if (!detail.includes(`"${slug}"`)) throw new Error(`Does not name "${slug}": ${detail}`);
       }
       const isReplayed = answer.headers['idempotent-replayed'] === 'true';
       if (isReplayed) figures.replayed += 1;
-      // It is the saved response of this caller.
+      // A replay is a saved response of this caller.
       const shown = isReplayed ? '' : `${answer.text} ${String(location)}`;
       for (const secret of secrets) {
         if (shown.includes(secret)) throw new Error(`Another tenant's data: ${shown}`);
       }
       const isWithin = command.operation !== 'createNamespace';
-      if (isWithin && expected.body === 'namespace_not_found' && !present) {
+      if (isWithin && expected.body === 'namespace_not_found' && !current) {
         figures.hidden += 1;
-        const missing = await ask({ ...command, namespace: own(NO_SLUG) });
+        const missing = await count({ ...command, namespace: own(NO_SLUG) });
         const learned = mayLearn && statements === missing.statements + 1 ? 1 : 0;
         const rename = (text: string) => text.replaceAll(own(NO_SLUG), command.namespace);
         deepEqual(
@@ -148,16 +148,17 @@ test('tenants see their own resources only, and the database equals the model', 
             headers: lasting(missing.result),
             status: missing.result.status,
           },
-          `a 404 that tells: ${JSON.stringify(command)}`,
+          `a 404 that reveals a namespace: ${JSON.stringify(command)}`,
         );
       }
     }
-    deepEqual(await contentOf(service.db, run), modelled(model));
+    deepEqual(await contentOf(service.db, run), contentOfModel(model));
     deepEqual(await keysOf(service.db, run), [...model.answers.keys()].sort());
   });
   await fc.assert(property, settings);
+  for (const [name, count] of Object.entries(figures)) t.ok(count > 0, `${name} occur`);
   t.comment(
-    `${runs} runs, ${figures.requests} requests as the model has them, ${figures.replayed} replayed, ${figures.led} led on, ${figures.hidden} times 404 as for a namespace that never was; by status: ${[
+    `${runs} runs, ${figures.requests} requests as in the model, ${figures.replayed} replayed, ${figures.redirected} redirected, ${figures.hidden} hidden by the 404 of a namespace that never existed; by status: ${[
       ...statuses,
     ]
       .sort(([a], [b]) => a - b)
@@ -166,7 +167,7 @@ test('tenants see their own resources only, and the database equals the model', 
   );
 });
 
-/** What is in namespaces that the caller has no part in, in no other, and not in the request. */
+/** @returns the ids and texts of hidden namespaces, without those of visible ones and of the request */
 function secretsFrom(model: Model, command: Command): string[] {
   const open = model.namespaces.filter((each) => roleIn(each, command));
   const visible = new Set(open.flatMap(({ texts }) => texts));
@@ -176,7 +177,7 @@ function secretsFrom(model: Model, command: Command): string[] {
     .filter((text) => !visible.has(text) && text !== command.text);
 }
 
-/** The headers that do not differ from one request to the next by themselves. */
+/** @returns the headers, without those that differ between any two responses */
 function lasting({ headers }: Answer) {
   return Object.entries(headers).filter(([name]) => name !== 'x-request-id' && name !== 'date');
 }

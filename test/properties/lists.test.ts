@@ -1,12 +1,12 @@
 import fc from 'fast-check';
 import t, { test } from 'tap';
-import { list, type Query, search, slugsOf, walk } from '../helpers/lists.js';
+import { list, type Query, readAll, search, slugsOf } from '../helpers/lists.js';
 import { startSpaces } from '../helpers/spaces.js';
 import { parameters } from './parameters.js';
 
 const { owner, makeNamespace } = await startSpaces(t);
 
-interface Made {
+interface Stored {
   name: string;
   slug: string;
   description: string | null;
@@ -15,7 +15,7 @@ interface Made {
   isDeleted: boolean;
 }
 
-interface Asked {
+interface ListQuery {
   q?: string;
   tag?: string[];
   slug?: string[];
@@ -45,16 +45,16 @@ const contained: Record<string, Record<string, unknown>> = {
   '{"team":"b","n":0}': { team: 'b', n: 0 },
 };
 
-const keys: Record<string, (one: Made) => string> = {
+const keys: Record<string, (one: Stored) => string> = {
   name: ({ name }) => name.toLowerCase(),
   slug: ({ slug }) => slug,
 };
 
-/** The slugs of the matching spaces, in the requested order. */
-function expectedOf(made: Made[], asked: Asked): string[] {
-  const { q, tag, slug, metadata, state = 'active', sort = 'createdAt' } = asked;
+/** @returns the slugs of the matching spaces, in the requested order */
+function expectedOf(stored: Stored[], query: ListQuery): string[] {
+  const { q, tag, slug, metadata, state = 'active', sort = 'createdAt' } = query;
   const members = Object.entries(contained[metadata ?? '{}'] ?? {});
-  const fits = made.filter(
+  const matches = stored.filter(
     (one) =>
       (state === 'all' || one.isDeleted === (state === 'deleted')) &&
       (q === undefined ||
@@ -65,7 +65,7 @@ function expectedOf(made: Made[], asked: Asked): string[] {
       members.every(([name, value]) => one.metadata?.[name] === value),
   );
   const key = keys[sort.replace('-', '')];
-  const slugs = (key ? fits.sort((a, b) => compareBytes(key(a), key(b))) : fits).map(
+  const slugs = (key ? matches.sort((a, b) => compareBytes(key(a), key(b))) : matches).map(
     (one) => one.slug,
   );
   return sort.startsWith('-') ? slugs.reverse() : slugs;
@@ -73,19 +73,19 @@ function expectedOf(made: Made[], asked: Asked): string[] {
 
 test('every list equals a filter over all spaces', async (t) => {
   const { spaces, create } = await makeNamespace();
-  const made: Made[] = [];
+  const stored: Stored[] = [];
   for (const [index, body] of fc.sample(anything, { numRuns: 40, seed: 7 }).entries()) {
     const slug = `${['m', 'c', 'x'][index % 3] ?? ''}${index}`;
     const isDeleted = index % 5 === 0;
     await create({ ...body, slug });
     if (isDeleted) await owner.delete(`${spaces}/${slug}`);
-    made.push({ ...body, slug, isDeleted });
+    stored.push({ ...body, slug, isDeleted });
   }
   const query = fc.record(
     {
       q: word,
       tag: fc.uniqueArray(tag, { minLength: 1 }),
-      slug: fc.uniqueArray(fc.constantFrom(...made.map(({ slug }) => slug)), { minLength: 1 }),
+      slug: fc.uniqueArray(fc.constantFrom(...stored.map(({ slug }) => slug)), { minLength: 1 }),
       metadata: fc.constantFrom(...Object.keys(contained)),
       state: fc.constantFrom('active', 'deleted', 'all'),
       sort: fc.constantFrom('createdAt', '-createdAt', 'name', '-name', 'slug', '-slug'),
@@ -94,16 +94,16 @@ test('every list equals a filter over all spaces', async (t) => {
   );
   await fc.assert(
     fc.asyncProperty(query, fc.integer({ min: 1, max: 20 }), async (asked, pageSize) => {
-      const expected = expectedOf(made, asked);
+      const expected = expectedOf(stored, asked);
       const sent: Query = { ...asked, pageSize: String(pageSize) };
-      const parts = await walk(owner, spaces, sent);
-      t.same(parts.flatMap(slugsOf), expected, search(sent));
-      t.equal(parts[0]?.total, expected.length);
+      const byCursor = await readAll(owner, spaces, sent);
+      t.same(byCursor.flatMap(slugsOf), expected, search(sent));
+      t.equal(byCursor[0]?.total, expected.length);
       const pages = Math.max(Math.ceil(expected.length / pageSize), 1);
-      t.equal(parts.length, pages, 'no part more than it takes');
+      t.equal(byCursor.length, pages, 'no page more than necessary');
 
       const last = await list(owner, spaces, { ...sent, page: String(pages) });
-      t.same(slugsOf(last), expected.slice((pages - 1) * pageSize), 'and page by page');
+      t.same(slugsOf(last), expected.slice((pages - 1) * pageSize), 'the last numbered page');
       t.equal(last.total, expected.length);
     }),
     parameters(t, 60),

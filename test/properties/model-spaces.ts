@@ -5,6 +5,7 @@ import {
   type Command,
   erase,
   type Expected,
+  ExpectedProblem,
   expectFree,
   isActive,
   nameOf,
@@ -13,18 +14,17 @@ import {
   noSpace,
   once,
   pageOf,
-  Refusal,
   remove,
   rename,
   restore,
-  six,
+  sixFields,
   slugsOf,
   type Space,
   toErase,
   toRestore,
 } from './model-state.js';
 
-/** The part of the model that they use. */
+/** The part of the model that the operations on spaces use. */
 type Tenancy = Pick<Model, 'answers' | 'deletions' | 'find'>;
 
 function findSpace(
@@ -62,7 +62,7 @@ export function spaceOperations(model: Tenancy) {
           const created = newSpace(id, slug, name);
           spaces.push(created);
           texts.push(id, ...(command.text === null ? [] : [command.text]));
-          return { status: 201, body: six(created) };
+          return { status: 201, body: sixFields(created) };
         },
       );
     },
@@ -78,12 +78,12 @@ export function spaceOperations(model: Tenancy) {
         nameOf(namespaceId, command, 'createSpaces'),
         asked,
         () => {
-          if (new Set(slugs).size < slugs.length) throw new Refusal(409, 'slug_conflict');
+          if (new Set(slugs).size < slugs.length) throw new ExpectedProblem(409, 'slug_conflict');
           for (const slug of slugs) expectFree(spaces, slug);
           const created = slugs.map((slug, index) => newSpace(ids[index] ?? '', slug, name));
           spaces.push(...created);
           texts.push(...ids, ...(command.text === null ? [] : [command.text]));
-          return { status: 201, body: { spaces: created.map(six) } };
+          return { status: 201, body: { spaces: created.map(sixFields) } };
         },
       );
     },
@@ -92,46 +92,51 @@ export function spaceOperations(model: Tenancy) {
       const { spaces, texts } = model.find(command, 'editor');
       const { space: slug, text } = command;
       const existing = spaces.find((each) => isActive(each) && each.slug === slug);
-      if (existing) return { status: 200, body: six(existing) };
+      if (existing) return { status: 200, body: sixFields(existing) };
       const name = text ?? 'A space';
       const created = newSpace(id, slug, name);
       spaces.push(created);
       texts.push(id, ...(text === null ? [] : [text]));
-      return { status: 201, body: six(created) };
+      return { status: 201, body: sixFields(created) };
     },
 
     getSpace: (command: Command): Expected => {
       const { namespace, space } = findSpace(model, command, 'viewer');
       const { id, slug } = namespace;
       const contents = { folders: 0, episodes: 0, assets: 0 };
-      const body = { ...six(space), namespace: { id, slug }, contents, version: space.version };
+      const body = {
+        ...sixFields(space),
+        namespace: { id, slug },
+        contents,
+        version: space.version,
+      };
       return { status: 200, body };
     },
 
     updateSpace: (command: Command): Expected => {
       const { namespace, space } = findSpace(model, command, 'editor');
-      rename(space, namespace.spaces, namespace.formerly, command.slug);
+      rename(space, namespace.spaces, namespace.formerSlugs, command.slug);
       if (command.text !== null) {
         space.description = command.text;
         namespace.texts.push(command.text);
       }
       if (command.slug !== null || command.text !== null) space.version += 1;
-      return { status: 200, body: six(space) };
+      return { status: 200, body: sixFields(space) };
     },
 
     deleteSpace: (command: Command): Expected => {
       const { namespace, space } = findSpace(model, command, 'editor');
-      namespace.formerly.delete(space.slug);
+      namespace.formerSlugs.delete(space.slug);
       return remove(space, (model.deletions += 1));
     },
 
     eraseSpace: (command: Command): Expected => {
       const namespace = model.find(command, 'owner');
-      const { spaces, formerly } = namespace;
+      const { spaces, formerSlugs } = namespace;
       const found = toErase(spaces, command.space);
       if (!found) throw noSpace(namespace, command);
-      if (isActive(found)) formerly.delete(found.slug);
-      return erase(found, spaces, formerly);
+      if (isActive(found)) formerSlugs.delete(found.slug);
+      return erase(found, spaces, formerSlugs);
     },
 
     restoreSpace: (command: Command): Expected => {
@@ -146,7 +151,7 @@ export function spaceOperations(model: Tenancy) {
           found.slug = command.slug ?? found.slug;
         }
         restore(found);
-        return { status: 200, body: six(found) };
+        return { status: 200, body: sixFields(found) };
       });
     },
   };

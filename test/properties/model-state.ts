@@ -10,9 +10,9 @@ export interface Command {
   scope: string | undefined;
   namespace: string;
   space: string;
-  /** what is created or renamed gets this slug; null renames nothing */
+  /** the slug of a created or renamed resource; null renames nothing */
   slug: string | null;
-  /** what is written; null writes nothing */
+  /** the text to write; null writes nothing */
   text: string | null;
   member: string;
   role: Role;
@@ -20,7 +20,7 @@ export interface Command {
   pageSize: number;
   /** the `Idempotency-Key` of a POST */
   key: string | undefined;
-  /** which of two processes answers; no answer depends on it */
+  /** the process that answers; no response depends on it */
   process: 0 | 1;
 }
 
@@ -29,14 +29,14 @@ export interface Expected {
   /** the body without times; the code of a problem */
   body: unknown;
   /** the current slug, for a request by a former one */
-  present?: Partial<Pick<Command, 'namespace' | 'space'>>;
+  current?: Partial<Pick<Command, 'namespace' | 'space'>>;
 }
 
 export interface Entity {
   id: string;
   slug: string;
   version: number;
-  /** when it was deleted, null while it is not */
+  /** the number of its deletion, null for an active one */
   deleted: number | null;
 }
 
@@ -50,17 +50,17 @@ export interface Namespace extends Entity {
   members: Map<string, Role>;
   /** in order of creation */
   spaces: Space[];
-  /** by slug, the space that had it last and was renamed */
-  formerly: Map<string, Space>;
-  /** every text ever written in it */
+  /** the renamed spaces by former slug */
+  formerSlugs: Map<string, Space>;
+  /** every text that was written in it */
   texts: string[];
 }
 
-export class Refusal extends Error {
+export class ExpectedProblem extends Error {
   constructor(
     readonly status: number,
     readonly code: ProblemCode,
-    readonly present?: Expected['present'],
+    readonly current?: Expected['current'],
   ) {
     super(code);
   }
@@ -109,38 +109,38 @@ export function isActive({ deleted }: Entity): boolean {
 
 export function expectRole(role: Role | undefined, needed: Role): void {
   if (role === undefined || ranks.indexOf(role) < ranks.indexOf(needed)) {
-    throw new Refusal(403, 'insufficient_role');
+    throw new ExpectedProblem(403, 'insufficient_role');
   }
 }
 
 export function expectFree(entities: Entity[], slug: string): void {
   if (entities.some((each) => isActive(each) && each.slug === slug)) {
-    throw new Refusal(409, 'slug_conflict');
+    throw new ExpectedProblem(409, 'slug_conflict');
   }
 }
 
 export function expectOtherOwner(members: Map<string, Role>, member: string): void {
   const remains = [...members].some(([subject, role]) => role === 'owner' && subject !== member);
-  if (!remains) throw new Refusal(409, 'last_owner');
+  if (!remains) throw new ExpectedProblem(409, 'last_owner');
 }
 
 export function rename<Item extends Entity>(
   entity: Item,
   among: Item[],
-  formerly: Map<string, Item>,
+  formerSlugs: Map<string, Item>,
   slug: string | null,
 ): void {
   if (slug === null || slug === entity.slug) return;
   expectFree(among, slug);
-  formerly.set(entity.slug, entity);
+  formerSlugs.set(entity.slug, entity);
   entity.slug = slug;
 }
 
-/** Names the last space with the slug, where none has it now. */
-export function noSpace({ formerly }: Namespace, { space }: Command): Refusal {
-  const former = formerly.get(space);
-  const present = former && isActive(former) ? { space: former.slug } : undefined;
-  return new Refusal(404, 'space_not_found', present);
+/** @returns the problem of a missing space, with the current slug of the last one that had the slug */
+export function noSpace({ formerSlugs }: Namespace, { space }: Command): ExpectedProblem {
+  const former = formerSlugs.get(space);
+  const current = former && isActive(former) ? { space: former.slug } : undefined;
+  return new ExpectedProblem(404, 'space_not_found', current);
 }
 
 /** @returns the slugs of the spaces of a batch */
@@ -156,20 +156,20 @@ export function toRestore<Item extends Entity>(entities: Item[], slug: string): 
   return last;
 }
 
-/** The one that has the slug, or else the last deleted of those that had it. */
+/** @returns the active resource with the slug, or else the one that was deleted last */
 export function toErase<Item extends Entity>(entities: Item[], slug: string): Item | undefined {
   const active = entities.find((each) => isActive(each) && each.slug === slug);
   return active ?? toRestore(entities, slug);
 }
 
-/** Removes an entity from where it is, and from what its former slugs lead to. */
+/** Removes an entity, and the redirects of its former slugs. */
 export function erase<Item extends Entity>(
   entity: Item,
   among: Item[],
-  formerly: Map<string, Item>,
+  formerSlugs: Map<string, Item>,
 ): Expected {
   among.splice(among.indexOf(entity), 1);
-  for (const [slug, holder] of formerly) if (holder === entity) formerly.delete(slug);
+  for (const [slug, holder] of formerSlugs) if (holder === entity) formerSlugs.delete(slug);
   return { status: 204, body: undefined };
 }
 
@@ -183,7 +183,7 @@ export function shown({ id, slug, name, spaces }: Namespace) {
   return { id, slug, name, metadata: null, spaces: spaces.filter(isActive).length };
 }
 
-export function six({ id, name, slug, description }: Space) {
+export function sixFields({ id, name, slug, description }: Space) {
   return { id, name, slug, description, tags: [name], metadata: { name } };
 }
 
@@ -198,7 +198,7 @@ export function pageOf(key: string, all: unknown[], page: number, pageSize: numb
   };
 }
 
-/** By the key, subject and operation: the request, and its response. */
+/** Requests and their responses by key, subject and operation. */
 export type SavedAnswers = Map<string, { asked: string; expected: Expected }>;
 
 /** Has an effect once for a key, and returns the saved response to the same request. */
@@ -212,7 +212,7 @@ export function once(
   if (key === undefined) return effect();
   const asked = JSON.stringify(request);
   const earlier = answers.get(name);
-  if (earlier && earlier.asked !== asked) throw new Refusal(422, 'idempotency_key_reused');
+  if (earlier && earlier.asked !== asked) throw new ExpectedProblem(422, 'idempotency_key_reused');
   const expected = earlier?.expected ?? effect();
   answers.set(name, { asked, expected });
   return expected;

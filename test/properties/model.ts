@@ -5,6 +5,7 @@ import {
   type Command,
   erase,
   type Expected,
+  ExpectedProblem,
   expectFree,
   expectOtherOwner,
   expectRole,
@@ -14,7 +15,6 @@ import {
   NIL,
   once,
   pageOf,
-  Refusal,
   remove,
   restore,
   roleIn,
@@ -27,12 +27,12 @@ import {
 export class Model {
   /** in order of creation */
   readonly namespaces: Namespace[] = [];
-  private readonly formerly = new Map<string, Namespace>();
+  private readonly formerSlugs = new Map<string, Namespace>();
   /** saved responses, by namespace, subject, operation and key */
   readonly answers = new Map<string, { asked: string; expected: Expected }>();
-  /** by the same, the created namespaces */
+  /** the created namespaces, by the same names */
   private readonly createdBy = new Map<string, Namespace>();
-  /** how many resources were deleted, which orders their deletions */
+  /** the number of deletions, which orders them */
   deletions = 0;
 
   /** @param nextIds the ids of the resources that the service has just created */
@@ -40,15 +40,15 @@ export class Model {
     const granted = command.scope?.split(' ') ?? Object.values(scopes);
     try {
       if (!granted.includes('admin') && !granted.includes(scopes[command.operation])) {
-        throw new Refusal(403, 'insufficient_scope');
+        throw new ExpectedProblem(403, 'insufficient_scope');
       }
       return this.operations[command.operation](command, nextIds);
     } catch (error) {
-      if (!(error instanceof Refusal)) throw error;
-      const { status, code, present } = error;
+      if (!(error instanceof ExpectedProblem)) throw error;
+      const { status, code, current } = error;
       const isRead = scopes[command.operation].endsWith(':read');
-      if (present && isRead) return { status: 308, body: undefined, present };
-      return { status, body: code, ...(present && { present }) };
+      if (current && isRead) return { status: 308, body: undefined, current };
+      return { status, body: code, ...(current && { current }) };
     }
   }
 
@@ -76,7 +76,7 @@ export class Model {
           ...{ id, slug, name: text, version: 1, deleted: null },
           members: new Map([[subject, 'owner']]),
           spaces: [],
-          formerly: new Map(),
+          formerSlugs: new Map(),
           texts: text === null ? [] : [text],
         };
         this.namespaces.push(created);
@@ -85,7 +85,7 @@ export class Model {
       });
       const found = this.createdBy.get(name);
       if (command.key !== undefined && found && !roleIn(found, command)) {
-        throw new Refusal(404, 'namespace_not_found');
+        throw new ExpectedProblem(404, 'namespace_not_found');
       }
       return expected;
     },
@@ -99,7 +99,7 @@ export class Model {
       const found = this.find(command, 'owner');
       if (command.slug !== null && command.slug !== found.slug) {
         this.takeSlug(command, command.slug);
-        this.formerly.set(found.slug, found);
+        this.formerSlugs.set(found.slug, found);
         found.slug = command.slug;
       }
       if (command.text !== null) {
@@ -112,7 +112,7 @@ export class Model {
 
     deleteNamespace: (command: Command): Expected => {
       const found = this.find(command, 'owner');
-      this.formerly.set(found.slug, found);
+      this.formerSlugs.set(found.slug, found);
       return remove(found, (this.deletions += 1));
     },
 
@@ -125,7 +125,7 @@ export class Model {
         if (name.startsWith(found.id)) this.answers.delete(name);
       }
       found.members.clear();
-      return erase(found, this.namespaces, this.formerly);
+      return erase(found, this.namespaces, this.formerSlugs);
     },
 
     restoreNamespace: (command: Command): Expected => {
@@ -167,14 +167,14 @@ export class Model {
       const isLeaving = command.member === command.subject;
       const { members } = this.find(command, isLeaving ? 'viewer' : 'owner');
       expectOtherOwner(members, command.member);
-      if (!members.delete(command.member)) throw new Refusal(404, 'member_not_found');
+      if (!members.delete(command.member)) throw new ExpectedProblem(404, 'member_not_found');
       return { status: 204, body: undefined };
     },
 
     ...spaceOperations(this),
   };
 
-  /** @throws `Refusal` where the caller does not see the namespace, or has too little of a role in it */
+  /** @throws `ExpectedProblem` where the caller does not see the namespace, or lacks the role */
   find(command: Command, needed: Role): Namespace {
     const found = this.namespaces.find(
       (each) => isActive(each) && each.slug === command.namespace && roleIn(each, command),
@@ -184,21 +184,21 @@ export class Model {
     return found;
   }
 
-  /** Names the last namespace with the slug, where none has it now and the caller is a member. */
-  private noNamespace(command: Command): Refusal {
+  /** @returns the problem of a missing namespace, with the current slug of the last one that had the slug, for a member */
+  private noNamespace(command: Command): ExpectedProblem {
     const { namespace: slug } = command;
     const isTaken = this.namespaces.some((each) => isActive(each) && each.slug === slug);
-    const former = isTaken ? undefined : this.formerly.get(slug);
+    const former = isTaken ? undefined : this.formerSlugs.get(slug);
     const isKnown = former && isActive(former) && roleIn(former, command);
-    const present = isKnown ? { namespace: former.slug } : undefined;
-    return new Refusal(404, 'namespace_not_found', present);
+    const current = isKnown ? { namespace: former.slug } : undefined;
+    return new ExpectedProblem(404, 'namespace_not_found', current);
   }
 
   /** A released slug is reserved for the owners of its last namespace. */
   private takeSlug(command: Command, slug: string): void {
     expectFree(this.namespaces, slug);
-    const last = this.formerly.get(slug);
-    if (last && roleIn(last, command) !== 'owner') throw new Refusal(409, 'slug_conflict');
-    this.formerly.delete(slug);
+    const last = this.formerSlugs.get(slug);
+    if (last && roleIn(last, command) !== 'owner') throw new ExpectedProblem(409, 'slug_conflict');
+    this.formerSlugs.delete(slug);
   }
 }

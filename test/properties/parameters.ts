@@ -4,7 +4,7 @@ import type { Test } from 'tap';
  * The parameters of a property: constant, unless `PROPERTY_SEED` and `PROPERTY_RUNS` set
  * others.
  *
- * @param runs how often, where nothing else is asked for
+ * @param runs the default number of runs
  */
 export function parameters(t: Test, runs: number): { seed: number; numRuns: number } {
   const seed = Number(process.env['PROPERTY_SEED'] ?? 20_261_124);

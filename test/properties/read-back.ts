@@ -21,14 +21,15 @@ export async function readBack(
     const found: unknown = Array.isArray(members)
       ? members.find((member: unknown) => pick(member, 'subject') === decodeURIComponent(subject))
       : undefined;
-    if (method === 'delete') return found === undefined ? null : 'It is still a member';
+    if (method === 'delete')
+      return found === undefined ? null : 'The removed member is still listed';
     return isDeepStrictEqual(found, answer.json) &&
       pick(found, 'role') === pick(JSON.parse(body ?? ''), 'role')
       ? null
       : `The member reads ${JSON.stringify(found)}`;
   }
   if (method === 'delete') {
-    return (await get(resource)).status === 404 ? null : 'What was deleted is still there';
+    return (await get(resource)).status === 404 ? null : 'The deleted resource still exists';
   }
 
   const content = /^\/namespaces\/[^/]+\/[^/]+\/[^/]+\/(folders|episodes|assets)/.exec(resource);
@@ -46,20 +47,20 @@ export async function readBack(
       const difference = await differsFrom(get, at, item, sent[index], isMerge);
       if (difference !== null) return difference;
     }
-    return answered.length === sent.length ? null : `There are ${answered.length}`;
+    return answered.length === sent.length ? null : `The response has ${answered.length} items`;
   }
 
   if (resource.endsWith('/batch')) {
     const collection = resource.replace(/\/batch$/, '');
     const sent = listOf(pick(JSON.parse(body ?? ''), 'spaces'));
-    const made = listOf(pick(answer.json, 'spaces'));
-    if (made.length !== sent.length) return `There are ${made.length}`;
-    for (const [index, space] of made.entries()) {
+    const created = listOf(pick(answer.json, 'spaces'));
+    if (created.length !== sent.length) return `The response has ${created.length} items`;
+    for (const [index, space] of created.entries()) {
       const at = `${collection}/${pickString(space, 'slug')}`;
       const difference = await differsFrom(get, at, space, sent[index], false);
       if (difference !== null) return difference;
     }
-    return isListed(get, collection, made.at(-1));
+    return isListed(get, collection, created.at(-1));
   }
 
   const restored = resource.replace(/\/restore$/, '');
@@ -106,7 +107,7 @@ async function differsFrom(
   return null;
 }
 
-/** The stored form of a value, where it differs from the sent one. */
+/** @returns the stored form of a value */
 function normalised(key: string, sent: unknown, written: unknown): unknown {
   if (key === 'name' && typeof sent === 'string') return sent.normalize('NFC').trim();
   if (key === 'description' && typeof sent === 'string') return sent.normalize('NFC');
@@ -122,13 +123,13 @@ function normalised(key: string, sent: unknown, written: unknown): unknown {
       .join('/');
   }
   if (key === 'episode' && typeof sent === 'string') return sent.normalize('NFC').trim();
-  // It is derived from the name.
+  // A slug that is null is derived from the name.
   if (key === 'slug' && sent === null) return written;
   // JSON.stringify writes -0 as 0.
   return sent === undefined ? undefined : (JSON.parse(JSON.stringify(sent)) as unknown);
 }
 
-/** Whether a merge patch (RFC 7396) has been applied: to apply it once more would change nothing. */
+/** @returns whether a second application of a merge patch (RFC 7396) would change nothing */
 function isMerged(target: unknown, patch: unknown): boolean {
   if (typeof patch !== 'object' || patch === null || Array.isArray(patch)) {
     return isDeepStrictEqual(target, JSON.parse(JSON.stringify(patch)));
@@ -139,7 +140,7 @@ function isMerged(target: unknown, patch: unknown): boolean {
   );
 }
 
-/** The last page of the list has the space that was created last. */
+/** @returns the difference between the last item of the list and the created space, or null */
 async function isListed(
   get: (path: string) => Promise<Answer>,
   collection: string,

@@ -1,4 +1,4 @@
-/** Values that JavaScript and PostgreSQL read differently mean one thing to a caller, and none is a failure. */
+/** Values that JavaScript and PostgreSQL parse differently have one meaning in the API, and cause no error. */
 import fc from 'fast-check';
 import t, { test } from 'tap';
 import { pick } from '../helpers/json.js';
@@ -10,7 +10,7 @@ const { service, owner, makeNamespace } = await startSpaces(t);
 
 const digits = (value: number, length: number) => String(value).padStart(length, '0');
 
-/** Times as RFC 3339 has them: any year, offset and precision, in either case, leap seconds included. */
+/** Times of RFC 3339: any year, offset and precision, in either case, leap seconds included. */
 const time = fc
   .record({
     year: fc.oneof(
@@ -63,7 +63,7 @@ test('a time is parsed as by PostgreSQL', async (t) => {
   const expected = async (text: string): Promise<string[]> => {
     const [, local = '', sign = '+', offset = '00:00'] =
       /^(.*?)(?:z|([+-])(\d\d:\d\d))$/i.exec(text) ?? [];
-    // PostgreSQL has neither the year 0000, which precedes all, nor an offset beyond 15:59.
+    // PostgreSQL has no year 0000, which precedes all stored times, and no offset beyond 15:59.
     const readable = local.startsWith('0000') ? '0001-01-02T00:00:00' : local;
     const rows = await service.db.$client<{ slug: string }[]>`
       select slug from spaces
@@ -84,7 +84,7 @@ test('a time is parsed as by PostgreSQL', async (t) => {
       const wanted = await expected(text);
       if (JSON.stringify(found) !== JSON.stringify(wanted)) {
         throw new Error(
-          `${text}: ${JSON.stringify(found)}, and PostgreSQL has ${JSON.stringify(wanted)}`,
+          `${text}: ${JSON.stringify(found)}, PostgreSQL finds ${JSON.stringify(wanted)}`,
         );
       }
     },
@@ -92,7 +92,7 @@ test('a time is parsed as by PostgreSQL', async (t) => {
   await fc.assert(property, { ...parameters(t, 400), endOnFailure: true });
 });
 
-/** Numbers as JSON writes them. */
+/** Numbers in JSON. */
 const number = fc.oneof(
   fc.double({ noNaN: true, noDefaultInfinity: true }).map(String),
   fc.maxSafeInteger().map(String),
@@ -125,11 +125,11 @@ test('a number is returned as it was sent and found by a filter, or is rejected'
       const isExact =
         Number.isSafeInteger(value) || (value !== 0 && Math.abs(value) < Number.MAX_SAFE_INTEGER);
       const isStoredShort = Math.abs(Math.log10(Math.abs(value))) < 300;
-      if (isExact && isStoredShort) throw new Error(`${literal} was refused: ${created.text}`);
+      if (isExact && isStoredShort) throw new Error(`${literal} is rejected: ${created.text}`);
       return;
     }
     if (created.status !== 201) throw new Error(`${literal}: ${created.status}`);
-    // As JSON has no negative zero.
+    // The addition turns -0 into 0, because PostgreSQL stores no negative zero.
     const sent = Number(literal) + 0;
     for (const answer of [created, await owner.get(`${spaces}/${slug}`)]) {
       const read = pick(answer.json, 'metadata', 'n');
@@ -190,7 +190,7 @@ test('q finds a part of a text, also with the special characters of patterns', a
       const points = Array.from(name);
       const begin = from % points.length;
       const part = points.slice(begin, begin + 1 + (length % (points.length - begin))).join('');
-      // A part may begin with a mark, which normalises to something else with nothing before it.
+      // A part may begin with a combining mark, whose normal form differs without a letter before it.
       if (part.normalize('NFC') !== part || !name.includes(part)) return;
       const found = slugsOf(await list(owner, spaces, { q: part, slug }));
       if (found.join() !== slug)

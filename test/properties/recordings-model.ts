@@ -13,7 +13,7 @@ export const roles: Record<string, Partial<Record<string, 'owner' | 'editor' | '
   n1: { eve: 'owner', olga: 'viewer' },
 };
 
-/** The first of the values three times in four. */
+/** @returns the first value in three of four cases */
 const often = (first: string, ...others: string[]) =>
   fc.oneof(
     { weight: 3, arbitrary: fc.constant(first) },
@@ -62,7 +62,7 @@ export interface ModelEpisode {
   folder: string;
   isProtected: boolean;
   isDeleted: boolean;
-  /** the ids of its assets, by path; null for one that is deleted */
+  /** the ids of its active assets, by path */
   assets: Map<string, string>;
 }
 
@@ -76,13 +76,13 @@ export const ownerOf = (namespace: string) => (namespace === 'n0' ? 'olga' : 'ev
 const isWrite = ({ type }: Command) => !['get', 'listAssets', 'listEpisodes'].includes(type);
 
 /** @returns the status and code of a rejected command, null for an executed one */
-export function refusal(each: Command, space: ModelSpace): [number, string] | null {
+export function expectedProblem(each: Command, space: ModelSpace): [number, string] | null {
   const role = roles[each.namespace]?.[each.subject];
   if (!role) return [404, 'namespace_not_found'];
   if (isWrite(each) && role === 'viewer') return [403, 'insufficient_role'];
   if (each.type !== 'restoreSpace' && space.isDeleted) return [404, 'space_not_found'];
   const episode = space.episodes.get(each.name);
-  const isThere = episode !== undefined && !episode.isDeleted;
+  const isActive = episode !== undefined && !episode.isDeleted;
   switch (each.type) {
     case 'upsert':
       if (episode?.isDeleted) return [410, 'episode_deleted'];
@@ -90,20 +90,20 @@ export function refusal(each: Command, space: ModelSpace): [number, string] | nu
         ? [403, 'write_protected']
         : null;
     case 'get':
-      return isThere ? null : [404, 'episode_not_found'];
+      return isActive ? null : [404, 'episode_not_found'];
     case 'restore':
       return episode ? null : [404, 'episode_not_found'];
     case 'update':
     case 'protect':
     case 'delete':
-      if (!isThere) return [404, 'episode_not_found'];
+      if (!isActive) return [404, 'episode_not_found'];
       return episode.isProtected ? [403, 'write_protected'] : null;
     case 'asset':
-      if (!isThere) return [404, 'episode_not_found'];
+      if (!isActive) return [404, 'episode_not_found'];
       if (episode.isProtected) return [403, 'write_protected'];
       return episode.assets.has(each.path) ? [409, 'path_conflict'] : null;
     case 'deleteAsset':
-      if (!isThere || !episode.assets.has(each.path)) return [404, 'asset_not_found'];
+      if (!isActive || !episode.assets.has(each.path)) return [404, 'asset_not_found'];
       return episode.isProtected ? [403, 'write_protected'] : null;
     default:
       return null;
@@ -111,11 +111,7 @@ export function refusal(each: Command, space: ModelSpace): [number, string] | nu
 }
 
 /** Executes a command in the model. @returns the difference between the response and the model, or null */
-export function carryOut(
-  each: Command,
-  space: ModelSpace,
-  { status, json }: Answer,
-): string | null {
+export function execute(each: Command, space: ModelSpace, { status, json }: Answer): string | null {
   const episode = space.episodes.get(each.name);
   const shows = (expected: ModelEpisode) =>
     pick(json, 'status') === expected.status &&
@@ -125,8 +121,8 @@ export function carryOut(
       : `Not ${JSON.stringify(expected)}`;
   switch (each.type) {
     case 'upsert': {
-      const made = { status: 'running', folder: '/', isProtected: false, isDeleted: false };
-      const written = episode ?? { ...made, assets: new Map<string, string>() };
+      const defaults = { status: 'running', folder: '/', isProtected: false, isDeleted: false };
+      const written = episode ?? { ...defaults, assets: new Map<string, string>() };
       written.status = each.status ?? written.status;
       written.folder = each.folder ?? written.folder;
       space.episodes.set(each.name, written);
@@ -150,7 +146,7 @@ export function carryOut(
     case 'deleteSpace':
     case 'restoreSpace':
       space.isDeleted = each.type === 'deleteSpace';
-      return status === (space.isDeleted ? 204 : 200) ? null : 'Not carried out';
+      return status === (space.isDeleted ? 204 : 200) ? null : `Not ${space.isDeleted ? 204 : 200}`;
     default:
       if (!episode) return 'There is no such episode in the model';
   }

@@ -1,7 +1,6 @@
 /**
- * Episodes and assets of several tenants, which have the same names in all of their spaces, are written and read
- * by owners, viewers and non-members, through two processes that cache ids. A model predicts each
- * response, and the final state of the database.
+ * Owners, viewers and non-members write and read episodes and assets of several tenants with the same names, through
+ * two services that cache ids. A model predicts each response, and the final state of the database.
  */
 import fc from 'fast-check';
 import { test } from 'tap';
@@ -9,13 +8,13 @@ import { type Answer, startService } from '../helpers/app.js';
 import { pick } from '../helpers/json.js';
 import { parameters } from './parameters.js';
 import {
-  carryOut,
   type Command,
   command,
+  execute,
+  expectedProblem,
   type ModelSpace,
   namespaces,
   ownerOf,
-  refusal,
   roles,
   spaceSlugs,
 } from './recordings-model.js';
@@ -35,11 +34,11 @@ test("tenants see their own episodes and assets only, and each response equals t
   );
   const clientOf = (subject: string, process: number) => {
     const client = clients.get(subject)?.[process];
-    if (!client) throw new Error(`Nobody is called ${subject}`);
+    if (!client) throw new Error(`There is no client of ${subject}`);
     return client;
   };
   let trial = 0;
-  const met = new Map<string, number>();
+  const counts = new Map<string, number>();
 
   const property = fc.asyncProperty(
     fc.array(command, { minLength: 40, maxLength: 90, size: 'max' }),
@@ -67,20 +66,20 @@ test("tenants see their own episodes and assets only, and each response equals t
         if (!space) throw new Error('There is no such space in the model');
         const path = `/namespaces/${slugOf(each.namespace)}/projects/${each.space}`;
         const answer = await send(clientOf(each.subject, each.process), path, each, space);
-        const expected = refusal(each, space);
+        const expected = expectedProblem(each, space);
         const found = [answer.status, pick(answer.json, 'code')];
         const key = `${each.type} ${answer.status}`;
-        met.set(key, (met.get(key) ?? 0) + 1);
-        const say = (words: string) => {
+        counts.set(key, (counts.get(key) ?? 0) + 1);
+        const fail = (words: string) => {
           throw new Error(`${words}: ${JSON.stringify(each)} -> ${answer.status} ${answer.text}`);
         };
         if (expected) {
           if (found[0] !== expected[0] || found[1] !== expected[1])
-            say(`Not ${expected.join(' ')}`);
+            fail(`Not ${expected.join(' ')}`);
           continue;
         }
-        const difference = carryOut(each, space, answer);
-        if (difference !== null) say(difference);
+        const difference = execute(each, space, answer);
+        if (difference !== null) fail(difference);
       }
 
       for (const [key, { isDeleted, episodes }] of model) {
@@ -88,12 +87,12 @@ test("tenants see their own episodes and assets only, and each response equals t
         const owner = clientOf(ownerOf(namespace), 0);
         const path = `/namespaces/${slugOf(namespace)}/projects/${slug}`;
         if (isDeleted) await owner.post(`${path}/restore`);
-        const present = [...episodes.values()].filter((episode) => !episode.isDeleted);
+        const active = [...episodes.values()].filter((episode) => !episode.isDeleted);
         const { json } = await owner.get(path);
-        const assets = present.reduce((sum, episode) => sum + episode.assets.size, 0);
+        const assets = active.reduce((sum, episode) => sum + episode.assets.size, 0);
         const shown = [pick(json, 'contents', 'episodes'), pick(json, 'contents', 'assets')];
-        if (shown[0] !== present.length || shown[1] !== assets) {
-          throw new Error(`${key} shows ${shown.join()}, not ${present.length},${assets}`);
+        if (shown[0] !== active.length || shown[1] !== assets) {
+          throw new Error(`${key} shows ${shown.join()}, not ${active.length},${assets}`);
         }
       }
     },
@@ -103,9 +102,9 @@ test("tenants see their own episodes and assets only, and each response equals t
     ...['upsert 201', 'upsert 200', 'upsert 403', 'upsert 404', 'upsert 410', 'update 200'],
     ...['asset 201', 'asset 409', 'deleteAsset 204', 'delete 204', 'restore 200', 'get 200'],
   ]) {
-    t.ok((met.get(key) ?? 0) > 0, `${key} was met`);
+    t.ok((counts.get(key) ?? 0) > 0, `${key} occurs`);
   }
-  t.comment(JSON.stringify(Object.fromEntries([...met].sort())));
+  t.comment(JSON.stringify(Object.fromEntries([...counts].sort())));
 });
 
 function send(

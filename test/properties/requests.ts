@@ -11,7 +11,7 @@ export interface Request {
   method: (typeof methods)[number];
   path: string;
   headers: Record<string, string>;
-  /** as sent; undefined for none */
+  /** the text that is sent; undefined for no body */
   body: string | undefined;
   /** whether the body is one that its schema accepts */
   isValid: boolean;
@@ -233,7 +233,7 @@ function requestOf(
     });
 }
 
-/** @returns requests for every operation of the document alike */
+/** @returns requests for every operation of the document, with equal weights */
 export function requests(document: OpenApiDocument): Arbitrary<Request> {
   return fc.oneof(
     ...Object.entries(document.paths).flatMap(([template, operations]) =>

@@ -11,8 +11,8 @@ import { pick, pickString } from '../helpers/json.js';
 import { Model } from './model.js';
 import { type Command, isActive, slugsOf } from './model-state.js';
 
-/** A command to vary: alice's, about bob, in the namespace n0. */
-export const nothing: Command = {
+/** The command that the others vary: alice reads the namespace n0. */
+export const baseCommand: Command = {
   operation: 'getNamespace',
   subject: 'alice',
   scope: undefined,
@@ -28,14 +28,14 @@ export const nothing: Command = {
   process: 0,
 };
 
-/** The initial state: two tenants that are members of each other's namespace. */
-export const founding: Command[] = [
-  { ...nothing, operation: 'createNamespace' },
-  { ...nothing, operation: 'createNamespace', subject: 'bob', namespace: 'n1' },
-  { ...nothing, operation: 'putMember', role: 'editor' },
-  { ...nothing, operation: 'putMember', subject: 'bob', namespace: 'n1', member: 'alice' },
-  { ...nothing, operation: 'createSpace' },
-  { ...nothing, operation: 'createSpace', subject: 'bob', namespace: 'n1' },
+/** The commands of the initial state: two tenants that are members of each other's namespace. */
+export const initialCommands: Command[] = [
+  { ...baseCommand, operation: 'createNamespace' },
+  { ...baseCommand, operation: 'createNamespace', subject: 'bob', namespace: 'n1' },
+  { ...baseCommand, operation: 'putMember', role: 'editor' },
+  { ...baseCommand, operation: 'putMember', subject: 'bob', namespace: 'n1', member: 'alice' },
+  { ...baseCommand, operation: 'createSpace' },
+  { ...baseCommand, operation: 'createSpace', subject: 'bob', namespace: 'n1' },
 ];
 
 /** Increases the number of concurrent requests on one resource. */
@@ -104,13 +104,13 @@ function ensuredSpace(text: string | null) {
   return { name, tags: [name], metadata: { name } };
 }
 
-/** The ids of created resources, in the order of the request. */
+/** @returns the ids of created resources, in the order of the request */
 export function idsOf({ json }: Answer): string[] {
   const spaces = pick(json, 'spaces');
   return (Array.isArray(spaces) ? spaces : [json]).map((each: unknown) => String(pick(each, 'id')));
 }
 
-/** The body without moments; of a problem, its code. */
+/** @returns the body without times, or the code of a problem */
 export function bodyOf({ status, json, text }: Answer): unknown {
   if (status >= 400) return pick(json, 'code');
   if (text === '') return undefined;
@@ -127,7 +127,7 @@ function subjectOf(member: unknown): string {
   return pickString(member, 'subject');
 }
 
-/** All that the database holds of the namespaces of a run, in the form of `modelled`. */
+/** @returns the rows of the namespaces of a run, in the form of `contentOfModel` */
 export async function contentOf(db: Database, run: string) {
   const found = await db
     .select()
@@ -161,7 +161,8 @@ export async function contentOf(db: Database, run: string) {
   );
 }
 
-export function modelled(model: Model) {
+/** @returns the content of the model, in the form of `contentOf` */
+export function contentOfModel(model: Model) {
   return model.namespaces.map(({ id, slug, name, version, deleted, members, spaces }) => ({
     ...{ id, slug, name, version, isDeleted: deleted !== null },
     counted: spaces.filter(isActive).length,

@@ -1,10 +1,10 @@
 import { test } from 'tap';
 import type { Client } from '../helpers/app.js';
-import { Part } from '../helpers/lists.js';
+import { CursorPage } from '../helpers/lists.js';
 import { explained } from '../helpers/plans.js';
 import { read } from '../helpers/spaces.js';
 
-/** By which index each list finds its spaces, in a large namespace and in a small one beside it. */
+/** The index by which each list finds its spaces, in a large namespace and in a small one. */
 const indexes: Record<string, string> = {
   '': 'spaces_active_index',
   'cursor=': 'spaces_active_index',
@@ -34,7 +34,7 @@ const indexes: Record<string, string> = {
   'updatedAfter=2020-01-01T00:00:00Z': 'spaces_updated_index',
 };
 
-/** A large namespace and a small one, among many that hold hardly anything. */
+/** Fills a large namespace and a small one, and many more with two spaces each. */
 const fill = `
   insert into namespaces (id, slug)
   select gen_random_uuid(), 'n' || i from generate_series(1, 1000) i;
@@ -54,7 +54,7 @@ const statistics: Record<string, string[]> = {
   'fresh statistics': [fill, 'vacuum analyze'],
 };
 
-/** The nodes of plans that read spaces, each in one line. */
+/** @returns the nodes of plans that read spaces, one line each */
 function scansOf(plans: string[]): string[] {
   return plans.flatMap((plan) => plan.match(/\w[\w ]* Scan [^\n]*\b(?:on|using) spaces\w*/g) ?? []);
 }
@@ -66,7 +66,7 @@ async function scansOfRequest(owner: Client, plans: string[], path: string) {
 }
 
 for (const [title, steps] of Object.entries(statistics)) {
-  test(`with ${title} every list uses an index`, async (t) => {
+  test(`every list of spaces uses an index with ${title}`, async (t) => {
     const { client, plans, owner } = await explained(t);
     for (const slug of ['small', 'large']) await owner.post('/namespaces', { slug });
     await client`alter table spaces set (autovacuum_enabled = false)`;
@@ -77,6 +77,7 @@ for (const [title, steps] of Object.entries(statistics)) {
         const path = `/namespaces/${namespace}/spaces?${query}`;
         const { answer, scans } = await scansOfRequest(owner, plans, path);
         t.equal(answer.status, 200, path);
+        t.not(scans.length, 0, `${path}: the plan is logged`);
         if (title === 'fresh statistics') t.match(scans.join('\n'), new RegExp(index), path);
         t.notMatch(scans.join('\n'), /Seq Scan/, path);
         t.notMatch(plans.join('\n'), /BitmapAnd/, `${path}: no second index`);
@@ -85,7 +86,7 @@ for (const [title, steps] of Object.entries(statistics)) {
   });
 }
 
-test('the next page of a traversal sorts few matches, and else scans in order', async (t) => {
+test('the next page of a traversal sorts few matches, and scans many in order', async (t) => {
   const { client, plans, owner } = await explained(t);
   await owner.post('/namespaces', { slug: 'large' });
   await client.unsafe(fill);
@@ -98,7 +99,7 @@ test('the next page of a traversal sorts few matches, and else scans in order', 
   ];
   for (const [query = '', index = ''] of rows) {
     const path = `/namespaces/large/spaces?${query}&cursor=`;
-    const { nextCursor } = read(await owner.get(path), Part);
+    const { nextCursor } = read(await owner.get(path), CursorPage);
     t.type(nextCursor, 'string');
     const { scans } = await scansOfRequest(owner, plans, path + String(nextCursor));
     t.match(scans.join('\n'), new RegExp(`\\b${index}`), path);

@@ -17,7 +17,7 @@ interface Plan {
   nodes: Record<string, unknown>[];
 }
 
-/** Every node of a plan, however deep. */
+/** @returns every node of a plan */
 function nodesOf(plan: unknown): Record<string, unknown>[] {
   if (typeof plan !== 'object' || plan === null) return [];
   const members = Object.entries(plan);
@@ -28,7 +28,7 @@ function conditionsOf(node: Record<string, unknown>): string {
   return [node['Index Cond'], node['Recheck Cond'], node['Filter']].join(' ');
 }
 
-/** The plans of everything that the connection has prepared, as they are for every namespace. */
+/** @returns the generic plans of the statements that the connection has prepared */
 async function plans(db: Database): Promise<Plan[]> {
   const prepared = await db.execute<{ name: string; statement: string; parameters: number }>(sql`
     select name, statement, coalesce(cardinality(parameter_types), 0) as parameters
@@ -44,7 +44,7 @@ async function plans(db: Database): Promise<Plan[]> {
   return found;
 }
 
-/** A small namespace beside one a thousand times as large. */
+/** Adds a small namespace, and two that are a thousand times as large. */
 const addNeighbours = sql`
   with made as (
     insert into namespaces (id, slug) select gen_random_uuid(), 'neighbour-' || i
@@ -53,7 +53,7 @@ const addNeighbours = sql`
   select made.id, gen_random_uuid(), 'Space', 'space-' || i, '[]' from made,
     generate_series(1, case made.slug when 'neighbour-1' then 20 else 20000 end) i`;
 
-/** As many rows again in one space of the largest neighbour, beside a few in another. */
+/** Adds as many rows to a space of a large namespace, and a few to another space of it. */
 const addContents = [
   sql`create temporary table neighbour as
     select namespace_id, id as space_id, slug = 'space-1' as is_large from spaces
@@ -77,8 +77,8 @@ const statistics: Record<string, ReturnType<typeof sql>[]> = {
 };
 
 for (const [title, preparation] of Object.entries(statistics)) {
-  test(`with ${title} every statement of a namespace uses its id and the order of an index`, async (t) => {
-    // One connection, so that it has prepared every statement; a pooler would hide which one.
+  test(`every statement of a namespace uses its id, and the order of an index, with ${title}`, async (t) => {
+    // One connection without a pooler, because a session lists only its own prepared statements.
     const db = openDatabase(t, await createDatabase(t, { direct: true }), {
       poolMax: 1,
       prepare: true,
@@ -111,8 +111,8 @@ for (const [title, preparation] of Object.entries(statistics)) {
         if (!isInSpace && !tenantTables.includes(relation)) continue;
         if (node['Node Type'] === 'ModifyTable') continue;
         scans += 1;
-        // The counters fit a page or two here; to read them all is right then.
-        // A bitmap's condition of the index is that of its check.
+        // Counters fit on a page or two here, so that a scan of all of them is fine. A bitmap scan has its index
+        // condition as the recheck condition.
         const byIndex = node['Index Cond'] ?? node['Recheck Cond'];
         const isCounter = /counters|former|trees/.test(relation);
         const condition = isCounter ? conditionsOf(node) : byIndex;

@@ -20,10 +20,10 @@ test('equal concurrent reads share statements, and every request has its own res
   for (const path of ['/namespaces', ...reads.map((end) => `/namespaces/busy${end}`)]) {
     for (const caller of [viewer, editor]) await caller.get(path);
     const one = await proxy.count(() => times(() => viewer.get(path)));
-    t.equal(new Set(one.result.map(({ text }) => text)).size, 1, `${path}: one answer for all`);
+    t.equal(new Set(one.result.map(({ text }) => text)).size, 1, `${path}: one body for all`);
     t.ok(
       one.result.every(({ status }) => status === 200),
-      `${path}: all are answered`,
+      `${path}: all are 200`,
     );
     t.equal(
       new Set(one.result.map(({ headers }) => headers['x-request-id'])).size,
@@ -33,7 +33,7 @@ test('equal concurrent reads share statements, and every request has its own res
     t.ok(one.statements < AT_ONCE, `${path}: ${one.statements} statements`);
     const both = await Promise.all([times(() => viewer.get(path)), times(() => editor.get(path))]);
     const roles = both.map((answers) => new Set(answers.map(({ text }) => text)).size);
-    t.strictSame(roles, [1, 1], `${path}: each caller has one answer`);
+    t.strictSame(roles, [1, 1], `${path}: one body for each caller`);
   }
 });
 
@@ -46,9 +46,11 @@ test('equal reads in one turn of the event loop share a statement, others do not
       .from(sql`(select) as one`)
       .prepare('caller'),
   );
-  const ask = (caller: string) => times(() => statement.execute({ caller }));
-  await ask('warm');
-  const { result, statements } = await proxy.count(() => Promise.all([ask('alice'), ask('bob')]));
+  const execute = (caller: string) => times(() => statement.execute({ caller }));
+  await execute('warm');
+  const { result, statements } = await proxy.count(() =>
+    Promise.all([execute('alice'), execute('bob')]),
+  );
   t.equal(statements, 2, 'one for each caller');
   t.strictSame(
     result.map((answers) => answers.map(([row]) => row?.value)),
@@ -76,7 +78,7 @@ test('a failed shared read rejects all its requests, and the next read is a new 
   t.strictSame(await statement.execute({ divisor: 1 }), [{ value: 1 }]);
 });
 
-test('a read after the response to a write sees the write, during other reads too', async (t) => {
+test('a read after the response to a write sees the write, also during earlier reads', async (t) => {
   const { service } = await startCounted(t);
   await seedNamespace(service, 'fresh');
   const editor = await service.as(members.editor);

@@ -5,7 +5,7 @@ import { spacesRepository } from '../../src/repositories/spaces/index.js';
 import { selectSpaces } from '../../src/repositories/spaces/list.js';
 import { startService } from '../helpers/app.js';
 
-/** Enough to be far inside from both ends; see `SHALLOW` in the repository. */
+/** Large enough for pages that are deep from both ends. */
 const SIZE = 4_321;
 
 const noFilters = {
@@ -18,7 +18,7 @@ const noFilters = {
   updatedAfter: null,
 };
 
-test('a page at any depth is the same part of the list', async (t) => {
+test('a page at every offset has its part of the whole list, in both orders', async (t) => {
   const { as, db } = await startService(t);
   const alice = await as('alice');
   await alice.post('/namespaces', { slug: 'large' });

@@ -1,4 +1,4 @@
-/** A resource is a table, two folders and one entry: everything else comes from the parts that all share. */
+/** A new resource is a table, two folders and one entry: the shared code adds everything else. */
 import { sql } from 'drizzle-orm';
 import { test } from 'tap';
 import { contentPrefixes } from '../../src/http/spaces/nouns.js';
@@ -24,7 +24,7 @@ const calibrationResource = defineResource({
   },
 });
 
-test('a resource added by its definition has the common behaviour', async (t) => {
+test('a resource that is added by its definition has the common behaviour', async (t) => {
   const databaseUrl = await createDatabase(t);
   const db = openDatabase(t, databaseUrl);
   for (const statement of migration) await db.execute(sql.raw(statement));
@@ -44,12 +44,17 @@ test('a resource added by its definition has the common behaviour', async (t) =>
   t.equal(replayed.headers['idempotent-replayed'], 'true');
   t.same(replayed.json, created.json);
   const taken = await owner.post(path, { name: 'camera' });
-  isProblem(t, taken, 'name_conflict', 'by the name of its index');
-  t.equal((await owner.post(path, { name: 'a', more: 1 })).status, 400, 'a strict body');
+  isProblem(t, taken, 'name_conflict', 'the conflict of its unique index');
+  isProblem(
+    t,
+    await owner.post(path, { name: 'a', more: 1 }),
+    'validation_failed',
+    'a strict body',
+  );
 
   const item = `${path}/${String(pick(created.json, 'id'))}`;
   const got = await owner.get(item.replace('projects', 'spaces'));
-  t.same(got.json, created.json, 'either noun');
+  t.same(got.json, created.json, 'under the other noun');
   const etag = String(got.headers['etag']);
   const known = { method: 'GET', path: item, headers: { 'if-none-match': etag } } as const;
   t.equal((await owner.send(known)).status, 304);
@@ -58,14 +63,18 @@ test('a resource added by its definition has the common behaviour', async (t) =>
   const merged = await owner.mergePatch(item, { metadata: { fy: 2 } });
   t.match(merged.json, { version: 3, metadata: { fx: 1, fy: 2 } });
   const stale = { method: 'PATCH', path: item, body: { name: 'b' } } as const;
-  t.equal((await owner.send({ ...stale, headers: { 'if-match': etag } })).status, 412);
+  isProblem(
+    t,
+    await owner.send({ ...stale, headers: { 'if-match': etag } }),
+    'precondition_failed',
+  );
 
   const first = await owner.get(`${path}?pageSize=1&page=1`);
   t.match(first.json, { calibrations: [{ name: 'camera' }], total: 1, totalPages: 1 });
   t.match(first.headers['etag'], /^W\//);
   await owner.post(path, { name: 'lidar' });
-  const walk = await owner.get(`${path}?pageSize=1&cursor=start`);
-  const cursor = String(pick(walk.json, 'nextCursor'));
+  const page = await owner.get(`${path}?pageSize=1&cursor=start`);
+  const cursor = String(pick(page.json, 'nextCursor'));
   t.match((await owner.get(`${path}?pageSize=1&cursor=${cursor}`)).json, {
     calibrations: [{ name: 'lidar' }],
     nextCursor: null,
@@ -78,7 +87,7 @@ test('a resource added by its definition has the common behaviour', async (t) =>
   isProblem(t, await viewer.delete(item), 'insufficient_role');
   t.equal((await viewer.get(item)).status, 200);
   t.equal((await owner.delete(item)).status, 204);
-  t.equal((await owner.get(item)).status, 404);
+  isProblem(t, await owner.get(item), 'space_not_found');
   t.match((await owner.get(path)).json, { total: 1 });
 
   const document = await service.send({ method: 'GET', path: '/openapi.json' });

@@ -6,7 +6,7 @@ type Described = Pick<Operation, 'id' | 'status'> & {
   /** tells requests of one operation apart */
   which?: string;
   method: Send['method'];
-  /** behind the path of the space */
+  /** the path after that of the space */
   path: string;
   body?: object;
   headers?: Record<string, string>;
@@ -46,7 +46,7 @@ const described: Described[] = [
   },
   {
     id: 'upsertEpisode',
-    which: 'of what is there',
+    which: 'existing',
     status: 200,
     method: 'POST',
     path: '/episodes',

@@ -113,7 +113,7 @@ export const namespaceOperations: Operation[] = [
   },
 ];
 
-/** Takes everything away from the operations that come after it. */
+/** The last operation, because it erases the resources of the others. */
 export const permanentDeletion: Operation = {
   title: 'deleteNamespace, permanent',
   id: 'deleteNamespace',

@@ -2,7 +2,7 @@ import type { Scope } from '../../../src/http/auth/scopes.js';
 import type { Role } from '../../../src/repositories/access/principal.js';
 import type { Send } from '../app.js';
 
-/** A request that makes an operation succeed in a namespace made by `seedNamespace`. */
+/** A request of an operation that succeeds in a namespace of `seedNamespace`. */
 export interface Operation {
   /** the operationId, with the path or the media type where several requests share it */
   title: string;

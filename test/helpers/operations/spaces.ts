@@ -49,7 +49,7 @@ export function spaceOperations(noun: 'spaces' | 'projects'): Operation[] {
       }),
     },
     {
-      title: `ensureSpace, ${noun}, of what is there`,
+      title: `ensureSpace, ${noun}, existing`,
       id: 'ensureSpace',
       scope: 'spaces:write',
       role: 'editor',

@@ -1,4 +1,3 @@
-/** Assets. */
 import { test } from 'tap';
 import { anyAsset, startLabs } from '../../helpers/contents.js';
 import { isProblem } from '../../helpers/problem.js';
@@ -22,7 +21,7 @@ test('an asset is created in an episode, or in the space with its folders', asyn
   const inside = await owner.post(`${lab.path}/assets`, { ...body, episode: 'run' });
   t.equal(inside.status, 201);
   t.match(inside.json, { ...body, name: 'front.mp4', episode: 'run', version: 1 });
-  t.same(await lab.contents(), { folders: 0, episodes: 1, assets: 1 }, 'no folder was made');
+  t.same(await lab.contents(), { folders: 0, episodes: 1, assets: 1 }, 'no folder is created');
   const outside = await owner.post(`${lab.path}/assets`, { ...anyAsset, path: body.path });
   t.match(outside.json, {
     path: body.path,
@@ -58,7 +57,7 @@ test('a path is unique in its episode, and among the assets without an episode',
   t.equal((await lab.assets()).total, 9);
 });
 
-test('an asset is updated, moved, merged and cleared', async (t) => {
+test('an update changes the given fields of an asset, moves it, merges metadata and clears fields', async (t) => {
   const { owner, makeLab } = await startLabs(t);
   const lab = await makeLab();
   await lab.episode('run');
@@ -92,7 +91,7 @@ test('an asset is updated, moved, merged and cleared', async (t) => {
   t.same(
     (await lab.folders('?recursive=true')).folders.map(({ path }) => path),
     ['/a', '/b', '/b/c'],
-    'made for the one outside of the episode alone',
+    'only for the asset outside of the episode',
   );
 });
 
@@ -111,7 +110,7 @@ test('a deleted asset releases its path, and is restored when the path is free',
     await owner.delete(`${lab.path}/assets/${other.id}`);
     const restored = await owner.post(`${path}/restore`);
     t.match(restored.json, { ...asset, version: 3, updatedAt: String }, String(episode));
-    t.equal((await owner.post(`${path}/restore`)).text, restored.text, 'it is there');
+    t.equal((await owner.post(`${path}/restore`)).text, restored.text, 'an active one');
   }
   t.equal((await lab.contents()).assets, 2);
 });
@@ -129,12 +128,12 @@ test('a batch is created completely and in order, or not at all, and each error 
     path: `/${index % 3}/${index}`,
     episode: index % 2 === 0 ? 'run' : null,
   }));
-  const made = await batch(hundred);
-  t.equal(made.status, 201);
+  const created = await batch(hundred);
+  t.equal(created.status, 201);
   t.match(
-    made.json,
+    created.json,
     { assets: hundred },
-    'in the order they were sent, each in its episode or folder',
+    'in the order of the request, each in its episode or folder',
   );
   t.same(await lab.contents(), { folders: 3, episodes: 2, assets: 100 });
 
@@ -162,20 +161,20 @@ test('a batch is created completely and in order, or not at all, and each error 
     ],
   });
   isProblem(t, await batch([{ path: '/b', episode: 'done' }]), 'write_protected');
-  t.same(await lab.contents(), { folders: 3, episodes: 2, assets: 100 }, 'nothing was made');
+  t.same(await lab.contents(), { folders: 3, episodes: 2, assets: 100 }, 'nothing was created');
   isProblem(t, await batch([]), 'validation_failed');
   isProblem(t, await batch([...hundred, { path: '/one-more' }]), 'validation_failed');
 });
 
-test('of parallel batches with a common path exactly one is created, in any order of items', async (t) => {
+test('exactly one of parallel batches with common paths is created, in any order of items', async (t) => {
   const { owner, makeLab } = await startLabs(t);
   const lab = await makeLab();
   for (const name of ['a', 'b', 'c']) await lab.episode(name);
-  const places = ['a', 'b', 'c', null].map((episode) => ({ ...anyAsset, path: '/x/y', episode }));
+  const items = ['a', 'b', 'c', null].map((episode) => ({ ...anyAsset, path: '/x/y', episode }));
   const answers = await Promise.all(
     Array.from({ length: 16 }, (_, index) =>
       owner.post(`${lab.path}/assets/batch`, {
-        assets: index % 2 === 0 ? places : places.toReversed(),
+        assets: index % 2 === 0 ? items : items.toReversed(),
       }),
     ),
   );

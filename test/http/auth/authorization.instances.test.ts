@@ -6,15 +6,14 @@ import type { Operation } from '../../helpers/operations/operation.js';
 import { isProblem } from '../../helpers/problem.js';
 import { members, seedNamespace } from '../../helpers/seed.js';
 
-/** Two processes on one database: a write through `here` takes effect at once in `there`. */
+/** Two services on one database: a write through `here` takes effect at once in `there`. */
 const here = await startService(t);
 const there = await startService(t, { databaseUrl: here.databaseUrl });
 
 let changes = 0;
 
 /**
- * Each change is tried with every third operation, and three changes with all of them; with
- * `MATRIX_ALL=1` each change with every one.
+ * Selects every third operation, starting at another one for each change; all of them with `MATRIX_ALL=1`.
  *
  * @returns operations, each with the slug of a namespace of its own
  */
@@ -27,11 +26,11 @@ function nextOperations(): [slug: string, operation: Operation][] {
 }
 
 /**
- * Sends every operation to one process right after a change was made through another.
+ * Sends operations to one process right after each change that was made through another.
  *
  * @param change sent through `here` by the owner of the namespace
  * @param subject the caller of `there`, which has cached the namespace
- * @param verify looks at the answer
+ * @param verify checks the response
  */
 async function afterChange(
   t: Test,
@@ -44,7 +43,7 @@ async function afterChange(
   const caller = await there.as(subject);
   for (const [slug, operation] of nextOperations()) {
     await seedNamespace(here, slug);
-    t.equal((await caller.get(`/namespaces/${slug}`)).status, 200, 'the process knows it');
+    t.equal((await caller.get(`/namespaces/${slug}`)).status, 200, 'the process has cached it');
     t.ok((await change(owner, slug)).status < 300, 'the change is made');
     verify(await caller.send(operation.request(slugToAsk(slug))), operation, slug);
   }
@@ -185,7 +184,11 @@ test('a slug resolves to its current namespace, in every process', async (t) => 
   t.equal(new Set(ids).size, 3);
   for (const name of ['first', 'second', 'third']) {
     const { json } = await caller.get(`/namespaces/was-${name}/spaces/lab`);
-    t.match(json, { name, namespace: { slug: `was-${name}` } }, 'each kept what was its own');
+    t.match(
+      json,
+      { name, namespace: { slug: `was-${name}` } },
+      'each namespace keeps its own space',
+    );
   }
 });
 
@@ -203,7 +206,7 @@ test('a space written through one process is read through the other', async (t) 
   t.match((await reader.get('/namespaces/acme/spaces')).json, { total: 1 });
   t.equal((await reader.get(lab)).status, 308);
   await writer.put(lab, { name: 'Another' });
-  t.match((await reader.get(lab)).json, { name: 'Another' }, 'the slug is taken');
+  t.match((await reader.get(lab)).json, { name: 'Another' }, 'another space has the slug');
   await writer.delete(lab);
-  isProblem(t, await reader.get(lab), 'space_not_found', 'for good');
+  isProblem(t, await reader.get(lab), 'space_not_found', 'the slug no longer redirects');
 });

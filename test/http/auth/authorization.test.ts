@@ -6,8 +6,8 @@ import { isProblem } from '../../helpers/problem.js';
 import { startCounted } from '../../helpers/proxy.js';
 import { members, seedNamespace } from '../../helpers/seed.js';
 
-/** The problems of callers without a sufficient role. */
-const refusals = {
+/** The status of a problem by caller and required role; null for a caller with a sufficient role. */
+const problemStatuses = {
   stranger: { viewer: 404, editor: 404, owner: 404 },
   viewer: { viewer: null, editor: 403, owner: 403 },
   editor: { viewer: null, editor: null, owner: 403 },
@@ -28,11 +28,11 @@ test('every operation requires its role', async (t) => {
     for (const [index, { title, role, status, request }] of operations.entries()) {
       const slug = `${kind}-${index}`;
       await seedNamespace(service, slug);
-      const refused = role && refusals[kind][role];
+      const rejected = role && problemStatuses[kind][role];
       const answer = await callers[kind].send(request(slug));
-      t.equal(answer.status, refused ?? status, `${title} as ${kind}`);
-      if (refused === 403) isProblem(t, answer, 'insufficient_role', `${title} as ${kind}`);
-      if (refused === 404) isProblem(t, answer, 'namespace_not_found', `${title} as ${kind}`);
+      t.equal(answer.status, rejected ?? status, `${title} as ${kind}`);
+      if (rejected === 403) isProblem(t, answer, 'insufficient_role', `${title} as ${kind}`);
+      if (rejected === 404) isProblem(t, answer, 'namespace_not_found', `${title} as ${kind}`);
     }
   }
 });
@@ -58,7 +58,7 @@ test('a rejected request changes nothing', async (t) => {
   t.same(await state(), before);
 });
 
-/** All that a client can see of an answer and that does not differ by chance. */
+/** @returns the parts of a response, without those that differ between any two responses */
 function visible({ status, headers, text }: Answer) {
   const { date, 'x-request-id': requestId, ...rest } = headers;
   return { status, text, headers: rest, dated: date !== undefined, named: requestId !== undefined };
@@ -86,7 +86,7 @@ test('a non-member gets the same bytes for a namespace as for one that never exi
   for (const [index, { title }] of operationsWithin.entries()) {
     const never = await send(index);
     await seedNamespace(service, `acme-${index}`);
-    t.same(await send(index), never, `${title}: exists, and this process knows it`);
+    t.same(await send(index), never, `${title}: exists, and is cached`);
     await (await service.as(members.owner)).patch(`/namespaces/acme-${index}`, { slug: 'moved' });
     await send(index);
     t.same(await send(index), never, `${title}: was renamed`);

@@ -1,4 +1,4 @@
-/** Claims of tokens as providers send them, and as they should not be. */
+/** Valid and invalid claims of tokens. */
 import { SignJWT } from 'jose';
 import { test } from 'tap';
 import type { ProblemCode } from '../../../src/errors.js';
@@ -57,20 +57,20 @@ test('a 403 for a scope names it in WWW-Authenticate; one for a role has no such
   await owner.post('/namespaces', { slug: 'team' });
   await owner.put('/namespaces/team/members/vic', { role: 'viewer' });
   const narrow = await service.as('vic', 'spaces:read');
-  const refused = await narrow.post('/namespaces/team/spaces', { name: 'A' });
-  t.equal(refused.status, 403);
-  const challenge = String(refused.headers['www-authenticate']);
+  const rejected = await narrow.post('/namespaces/team/spaces', { name: 'A' });
+  isProblem(t, rejected, 'insufficient_scope');
+  const challenge = String(rejected.headers['www-authenticate']);
   t.match(
     challenge,
     /^Bearer realm="spaces", error="insufficient_scope", error_description="[^"]+", scope="spaces:write"$/,
   );
   const viewer = await service.as('vic');
   const role = await viewer.post('/namespaces/team/spaces', { name: 'A' });
-  t.equal(role.status, 403);
+  isProblem(t, role, 'insufficient_role');
   t.equal(role.headers['www-authenticate'], undefined);
 });
 
-test('claims of time have a leeway of five seconds, except exp, and the invalid claim is named', async (t) => {
+test('nbf and iat have a leeway of a few seconds, exp has none, and the detail names the invalid claim', async (t) => {
   const service = await startService(t);
   const send = async (claims: Record<string, unknown>) => {
     const headers = { authorization: `Bearer ${await sign(claims)}` };

@@ -11,7 +11,7 @@ const FIRST_COOL_DOWN_MS = 1_000;
 const REFRESH_AGE_MS = 5 * 60_000;
 const MAX_AGE_MS = 10 * 60_000;
 
-/** The keys of an issuer, at a time that stands still until it is moved. */
+/** The keys of an issuer, with a clock that only `advance` moves. */
 function keysAt(issuer: Issuer) {
   let time = 0;
   let changes = 0;
@@ -35,7 +35,7 @@ function keysAt(issuer: Issuer) {
 const rejects = (t: Test, promise: Promise<unknown>, code: string, title: string = code) =>
   t.rejects(promise, { name: 'ServiceError', code }, title);
 
-test('an unknown key causes one fetch per cool-down', async (t) => {
+test('unknown keys cause one fetch per cool-down', async (t) => {
   const key = await signingKey('ES256', 'key');
   const issuer = await startIssuer(t, key);
   const { find, advance } = keysAt(issuer);
@@ -108,20 +108,20 @@ test('old keys are fetched again, and a withdrawn one is accepted for ten minute
   await find('before');
   advance(REFRESH_AGE_MS - 1);
   t.equal(checkAge(), null);
-  t.equal(issuer.requests, 1, 'not while they are young');
+  t.equal(issuer.requests, 1, 'young keys are not fetched again');
   issuer.publish(after);
   issuer.answer = { ...issuer.answer, status: 500 };
   advance(MAX_AGE_MS - REFRESH_AGE_MS + 1);
   await checkAge();
-  t.ok(await find('before'), 'an issuer that is down has withdrawn nothing');
+  t.ok(await find('before'), 'a failed fetch withdraws no key');
   issuer.publish(after);
   advance(COOL_DOWN_MS);
   const refreshed = checkAge();
-  t.not(refreshed, null, 'old keys have to be waited for');
+  t.not(refreshed, null, 'the check of old keys waits for the fetch');
   await refreshed;
-  t.equal(changes(), 1, 'what is remembered by the old set is told to go');
-  t.equal(checkAge(), null, 'the new ones are good');
-  await rejects(t, find('before'), 'token_invalid', 'the withdrawn key is gone');
+  t.equal(changes(), 1, 'the change is reported');
+  t.equal(checkAge(), null, 'new keys need no fetch');
+  await rejects(t, find('before'), 'token_invalid', 'the withdrawn key is rejected');
   t.ok(await find('after'));
 });
 
@@ -149,8 +149,13 @@ test('all keys with the id of the token, or without one, are tried; unusable key
   const [first, second] = await Promise.all(
     [one, two].map(async (key) => find({ alg: 'ES256' }, await key.sign())),
   );
-  t.not(first, second, 'each token has the key that signed it');
-  await rejects(t, find({ alg: 'ES256' }, await other.sign()), 'token_invalid', 'none of them');
+  t.not(first, second, 'each token gets the key that signed it');
+  await rejects(
+    t,
+    find({ alg: 'ES256' }, await other.sign()),
+    'token_invalid',
+    'a key that signed neither',
+  );
   for (const kid of ['encrypting', 'signing', 'misnamed', 'broken', 'secret']) {
     await rejects(t, find({ alg: 'ES256', kid }), 'token_invalid', kid);
   }
@@ -172,11 +177,11 @@ test('an Ed25519 key verifies both names of its algorithm', async (t) => {
   }
 });
 
-test('tokens with both names of Ed25519 are verified alike, signature and claims', async (t) => {
+test('the signature and the claims of tokens with both names of Ed25519 are verified', async (t) => {
   const key = await signingKey('EdDSA', 'ed');
   const other = await signingKey('EdDSA', 'ed');
   const issuer = await startIssuer(t);
-  // At each claim, because the test may take longer than the times differ.
+  // Evaluated for each claim, because the test may take longer than the claims differ.
   const now = () => Math.floor(Date.now() / 1000);
   const good = { iss: 'https://issuer.test', aud: 'spaces' };
   for (const published of ['EdDSA', 'Ed25519', undefined]) {
@@ -217,7 +222,7 @@ test('a changed key set is reported, an equal one is not', async (t) => {
   t.equal(changes(), 0, 'the first set is no change');
   advance(COOL_DOWN_MS);
   await rejects(t, find('two', 'EdDSA'), 'token_invalid');
-  t.equal(changes(), 0, 'the same set is none');
+  t.equal(changes(), 0, 'the same set is no change');
   issuer.publish(one, two);
   advance(COOL_DOWN_MS);
   await find('two', 'EdDSA');

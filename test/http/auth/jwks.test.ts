@@ -51,13 +51,13 @@ test('a token signed with another key than its kid names is rejected', async (t)
     signingKey('ES256', 'unpublished'),
   ]);
   const call = await startFor(t, await startIssuer(t, good, other));
-  const refused = {
+  const invalid = {
     'a key that is not published': await unpublished.sign(),
     'a key under the id of another': await unpublished.sign({}, { kid: 'good' }),
     'a key under the id of another kind': await good.sign({}, { kid: 'other' }),
-    'a key that the token brings along': await unpublished.sign({}, { jwk: unpublished.publicJwk }),
+    'a key that the token contains': await unpublished.sign({}, { jwk: unpublished.publicJwk }),
   };
-  for (const [title, token] of Object.entries(refused)) {
+  for (const [title, token] of Object.entries(invalid)) {
     isProblem(t, await call(token), 'token_invalid', title);
   }
 });
@@ -120,7 +120,7 @@ test('a rotated key is fetched, and tokens of the withdrawn one are rejected', a
   issuer.publish(after);
   advance(COOL_DOWN_MS);
   isProblem(t, await call(await before.sign({}, { kid: 'unknown' })), 'token_invalid');
-  isProblem(t, await call(old), 'token_invalid', 'a remembered token of a withdrawn key');
+  isProblem(t, await call(old), 'token_invalid', 'a cached token of a withdrawn key');
   t.equal((await call(await after.sign())).status, 200);
 });
 
@@ -145,7 +145,7 @@ test('known keys stay valid during an outage of the issuer', async (t) => {
     advance(COOL_DOWN_MS);
     const { requests } = issuer;
     isProblem(t, await call(await unknown.sign()), 'token_invalid', title);
-    t.equal(issuer.requests, requests + 1, `${title}: the issuer was asked`);
+    t.equal(issuer.requests, requests + 1, `${title}: keys are fetched`);
     const token = await key.sign({ jti: title });
     t.equal((await call(token)).status, 200, `${title}: the known key is kept`);
   }
@@ -155,13 +155,13 @@ test('known keys stay valid during an outage of the issuer', async (t) => {
   t.equal((await call(await key.sign({ jti: 'closed' }))).status, 200, 'closed');
 });
 
-test('requests are 503 until keys are fetched', async (t) => {
+test('requests are 503 without details until keys are fetched', async (t) => {
   const advance = movableClock(t);
   const key = await signingKey('ES256', 'key');
   const issuer = await startIssuer(t);
   const call = await startFor(t, issuer);
   issuer.answer = { status: 500, body: 'secret of the issuer' };
-  for (const title of ['asked', 'not asked again at once']) {
+  for (const title of ['the first request', 'a second one within the cool-down']) {
     const answer = await call(await key.sign());
     isProblem(t, answer, 'unavailable', title);
     t.equal(answer.headers['retry-after'], '1', title);

@@ -48,7 +48,7 @@ test('an operation requires its scope and no other', async (t) => {
     const others = scopes.filter((other) => other !== scope).join(' ');
     const without = await sendWithClaim(service, others, request('none'));
     isProblem(t, without, 'insufficient_scope', `${title} with ${others}`);
-    t.match(without.json, { detail: new RegExp(`"${scope}"`) }, `${title} says which it needs`);
+    t.match(without.json, { detail: new RegExp(`"${scope}"`) }, `${title} names its scope`);
 
     const answer = await sendWithClaim(service, `profile ${scope}`, request('none'));
     t.not(answer.status, 401, `${title} with ${scope}`);

@@ -13,7 +13,7 @@ import { waitUntil } from '../../helpers/wait.js';
 const OLD = 'the first secret, of more than thirty-two bytes';
 const NEW = 'the next secret, of more than thirty-two bytes';
 
-/** A service whose secrets are in a file. */
+/** Starts a service that reads its secrets from a file. */
 async function startFiled(t: Test, ...secrets: string[]) {
   const secretFile = join(t.testdir(), 'secrets');
   const write = async (text: string) => {
@@ -29,8 +29,8 @@ async function startFiled(t: Test, ...secrets: string[]) {
   return { service, write, log: text, secretFile };
 }
 
-/** Asks over the network, so that the process has time to look at its files. */
-async function ask(service: Service, secret: string): Promise<number> {
+/** Sends over the network, so that the process has time to check its files. */
+async function statusWith(service: Service, secret: string): Promise<number> {
   const token = await signToken(secret, { subject: 'alice', expiresIn: '1 hour' });
   const headers = { authorization: `Bearer ${token}` };
   return (await fetchInTime(`${service.app.listeningOrigin}/namespaces`, { headers })).status;
@@ -38,9 +38,9 @@ async function ask(service: Service, secret: string): Promise<number> {
 
 test('tokens of every secret in the file are accepted, and no others', async (t) => {
   const { service } = await startFiled(t, NEW, OLD);
-  t.equal(await ask(service, NEW), 200);
-  t.equal(await ask(service, OLD), 200);
-  t.equal(await ask(service, `${OLD} of another`), 401);
+  t.equal(await statusWith(service, NEW), 200);
+  t.equal(await statusWith(service, OLD), 200);
+  t.equal(await statusWith(service, `${OLD} of another`), 401);
   for (const token of ['', '.', 'a.b', 'a.b.c', '..']) {
     const headers = { authorization: `Bearer ${token}` };
     const path = '/namespaces';
@@ -55,22 +55,22 @@ test('a secret is replaced without a restart, and tokens of the old one are reje
   const remembered = async () =>
     (await service.send({ method: 'GET', path: '/namespaces', headers })).status;
   t.equal(await remembered(), 200);
-  t.equal(await ask(service, NEW), 401);
+  t.equal(await statusWith(service, NEW), 401);
 
   await write(`${NEW}\n${OLD}\n`);
   await waitUntil(
     'a token of the new secret that is accepted',
-    async () => (await ask(service, NEW)) === 200,
+    async () => (await statusWith(service, NEW)) === 200,
   );
-  t.equal(await remembered(), 200, 'both, meanwhile');
+  t.equal(await remembered(), 200, 'both secrets are valid');
 
   await write(`${NEW}\n`);
   await waitUntil(
     'a token of the old secret that is rejected',
-    async () => (await ask(service, OLD)) === 401,
+    async () => (await statusWith(service, OLD)) === 401,
   );
   t.equal(await remembered(), 401);
-  t.equal(await ask(service, NEW), 200);
+  t.equal(await statusWith(service, NEW), 200);
   t.match(log(), /The JWT secrets have changed/);
   t.notMatch(log(), /thirty-two/, 'no secret is logged');
 });
@@ -81,22 +81,22 @@ test('an invalid or missing file keeps the last secrets', async (t) => {
   await write('too short');
   await waitUntil(
     'a complaint about the file',
-    async () => (await ask(service, OLD)) !== 200 || complaints() > 0,
+    async () => (await statusWith(service, OLD)) !== 200 || complaints() > 0,
   );
-  t.equal(await ask(service, OLD), 200);
+  t.equal(await statusWith(service, OLD), 200);
   await rm(secretFile);
   await waitUntil(
     'a second complaint about the file',
-    async () => (await ask(service, OLD)) !== 200 || complaints() > 1,
+    async () => (await statusWith(service, OLD)) !== 200 || complaints() > 1,
   );
-  t.equal(await ask(service, OLD), 200);
+  t.equal(await statusWith(service, OLD), 200);
   t.notMatch(log(), 'too short');
   await write(NEW);
   await waitUntil(
     'a token of the new secret that is accepted',
-    async () => (await ask(service, NEW)) === 200,
+    async () => (await statusWith(service, NEW)) === 200,
   );
-  t.equal(await ask(service, OLD), 401);
+  t.equal(await statusWith(service, OLD), 401);
 });
 
 test('new connections use the current password of the database file', async (t) => {

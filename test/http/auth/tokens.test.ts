@@ -13,7 +13,7 @@ const AUDIENCE = 'spaces';
 const now = Math.floor(Date.now() / 1000);
 const valid = { sub: 'alice', iss: ISSUER, aud: AUDIENCE, exp: now + 3600 };
 
-/** A token of a secret; undefined claims are left out. */
+/** Signs a token with a secret; undefined claims are left out. */
 function sign(claims: Record<string, unknown>, { secret = SECRET, alg = 'HS256' } = {}) {
   return new SignJWT({ ...valid, ...claims })
     .setProtectedHeader({ alg })
@@ -37,18 +37,18 @@ const startStrict = (t: Parameters<typeof startService>[0]) =>
 test('a valid token is accepted', async (t) => {
   const service = await startStrict(t);
   const tokens = {
-    'as it should be': await sign({}),
+    'all claims': await sign({}),
     'one audience of several': await sign({ aud: ['others', AUDIENCE] }),
-    'already valid': await sign({ nbf: now - 10 }),
+    'an nbf in the past': await sign({ nbf: now - 10 }),
     'a sub of 255 characters': await sign({ sub: 'é'.repeat(255) }),
     'a sub of any Unicode': await sign({ sub: '机器人 🤖' }),
-    'claims of its own': await sign({ email: 'alice@example.com', groups: ['a'] }),
+    'unknown claims': await sign({ email: 'alice@example.com', groups: ['a'] }),
   };
   for (const [title, token] of Object.entries(tokens)) {
     t.equal((await read(service, `Bearer ${token}`)).status, 200, title);
     t.equal((await read(service, `Bearer ${token}`)).status, 200, `${title}, again`);
   }
-  t.equal((await read(service, `bearer ${await sign({})}`)).status, 200, 'schemes have no case');
+  t.equal((await read(service, `bearer ${await sign({})}`)).status, 200, 'a scheme in lower case');
 });
 
 test('every invalid token is 401', async (t) => {
@@ -59,7 +59,7 @@ test('every invalid token is 401', async (t) => {
   const rs256 = await signingKey('RS256');
   const invalid = {
     malformed: 'no-token',
-    'three parts of nothing': 'a.b.c',
+    'three invalid parts': 'a.b.c',
     'two tokens': `${token} ${token}`,
     'without a signature': `${String(header)}.${String(payload)}.`,
     'with the signature of another': `${String(header)}.${base64url({ ...valid, sub: 'bob' })}.${String(signature)}`,
@@ -67,7 +67,7 @@ test('every invalid token is 401', async (t) => {
       .setProtectedHeader({ alg: 'HS256' })
       .sign(Buffer.from(SECRET)),
     'not yet valid': await sign({ nbf: now + 3600 }),
-    'valid in no time that exists': handmade({ alg: 'HS256' }, { ...valid, nbf: 1e300 }),
+    'an nbf beyond every date': handmade({ alg: 'HS256' }, { ...valid, nbf: 1e300 }),
     'alg none': `${none}.`,
     'alg none with a signature': `${none}.${String(signature)}`,
     'alg NONE': `${base64url({ alg: 'NONE' })}.${base64url(valid)}.`,
@@ -83,7 +83,7 @@ test('every invalid token is 401', async (t) => {
     'no issuer': await sign({ iss: undefined }),
     'wrong audience': await sign({ aud: 'others' }),
     'no audience': await sign({ aud: undefined }),
-    'audience of nobody': await sign({ aud: [] }),
+    'an empty list of audiences': await sign({ aud: [] }),
     'no sub': await sign({ sub: undefined }),
     'empty sub': await sign({ sub: '' }),
     'sub of 256 characters': await sign({ sub: 'a'.repeat(256) }),
@@ -204,9 +204,9 @@ test('a cached token is accepted until its exp and no longer', async (t) => {
   const authorization = `Bearer ${await sign({ exp })}`;
   t.equal((await read(service, authorization)).status, 200, 'verified');
   advance(500_000);
-  t.equal((await read(service, authorization)).status, 200, 'remembered');
+  t.equal((await read(service, authorization)).status, 200, 'cached');
   advance(101_000);
-  isProblem(t, await read(service, authorization), 'token_expired', 'remembered and expired');
+  isProblem(t, await read(service, authorization), 'token_expired', 'cached and expired');
 });
 
 test('a cached token does not admit a similar one', async (t) => {
@@ -220,7 +220,15 @@ test('a cached token does not admit a similar one', async (t) => {
 
 test('public paths need no token', async (t) => {
   const service = await startService(t);
-  for (const path of ['/livez', '/readyz', '/openapi.json', '/openapi.yaml', '/docs/']) {
+  for (const path of [
+    '/',
+    '/livez',
+    '/readyz',
+    '/openapi.json',
+    '/openapi-3.0.json',
+    '/openapi.yaml',
+    '/docs/',
+  ]) {
     t.equal((await read(service, undefined, path)).status, 200, path);
   }
 });

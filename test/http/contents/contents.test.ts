@@ -1,4 +1,4 @@
-/** Rules for all contents of a space. */
+/** Rules that hold for folders, episodes and assets. */
 import { test } from 'tap';
 import { type Lab, startLabs } from '../../helpers/contents.js';
 import { pick, pickString } from '../../helpers/json.js';
@@ -27,7 +27,11 @@ test('the calls of the existing client create the space and the episode once', a
   const second = await run();
   t.same(second, { statuses: [200], id: first.id });
   await owner.post('/namespaces/acme/projects', { name: 'robotics' });
-  t.equal((await owner.post('/namespaces/acme/projects', { name: 'robotics' })).status, 409);
+  isProblem(
+    t,
+    await owner.post('/namespaces/acme/projects', { name: 'robotics' }),
+    'slug_conflict',
+  );
 });
 
 test('every path below a space answers the same methods under both nouns', async (t) => {
@@ -99,19 +103,22 @@ test('a renamed space keeps its contents, and reads by its old slug redirect', a
   t.equal((await lab.episodes()).total, 0);
 });
 
-test('contents belong to one space, also with equal names and ids', async (t) => {
+test('an item is 404 in another space, and an equal name there is another item', async (t) => {
   const { owner, makeLab } = await startLabs(t);
   const [one, two] = [await makeLab(), await makeLab()];
   const paths = (await fill(one)).slice(0, 3);
   await two.episode('run', { folder: '/a/b', description: 'another' });
   for (const path of paths) {
-    const there = path.replace(one.path, two.path);
-    const answer = await owner.get(there);
+    const elsewhere = path.replace(one.path, two.path);
+    const answer = await owner.get(elsewhere);
     if (path.endsWith('/episodes/run')) t.match(answer.json, { description: 'another' }, path);
-    else t.equal(answer.status, 404, there);
+    else t.equal(answer.status, 404, elsewhere);
     if (answer.status === 404) {
-      for (const send of [() => owner.patch(there, { metadata: {} }), () => owner.delete(there)]) {
-        t.equal((await send()).status, 404, there);
+      for (const send of [
+        () => owner.patch(elsewhere, { metadata: {} }),
+        () => owner.delete(elsewhere),
+      ]) {
+        t.equal((await send()).status, 404, elsewhere);
       }
     }
   }
@@ -123,28 +130,28 @@ test('a space returns the numbers of its contents, and its ETag changes with the
   const { owner, makeLab } = await startLabs(t);
   const lab = await makeLab();
   const tags = new Set<unknown>();
-  const look = async () => {
+  const readTag = async () => {
     const { headers } = await owner.get(lab.path);
     tags.add(headers['etag']);
     return String(headers['etag']);
   };
-  await look();
+  await readTag();
   await lab.folder('/a');
-  await look();
+  await readTag();
   await lab.episode('run');
-  const tag = await look();
+  const tag = await readTag();
   await lab.asset('/file');
-  await look();
+  await readTag();
   t.equal(tags.size, 4);
   const ifMatch = (method: 'PATCH' | 'GET', body?: object) =>
     owner.send({ method, path: lab.path, headers: { 'if-match': tag }, ...(body && { body }) });
-  t.equal((await ifMatch('GET')).status, 412, 'another representation');
+  isProblem(t, await ifMatch('GET'), 'precondition_failed', 'the tag of another representation');
   const patched = await ifMatch('PATCH', { description: 'D' });
-  t.equal(patched.status, 200, 'what came into it is no reason to refuse');
-  t.equal(patched.headers['etag'], await look());
+  t.equal(patched.status, 200, 'new contents do not make it fail');
+  t.equal(patched.headers['etag'], await readTag());
 });
 
-test('lists have numbered pages with ETags and links, and cursors', async (t) => {
+test('lists of contents have numbered pages with an ETag and links, and cursors of their own', async (t) => {
   const { owner, makeLab } = await startLabs(t);
   const lab = await makeLab();
   const names = Array.from({ length: 7 }, (_, index) => `n${index}`);
@@ -153,7 +160,7 @@ test('lists have numbered pages with ETags and links, and cursors', async (t) =>
     await lab.episode(name);
     await lab.asset(`/${name}`);
   }
-  const touch = {
+  const addOne = {
     folders: () => lab.folder('/late'),
     episodes: () => lab.episode('late'),
     assets: () => lab.asset('/late'),
@@ -168,18 +175,18 @@ test('lists have numbered pages with ETags and links, and cursors', async (t) =>
     t.equal((await again()).status, 304, kind);
     const seen: string[] = [];
     let cursor = 'start';
-    for (let part = 0; part < 4 && cursor !== ''; part += 1) {
+    for (let index = 0; index < 4 && cursor !== ''; index += 1) {
       const { json } = await owner.get(`${path}?pageSize=3&cursor=${cursor}`);
       const items: unknown = pick(json, kind);
       seen.push(...(Array.isArray(items) ? items.map((item) => pickString(item, 'name')) : []));
-      if (part === 0) await touch[kind]();
+      if (index === 0) await addOne[kind]();
       const next: unknown = pick(json, 'nextCursor');
       cursor = typeof next === 'string' ? next : '';
     }
     t.same(
       seen.filter((name) => name !== 'late'),
       names,
-      `${kind}: nothing missed or doubled`,
+      `${kind}: each item once`,
     );
     t.equal((await again()).status, 200, `${kind} changed`);
     const other = await makeLab();
@@ -193,7 +200,7 @@ test('lists have numbered pages with ETags and links, and cursors', async (t) =>
 test('the longest paths and names are stored, listed, traversed and restored', async (t) => {
   const { owner, makeLab } = await startLabs(t);
   const lab = await makeLab();
-  // The most bytes of a path, without repetition.
+  // Letters of four bytes, none of them repeated: a path has at most 1,000 characters.
   const segment = (seed: number) =>
     Array.from({ length: 61 }, (_, index) =>
       String.fromCodePoint(0x20000 + seed * 61 + index),
@@ -206,8 +213,8 @@ test('the longest paths and names are stored, listed, traversed and restored', a
   const asset = await lab.asset(file);
   const inside = await lab.asset(path, { episode: segment(0) });
   t.equal((await lab.folders('?recursive=true')).total, 16);
-  const parts = await owner.get(`${lab.path}/folders?recursive=true&pageSize=10&cursor=start`);
-  const next = pickString(parts.json, 'nextCursor');
+  const page = await owner.get(`${lab.path}/folders?recursive=true&pageSize=10&cursor=start`);
+  const next = pickString(page.json, 'nextCursor');
   t.equal((await owner.get(`${lab.path}/folders?recursive=true&cursor=${next}`)).status, 200);
   t.equal((await lab.episodes(`?folder=${encodeURIComponent(path)}`)).total, 1);
   for (const { id, path: at } of [asset, inside]) {

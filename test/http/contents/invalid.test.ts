@@ -2,7 +2,7 @@ import { test } from 'tap';
 import { anyAsset, startLabs } from '../../helpers/contents.js';
 import { assertProblem, INVALID } from '../../helpers/spaces.js';
 
-const DIGEST_OF_NOTHING = 'sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855';
+const EMPTY_DIGEST = 'sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855';
 
 const long = (length: number) => 'x'.repeat(length);
 
@@ -107,10 +107,10 @@ test('invalid fields and parameters are 400 and named, and nothing is created', 
     ),
     ...[
       '',
-      DIGEST_OF_NOTHING.slice(7),
+      EMPTY_DIGEST.slice(7),
       'sha256:',
       'sha1:abc',
-      `${DIGEST_OF_NOTHING}0`,
+      `${EMPTY_DIGEST}0`,
       'sha256:' + 'g'.repeat(64),
       7,
     ].map((checksum): (typeof bodies)[number] => [

@@ -84,7 +84,7 @@ test('every operation is 406 for an unacceptable media type, and has no effect',
     isProblem(t, answer, 'not_acceptable', title);
   }
   for (const { title, status, request } of operations.filter(({ id }) => /^(list|get)/.test(id))) {
-    t.equal((await owner.send(request('acme'))).status, status, `${title}: nothing was done`);
+    t.equal((await owner.send(request('acme'))).status, status, `${title}: unchanged`);
   }
 });
 

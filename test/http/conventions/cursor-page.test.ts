@@ -1,11 +1,11 @@
-/** Traversals of namespaces and members by cursor, during changes. */
+/** Traversals of namespaces and members by cursor, while they change. */
 import { Type } from '@sinclair/typebox';
 import { test } from 'tap';
 import { type Client, startService } from '../../helpers/app.js';
 import { isProblem } from '../../helpers/problem.js';
 import { read } from '../../helpers/spaces.js';
 
-const Part = Type.Object({
+const Page = Type.Object({
   namespaces: Type.Optional(Type.Array(Type.Object({ slug: Type.String() }))),
   members: Type.Optional(Type.Array(Type.Object({ subject: Type.String() }))),
   page: Type.Integer(),
@@ -14,11 +14,11 @@ const Part = Type.Object({
   nextCursor: Type.Union([Type.String(), Type.Null()]),
 });
 
-const part = async (client: Client, path: string, cursor: string) =>
-  read(await client.get(`${path}?pageSize=3&cursor=${cursor}`), Part);
+const getPage = async (client: Client, path: string, cursor: string) =>
+  read(await client.get(`${path}?pageSize=3&cursor=${cursor}`), Page);
 
 /** @returns the items of all pages */
-async function walk(client: Client, path: string, between: (round: number) => Promise<unknown>) {
+async function readAll(client: Client, path: string, between: (round: number) => Promise<unknown>) {
   const names: string[] = [];
   const totals: number[] = [];
   let cursor: string | null = 'start';
@@ -29,10 +29,10 @@ async function walk(client: Client, path: string, between: (round: number) => Pr
       page,
       total,
       nextCursor,
-    } = await part(client, path, cursor);
+    } = await getPage(client, path, cursor);
     names.push(...namespaces.map(({ slug }) => slug), ...members.map(({ subject }) => subject));
     totals.push(total);
-    if (page !== round) throw new Error(`Part ${round} says it is ${page}`);
+    if (page !== round) throw new Error(`Page ${round} is numbered ${page}`);
     cursor = nextCursor;
     await between(round);
   }
@@ -44,7 +44,7 @@ test('a cursor traversal returns each unchanged item once, and the total at its 
   const owner = await service.as('olga');
   const slugs = Array.from({ length: 10 }, (_, index) => `n${index}`);
   for (const slug of slugs) await owner.post('/namespaces', { slug });
-  const namespaces = await walk(owner, '/namespaces', async (round) => {
+  const namespaces = await readAll(owner, '/namespaces', async (round) => {
     if (round !== 1) return;
     // An item before the cursor and one after it are deleted, and another is created.
     await owner.delete('/namespaces/n1');
@@ -57,7 +57,7 @@ test('a cursor traversal returns each unchanged item once, and the total at its 
   const subjects = Array.from({ length: 10 }, (_, index) => `m${index}`);
   for (const subject of subjects)
     await owner.put(`/namespaces/n0/members/${subject}`, { role: 'viewer' });
-  const members = await walk(owner, '/namespaces/n0/members', async (round) => {
+  const members = await readAll(owner, '/namespaces/n0/members', async (round) => {
     if (round !== 1) return;
     await owner.delete('/namespaces/n0/members/m0');
     await owner.delete('/namespaces/n0/members/m6');
@@ -76,11 +76,11 @@ test('items created in the same millisecond are all returned', async (t) => {
     insert into members (namespace_id, subject, role, created_at, updated_at)
     select id, 'm' || n, 'viewer', '2026-01-01', '2026-01-01'
     from namespaces, generate_series(10, 40) as n where slug = 'team'`;
-  const { names } = await walk(owner, '/namespaces/team/members', () => Promise.resolve());
+  const { names } = await readAll(owner, '/namespaces/team/members', () => Promise.resolve());
   t.same(names, [...Array.from({ length: 31 }, (_, index) => `m${index + 10}`), 'olga']);
 });
 
-test('a cursor is valid for its own list only, and contains its page', async (t) => {
+test('a cursor is valid for its own list only, and not together with a page', async (t) => {
   const service = await startService(t);
   const owner = await service.as('olga');
   for (const slug of ['a', 'b', 'c', 'd']) await owner.post('/namespaces', { slug });
@@ -88,8 +88,8 @@ test('a cursor is valid for its own list only, and contains its page', async (t)
     await owner.put(`/namespaces/a/members/${subject}`, { role: 'owner' });
     await owner.put(`/namespaces/b/members/${subject}`, { role: 'owner' });
   }
-  const { nextCursor: ofNamespaces } = await part(owner, '/namespaces', 'start');
-  const { nextCursor: ofMembers } = await part(owner, '/namespaces/a/members', '');
+  const { nextCursor: ofNamespaces } = await getPage(owner, '/namespaces', 'start');
+  const { nextCursor: ofMembers } = await getPage(owner, '/namespaces/a/members', '');
   for (const path of [
     `/namespaces?cursor=${ofMembers}`,
     `/namespaces/a/members?cursor=${ofNamespaces}`,
@@ -102,5 +102,7 @@ test('a cursor is valid for its own list only, and contains its page', async (t)
     isProblem(t, await owner.get(path), 'validation_failed');
   }
   const stranger = await service.as('eve');
-  isProblem(t, await stranger.get('/namespaces/a/members?cursor=start'), 'namespace_not_found');
+  const own = `/namespaces/a/members?cursor=${ofMembers}`;
+  t.equal((await owner.get(own)).status, 200, 'its own list');
+  isProblem(t, await stranger.get(own), 'namespace_not_found');
 });

@@ -19,7 +19,20 @@ test('every response with one resource has the strong ETag of its GET', async (t
   await agrees(await owner.post(spaces, { name: 'Lab' }), lab, 'createSpace');
   await agrees(await owner.patch(lab, { tags: ['a'] }), lab, 'updateSpace');
   await agrees(await owner.mergePatch(lab, { metadata: { a: 1 } }), lab, 'updateSpace, merged');
-  await agrees(await owner.patch(lab, {}), lab, 'updateSpace of nothing');
+  await agrees(await owner.patch(lab, {}), lab, 'empty updateSpace');
+  const ensured = await owner.put(`${projects}/ensured`, { name: 'Ensured' });
+  await agrees(ensured, `${projects}/ensured`, 'ensureSpace');
+  for (const [kind, body] of [
+    ['folders', { path: '/a' }],
+    ['episodes', { name: 'run' }],
+    ['assets', { path: '/b', kind: 'file', uri: 'urn:a:b' }],
+  ] as const) {
+    const created = await owner.post(`${lab}/${kind}`, body);
+    const item = String(created.headers.location);
+    await agrees(created, item, `create in ${kind}`);
+    const updated = await owner.patch(item, { metadata: { a: 1 } });
+    await agrees(updated, item, `update in ${kind}`);
+  }
   await owner.delete(lab);
   await agrees(await owner.post(`${lab}/restore`), lab, 'restoreSpace');
   await owner.delete(path);
@@ -30,7 +43,7 @@ test('every response with one resource has the strong ETag of its GET', async (t
 test('a write changes the ETag; a read and an empty update do not', async (t) => {
   for (const { title, path, field } of await resources()) {
     const first = etagOf(await owner.get(path));
-    t.equal(etagOf(await owner.patch(path, {})), first, `${title}: nothing`);
+    t.equal(etagOf(await owner.patch(path, {})), first, `${title}: empty PATCH`);
     const second = etagOf(await owner.patch(path, { [field]: 'x' }));
     t.not(second, first, title);
     t.equal(etagOf(await owner.get(path)), second, title);
@@ -90,7 +103,7 @@ test('a changed number of spaces changes the ETag of a namespace, and its old ta
   t.equal(got.status, 200);
   t.match(got.json, { spaces: 1 });
   t.not(etagOf(got), tag);
-  // The namespace is unchanged, so that no other write can be lost.
+  // No write can be lost, because the namespace itself is unchanged.
   const written = await sendIfMatch('PATCH', path, tag, { name: 'Written' });
   t.equal(written.status, 200);
   isProblem(t, await sendIfMatch('PATCH', path, tag, { name: 'Lost' }), 'precondition_failed');

@@ -56,12 +56,12 @@ test('a list is fresh after a failover to a primary that lacks the last writes',
     for (const [index, path] of lists.entries()) {
       const headers = { 'if-none-match': String(lost[index]?.headers['etag']) };
       const { status } = await alice.send({ method: 'GET', path, headers });
-      t.equal(status, 200, `${path}, ${stage}: the tag of the lost list is no longer good`);
+      t.equal(status, 200, `${path}, ${stage}: the tag of the lost list does not match`);
     }
   }
 });
 
-test('a list contains a write that began first and commits last', async (t) => {
+test('a list contains a write that begins before another one and commits after it', async (t) => {
   const service = await startService(t);
   const { db } = service;
   const other = await startService(t, { databaseUrl: service.databaseUrl });
@@ -76,7 +76,7 @@ test('a list contains a write that began first and commits last', async (t) => {
   await db.execute(`
     create constraint trigger wait_at_commit after update on spaces deferrable initially deferred
     for each row when (new.slug = 'slow') execute function wait_at_commit()`);
-  // Past a pooler, because the lock is that of a session.
+  // Without the pooler, because a session holds the lock.
   const name = new URL(service.databaseUrl).pathname.slice(1);
   const direct = databaseUrl(testServer().url, name);
   const holder = postgres(direct, { max: 1, onnotice: () => undefined });
@@ -108,10 +108,10 @@ test('a list contains a write that began first and commits last', async (t) => {
       200,
       `round ${round}`,
     );
-    t.strictSame(await read(), Array(2).fill([before, `fast ${round}`]), 'the fast one is there');
+    t.strictSame(await read(), Array(2).fill([before, `fast ${round}`]), 'the fast write is shown');
     await holder`select pg_advisory_unlock(42)`;
     t.equal((await slow).status, 200, `round ${round}`);
     const both = [`slow ${round}`, `fast ${round}`];
-    t.strictSame(await read(), Array(2).fill(both), 'and then the slow one');
+    t.strictSame(await read(), Array(2).fill(both), 'both writes are shown');
   }
 });

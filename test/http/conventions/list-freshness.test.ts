@@ -1,12 +1,13 @@
 /**
- * Two processes keep finished pages of the same lists. Whatever one of them writes, both answer the lists as
- * the database has them, which a third process shows that keeps nothing.
+ * Two services cache pages of the same lists. After every write through one of them, both return the lists as the
+ * database has them; a third service without a cache shows what that is.
  */
 import { test } from 'tap';
 import { type Answer, type Client, type Service, startService } from '../../helpers/app.js';
 import { createDatabase } from '../../helpers/database.js';
 import { operations } from '../../helpers/operations.js';
 import type { Operation } from '../../helpers/operations/operation.js';
+import { isProblem } from '../../helpers/problem.js';
 import { MEMBER, members, seedNamespace } from '../../helpers/seed.js';
 
 /** Lists of every kind: each resource, filters, orders, states and pages. */
@@ -31,9 +32,9 @@ const listsOf = (namespace: string): string[] => {
   ];
 };
 
-const shown = ({ status, text }: Answer) => ({ status, text });
+const comparable = ({ status, text }: Answer) => ({ status, text });
 
-/** Starts three processes on one database: two that keep pages, and one that keeps none. */
+/** Starts three services on one database: two that cache pages, and one that does not. */
 async function startThree(t: Parameters<typeof startService>[0]) {
   const databaseUrl = await createDatabase(t);
   return {
@@ -53,12 +54,12 @@ test('after every write, each process returns every list as the database has it'
   for (const [index, operation] of writes.entries()) {
     for (const subject of [members.owner, members.viewer]) {
       await t.test(`${operation.title}, read by ${subject}`, (t) =>
-        answersAlike(t, `fresh-${index}-${subject}`, operation, subject),
+        assertFresh(t, `fresh-${index}-${subject}`, operation, subject),
       );
     }
   }
 
-  async function answersAlike(
+  async function assertFresh(
     t: Parameters<typeof startService>[0],
     namespace: string,
     operation: Operation,
@@ -69,9 +70,9 @@ test('after every write, each process returns every list as the database has it'
     const direct = await truth.as(subject);
     const before = await askAll(callers, namespace);
     t.strictSame(
-      (await askAll(callers, namespace)).map(shown),
-      before.map(shown),
-      'a page that is kept is answered as before',
+      (await askAll(callers, namespace)).map(comparable),
+      before.map(comparable),
+      'a cached page is returned unchanged',
     );
     const owner = await writer.as(members.owner);
     t.equal((await owner.send(operation.request(namespace))).status, operation.status);
@@ -82,7 +83,11 @@ test('after every write, each process returns every list as the database has it'
       callers.map(() => direct),
       namespace,
     );
-    t.strictSame(after.map(shown), expected.map(shown), 'the lists are as the database has them');
+    t.strictSame(
+      after.map(comparable),
+      expected.map(comparable),
+      'the lists are as the database has them',
+    );
 
     const reread = await reader.as(subject);
     for (const [place, path] of listsOf(namespace).entries()) {
@@ -104,7 +109,7 @@ test('after every write, each process returns every list as the database has it'
   }
 });
 
-/** The answers of the first caller to each list, and then those of the second. */
+/** @returns the responses of each list to the first caller, then those to the second */
 async function askAll(callers: Client[], namespace: string): Promise<Answer[]> {
   const answers = await Promise.all(
     callers.map((caller) => Promise.all(listsOf(namespace).map((path) => caller.get(path)))),
@@ -119,15 +124,15 @@ test('a member that another process removed gets 404 for a cached list', async (
   const member = await reader.as(MEMBER);
   const owner = await writer.as(members.owner);
   const path = '/namespaces/left/spaces';
-  const kept = await member.get(path);
-  t.equal(kept.status, 200);
+  const cached = await member.get(path);
+  t.equal(cached.status, 200);
   t.equal((await owner.delete(`/namespaces/left/members/${MEMBER}`)).status, 204);
-  const headers = { 'if-none-match': String(kept.headers['etag']) };
-  t.equal((await member.send({ method: 'GET', path, headers })).status, 404);
-  t.equal((await member.get(path)).status, 404);
+  const headers = { 'if-none-match': String(cached.headers['etag']) };
+  isProblem(t, await member.send({ method: 'GET', path, headers }), 'namespace_not_found');
+  isProblem(t, await member.get(path), 'namespace_not_found');
 });
 
-test('numbered pages have a weak ETag and are 304 while they are unchanged', async (t) => {
+test('numbered pages have a weak ETag and are 304 while they are unchanged; pages by cursor have none', async (t) => {
   const service: Service = await startService(t);
   await seedNamespace(service, 'tagged');
   const viewer = await service.as(members.viewer);
@@ -159,5 +164,5 @@ test('numbered pages have a weak ETag and are 304 while they are unchanged', asy
   );
   t.equal(tags.filter((tag) => tag === undefined).length, 0);
   const cursor = await viewer.get('/namespaces/tagged/spaces?cursor=');
-  t.equal(cursor.headers['etag'], undefined, 'a part of a walk has none');
+  t.equal(cursor.headers['etag'], undefined, 'a page by cursor has no ETag');
 });

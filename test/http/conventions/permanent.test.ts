@@ -1,4 +1,4 @@
-/** `DELETE …?permanent=true` erases for good: at once what is small, in the background what is large. */
+/** `DELETE …?permanent=true` erases a small resource at once, and a large one in the background. */
 import { sql } from 'drizzle-orm';
 import { type Test, test } from 'tap';
 import { eraseExpired } from '../../../src/repositories/retention/index.js';
@@ -6,6 +6,8 @@ import { type Client, type Service, startService } from '../../helpers/app.js';
 import { createDatabase, openDatabase } from '../../helpers/database.js';
 import { addAssets, countRows, fill } from '../../helpers/filled.js';
 import { pick } from '../../helpers/json.js';
+import { isProblem } from '../../helpers/problem.js';
+import { assertProblem, INVALID } from '../../helpers/spaces.js';
 import { waitUntil } from '../../helpers/wait.js';
 
 const spaces = '/namespaces/acme/spaces';
@@ -27,22 +29,22 @@ async function start(
 const totalOf = async (client: Client, query = '') =>
   pick((await client.get(`${spaces}${query}`)).json, 'total');
 
-/** Asks until the erasure has ended. */
+/** Waits until the erasure has ended. */
 const ended = (client: Client, path: string) =>
   waitUntil(`${path} to end`, async () => (await client.get(path)).status === 404);
 
-test('an owner erases an active space, of which nothing is left', async (t) => {
+test('an owner erases an active space: no row is left, and its slugs are free', async (t) => {
   const { service, owner } = await start(t);
   await fill(owner, 'kept');
   const before = await countRows(service);
   await fill(owner, 'lab');
   await owner.patch(`${spaces}/lab`, { slug: 'renamed' });
   const editor = await service.as('editor');
-  const refused = await editor.delete(`${spaces}/renamed?permanent=true`);
-  t.match(refused, { status: 403, json: { code: 'insufficient_role' } });
+  const rejected = await editor.delete(`${spaces}/renamed?permanent=true`);
+  isProblem(t, rejected, 'insufficient_role');
   const stranger = await service.as('stranger');
-  t.equal((await stranger.delete(`${spaces}/renamed?permanent=true`)).status, 404);
-  t.equal((await owner.get(`${spaces}/renamed`)).status, 200, 'it stays');
+  isProblem(t, await stranger.delete(`${spaces}/renamed?permanent=true`), 'namespace_not_found');
+  t.equal((await owner.get(`${spaces}/renamed`)).status, 200, 'the space still exists');
 
   const erased = await owner.delete(`${spaces}/renamed?permanent=true`);
   t.match(erased, { status: 204, text: '' });
@@ -50,24 +52,33 @@ test('an owner erases an active space, of which nothing is left', async (t) => {
   t.equal(await totalOf(owner), 1);
   t.equal(await totalOf(owner, '?state=all'), 1);
   for (const slug of ['lab', 'renamed']) {
-    t.equal((await owner.post(`${spaces}/${slug}/restore`)).status, 404, `no ${slug} to restore`);
-    t.equal((await owner.get(`${spaces}/${slug}/erasure`)).status, 404, `nothing goes on`);
+    isProblem(
+      t,
+      await owner.post(`${spaces}/${slug}/restore`),
+      'space_not_found',
+      `no ${slug} to restore`,
+    );
+    t.equal(
+      (await owner.get(`${spaces}/${slug}/erasure`)).status,
+      404,
+      `no erasure of ${slug} is running`,
+    );
   }
-  t.equal((await owner.delete(`${spaces}/renamed?permanent=true`)).status, 404);
+  isProblem(t, await owner.delete(`${spaces}/renamed?permanent=true`), 'space_not_found');
   t.equal((await owner.post(spaces, { name: 'Renamed' })).status, 201, 'the slug is free');
 });
 
-test('without permanent=true a deletion can be restored', async (t) => {
+test('a deletion without permanent=true can be restored; another value is 400', async (t) => {
   const { owner } = await start(t);
   await fill(owner, 'lab');
   t.equal((await owner.delete(`${spaces}/lab?permanent=false`)).status, 204);
   t.equal((await owner.post(`${spaces}/lab/restore`)).status, 200);
   const unclear = await owner.delete(`${spaces}/lab?permanent=yes`);
-  t.match(unclear, { status: 400, json: { errors: [{ path: '/permanent' }] } });
+  assertProblem(t, unclear, INVALID, 'permanent=yes', ['/permanent']);
   t.equal((await owner.get(`${spaces}/lab`)).status, 200);
 });
 
-test('of deleted spaces the last is erased, or the one of If-Match', async (t) => {
+test('permanent=true erases the last deleted space of the slug, or the one that If-Match names', async (t) => {
   const { owner } = await start(t);
   const etags: string[] = [];
   for (const description of ['first', 'second', 'third']) {
@@ -79,20 +90,22 @@ test('of deleted spaces the last is erased, or the one of If-Match', async (t) =
     owner.send({ method: 'DELETE', path: `${spaces}/lab?permanent=true`, headers });
   t.equal((await erase({})).status, 204);
   t.equal((await erase({ 'if-match': first })).status, 204);
-  t.match(await erase({ 'if-match': first }), {
-    status: 412,
-    json: { code: 'precondition_failed' },
-  });
+  isProblem(t, await erase({ 'if-match': first }), 'precondition_failed');
   t.equal(await totalOf(owner, '?state=deleted'), 1);
   const { json } = await owner.post(`${spaces}/lab/restore`);
   t.match(json, { description: 'second' });
-  t.equal((await erase({ 'if-match': '"other"' })).status, 412, 'the active one is another');
+  isProblem(
+    t,
+    await erase({ 'if-match': '"other"' }),
+    'precondition_failed',
+    'the active space has another tag',
+  );
   t.equal((await owner.get(`${spaces}/lab`)).status, 200);
   t.equal((await erase({ 'if-match': '*' })).status, 204);
   t.equal(await totalOf(owner, '?state=all'), 0);
 });
 
-test('of an active or a deleted namespace nothing is left, and its slug is free', async (t) => {
+test('an erased namespace, active or deleted, leaves no row, and its slugs are free', async (t) => {
   const { service, owner } = await start(t);
   await fill(owner, 'lab');
   const before = await countRows(service);
@@ -105,22 +118,26 @@ test('of an active or a deleted namespace nothing is left, and its slug is free'
     await fill(owner, 'deleted', 'gone');
     await owner.delete('/namespaces/gone/spaces/deleted');
     const guest = await service.as('guest');
-    t.equal((await guest.delete('/namespaces/gone?permanent=true')).status, 403);
+    isProblem(t, await guest.delete('/namespaces/gone?permanent=true'), 'insufficient_role');
     if (isDeleted) await owner.delete('/namespaces/gone');
     t.match(await owner.delete('/namespaces/gone?permanent=true'), { status: 204 });
-    t.same(await countRows(service), before, isDeleted ? 'of a deleted one' : 'of an active one');
-    t.equal((await owner.get('/namespaces/gone/erasure')).status, 404);
-    t.equal((await owner.post('/namespaces/gone/restore')).status, 404);
+    t.same(await countRows(service), before, isDeleted ? 'a deleted one' : 'an active one');
+    isProblem(t, await owner.get('/namespaces/gone/erasure'), 'namespace_not_found');
+    isProblem(t, await owner.post('/namespaces/gone/restore'), 'namespace_not_found');
     t.match((await guest.get('/namespaces')).json, { total: 0 });
   }
   const stranger = await service.as('stranger');
   for (const slug of ['gone', 'former']) {
     t.equal((await stranger.post('/namespaces', { slug })).status, 201, `${slug} is free`);
-    t.equal((await owner.delete(`/namespaces/${slug}?permanent=true`)).status, 404, 'not theirs');
+    t.equal(
+      (await owner.delete(`/namespaces/${slug}?permanent=true`)).status,
+      404,
+      'for its former owner',
+    );
   }
 });
 
-test('something large is gone at once, and erased in the background', async (t) => {
+test('a large space is 404 at once, and is erased in the background', async (t) => {
   const databaseUrl = await createDatabase(t, { direct: true });
   const db = openDatabase(t, databaseUrl, { statementTimeoutMs: 60_000 });
   const { service, owner } = await start(t, { databaseUrl, db });
@@ -137,10 +154,10 @@ test('something large is gone at once, and erased in the background', async (t) 
     t.match(begun, { status: 202, headers: { location, 'retry-after': /^\d+$/ }, text: '' });
     t.match(await owner.get(location), { status: 200, json: { status: 'running' } });
     const editor = await service.as('editor');
-    t.equal((await editor.get(location)).status, 403, 'owners alone ask');
-    t.equal((await owner.get(`${spaces}/lab`)).status, 404);
-    t.equal((await owner.get(`${spaces}/lab/assets`)).status, 404);
-    t.equal((await owner.post(`${spaces}/lab/restore`)).status, 404);
+    isProblem(t, await editor.get(location), 'insufficient_role', 'only an owner reads the status');
+    isProblem(t, await owner.get(`${spaces}/lab`), 'space_not_found');
+    isProblem(t, await owner.get(`${spaces}/lab/assets`), 'space_not_found');
+    isProblem(t, await owner.post(`${spaces}/lab/restore`), 'space_not_found');
     const totals = { '': 1, '?state=all': 1, '?state=deleted': 0, '?state=all&q=lab': 0 };
     for (const [query, total] of Object.entries(totals)) {
       t.equal(await totalOf(owner, query), total, `no list shows it: ${query}`);
@@ -152,7 +169,7 @@ test('something large is gone at once, and erased in the background', async (t) 
   t.same(await countRows(service), before);
 });
 
-test('what a stop leaves unfinished, the retention erases, whatever it keeps', async (t) => {
+test('the retention finishes an erasure that a stop interrupted, even if it keeps deleted spaces', async (t) => {
   const databaseUrl = await createDatabase(t, { direct: true });
   const db = openDatabase(t, databaseUrl, { statementTimeoutMs: 60_000 });
   const { service, owner } = await start(t, { databaseUrl, db });
@@ -168,7 +185,7 @@ test('what a stop leaves unfinished, the retention erases, whatever it keeps', a
     return [service.app.close()];
   });
   await Promise.all(closed);
-  t.match(await countRows(service), { spaces: 2 }, 'it stopped');
+  t.match(await countRows(service), { spaces: 2 }, 'the erasure is unfinished');
   const rows: number[] = [];
   for await (const erased of eraseExpired(db, { retentionDays: 0, slugHoldDays: 0 })) {
     rows.push(erased.rows);
@@ -177,7 +194,7 @@ test('what a stop leaves unfinished, the retention erases, whatever it keeps', a
   t.same(await countRows(service), kept);
 });
 
-test('an erasure that fails can be asked for again', async (t) => {
+test('a second DELETE finishes an erasure that failed', async (t) => {
   const databaseUrl = await createDatabase(t, { direct: true });
   const db = openDatabase(t, databaseUrl, { statementTimeoutMs: 300 });
   const { service, owner } = await start(t, { databaseUrl, db });
@@ -194,7 +211,7 @@ test('an erasure that fails can be asked for again', async (t) => {
   t.same(await countRows(service), before);
 });
 
-test('writes and erasures at once leave nothing behind', async (t) => {
+test('concurrent writes and erasures leave no row', async (t) => {
   const { service, owner } = await start(t);
   await fill(owner, 'kept');
   const before = await countRows(service);
@@ -212,7 +229,7 @@ test('writes and erasures at once leave nothing behind', async (t) => {
     for (const { status } of await Promise.all(writes))
       t.ok([201, 404].includes(status), `${status}`);
     const statuses = (await Promise.all(erasures)).map(({ status }) => status);
-    t.ok(statuses.includes(204), `one of ${statuses.join(', ')}`);
+    t.ok(statuses.includes(204), `a 204 among ${statuses.join(', ')}`);
     t.ok(statuses.every((status) => status === 204 || status === 404));
     t.same(await countRows(service), before);
     t.equal(await totalOf(owner), 1);

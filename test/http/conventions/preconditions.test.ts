@@ -8,11 +8,11 @@ type Operation = (path: string, change: object) => Omit<Send, 'headers'>;
 const operations: Record<string, Operation> = {
   GET: (path) => ({ method: 'GET', path }),
   PATCH: (path, change) => ({ method: 'PATCH', path, body: change }),
-  'PATCH of nothing': (path) => ({ method: 'PATCH', path, body: {} }),
+  'empty PATCH': (path) => ({ method: 'PATCH', path, body: {} }),
   'merge patch': (path) => ({ method: 'PATCH', path, body: { metadata: { a: 1 } } }),
   DELETE: (path) => ({ method: 'DELETE', path }),
-  'restore of what is there': (path) => ({ method: 'POST', path: `${path}/restore` }),
-  'restore of what is deleted': (path) => ({ method: 'POST', path: `${path}/restore` }),
+  'restore of an active one': (path) => ({ method: 'POST', path: `${path}/restore` }),
+  'restore of a deleted one': (path) => ({ method: 'POST', path: `${path}/restore` }),
 };
 
 /** Header, its value for a tag, and whether the condition holds. */
@@ -30,8 +30,8 @@ const conditions: [string, (tag: string) => string, boolean][] = [
   ['if-none-match', () => '"x"', true],
 ];
 
-/** A resource to be written, and a body that changes it. */
-interface Made {
+/** A resource, and a body that changes it. */
+interface Resource {
   path: string;
   change: object;
 }
@@ -43,7 +43,7 @@ test('every operation on a resource with an ETag evaluates conditions, and a fai
   let made = 0;
   await owner.post('/namespaces/team/spaces', { name: 'Lab' });
   const lab = '/namespaces/team/projects/lab';
-  const makers: Record<string, () => Promise<Made>> = {
+  const makers: Record<string, () => Promise<Resource>> = {
     space: async () => {
       const slug = `s${(made += 1)}`;
       await owner.post('/namespaces/team/spaces', { name: 'Old', slug });
@@ -54,7 +54,7 @@ test('every operation on a resource with an ETag evaluates conditions, and a fai
       await owner.post('/namespaces', { slug, name: 'Old' });
       return { path: `/namespaces/${slug}`, change: { name: 'New' } };
     },
-    'space that is not empty': async () => {
+    'space with contents': async () => {
       const slug = `f${(made += 1)}`;
       const path = `/namespaces/team/projects/${slug}`;
       await owner.post('/namespaces/team/spaces', { name: 'Full', slug });
@@ -85,7 +85,7 @@ test('every operation on a resource with an ETag evaluates conditions, and a fai
       for (const [header, value, holds] of conditions) {
         const { path, change } = await make();
         let current: Answer = await owner.get(path);
-        if (name === 'restore of what is deleted') current = await owner.delete(path);
+        if (name === 'restore of a deleted one') current = await owner.delete(path);
         const tag = String(current.headers['etag']);
         const isMerge = name === 'merge patch';
         const answer = await owner.send({
@@ -101,7 +101,7 @@ test('every operation on a resource with an ETag evaluates conditions, and a fai
         if (answer.status === 412) {
           isProblem(t, answer, 'precondition_failed', title);
           const after = await owner.get(path);
-          const expected = name === 'restore of what is deleted' ? 404 : 200;
+          const expected = name === 'restore of a deleted one' ? 404 : 200;
           t.equal(after.status, expected, title);
           if (after.status === 200) t.equal(after.headers['etag'], tag, title);
         }

@@ -1,9 +1,8 @@
-/** Folders. */
 import { test } from 'tap';
 import { startLabs } from '../../helpers/contents.js';
 import { isProblem } from '../../helpers/problem.js';
 
-test('a create makes a folder and its missing ancestors, under both nouns', async (t) => {
+test('a create makes a folder and its missing ancestors', async (t) => {
   const { owner, makeLab } = await startLabs(t);
   const lab = await makeLab();
   const answer = await owner.post(`${lab.path.replace('projects', 'spaces')}/folders`, {
@@ -19,20 +18,20 @@ test('a create makes a folder and its missing ancestors, under both nouns', asyn
       { path: '/2026/night shift', name: 'night shift', metadata: { site: 'hall-3' }, version: 1 },
     ],
   );
-  const [, made] = folders;
-  t.equal(answer.headers['location'], `${lab.path}/folders/${made?.id}`);
-  t.same(answer.json, made);
-  t.same(await lab.getFolder(String(made?.id)), made);
+  const [, created] = folders;
+  t.equal(answer.headers['location'], `${lab.path}/folders/${created?.id}`);
+  t.same(answer.json, created);
+  t.same(await lab.getFolder(String(created?.id)), created);
   t.same(await lab.contents(), { folders: 2, episodes: 0, assets: 0 });
 });
 
-test('an existing path is a conflict; a path in another case is not', async (t) => {
+test('an existing path is 409, also in another normal form; a path in another case is not', async (t) => {
   const { owner, makeLab } = await startLabs(t);
   const lab = await makeLab();
   await lab.folder('/a/b');
   await lab.episode('run', { folder: '/c' });
-  for (const path of ['/a/b', '/a', '/c', '/e\u0301'.normalize('NFC')]) {
-    if (path === '/é') await lab.folder('/e\u0301');
+  await lab.folder('/e\u0301');
+  for (const path of ['/a/b', '/a', '/c', '/\u00e9']) {
     isProblem(t, await owner.post(`${lab.path}/folders`, { path }), 'path_conflict', path);
   }
   t.equal((await lab.folder('/A')).path, '/A');
@@ -77,14 +76,14 @@ test('a folder moves with its descendants, and its contents follow without being
   const answer = await owner.patch(`${lab.path}/folders/${folder.id}`, { path: '/x/y' });
   t.match(answer.json, { id: folder.id, path: '/x/y', name: 'y', version: 2 });
   t.match(await lab.getFolder(below.id), { path: '/x/y/b', version: 2 });
-  t.same(await lab.getFolder(sibling.id), sibling, 'a path that only begins alike stays');
+  t.same(await lab.getFolder(sibling.id), sibling, 'a path with a common prefix only stays');
   t.same(await lab.getEpisode('run'), { ...episode, folder: '/x/y/b' });
   t.same(await lab.getAsset(asset.id), { ...asset, path: '/x/y/b/file.txt' });
-  t.not(await tagOf(`${lab.path}/episodes/run`), before, 'it shows another path');
-  t.not(await tagOf(`${lab.path}/episodes`), list, 'so does the list');
+  t.not(await tagOf(`${lab.path}/episodes/run`), before, 'the episode has another path');
+  t.not(await tagOf(`${lab.path}/episodes`), list, 'the list has another path');
   t.same((await lab.episodes('?folder=/a/b')).episodes, []);
   t.equal((await lab.episodes('?folder=/x&recursive=true')).total, 1);
-  t.equal((await lab.contents()).folders, 4, '/x was made');
+  t.equal((await lab.contents()).folders, 4, '/x is created');
 });
 
 test('a folder moves to its own path, its parent and the root, but not into itself or to an existing path', async (t) => {
@@ -98,10 +97,10 @@ test('a folder moves to its own path, its parent and the root, but not into itse
   isProblem(t, await move('/a/b/new'), 'folder_cycle');
   isProblem(t, await move('/d'), 'path_conflict');
   isProblem(t, await move('/a'), 'path_conflict');
-  t.equal((await lab.folders('?recursive=true')).total, 4, 'nothing was made on the way');
+  t.equal((await lab.folders('?recursive=true')).total, 4, 'no folder is created on the way');
   t.equal((await move('/a/b')).status, 200, 'its own path');
   t.match((await move('/b')).json, { path: '/b' });
-  t.match((await move('/a/bb')).json, { path: '/a/bb' }, 'a path that begins as the old one');
+  t.match((await move('/a/bb')).json, { path: '/a/bb' }, 'a path with the old one as prefix');
   t.same(
     (await lab.folders('?recursive=true')).folders.map(({ path }) => path),
     ['/a', '/a/bb', '/a/bb/c', '/d'],
@@ -127,7 +126,7 @@ test("a move that makes a descendant's path too long or too deep is rejected", a
   }
 });
 
-test('a folder is deleted permanently, and only when it is empty', async (t) => {
+test('only an empty folder is deleted, permanently; a restored item recreates it', async (t) => {
   const { owner, makeLab } = await startLabs(t);
   const lab = await makeLab();
   const folder = await lab.folder('/a');
@@ -148,7 +147,7 @@ test('a folder is deleted permanently, and only when it is empty', async (t) => 
   t.same(await lab.contents(), { folders: 0, episodes: 0, assets: 0 });
 
   await owner.post(`${lab.path}/episodes/run/restore`);
-  t.equal((await lab.getEpisode('run')).folder, '/a/b', 'a restore makes its folder again');
+  t.equal((await lab.getEpisode('run')).folder, '/a/b', 'a restore creates its folder again');
   await owner.post(`${lab.path}/assets/${id}/restore`);
   t.equal((await lab.getAsset(id)).path, '/a/b/file.txt');
   t.same(await lab.contents(), { folders: 2, episodes: 1, assets: 1 });
@@ -164,7 +163,7 @@ test('metadata is replaced, merged and cleared; an empty update changes nothing'
     metadata: { b: { c: 2, d: 3 } },
     version: 2,
   });
-  t.same((await owner.patch(path, { metadata: null })).status, 200);
+  t.equal((await owner.patch(path, { metadata: null })).status, 200);
   t.match(await lab.getFolder(id), { metadata: null, version: 3, path: '/a' });
 });
 

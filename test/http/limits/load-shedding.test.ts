@@ -33,7 +33,7 @@ async function startSmall(t: Test, queueMax: number) {
   };
 }
 
-/** Waits until so many requests are at the database and so many wait for their turn. */
+/** Waits until so many requests are at the database, and so many in the queue. */
 async function reached({ app }: Service, active: number, waiting: number): Promise<void> {
   await waitUntil(
     `${active} active and ${waiting} waiting requests`,
@@ -41,7 +41,7 @@ async function reached({ app }: Service, active: number, waiting: number): Promi
   );
 }
 
-test('a request that is rejected for another reason, and OPTIONS, opens no connection', async (t) => {
+test('a request that is rejected before its first statement, and OPTIONS, opens no connection', async (t) => {
   const proxy = await startProxy(t, await createDatabase(t));
   const db = openDatabase(t, proxy.url, { poolMax: 1 });
   const service = await startService(t, { db });
@@ -60,7 +60,7 @@ test('a request that is rejected for another reason, and OPTIONS, opens no conne
     answers.map(({ status }) => status),
     [401, 403, 400, 400, 404, 204, 413],
   );
-  t.equal(proxy.traffic.roundTrips, 0, 'none was even opened');
+  t.equal(proxy.traffic.roundTrips, 0, 'no connection is opened');
   t.equal(service.app.load.active, 0);
 });
 
@@ -84,8 +84,8 @@ test('waiting searches do not delay other requests', async (t) => {
     return sent;
   });
   const [first, ...others] = await Promise.all(searches);
-  t.equal(first?.status, 200, 'the one at the database is, too, then');
-  // They may have exceeded the queue timeout.
+  t.equal(first?.status, 200, 'the active search');
+  // The waiting searches may have exceeded the queue timeout.
   for (const { status } of others) t.ok([200, 503].includes(status), String(status));
 });
 
@@ -119,7 +119,10 @@ test('one subject takes at most half of the concurrent searches while others wai
     return [...ofAlice, ofBob];
   });
   for (const status of await Promise.all(searches)) t.ok([200, 503].includes(status));
-  t.ok(answered.indexOf('bob') < 10, `the one who came last is answer ${answered.indexOf('bob')}`);
+  t.ok(
+    answered.indexOf('bob') < 10,
+    `the last search is answered as number ${answered.indexOf('bob')}`,
+  );
 });
 
 test('a request beyond the concurrency limit and the queue is rejected', async (t) => {
@@ -127,16 +130,16 @@ test('a request beyond the concurrency limit and the queue is rejected', async (
   const admitted = await whileBlocked(async () => {
     const requests = Array.from({ length: MAX_CONCURRENT }, () => alice.get('/namespaces/acme'));
     await reached(service, MAX_CONCURRENT, 0);
-    const refused = await alice.get('/namespaces/acme');
-    isProblem(t, refused, 'overloaded');
-    t.match(refused.headers['retry-after'], /^\d+$/);
+    const rejected = await alice.get('/namespaces/acme');
+    isProblem(t, rejected, 'overloaded');
+    t.match(rejected.headers['retry-after'], /^\d+$/);
     t.equal(service.app.load.rejected, 1);
     t.equal(service.app.load.active, MAX_CONCURRENT, 'it did not reach the database');
     t.equal((await service.send({ method: 'GET', path: '/livez' })).status, 200);
     return requests;
   });
   for (const { status } of await Promise.all(admitted)) t.equal(status, 200, 'the admitted ones');
-  t.equal((await alice.get('/namespaces/acme')).status, 200, 'and the next');
+  t.equal((await alice.get('/namespaces/acme')).status, 200, 'a later request');
 });
 
 test('a queued request starts when another ends, in order of arrival', async (t) => {
@@ -170,7 +173,12 @@ test('a request that waits longer than the queue timeout is rejected', async (t)
     return requests;
   });
   for (const { status } of await Promise.all(admitted)) t.equal(status, 200);
-  t.equal((await alice.get('/namespaces/other')).status, 404, 'a rejected request has no effect');
+  isProblem(
+    t,
+    await alice.get('/namespaces/other'),
+    'namespace_not_found',
+    'a rejected request has no effect',
+  );
 });
 
 test('a queued request of a closed connection is dropped; a started one is finished', async (t) => {
@@ -200,23 +208,26 @@ test('a queued request of a closed connection is dropped; a started one is finis
     );
 
   const admitted = await whileBlocked(async () => {
-    const begunGone = closed();
+    const begunClosed = closed();
     const begun = post('begun');
     await reached(service, 1, 0);
     const requests = Array.from({ length: MAX_CONCURRENT - 1 }, () =>
       alice.get('/namespaces/acme'),
     );
     await reached(service, MAX_CONCURRENT, 0);
-    const waitingGone = closed();
+    const waitingClosed = closed();
     const waiting = post('waiting');
     await reached(service, MAX_CONCURRENT, 1);
     begun.destroy();
     waiting.destroy();
-    await beforeDeadline('the ends of both connections', Promise.all([begunGone, waitingGone]));
+    await beforeDeadline(
+      'the server to close both connections',
+      Promise.all([begunClosed, waitingClosed]),
+    );
     return requests;
   });
   await Promise.all(admitted);
   await reached(service, 0, 0);
   t.equal((await alice.get('/namespaces/begun')).status, 200);
-  t.equal((await alice.get('/namespaces/waiting')).status, 404);
+  isProblem(t, await alice.get('/namespaces/waiting'), 'namespace_not_found');
 });

@@ -5,7 +5,7 @@ import { isProblem } from '../../helpers/problem.js';
 
 const quotas = { namespacesPerSubject: 3, spacesPerNamespace: 3, membersPerNamespace: 3 };
 
-/** How many of some answers have each status. */
+/** @returns the number of responses by status */
 function tally(answers: Answer[]): Record<number, number> {
   const counts: Record<number, number> = {};
   for (const { status } of answers) counts[status] = (counts[status] ?? 0) + 1;
@@ -20,10 +20,10 @@ test('a subject creates namespaces up to its quota, regardless of their members'
   const [alice, bob] = [await service.as('alice'), await service.as('bob')];
   const create = (slug: string) => alice.post('/namespaces', { slug });
   t.same(tally(await Promise.all(many((i) => create(`n${i}`)))), { 201: 3, 403: 9 });
-  const refused = await create('one-more');
-  isProblem(t, refused, 'quota_exceeded');
-  t.match(refused.json, { detail: /3 active namespaces created by one subject/ });
-  isProblem(t, await bob.get('/namespaces/one-more'), 'namespace_not_found', 'nothing is left');
+  const rejected = await create('one-more');
+  isProblem(t, rejected, 'quota_exceeded');
+  t.match(rejected.json, { detail: /3 active namespaces created by one subject/ });
+  isProblem(t, await bob.get('/namespaces/one-more'), 'namespace_not_found', 'nothing was created');
   t.equal((await bob.post('/namespaces', { slug: 'one-more' })).status, 201, 'the slug is free');
 
   const { json } = await alice.get('/namespaces');
@@ -32,18 +32,28 @@ test('a subject creates namespaces up to its quota, regardless of their members'
   await alice.put(`/namespaces/${slug}/members/bob`, { role: 'owner' });
   for (const own of ['b1', 'b2'])
     t.equal((await bob.post('/namespaces', { slug: own })).status, 201, own);
-  isProblem(t, await bob.post('/namespaces', { slug: 'b3' }), 'quota_exceeded', 'own ones count');
+  isProblem(
+    t,
+    await bob.post('/namespaces', { slug: 'b3' }),
+    'quota_exceeded',
+    'bob, too, has created three',
+  );
 
   t.equal((await bob.delete(`/namespaces/${slug}`)).status, 204);
   t.equal((await create('instead')).status, 201, 'a deleted one no longer counts for its creator');
-  isProblem(t, await alice.post(`/namespaces/${slug}/restore`), 'quota_exceeded', 'a restore');
+  isProblem(
+    t,
+    await alice.post(`/namespaces/${slug}/restore`),
+    'quota_exceeded',
+    'a restore beyond the quota',
+  );
   await alice.delete('/namespaces/instead');
   const restores = many(() => alice.post(`/namespaces/${slug}/restore`));
-  t.same(tally(await Promise.all(restores)), { 200: 12 }, 'restored once');
+  t.same(tally(await Promise.all(restores)), { 200: 12 }, 'concurrent restores');
   isProblem(t, await create('again'), 'quota_exceeded');
 });
 
-test('a namespace holds spaces up to its quota, by every way to create them', async (t) => {
+test('a namespace has spaces up to its quota, by every operation that creates or restores them', async (t) => {
   const service = await startService(t, { quotas });
   const alice = await service.as('alice');
   await alice.post('/namespaces', { slug: 'acme' });
@@ -62,18 +72,16 @@ test('a namespace holds spaces up to its quota, by every way to create them', as
   const answers = await Promise.all(ways.flatMap((way) => many(way)));
   t.same(tally(answers), { 201: 3, 403: 33 });
   t.equal(await total(), 3);
-  const refused = await create('one-more');
-  isProblem(t, refused, 'quota_exceeded');
-  t.match(refused.json, { detail: /3 active spaces in a namespace/ });
+  const rejected = await create('one-more');
+  isProblem(t, rejected, 'quota_exceeded');
+  t.match(rejected.json, { detail: /3 active spaces in a namespace/ });
 
-  const [first, second] = ['0', '1'].map(
-    (i) => async () => pick((await alice.get(spaces)).json, 'spaces', i === '0' ? 0 : 1, 'slug'),
-  );
-  const gone = String(await first?.());
-  t.equal((await ensure(String(await second?.()))).status, 200, 'what is there is no more');
+  const { json } = await alice.get(spaces);
+  const [gone, other] = [0, 1].map((index) => String(pick(json, 'spaces', index, 'slug')));
+  t.equal((await ensure(String(other))).status, 200, 'an existing space is not counted again');
   t.equal((await alice.patch(`${spaces}/${gone}`, { name: 'Other' })).status, 200);
   await alice.delete(`${spaces}/${gone}`);
-  isProblem(t, await batch('x', 'y'), 'quota_exceeded', 'all or none');
+  isProblem(t, await batch('x', 'y'), 'quota_exceeded', 'a batch beyond the quota');
   t.equal(await total(), 2);
   t.equal((await create('third')).status, 201);
   isProblem(t, await alice.post(`${spaces}/${gone}/restore`), 'quota_exceeded');
@@ -94,13 +102,22 @@ test('a quota counts the resources created before it was set', async (t) => {
   await Promise.all(many((i) => alice.post(spaces, { name: `b${i}` })));
 
   const after = await (await startService(t, { databaseUrl, quotas })).as('alice');
-  isProblem(t, await after.post(spaces, { name: 'c' }), 'quota_exceeded', 'more than there may be');
+  isProblem(
+    t,
+    await after.post(spaces, { name: 'c' }),
+    'quota_exceeded',
+    'the namespace exceeds its quota',
+  );
   for (let i = 0; i < 10; i += 1) await after.delete(`${spaces}/b${i}`);
   t.same(tally(await Promise.all(many((i) => after.post(spaces, { name: `d${i}` })))), {
     201: 1,
     403: 11,
   });
-  t.equal((await alice.post(spaces, { name: 'e' })).status, 201, 'without it nothing is bounded');
+  t.equal(
+    (await alice.post(spaces, { name: 'e' })).status,
+    201,
+    'a service without quotas has no limit',
+  );
 });
 
 test('a namespace has members up to its quota', async (t) => {
@@ -110,18 +127,18 @@ test('a namespace has members up to its quota', async (t) => {
   const members = '/namespaces/acme/members';
   const put = (subject: string, role = 'viewer') => alice.put(`${members}/${subject}`, { role });
   t.same(tally(await Promise.all(many((i) => put(`m${i}`)))), { 201: 2, 403: 10 });
-  const refused = await put('one-more');
-  isProblem(t, refused, 'quota_exceeded');
-  t.match(refused.json, { detail: /3 members in a namespace/ });
+  const rejected = await put('one-more');
+  isProblem(t, rejected, 'quota_exceeded');
+  t.match(rejected.json, { detail: /3 members in a namespace/ });
   const { json } = await alice.get(members);
   t.equal(pick(json, 'total'), 3);
-  const present = String(pick(json, 'members', 1, 'subject'));
-  t.equal((await put(present, 'editor')).status, 200, 'who is there is no more');
-  t.equal((await alice.delete(`${members}/${present}`)).status, 204);
+  const existing = String(pick(json, 'members', 1, 'subject'));
+  t.equal((await put(existing, 'editor')).status, 200, 'an existing member is not counted again');
+  t.equal((await alice.delete(`${members}/${existing}`)).status, 204);
   t.equal((await put('another')).status, 201);
 });
 
-test('the totals of members and of own namespaces equal a count', async (t) => {
+test('the counters of members, memberships and created namespaces stay exact under concurrent changes', async (t) => {
   const service = await startService(t);
   const clients = await Promise.all(['ann', 'ben', 'cat'].map((subject) => service.as(subject)));
   const [ann, ben, cat] = clients;

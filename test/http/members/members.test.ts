@@ -1,13 +1,13 @@
 import { sql } from 'drizzle-orm';
 import { test } from 'tap';
 import { type Answer, type Client, type Service, startService } from '../../helpers/app.js';
-import { isoMoment, pick, pickString } from '../../helpers/json.js';
+import { isoTimestamp, pick, pickString } from '../../helpers/json.js';
 import { isProblem } from '../../helpers/problem.js';
 
 const members = '/namespaces/acme/members';
 const memberPath = (subject: string) => `${members}/${encodeURIComponent(subject)}`;
 
-/** The service with a namespace `acme` that alice owns. */
+/** Starts a service with the namespace `acme` of alice. */
 async function startAcme(t: Parameters<typeof startService>[0]) {
   const service = await startService(t);
   const alice = await service.as('alice');
@@ -23,7 +23,7 @@ async function rolesOf(client: Client): Promise<Record<string, unknown>> {
   );
 }
 
-/** The body that holds this member, with the moments that the answer has. */
+/** The body with this member, and with the times of the response. */
 function memberText({ json }: Answer, subject: string, role: string): string {
   const [createdAt, updatedAt] = ['createdAt', 'updatedAt'].map((key) => pick(json, key));
   return JSON.stringify({ subject, role, createdAt, updatedAt });
@@ -35,7 +35,7 @@ test('the creator of a namespace is its first owner', async (t) => {
   const [createdAt, updatedAt] = ['createdAt', 'updatedAt'].map((key) =>
     pick(json, 'members', 0, key),
   );
-  t.match(createdAt, isoMoment);
+  t.match(createdAt, isoTimestamp);
   t.equal(
     text,
     JSON.stringify({
@@ -53,7 +53,7 @@ test('put adds a member with 201 and changes a role with 200', async (t) => {
   const added = await alice.put(memberPath('bob'), { role: 'viewer' });
   t.equal(added.status, 201);
   t.equal(added.text, memberText(added, 'bob', 'viewer'));
-  t.match(added.json, { createdAt: isoMoment });
+  t.match(added.json, { createdAt: isoTimestamp });
   t.equal(pick(added.json, 'updatedAt'), pick(added.json, 'createdAt'));
 
   const same = await alice.put(memberPath('bob'), { role: 'viewer' });
@@ -72,7 +72,7 @@ test('put adds a member with 201 and changes a role with 200', async (t) => {
 
 test('put rejects an invalid role', async (t) => {
   const { alice } = await startAcme(t);
-  const refused: [body: unknown, path: string][] = [
+  const rejected: [body: unknown, path: string][] = [
     [{}, '/role'],
     [{ role: null }, '/role'],
     [{ role: 'admin' }, '/role'],
@@ -82,7 +82,7 @@ test('put rejects an invalid role', async (t) => {
     [[], ''],
     ['null', ''],
   ];
-  for (const [body, path] of refused) {
+  for (const [body, path] of rejected) {
     const answer = await alice.put(memberPath('bob'), body);
     isProblem(t, answer, 'validation_failed', JSON.stringify(body));
     t.equal(pick(answer.json, 'errors', 0, 'path'), path, JSON.stringify(body));
@@ -102,7 +102,7 @@ test('remove is 204 without a body, and 404 for an unknown member', async (t) =>
   t.equal(again.status, 201, 'a removed member can be added again');
 });
 
-test('members are listed in the order of their addition, by pages', async (t) => {
+test('members are listed in the order of their addition, page by page', async (t) => {
   const { service, alice } = await startAcme(t);
   const added = ['zoe', 'bob', 'yan', 'carol'];
   for (const [minute, subject] of added.entries()) {
@@ -159,7 +159,7 @@ test('a subject is any text of up to 255 characters, compared exactly', async (t
     t.equal(answer.status, 201, subject);
     t.equal(answer.text, memberText(answer, subject, 'viewer'), subject);
     const member = await service.as(subject);
-    t.match((await member.get('/namespaces')).json, { total: 1 }, `${subject} is the one`);
+    t.match((await member.get('/namespaces')).json, { total: 1 }, `${subject} is this member`);
   }
   const roles = Object.fromEntries(subjects.map((subject) => [subject, 'viewer']));
   t.same(await rolesOf(alice), { alice: 'owner', ...roles });
@@ -201,7 +201,7 @@ test('the last owner can neither be removed nor demoted', async (t) => {
   t.same(await rolesOf(alice), { alice: 'owner', bob: 'editor' });
 
   await alice.put(memberPath('bob'), { role: 'owner' });
-  t.equal((await alice.delete(memberPath('alice'))).status, 204, 'with another owner it can');
+  t.equal((await alice.delete(memberPath('alice'))).status, 204, 'with another owner');
   isProblem(t, await alice.get(members), 'namespace_not_found');
   const bob = await service.as('bob');
   isProblem(t, await bob.put(memberPath('bob'), { role: 'viewer' }), 'last_owner');
@@ -210,8 +210,8 @@ test('the last owner can neither be removed nor demoted', async (t) => {
   t.same(await rolesOf(alice), { bob: 'viewer', alice: 'owner' });
 });
 
-/** Sends the requests that would leave a namespace of two owners without one, in parallel. */
-async function quarrel(
+/** Sends requests in parallel that would each remove an owner of a namespace with two. */
+async function sendConflicting(
   service: Service,
   slug: string,
   attempt: (caller: Client, index: number, path: (subject: string) => string) => Promise<Answer>,
@@ -232,10 +232,10 @@ async function quarrel(
   };
 }
 
-test('two owners that remove each other at once leave at least one', async (t) => {
+test('concurrent removals and demotions of both owners leave at least one', async (t) => {
   const service = await startService(t);
   const other = (caller: Client) => (caller.subject === 'alice' ? 'bob' : 'alice');
-  const quarrels: Record<string, Parameters<typeof quarrel>[2]> = {
+  const attempts: Record<string, Parameters<typeof sendConflicting>[2]> = {
     'remove the other': (caller, _index, path) => caller.delete(path(other(caller))),
     'demote the other': (caller, _index, path) =>
       caller.put(path(other(caller)), { role: 'editor' }),
@@ -246,7 +246,7 @@ test('two owners that remove each other at once leave at least one', async (t) =
     },
     leave: (caller, _index, path) => caller.delete(path(caller.subject)),
     'step down': (caller, _index, path) => caller.put(path(caller.subject), { role: 'viewer' }),
-    'all of it': (caller, index, path) => {
+    'all of these': (caller, index, path) => {
       const subject = index % 4 < 2 ? caller.subject : other(caller);
       return index % 8 < 4
         ? caller.delete(path(subject))
@@ -254,15 +254,15 @@ test('two owners that remove each other at once leave at least one', async (t) =
     },
   };
   const possible = new Set([200, 201, 204, 403, 404, 409]);
-  for (const [title, attempt] of Object.entries(quarrels)) {
+  for (const [title, attempt] of Object.entries(attempts)) {
     for (let round = 0; round < 5; round += 1) {
       const slug = `${title.replaceAll(' ', '-')}-${round}`;
-      const { statuses, owners } = await quarrel(service, slug, attempt);
+      const { statuses, owners } = await sendConflicting(service, slug, attempt);
       t.ok(owners >= 1, `${title}: ${owners} remain`);
       t.same(
         statuses.filter((status) => !possible.has(status)),
         [],
-        `${title}: no surprise`,
+        `${title}: no other status`,
       );
     }
   }

@@ -12,17 +12,17 @@ const sql = service.db.$client;
 let count = 0;
 const newSlug = () => `held-${++count}`;
 
-/** How a namespace gives up its slug. */
-const ways: Record<string, (slug: string) => Promise<Answer>> = {
+/** The operations that release the slug of a namespace. */
+const releases: Record<string, (slug: string) => Promise<Answer>> = {
   rename: (slug) => alice.patch(`/namespaces/${slug}`, { slug: `${slug}-now` }),
   deletion: (slug) => alice.delete(`/namespaces/${slug}`),
 };
 
-/** A slug that alice's namespace gave up. */
-async function giveUp(way: (slug: string) => Promise<Answer>): Promise<string> {
+/** @returns a slug that a namespace of alice has released */
+async function releasedSlug(release: (slug: string) => Promise<Answer>): Promise<string> {
   const slug = newSlug();
   t.equal((await alice.post('/namespaces', { slug })).status, 201);
-  t.ok((await way(slug)).status < 300);
+  t.ok((await release(slug)).status < 300);
   return slug;
 }
 
@@ -50,9 +50,9 @@ const takes: Record<string, (caller: typeof bob, slug: string) => Promise<Answer
 };
 
 test('a released slug is reserved for its last owners, in every operation that takes slugs', async (t) => {
-  for (const [way, leave] of Object.entries(ways)) {
+  for (const [way, release] of Object.entries(releases)) {
     for (const [title, take] of Object.entries(takes)) {
-      const slug = await giveUp(leave);
+      const slug = await releasedSlug(release);
       isProblem(t, await take(bob, slug), 'slug_conflict', `${way}, ${title} by another`);
       const own = await take(alice, slug);
       t.ok(own.status < 300, `${way}, ${title} by the owner: ${own.text}`);
@@ -61,25 +61,25 @@ test('a released slug is reserved for its last owners, in every operation that t
   }
 });
 
-test('a released slug may be taken by the last owners and by admin tokens', async (t) => {
-  for (const leave of Object.values(ways)) {
+test('every last owner and an admin token may take a released slug; an editor may not', async (t) => {
+  for (const release of Object.values(releases)) {
     const slug = newSlug();
     await alice.post('/namespaces', { slug });
     await alice.put(`/namespaces/${slug}/members/bob`, { role: 'editor' });
-    await leave(slug);
+    await release(slug);
     isProblem(t, await bob.post('/namespaces', { slug }), 'slug_conflict', 'an editor');
     t.equal((await admin.post('/namespaces', { slug })).status, 201, 'a trusted service');
     const other = newSlug();
     await alice.post('/namespaces', { slug: other });
     await alice.put(`/namespaces/${other}/members/bob`, { role: 'owner' });
-    await leave(other);
+    await release(other);
     t.equal((await bob.post('/namespaces', { slug: other })).status, 201, 'a second owner');
   }
 });
 
-test('a slug is free for all after the reservation', async (t) => {
-  for (const leave of Object.values(ways)) {
-    const slug = await giveUp(leave);
+test('a released slug is free for all after the reservation of 30 days', async (t) => {
+  for (const release of Object.values(releases)) {
+    const slug = await releasedSlug(release);
     const age = (hours: number) =>
       sql`update namespace_slugs set freed_at = now() - make_interval(hours => ${hours}) where slug = ${slug}`;
     await age(30 * 24 - 1);
@@ -90,13 +90,13 @@ test('a slug is free for all after the reservation', async (t) => {
   }
 });
 
-test('a request concurrent with the release of a slug is subject to the reservation', async (t) => {
+test('a request of another subject during the release of a slug is 409', async (t) => {
   for (let round = 0; round < 30; round += 1) {
-    for (const leave of Object.values(ways)) {
+    for (const release of Object.values(releases)) {
       const slug = newSlug();
       await alice.post('/namespaces', { slug });
       const [left, ...taken] = await Promise.all([
-        leave(slug),
+        release(slug),
         ...Array.from({ length: 4 }, () => bob.post('/namespaces', { slug })),
       ]);
       t.ok(left.status < 300, `round ${round}`);
@@ -108,8 +108,8 @@ test('a request concurrent with the release of a slug is subject to the reservat
   }
 });
 
-test('of parallel requests that may take a slug exactly one succeeds', async (t) => {
-  const slug = await giveUp((one) => alice.delete(`/namespaces/${one}`));
+test('exactly one of parallel requests that may take a slug succeeds', async (t) => {
+  const slug = await releasedSlug((one) => alice.delete(`/namespaces/${one}`));
   const answers = await Promise.all(
     Array.from({ length: 8 }, () => alice.post('/namespaces', { slug })),
   );
@@ -124,7 +124,7 @@ test('a rejected write takes no slug and frees none', async (t) => {
   await alice.put(`/namespaces/${slug}/members/bob`, { role: 'editor' });
   const wanted = newSlug();
   const path = `/namespaces/${slug}`;
-  const refused = [
+  const rejected = [
     await alice.send({
       method: 'PATCH',
       path,
@@ -136,7 +136,7 @@ test('a rejected write takes no slug and frees none', async (t) => {
     await bob.delete(path),
   ];
   t.same(
-    refused.map(({ status }) => status),
+    rejected.map(({ status }) => status),
     [412, 403, 412, 403],
   );
   const rows = await sql`

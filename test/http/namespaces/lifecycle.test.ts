@@ -58,7 +58,7 @@ test('the slug of a deleted namespace can be reused by anyone when it is not res
   await alice.post('/namespaces', { slug: 'renamed' });
   await bob.delete('/namespaces/acme');
   const renamed = await alice.patch('/namespaces/renamed', { slug: 'acme' });
-  t.equal(renamed.status, 200, 'by a rename too');
+  t.equal(renamed.status, 200, 'by a rename');
 });
 
 test('a restore returns the namespace with its members and spaces', async (t) => {
@@ -85,7 +85,7 @@ test('a restore returns the namespace with its members and spaces', async (t) =>
   t.equal(gone.status, 200, 'a space that was deleted before can still be restored');
 });
 
-test('only an owner restores a namespace', async (t) => {
+test('only an owner or an admin token restores a namespace', async (t) => {
   const service = await startService(t);
   await seedNamespace(service, 'acme');
   await (await service.as(members.owner)).delete('/namespaces/acme');
@@ -171,7 +171,7 @@ test('an invalid slug in a path is 404', async (t) => {
     if (role === null) continue;
     for (const slug of slugs) {
       const answer = await alice.send(request(slug));
-      t.equal(answer.status, 404, `${title} of "${slug.slice(0, 65)}"`);
+      isProblem(t, answer, 'namespace_not_found', `${title} of "${slug.slice(0, 65)}"`);
     }
   }
 });

@@ -1,9 +1,9 @@
 import { test } from 'tap';
 import { type Answer, type Service, startService } from '../../helpers/app.js';
-import { isoMoment, pick, pickString, uuidv7 } from '../../helpers/json.js';
+import { isoTimestamp, pick, pickString, uuidv7 } from '../../helpers/json.js';
 import { isProblem } from '../../helpers/problem.js';
 
-/** The body that holds these fields, with the id and the moments that the answer has. */
+/** The body with these fields, and with the id and the times of the response. */
 function namespaceText({ json }: Answer, fields: Record<string, unknown>): string {
   const { slug, name = null, metadata = null, spaces = 0 } = fields;
   const [id, createdAt, updatedAt] = ['id', 'createdAt', 'updatedAt'].map((key) => pick(json, key));
@@ -25,19 +25,19 @@ test('a create returns the complete namespace in the documented order', async (t
   });
   t.equal(answer.status, 201);
   t.equal(answer.headers['location'], '/namespaces/acme');
-  t.match(answer.json, { id: uuidv7, createdAt: isoMoment });
+  t.match(answer.json, { id: uuidv7, createdAt: isoTimestamp });
   t.equal(pick(answer.json, 'updatedAt'), pick(answer.json, 'createdAt'));
   const expected = { slug: 'acme', name: 'Acme', metadata: { plan: { seats: 5 } } };
   t.equal(answer.text, namespaceText(answer, expected));
-  t.equal((await alice.get('/namespaces/acme')).text, answer.text, 'get answers the same');
+  t.equal((await alice.get('/namespaces/acme')).text, answer.text, 'GET returns the same');
 
   const bare = await alice.post('/namespaces', { slug: 'bare' });
-  t.equal(bare.text, namespaceText(bare, { slug: 'bare' }), 'what was not given is null');
+  t.equal(bare.text, namespaceText(bare, { slug: 'bare' }), 'absent fields are null');
   const nulls = await alice.post('/namespaces', { slug: 'nulls', name: null, metadata: null });
-  t.equal(nulls.text, namespaceText(nulls, { slug: 'nulls' }), 'as is what was null');
+  t.equal(nulls.text, namespaceText(nulls, { slug: 'nulls' }), 'null fields');
 });
 
-test('the list holds the namespaces of the caller, oldest first', async (t) => {
+test('the list contains the active namespaces of the caller with the role, oldest first', async (t) => {
   const service = await startService(t);
   const bob = await service.as('bob');
   await createAll(service, 'alice', ['zeta', 'alpha', 'hidden']);
@@ -77,7 +77,7 @@ test('the list holds the namespaces of the caller, oldest first', async (t) => {
   });
 });
 
-test('the list of namespaces is paginated', async (t) => {
+test('the list of namespaces is paginated, and an invalid page is 400', async (t) => {
   const service = await startService(t);
   const slugs = ['e', 'd', 'c', 'b', 'a'];
   await createAll(service, 'alice', slugs);
@@ -104,7 +104,7 @@ test('the list of namespaces is paginated', async (t) => {
 test('a create rejects invalid fields and names them', async (t) => {
   const service = await startService(t);
   const alice = await service.as('alice');
-  const refused: [title: string, body: unknown, path: string][] = [
+  const rejected: [title: string, body: unknown, path: string][] = [
     ['no slug', {}, '/slug'],
     ['null slug', { slug: null }, '/slug'],
     ['empty slug', { slug: '' }, '/slug'],
@@ -120,7 +120,7 @@ test('a create rejects invalid fields and names them', async (t) => {
     ['17 KiB of metadata', { slug: 'acme', metadata: { a: 'x'.repeat(17 * 1024) } }, '/metadata'],
     ['unknown field', { slug: 'acme', owner: 'bob' }, '/owner'],
   ];
-  for (const [title, body, path] of refused) {
+  for (const [title, body, path] of rejected) {
     const answer = await alice.post('/namespaces', body);
     isProblem(t, answer, 'validation_failed', title);
     t.equal(pick(answer.json, 'errors', 0, 'path'), path, `${title}: names the field`);
@@ -136,24 +136,24 @@ test('a taken slug is 409, for its owner and for others', async (t) => {
   isProblem(t, await alice.post('/namespaces', { slug: 'acme' }), 'slug_conflict');
   isProblem(t, await bob.post('/namespaces', { slug: 'acme' }), 'slug_conflict');
   isProblem(t, await bob.patch('/namespaces/other', { slug: 'acme' }), 'slug_conflict');
-  t.equal((await bob.get('/namespaces/other')).status, 200, 'a refused rename changes nothing');
+  t.equal((await bob.get('/namespaces/other')).status, 200, 'a rejected rename changes nothing');
 });
 
-test('of parallel creates and renames to one slug exactly one succeeds', async (t) => {
+test('exactly one of parallel creates, and of parallel renames, to one slug succeeds', async (t) => {
   const service = await startService(t);
   const alice = await service.as('alice');
   const slugs = Array.from({ length: 20 }, (_, index) => `n${index}`);
-  const outcome = async (answers: Promise<Answer>[], success: number) => {
+  const assertOne = async (answers: Promise<Answer>[], success: number) => {
     const statuses = (await Promise.all(answers)).map(({ status }) => status);
-    t.equal(statuses.filter((status) => status === success).length, 1, 'one wins');
-    t.equal(statuses.filter((status) => status === 409).length, 19, 'the others are told');
+    t.equal(statuses.filter((status) => status === success).length, 1, 'one succeeds');
+    t.equal(statuses.filter((status) => status === 409).length, 19, 'the others are 409');
   };
-  await outcome(
+  await assertOne(
     slugs.map(() => alice.post('/namespaces', { slug: 'created' })),
     201,
   );
   await createAll(service, 'alice', slugs);
-  await outcome(
+  await assertOne(
     slugs.map((slug) => alice.patch(`/namespaces/${slug}`, { slug: 'renamed' })),
     200,
   );
@@ -169,16 +169,21 @@ test('a rename takes effect at once, and frees the old slug when it is not reser
   t.equal(renamed.text, namespaceText(renamed, { slug: 'after', name: 'Acme', spaces: 1 }));
   t.equal(pick(renamed.json, 'id'), pick(created.json, 'id'));
 
-  for (const behind of ['', '/spaces']) {
-    const { status, headers } = await alice.get(`/namespaces/before${behind}`);
-    t.same([status, headers.location], [308, `/namespaces/after${behind}`]);
-    isProblem(t, await bob.get(`/namespaces/before${behind}`), 'namespace_not_found');
+  for (const rest of ['', '/spaces']) {
+    const { status, headers } = await alice.get(`/namespaces/before${rest}`);
+    t.same([status, headers.location], [308, `/namespaces/after${rest}`]);
+    isProblem(t, await bob.get(`/namespaces/before${rest}`), 'namespace_not_found');
   }
   t.equal((await alice.get('/namespaces/after')).text, renamed.text);
   t.match((await alice.get('/namespaces/after/spaces')).json, { spaces: [{ slug: 'lab' }] });
 
   t.equal((await bob.post('/namespaces', { slug: 'before' })).status, 201);
-  isProblem(t, await alice.get('/namespaces/before'), 'namespace_not_found', 'now it is another');
+  isProblem(
+    t,
+    await alice.get('/namespaces/before'),
+    'namespace_not_found',
+    'it is another namespace',
+  );
   t.match((await bob.get('/namespaces/before/spaces')).json, { spaces: [], total: 0 });
 });
 

@@ -5,13 +5,13 @@ import { SECRET, startService } from '../../helpers/app.js';
 import { operations } from '../../helpers/operations.js';
 import { seedNamespace } from '../../helpers/seed.js';
 
-/** A caller that names another subject in every unverified claim. */
-const disguised = (claims: Record<string, unknown>) =>
+/** Signs a token that names another subject in every unverified claim. */
+const signDisguised = (claims: Record<string, unknown>) =>
   new SignJWT({ sub: 'mallory', subject: 'alice', user: 'alice', name: 'alice', ...claims })
     .setProtectedHeader({ alg: 'HS256' })
     .sign(Buffer.from(SECRET));
 
-test('the access log and the audit log name the verified subject of rejected requests', async (t) => {
+test('the access log and the audit log name the verified subject of a request, or none', async (t) => {
   const lines: Record<string, unknown>[] = [];
   const logger = pino(
     { level: 'info' },
@@ -21,10 +21,10 @@ test('the access log and the audit log name the verified subject of rejected req
   await seedNamespace(service, 'team');
   const exp = Math.floor(Date.now() / 1000) + 3600;
   const tokens: [string, string | undefined, string][] = [
-    ['a stranger', 'mallory', await disguised({ exp })],
-    ['a token without the scope', 'mallory', await disguised({ exp, scope: 'none' })],
-    ['an expired token', undefined, await disguised({ exp: 1 })],
-    ['a token with a bad subject', undefined, await disguised({ exp, sub: '' })],
+    ['a stranger', 'mallory', await signDisguised({ exp })],
+    ['a token without the scope', 'mallory', await signDisguised({ exp, scope: 'none' })],
+    ['an expired token', undefined, await signDisguised({ exp: 1 })],
+    ['a token with a bad subject', undefined, await signDisguised({ exp, sub: '' })],
     ['no token', undefined, ''],
   ];
   for (const { title, request } of operations) {

@@ -28,7 +28,7 @@ test('every write is audited with subject, operation and resource; reads are not
   }
 });
 
-test('an audit line names the space, the member, and the created resources', async (t) => {
+test('an audit line names the space, the member and the created resources, and marks a replay', async (t) => {
   const { logger, lines } = memoryLogger();
   const service = await startService(t, { logger });
   await seedNamespace(service, 'acme');
@@ -80,7 +80,7 @@ test('a rejected write is audited with its problem code', async (t) => {
   ]);
 });
 
-test('audit lines are written at every log level', async (t) => {
+test('audit lines are written even at the log level fatal', async (t) => {
   const { logger, lines } = memoryLogger();
   logger.level = pino.levels.labels[60] ?? '';
   const service = await startService(t, { logger });

@@ -3,14 +3,14 @@ import { startService } from '../../helpers/app.js';
 import { createDatabase } from '../../helpers/database.js';
 import { isProblem } from '../../helpers/problem.js';
 
-test('a migrated, reachable database makes the service ready', async (t) => {
+test('the service is ready with a migrated, reachable database', async (t) => {
   const service = await startService(t);
   const answer = await service.send({ method: 'GET', path: '/readyz' });
   t.equal(answer.status, 200);
   t.same(answer.json, { status: 'ok' });
 });
 
-test('a database without the migrations makes the service not ready', async (t) => {
+test('the service is not ready, but alive, with a database without the migrations', async (t) => {
   const databaseUrl = await createDatabase(t, { empty: true });
   const service = await startService(t, { databaseUrl });
   const answer = await service.send({ method: 'GET', path: '/readyz' });
@@ -19,5 +19,5 @@ test('a database without the migrations makes the service not ready', async (t) 
   t.ok(answer.headers['retry-after']);
 
   const live = await service.send({ method: 'GET', path: '/livez' });
-  t.equal(live.status, 200, 'while the process is alive');
+  t.equal(live.status, 200, '/livez');
 });

@@ -57,7 +57,7 @@ test('requests are counted by method, route template and status, and need no tok
     '{code="namespace_not_found"}': 1,
     '{code="token_missing"}': 1,
   });
-  t.same(samples(text, 'http_requests_in_flight'), { '': 1 }, 'this one');
+  t.same(samples(text, 'http_requests_in_flight'), { '': 1 }, 'the scrape itself');
 
   Object.assign(service.app.load, { active: 3, waiting: 7 });
   const busy = await read(service);
@@ -84,7 +84,7 @@ test('the metrics show the connections and statements of the pool', async (t) =>
     const held = alice.get('/namespaces/acme');
     await waitUntil('a connection of the pool', () => db.usage().connections > 0);
     t.same(await pool(), [1, 1, 2]);
-    // The lock is released first.
+    // Wrapped in an object, because the transaction must end before the response is awaited.
     return { held };
   });
   t.equal((await answer.held).status, 404);
@@ -112,14 +112,14 @@ test("the metrics show the age of the issuer's keys and the failed fetches", asy
 
   t.same(await keys(), [0, 0]);
   advance(60_000);
-  t.same(await keys(), [1, 0], 'since the start, where there are none yet');
+  t.same(await keys(), [1, 0], 'without keys the age counts from the start');
   t.equal(await call(), 200);
   t.same(await keys(), [0, 0]);
 
   const { answer } = issuer;
   issuer.answer = { status: 500, body: 'oops' };
   advance(11 * 60_000);
-  t.same(await keys(), [11, 0], 'an idle service asks for none');
+  t.same(await keys(), [11, 0], 'an idle service fetches no keys');
   t.equal(await call(), 200, 'the known keys are kept');
   t.same(await keys(), [11, 1]);
   issuer.answer = answer;
@@ -132,7 +132,7 @@ test("a service with a secret has no metrics of an issuer's keys", async (t) => 
   t.notMatch(await read(await startMeasured(t)), /jwks/);
 });
 
-test('requests cannot create labels', async (t) => {
+test('requests cannot create label values', async (t) => {
   const service = await startMeasured(t);
   await seedNamespace(service, 'acme');
   const owner = await service.as(members.owner);
@@ -182,15 +182,16 @@ test('a request of a closed connection is no longer in flight', async (t) => {
   t.match(await read(), /route="\/namespaces",status="aborted"/);
 });
 
-test('without a registry there are no metrics, and each application has its own', async (t) => {
+test('/metrics is 404 without a registry, and each application counts in its own registry', async (t) => {
   const service = await startService(t);
   t.equal((await service.send({ method: 'GET', path: '/metrics' })).status, 404);
   const [one, two] = [await startMeasured(t), await startMeasured(t)];
   await one.send({ method: 'GET', path: '/livez' });
+  t.match(await read(one), /livez/);
   t.notMatch(await read(two), /livez/);
 });
 
-test('the metrics port serves the metrics only', async (t) => {
+test('the metrics port serves the metrics only, and the API port does not', async (t) => {
   const registry = new Registry();
   const service = await startService(t, { metrics: { registry, served: false } });
   const metrics = await buildMetricsApp(registry);
@@ -201,7 +202,7 @@ test('the metrics port serves the metrics only', async (t) => {
   t.equal((await metrics.inject('/namespaces')).statusCode, 404);
 });
 
-test('the process serves its metrics on METRICS_PORT', async (t) => {
+test('METRICS_PORT makes the process serve its metrics on the API port, on a port of their own, or not at all', async (t) => {
   const DATABASE_URL = await createDatabase(t);
   const start = async (METRICS_PORT: string) => {
     const env = {
@@ -225,7 +226,7 @@ test('the process serves its metrics on METRICS_PORT', async (t) => {
   const text = await answer.text();
   t.match(text, /^process_cpu_seconds_total /m);
   t.match(text, /^nodejs_eventloop_lag_p99_seconds /m);
-  t.notMatch(text, process.version, 'no version');
+  t.notMatch(text, process.version, 'no version of Node.js');
   t.equal(main.other, undefined);
 
   const apart = await start('0');

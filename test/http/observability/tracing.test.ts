@@ -70,7 +70,7 @@ test("a trace contains the request, as a child of the caller's span, and its sta
   await fetchInTime(`${origin}/nowhere`, { headers });
   await fetchInTime(`${origin}/livez`, { headers });
   server.child.kill('SIGTERM');
-  t.equal(await server.ended, 0, 'the rest is sent before the end');
+  t.equal(await server.ended, 0, 'the process ends after it has sent its spans');
 
   const resources = collector.exports.flatMap(({ resourceSpans }) => resourceSpans);
   t.match(attributesOf(resources[0]?.resource ?? { attributes: [] }), { 'service.name': 'spaces' });
@@ -104,11 +104,11 @@ test("a trace contains the request, as a child of the caller's span, and its sta
 
   const sent = JSON.stringify(collector.exports);
   for (const part of token.split('.')) t.notOk(sent.includes(part), 'no part of the token');
-  t.notMatch(sent, /alice|page=1/, 'nor parameters');
+  t.notMatch(sent, /alice|page=1/, 'no parameter');
   t.match(server.output(), new RegExp(`"traceId":"${traceId}".*"answered"`));
 });
 
-test('an unreachable collector delays neither requests nor shutdown', async (t) => {
+test('the service answers requests and shuts down while the collector is unreachable', async (t) => {
   const server = startServer(t, {
     DATABASE_URL: await createDatabase(t),
     JWT_SECRET: SECRET,

@@ -1,4 +1,4 @@
-/** HTTP at its edges: uploads that are rejected while they are sent, framing, idle connections. */
+/** Uploads that are rejected while they are sent, framing, and idle connections. */
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { test } from 'tap';
@@ -12,12 +12,12 @@ import { beforeDeadline, waitUntil } from '../../helpers/wait.js';
 
 const request = (...lines: string[]) => [...lines, '', ''].join('\r\n');
 
-/** Reads until the head of a response has come. */
+/** Reads until the header section of a response has arrived. */
 function head(socket: Socket): Promise<string> {
   const received = new Promise<string>((resolve, reject) => {
     let text = '';
     const fail = () => {
-      reject(new Error(`No head of a response has come: ${text}`));
+      reject(new Error(`The connection closed before the headers of a response: ${text}`));
     };
     socket.once('close', fail);
     socket.on('data', (chunk) => {
@@ -26,7 +26,7 @@ function head(socket: Socket): Promise<string> {
     });
     socket.resume();
   });
-  return beforeDeadline('the head of a response', received);
+  return beforeDeadline('the headers of a response', received);
 }
 
 const UPLOAD_BYTES = 20 * 2 ** 20;
@@ -37,7 +37,7 @@ async function upload(socket: Socket, isChunked: boolean): Promise<void> {
   for (let sent = 0; sent < UPLOAD_BYTES; sent += PIECE.length) {
     const head = isChunked ? `${PIECE.length.toString(16)}\r\n` : '';
     socket.write(head);
-    if (!socket.write(PIECE)) await beforeDeadline('a drain', once(socket, 'drain'));
+    if (!socket.write(PIECE)) await beforeDeadline('the socket to drain', once(socket, 'drain'));
     if (isChunked) socket.write('\r\n');
   }
   if (isChunked) socket.write('0\r\n\r\n');
@@ -70,7 +70,7 @@ test('the client receives the status of a rejected upload, whether it reads duri
   }
 });
 
-test('a request that expects 100-continue gets its rejection, or else 100 Continue', async (t) => {
+test('a request that expects 100-continue gets its rejection, or 100 Continue before it sends its body', async (t) => {
   const { port, authorization } = await listen(t);
   const body = JSON.stringify({ slug: 'asked' });
   const post = [
@@ -91,16 +91,19 @@ test('a request that expects 100-continue gets its rejection, or else 100 Contin
   taken.write(
     request(...post, authorization, `Content-Length: ${body.length}`, 'Connection: close'),
   );
-  await taken.receives();
+  t.match(await head(taken.socket), /^HTTP\/1.1 100 /);
   taken.write(body);
-  await taken.closed;
+  t.same(
+    (await taken.closed).map(({ status }) => status),
+    [100, 201],
+  );
   const made = await fetchInTime(`http://127.0.0.1:${port}/namespaces/asked`, {
     headers: { authorization: authorization.slice('Authorization: '.length) },
   });
   t.equal(made.status, 200);
 });
 
-test('invalid framing, Host and Expect get a problem', async (t) => {
+test('invalid framing, Host and Expect get a problem; valid ones are accepted', async (t) => {
   const { port, log } = await listen(t);
   const livez = 'GET /livez HTTP/1.1';
   const post = ['POST /namespaces HTTP/1.1', 'Content-Type: application/json'];
@@ -132,10 +135,10 @@ test('invalid framing, Host and Expect get a problem', async (t) => {
     if (code === null) t.equal(answer?.status, 200, title);
     else isRawProblem(t, answer, code, title);
   }
-  t.notMatch(log(), /"level":[56]0/, 'none of it is a failure of ours');
+  t.notMatch(log(), /"level":[56]0/, 'no line has the level error or fatal');
 });
 
-test('a body without a delimiter closes its connection', async (t) => {
+test('a request whose body has no delimiter gets 400, and its connection is closed', async (t) => {
   const { port } = await listen(t);
   const connection = await rawConnection(t, port);
   connection.write(
@@ -162,14 +165,14 @@ test('an idle connection stays open for its Keep-Alive time, and receives no res
   const { port } = await listen(t, { connections: { ...limits, keepAliveTimeout: 2000 } });
   const unused = await rawConnection(t, port);
   const used = await rawConnection(t, port);
+  const sentAt = performance.now();
   used.write(request('GET /livez HTTP/1.1', 'Host: test'));
   await used.receives();
-  const answeredAt = performance.now();
-  t.same(await unused.closed, [], 'nothing was sent on it, and nothing was answered');
+  t.same(await unused.closed, [], 'no response without a request');
   const [answer, ...others] = await used.closed;
   t.equal(answer?.headers['keep-alive'], 'timeout=2');
   t.same(others, []);
-  t.ok(performance.now() - answeredAt >= 2000);
+  t.ok(performance.now() - sentAt >= 2000, 'open for the Keep-Alive time');
 });
 
 test('a stalled upload that was rejected is closed without a second response', async (t) => {
@@ -209,11 +212,11 @@ test('the connection of a client that stops reading is closed; one that reads st
   t.equal((await reader.closed).length, 501);
 });
 
-test('one address opens connections up to its limit', async (t) => {
+test('a connection beyond the limit of its address is closed', async (t) => {
   const { port } = await listen(t, { connections: { maxConnectionsPerAddress: 2 } });
   const [one, two] = [await rawConnection(t, port), await rawConnection(t, port)];
-  const refused = await rawConnection(t, port);
-  t.same(await refused.closed, []);
+  const third = await rawConnection(t, port);
+  t.same(await third.closed, []);
   one.socket.destroy();
   await one.closed;
   two.write(request('GET /livez HTTP/1.1', 'Host: test', 'Connection: close'));
@@ -223,7 +226,7 @@ test('one address opens connections up to its limit', async (t) => {
   t.equal((await again.closed)[0]?.status, 200, 'a closed connection no longer counts');
 });
 
-test('the gauge of requests in flight returns to zero after pipelines are cut', async (t) => {
+test('requests of closed pipelined connections are no longer in flight', async (t) => {
   const registry = processMetrics();
   const { service, port, authorization } = await listen(t, {
     metrics: { registry, served: true },
@@ -233,17 +236,20 @@ test('the gauge of requests in flight returns to zero after pipelines are cut', 
     return Number(/^http_requests_in_flight (\d+)/m.exec(text)?.[1]);
   };
   t.equal(await inFlight(), 1, 'the scrape itself');
-  for (let round = 0; round < 5; round += 1) {
+  for (let index = 0; index < 5; index += 1) {
     const connection = await rawConnection(t, port);
     connection.write(request('GET /namespaces HTTP/1.1', 'Host: test', authorization).repeat(50));
     connection.socket.destroy();
     await connection.closed;
   }
-  await waitUntil('the end of requests of cut pipelines', async () => (await inFlight()) <= 1);
-  t.equal(await inFlight(), 1);
+  await waitUntil(
+    'the end of the requests of closed connections',
+    async () => (await inFlight()) <= 1,
+  );
+  t.equal(await inFlight(), 1, 'only the scrape');
 });
 
-test('a line of the log holds at most a bounded part of a request', async (t) => {
+test('a log line has less than 3,000 characters, however long the path is', async (t) => {
   const { service, log } = await listen(t);
   const owner = await service.as('alice');
   const long = 'x'.repeat(7000);

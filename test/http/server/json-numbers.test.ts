@@ -1,6 +1,6 @@
 /** A number in metadata reads back as it was sent, or is rejected. */
 import { test } from 'tap';
-import type { Client } from '../../helpers/app.js';
+import type { Client, Send } from '../../helpers/app.js';
 import { pick } from '../../helpers/json.js';
 import { isProblem } from '../../helpers/problem.js';
 import { startTeam } from '../../helpers/team.js';
@@ -8,89 +8,65 @@ import { startTeam } from '../../helpers/team.js';
 const json = { 'content-type': 'application/json' };
 const merge = { 'content-type': 'application/merge-patch+json' };
 
-/** Every operation that accepts metadata, here as JSON text; `path` is where a violation names it. */
-const writers: Record<
-  string,
-  { send: (client: Client, metadata: string) => ReturnType<Client['get']>; path: string }
-> = {
-  createNamespace: {
+interface Writer {
+  send: (client: Client, metadata: string) => ReturnType<Client['get']>;
+  /** the path by which a violation names the metadata */
+  path: string;
+}
+
+/** @param body the body as JSON text, in which `METADATA` is replaced */
+function writer(
+  method: Send['method'],
+  path: string,
+  body: string,
+  { at = '/metadata', headers = json }: { at?: string; headers?: Record<string, string> } = {},
+): Writer {
+  return {
     send: (client, metadata) =>
-      client.send({
-        method: 'POST',
-        path: '/namespaces',
-        body: `{"slug":"other","metadata":${metadata}}`,
-        headers: json,
-      }),
-    path: '/metadata',
-  },
-  updateNamespace: {
-    send: (client, metadata) =>
-      client.send({
-        method: 'PATCH',
-        path: '/namespaces/team',
-        body: `{"metadata":${metadata}}`,
-        headers: json,
-      }),
-    path: '/metadata',
-  },
-  createSpace: {
-    send: (client, metadata) =>
-      client.send({
-        method: 'POST',
-        path: '/namespaces/team/spaces',
-        body: `{"name":"A","slug":"created","metadata":${metadata}}`,
-        headers: json,
-      }),
-    path: '/metadata',
-  },
-  createSpaces: {
-    send: (client, metadata) =>
-      client.send({
-        method: 'POST',
-        path: '/namespaces/team/spaces/batch',
-        body: `{"spaces":[{"name":"B"},{"name":"C","metadata":${metadata}}]}`,
-        headers: json,
-      }),
-    path: '/spaces/1/metadata',
-  },
-  ensureSpace: {
-    send: (client, metadata) =>
-      client.send({
-        method: 'PUT',
-        path: '/namespaces/team/projects/ensured',
-        body: `{"name":"A","metadata":${metadata}}`,
-        headers: json,
-      }),
-    path: '/metadata',
-  },
-  updateSpace: {
-    send: (client, metadata) =>
-      client.send({
-        method: 'PATCH',
-        path: '/namespaces/team/projects/lab',
-        body: `{"metadata":${metadata}}`,
-        headers: json,
-      }),
-    path: '/metadata',
-  },
-  'updateSpace, merge patch': {
-    send: (client, metadata) =>
-      client.send({
-        method: 'PATCH',
-        path: '/namespaces/team/projects/lab',
-        body: `{"metadata":${metadata}}`,
-        headers: merge,
-      }),
-    path: '/metadata',
-  },
+      client.send({ method, path, body: body.replace('METADATA', () => metadata), headers }),
+    path: at,
+  };
+}
+
+const spaces = '/namespaces/team/spaces';
+const lab = '/namespaces/team/projects/lab';
+const id = '01900000-0000-7000-8000-000000000000';
+const asset = '"path":"/a","kind":"file","uri":"urn:a:b"';
+const onlyMetadata = '{"metadata":METADATA}';
+
+/** Every operation that accepts metadata. */
+const writers: Record<string, Writer> = {
+  createNamespace: writer('POST', '/namespaces', '{"slug":"other","metadata":METADATA}'),
+  updateNamespace: writer('PATCH', '/namespaces/team', onlyMetadata),
+  createSpace: writer('POST', spaces, '{"name":"A","slug":"created","metadata":METADATA}'),
+  createSpaces: writer(
+    'POST',
+    `${spaces}/batch`,
+    '{"spaces":[{"name":"B"},{"name":"C","metadata":METADATA}]}',
+    { at: '/spaces/1/metadata' },
+  ),
+  ensureSpace: writer('PUT', `${spaces}/ensured`, '{"name":"A","metadata":METADATA}'),
+  updateSpace: writer('PATCH', lab, onlyMetadata),
+  'updateSpace, merge patch': writer('PATCH', lab, onlyMetadata, { headers: merge }),
+  createFolder: writer('POST', `${lab}/folders`, '{"path":"/f","metadata":METADATA}'),
+  updateFolder: writer('PATCH', `${lab}/folders/${id}`, onlyMetadata),
+  upsertEpisode: writer('POST', `${lab}/episodes`, '{"name":"run","metadata":METADATA}'),
+  updateEpisode: writer('PATCH', `${lab}/episodes/run`, onlyMetadata),
+  createAsset: writer('POST', `${lab}/assets`, `{${asset},"metadata":METADATA}`),
+  createAssets: writer(
+    'POST',
+    `${lab}/assets/batch`,
+    `{"assets":[{${asset}},{${asset},"metadata":METADATA}]}`,
+    { at: '/assets/1/metadata' },
+  ),
+  updateAsset: writer('PATCH', `${lab}/assets/${id}`, onlyMetadata),
   'the filter metadata': {
-    send: (client, metadata) =>
-      client.get(`/namespaces/team/spaces?metadata=${encodeURIComponent(metadata)}`),
+    send: (client, metadata) => client.get(`${spaces}?metadata=${encodeURIComponent(metadata)}`),
     path: '/metadata',
   },
 };
 
-test('a number that JSON cannot represent exactly is 400, in every operation that accepts metadata', async (t) => {
+test('a number that would not read back exactly is 400 and named, in every operation that accepts metadata', async (t) => {
   const alice = await startTeam(t);
   const unsafe = [
     '9007199254740992',
@@ -113,12 +89,16 @@ test('a number that JSON cannot represent exactly is 400, in every operation tha
       ] as const) {
         const answer = await send(alice, metadata);
         isProblem(t, answer, 'validation_failed', `${title}: ${metadata}`);
-        t.match(answer.text, `"path": "${path}${place}"`, `${title}: ${metadata} is named`);
+        t.match(answer.text, `"path": "${path}${place}"`, `${title}: ${metadata}: path`);
       }
     }
   }
-  const { json: space } = await alice.get('/namespaces/team/projects/lab');
-  t.equal(pick(space, 'version'), 1, 'nothing was written');
+  const { json: space } = await alice.get(lab);
+  t.match(
+    space,
+    { version: 1, contents: { folders: 0, episodes: 0, assets: 0 } },
+    'nothing was written',
+  );
 });
 
 test('safe numbers are returned as they were sent', async (t) => {
@@ -139,7 +119,7 @@ test('safe numbers are returned as they were sent', async (t) => {
   const body = `{"metadata":{"numbers":[${numbers.join(',')}],"text":"9007199254740993"}}`;
   const written = await alice.send({
     method: 'PATCH',
-    path: '/namespaces/team/projects/lab',
+    path: lab,
     body,
     headers: json,
   });
@@ -147,9 +127,9 @@ test('safe numbers are returned as they were sent', async (t) => {
   t.strictSame(pick(pick(written.json, 'metadata'), 'numbers'), numbers.map(Number));
 });
 
-test('metadata is limited by its size in PostgreSQL and its number of values, and the filter by lower limits', async (t) => {
+test('metadata with too many digits or values is 400; the metadata filter has lower limits', async (t) => {
   const alice = await startTeam(t);
-  const write = (metadata: object) => alice.patch('/namespaces/team/projects/lab', { metadata });
+  const write = (metadata: object) => alice.patch(lab, { metadata });
   isProblem(
     t,
     await write({ tiny: Array.from({ length: 900 }, () => 5e-324) }),
@@ -164,7 +144,7 @@ test('metadata is limited by its size in PostgreSQL and its number of values, an
   );
   t.equal((await write({ list: Array.from({ length: 900 }, () => 1) })).status, 200);
   const filter = (value: object) =>
-    alice.get(`/namespaces/team/spaces?metadata=${encodeURIComponent(JSON.stringify(value))}`);
+    alice.get(`${spaces}?metadata=${encodeURIComponent(JSON.stringify(value))}`);
   for (const value of [
     { a: [[1]] },
     { a: [{ b: 1 }] },

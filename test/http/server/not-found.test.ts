@@ -56,7 +56,7 @@ test('OPTIONS returns the methods of a path, without a token and without the dat
   }
 });
 
-test('an unsupported method is 405, whatever else the request contains', async (t) => {
+test('an unsupported method is 405 with Allow, also with an unsupported body', async (t) => {
   const db = openDatabase(t, url, { poolMax: 1 });
   const service = await startService(t, { db, databaseUrl: url, ...measured() });
   const methods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'] as const;
@@ -98,7 +98,7 @@ test('a method that no path supports is 405', async (t) => {
   }
 });
 
-test('the metrics port answers 405 as well', async (t) => {
+test('the metrics port answers 405 to an unsupported method, and 404 to an unknown path', async (t) => {
   const app = await buildMetricsApp(new Registry());
   t.teardown(() => app.close());
   const answer = await app.inject({ method: 'POST', url: '/metrics' });
@@ -108,12 +108,12 @@ test('the metrics port answers 405 as well', async (t) => {
 });
 
 /** Headers that differ between any two responses. */
-const ofEach = ['date', 'x-request-id'];
+const unique = ['date', 'x-request-id'];
 
 const headersOf = ({ headers }: { headers: object }) =>
-  Object.fromEntries(Object.entries(headers).filter(([name]) => !ofEach.includes(name)));
+  Object.fromEntries(Object.entries(headers).filter(([name]) => !unique.includes(name)));
 
-test('HEAD returns the status and headers of GET, of problems and 304 too', async (t) => {
+test('HEAD returns the status and headers of GET, also for problems and 304', async (t) => {
   for (const compression of [false, true]) {
     const service = await startService(t, { ...measured(), compression });
     await seedNamespace(service, 'acme');

@@ -4,7 +4,7 @@ import { fetchInTime } from '../../helpers/fetch.js';
 import { pick, pickString } from '../../helpers/json.js';
 import { startPrefixProxy } from '../../helpers/prefix-proxy.js';
 
-test('behind a proxy that strips a prefix, every URL in a response includes the prefix', async (t) => {
+test('every URL in a response includes the prefix that a proxy strips', async (t) => {
   let port = 0;
   const origin = `http://127.0.0.1:${await startPrefixProxy(t, () => port)}`;
   const service = await startService(t, { publicUrl: new URL(`${origin}/api/`) });

@@ -15,11 +15,11 @@ test('every response has the security headers and no Server header', async (t) =
   const owner = await service.as(members.owner);
   const answers = {
     'no token': await service.send({ method: 'GET', path: '/namespaces' }),
-    'no route': await service.send({ method: 'GET', path: '/nowhere' }),
-    'no URL': await service.send({ method: 'GET', path: '/namespaces/%zz' }),
+    'unknown path': await service.send({ method: 'GET', path: '/nowhere' }),
+    'undecodable path': await service.send({ method: 'GET', path: '/namespaces/%zz' }),
     'not JSON': await owner.post('/namespaces', '{'),
     health: await service.send({ method: 'GET', path: '/livez' }),
-    'no method': await service.send({ method: 'PUT', path: '/namespaces' }),
+    'unsupported method': await service.send({ method: 'PUT', path: '/namespaces' }),
     options: await service.send({ method: 'OPTIONS', path: '/namespaces' }),
   };
   for (const [index, { title, request }] of operations.entries()) {
@@ -51,7 +51,7 @@ test('public responses are cacheable and revalidated by their ETag', async (t) =
   }
 });
 
-test('Swagger UI has a Content-Security-Policy of its own, and the other headers', async (t) => {
+test('Swagger UI has its own Content-Security-Policy, and X-Content-Type-Options', async (t) => {
   const service = await startService(t);
   const { headers } = await service.send({ method: 'GET', path: '/docs/' });
   t.match(headers['content-security-policy'], /default-src 'self'/);

@@ -4,7 +4,7 @@ import { type Answer, startService } from '../../helpers/app.js';
 
 const PARALLEL = 50;
 
-/** How often each status was answered. */
+/** @returns how many responses have each status */
 function statuses(answers: Answer[]): Record<string, number> {
   const counts: Record<string, number> = {};
   for (const { status } of answers) counts[status] = (counts[status] ?? 0) + 1;
@@ -21,14 +21,14 @@ async function startWithNamespace(t: Parameters<typeof startService>[0]) {
 const inParallel = (send: (index: number) => Promise<Answer>) =>
   Promise.all(Array.from({ length: PARALLEL }, (_, index) => send(index)));
 
-test('of parallel creates of one slug exactly one succeeds', async (t) => {
+test('exactly one of parallel creates of one slug succeeds and is counted', async (t) => {
   const { alice } = await startWithNamespace(t);
   const answers = await inParallel(() => alice.post('/namespaces/small/spaces', { name: 'Lab' }));
   t.same(statuses(answers), { 201: 1, 409: PARALLEL - 1 });
   t.match((await alice.get('/namespaces/small')).json, { spaces: 1 });
 });
 
-test('of parallel renames to one slug exactly one succeeds', async (t) => {
+test('exactly one of parallel renames to one slug succeeds', async (t) => {
   const { alice } = await startWithNamespace(t);
   await inParallel((index) => alice.post('/namespaces/small/spaces', { name: `Lab ${index}` }));
   const answers = await inParallel((index) =>
@@ -37,7 +37,7 @@ test('of parallel renames to one slug exactly one succeeds', async (t) => {
   t.same(statuses(answers), { 200: 1, 409: PARALLEL - 1 });
 });
 
-test('of parallel deletes of one space exactly one succeeds and is counted', async (t) => {
+test('exactly one of parallel deletes of one space succeeds and is counted', async (t) => {
   const { alice } = await startWithNamespace(t);
   await alice.post('/namespaces/small/spaces', { name: 'Lab' });
   await alice.post('/namespaces/small/spaces', { name: 'Other' });
@@ -46,7 +46,7 @@ test('of parallel deletes of one space exactly one succeeds and is counted', asy
   t.match((await alice.get('/namespaces/small/spaces')).json, { total: 1 });
 });
 
-test('after concurrent creates, deletes and restores the total is exact', async (t) => {
+test('the total is exact after concurrent creates, deletes and restores', async (t) => {
   const { alice, db } = await startWithNamespace(t);
   // A fixed pseudo-random sequence (Numerical Recipes' constants), so that a failure repeats.
   let state = 42;
@@ -65,7 +65,7 @@ test('after concurrent creates, deletes and restores the total is exact', async 
     t.same(
       answers.filter(({ status }) => ![200, 201, 204, 404, 409].includes(status)),
       [],
-      'no answer of another kind',
+      'no other status',
     );
     const [counted] = await db.execute(sql`
       select (select count(*)::int from spaces where deleted_at is null) as spaces,

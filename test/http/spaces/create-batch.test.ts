@@ -21,7 +21,7 @@ const Batch = Type.Object({ spaces: Type.Array(Space) }, { additionalProperties:
 const batch = (path: string, spaces: unknown) => owner.post(`${path}/batch`, { spaces });
 const created = (answer: Answer): Static<typeof Space>[] => read(answer, Batch).spaces;
 
-/** `count` of them, no two with one slug. */
+/** @returns the bodies of `count` spaces with different slugs */
 const many = (count: number, name = 'Space') =>
   Array.from({ length: count }, (_, index) => ({ name: `${name} ${index}` }));
 
@@ -49,7 +49,7 @@ test('a batch is created and returned in its order, under both nouns', async (t)
   t.same(
     items.map(({ slug }) => slug),
     ['zoo-0', 'all-0', 'lab-0', 'zoo-1', 'all-1', 'lab-1'],
-    'the list has them in that order too',
+    'the list has the same order',
   );
 });
 
@@ -75,7 +75,7 @@ test('a batch creates a hundred spaces and counts them', async (t) => {
   );
 });
 
-test('taken slugs are named by their index, and nothing is created', async (t) => {
+test('a batch with taken slugs is 409, names them by index, and creates nothing', async (t) => {
   const { spaces, create, list } = await makeNamespace();
   for (const name of ['Lab', 'Bench', 'Gone']) await create({ name });
   await owner.delete(`${spaces}/gone`);
@@ -84,10 +84,10 @@ test('taken slugs are named by their index, and nothing is created', async (t) =
   assertProblem(t, answer, CONFLICT, 'taken', ['/spaces/1/slug', '/spaces/3/slug']);
   t.match(answer.json, { errors: [{ code: 'taken', message: /"lab"/ }, { code: 'taken' }] });
   t.equal((await list()).total, 2);
-  t.equal((await owner.get(`${spaces}/new`)).status, 404);
+  isProblem(t, await owner.get(`${spaces}/new`), 'space_not_found');
 });
 
-test('two spaces of a batch with one slug are both named, given or derived', async (t) => {
+test('a batch that repeats a slug, given or derived, is 409 and names every space with it', async (t) => {
   const { spaces, create, list } = await makeNamespace();
   await create({ name: 'Taken' });
   const sent = [{ name: 'Lab' }, { name: 'Other' }, { name: 'LAB!' }, { name: 'x', slug: 'lab' }];
@@ -96,11 +96,11 @@ test('two spaces of a batch with one slug are both named, given or derived', asy
   assertProblem(t, answer, CONFLICT, 'repeated', paths);
   t.match(answer.json, { errors: [{ code: 'repeated' }] });
   const both = await batch(spaces, [...sent, { name: 'Taken' }]);
-  assertProblem(t, both, CONFLICT, 'and taken', [...paths, '/spaces/4/slug']);
+  assertProblem(t, both, CONFLICT, 'repeated and taken', [...paths, '/spaces/4/slug']);
   t.equal((await list()).total, 1);
 });
 
-test('all of a hundred taken slugs are named', async (t) => {
+test('a batch with a hundred taken slugs is 409 and names them all', async (t) => {
   const { spaces } = await makeNamespace();
   await batch(spaces, many(100));
   const answer = await batch(spaces, many(100));
@@ -113,7 +113,7 @@ test('all of a hundred taken slugs are named', async (t) => {
   );
 });
 
-test('invalid spaces are named by their index', async (t) => {
+test('a batch with invalid spaces is 400, names them by index, and creates nothing', async (t) => {
   const { spaces, list } = await makeNamespace();
   const rows: [unknown, string[]][] = [
     [{}, ['/spaces']],
@@ -134,14 +134,14 @@ test('invalid spaces are named by their index', async (t) => {
   t.equal((await list()).total, 0);
 });
 
-test('a batch has the size limit of every body', async (t) => {
+test('a batch over the size limit of a body is 413', async (t) => {
   const { spaces } = await makeNamespace();
   const large = many(20).map((space) => ({ ...space, description: 'x'.repeat(4_000) }));
   assertProblem(t, await batch(spaces, large), [413, 'body_too_large'], '80 KB');
   t.equal((await batch(spaces, large.slice(0, 15))).status, 201);
 });
 
-test('of parallel batches with common slugs exactly one is created, and the others name the taken slugs', async (t) => {
+test('exactly one of parallel batches with common slugs is created, and the others name the taken slugs', async (t) => {
   const { spaces, list } = await makeNamespace();
   const sent = many(20);
   const answers = await Promise.all(
@@ -157,7 +157,7 @@ test('of parallel batches with common slugs exactly one is created, and the othe
   t.equal((await list()).total, 20);
 });
 
-test('a batch is retried when its taken slugs are free again', async (t) => {
+test('the service retries a batch whose taken slugs are free again', async (t) => {
   const { slug: namespace, spaces, list } = await makeNamespace();
   const sql = openDatabase(t, service.databaseUrl).$client;
   let sent: Promise<Answer> | undefined;

@@ -39,12 +39,12 @@ test('a create returns the documented example', async (t) => {
       'every key, in this order, and no other',
     );
     const found = await owner.get(String(answer.headers['location']));
-    t.match(found.json, { id, slug }, 'it is where Location says');
+    t.match(found.json, { id, slug }, 'the space is at Location');
     await owner.delete(`${spaces}/${slug}`);
   }
 });
 
-test('a create needs a name only; null and absent fields are equal', async (t) => {
+test('a create needs only a name; null and absent fields are equal', async (t) => {
   const { spaces } = await makeNamespace();
   const rows = [
     { name: 'Absent' },
@@ -73,7 +73,7 @@ test('a name is trimmed and normalized, and otherwise stored as given', async (t
   for (const [name, kept] of rows) t.equal((await create({ name })).name, kept, name);
 });
 
-test('names may repeat', async (t) => {
+test('two spaces may have the same name', async (t) => {
   const { create, list } = await makeNamespace();
   await create({ name: 'Same' });
   await create({ name: 'Same', slug: 'other' });
@@ -98,7 +98,7 @@ test('a slug is stored as given', async (t) => {
   const { create, details } = await makeNamespace();
   for (const slug of ['0', 'a', 'a.b_c-d', 'a--', 'v1.0.', '9'.repeat(64), 'undefined', 'spaces']) {
     t.equal((await create({ name: 'Given', slug })).slug, slug, slug);
-    t.equal((await details(slug)).slug, slug, `${slug} is found by it`);
+    t.equal((await details(slug)).slug, slug, `${slug}: get`);
   }
 });
 
@@ -128,7 +128,7 @@ test('a taken slug is 409, given or derived, under both nouns', async (t) => {
       t.match(answer.json, { instance: path, detail: /"(taken|space-a4d14414)"/ }, title);
     }
   }
-  t.equal((await list()).total, 2, 'nothing was made, and no slug got a suffix');
+  t.equal((await list()).total, 2, 'nothing was created, and no slug got a suffix');
 });
 
 test('a slug is unique within its namespace only', async (t) => {
@@ -190,7 +190,7 @@ test('metadata is returned as it was sent', async (t) => {
     const title = JSON.stringify(metadata);
     const created = await create({ name: 'Data', slug, metadata });
     t.ok(isDeepStrictEqual(created.metadata, metadata), title);
-    t.ok(isDeepStrictEqual((await details(slug)).metadata, metadata), `${title}, later`);
+    t.ok(isDeepStrictEqual((await details(slug)).metadata, metadata), `${title}: get`);
   }
 });
 
@@ -202,7 +202,7 @@ test('a create in a deleted, foreign or unknown namespace is 404', async (t) => 
   const rows = [
     { title: 'deleted', caller: owner, slug: deleted.slug },
     { title: 'foreign', caller: stranger, slug: foreign.slug },
-    { title: 'never there', caller: owner, slug: 'nowhere' },
+    { title: 'unknown', caller: owner, slug: 'nowhere' },
   ];
   for (const { title, caller, slug } of rows) {
     for (const noun of ['spaces', 'projects']) {

@@ -2,7 +2,7 @@ import t, { test } from 'tap';
 import { encodeCursor } from '../../../src/http/conventions/cursor.js';
 import { startService } from '../../helpers/app.js';
 import { pick } from '../../helpers/json.js';
-import { type Query, slugsOf, walk, walkOn } from '../../helpers/lists.js';
+import { type Query, readAll, readPage, slugsOf } from '../../helpers/lists.js';
 import { assertProblem, INVALID, startSpaces } from '../../helpers/spaces.js';
 
 const { service, owner, makeNamespace } = await startSpaces(t);
@@ -16,12 +16,12 @@ test('the cursor `start` begins a traversal, like the empty cursor', async (t) =
   ];
   t.equal(named.status, 200);
   t.same(named.json, empty.json);
-  const begun = await walkOn(owner, spaces, { pageSize: '2' }, 'start');
-  const rest = await walkOn(owner, spaces, { pageSize: '2' }, begun.nextCursor ?? '');
+  const begun = await readPage(owner, spaces, { pageSize: '2' }, 'start');
+  const rest = await readPage(owner, spaces, { pageSize: '2' }, begun.nextCursor ?? '');
   t.same([...slugsOf(begun), ...slugsOf(rest)], ['a', 'b', 'c']);
 });
 
-test('a cursor is valid for its own list only, and unmodified', async (t) => {
+test('a cursor is valid for its own list only, and only unmodified', async (t) => {
   const { spaces, projects, create } = await makeNamespace();
   const other = await makeNamespace();
   for (const name of ['a', 'b', 'c']) {
@@ -29,14 +29,14 @@ test('a cursor is valid for its own list only, and unmodified', async (t) => {
     await other.create({ name, tags: ['x'] });
   }
   const begin = async (path: string, query: Query = {}) => {
-    const { nextCursor } = await walkOn(owner, path, { pageSize: '1', ...query }, '');
-    if (nextCursor === null) throw new Error('The list has only one part');
+    const { nextCursor } = await readPage(owner, path, { pageSize: '1', ...query }, '');
+    if (nextCursor === null) throw new Error('The list has only one page');
     return nextCursor;
   };
   const plain = await begin(spaces);
   const sorted = await begin(spaces, { sort: '-name' });
   const tagged = await begin(spaces, { tag: 'x' });
-  const refused = [
+  const rejected = [
     `${other.spaces}?cursor=${plain}`,
     `${spaces}?cursor=${sorted}`,
     `${spaces}?cursor=${sorted}&sort=name`,
@@ -48,17 +48,21 @@ test('a cursor is valid for its own list only, and unmodified', async (t) => {
     `${spaces}?cursor=${plain.startsWith('A') ? 'B' : 'A'}${plain.slice(1)}`,
     `${spaces}?cursor=AAAA`,
   ];
-  for (const path of refused) assertProblem(t, await owner.get(path), INVALID, path, ['/cursor']);
+  for (const path of rejected) assertProblem(t, await owner.get(path), INVALID, path, ['/cursor']);
 
-  t.same(slugsOf(await walkOn(owner, spaces, { sort: '-name' }, sorted)), ['b', 'a']);
-  t.same(slugsOf(await walkOn(owner, projects, { pageSize: '1' }, plain)), ['b'], 'either noun');
+  t.same(slugsOf(await readPage(owner, spaces, { sort: '-name' }, sorted)), ['b', 'a']);
+  t.same(
+    slugsOf(await readPage(owner, projects, { pageSize: '1' }, plain)),
+    ['b'],
+    'under the other noun',
+  );
 
-  const theirs = await begin(other.spaces);
+  const cursor = await begin(other.spaces);
   await owner.patch(other.path, { slug: `${other.slug}-new` });
   t.same(
-    slugsOf(await walkOn(owner, `/namespaces/${other.slug}-new/spaces`, {}, theirs)),
+    slugsOf(await readPage(owner, `/namespaces/${other.slug}-new/spaces`, {}, cursor)),
     ['b', 'c'],
-    'a walk outlives a new slug of its namespace',
+    'a cursor stays valid when its namespace gets another slug',
   );
 });
 
@@ -100,10 +104,10 @@ test('a forged cursor whose values PostgreSQL cannot read is rejected', async (t
 test('a cursor of one process is valid in another', async (t) => {
   const { spaces, create } = await makeNamespace();
   for (const name of ['a', 'b']) await create({ name });
-  const { nextCursor } = await walkOn(owner, spaces, { pageSize: '1' }, '');
+  const { nextCursor } = await readPage(owner, spaces, { pageSize: '1' }, '');
   const replica = await startService(t, { databaseUrl: service.databaseUrl });
   const there = await replica.as('owner');
-  t.same(slugsOf(await walkOn(there, spaces, { pageSize: '1' }, nextCursor ?? '')), ['b']);
+  t.same(slugsOf(await readPage(there, spaces, { pageSize: '1' }, nextCursor ?? '')), ['b']);
 });
 
 test('a traversal neither skips nor repeats unchanged spaces while others change', async (t) => {
@@ -115,19 +119,19 @@ test('a traversal neither skips nor repeats unchanged spaces while others change
       await create({ name: `going ${slug}`, slug: `${slug}-goes` });
     }
     let round = 0;
-    const parts = await walk(owner, spaces, { sort, pageSize: '2' }, async () => {
+    const pages = await readAll(owner, spaces, { sort, pageSize: '2' }, async () => {
       await owner.delete(`${spaces}/${staying[round % staying.length] ?? ''}-goes`);
       await create({ name: `S${round} comes`, slug: `s${round}-comes` });
       round += 1;
     });
-    const seen = parts.flatMap(slugsOf).filter((slug) => slug.endsWith('stays'));
-    t.same([...seen].sort(), [...staying].sort(), `${sort}: each once`);
+    const seen = pages.flatMap(slugsOf).filter((slug) => slug.endsWith('stays'));
+    t.same([...seen].sort(), [...staying].sort(), `${sort}: each space once`);
     t.same(
-      parts.map(({ page, total }) => [page, total]),
-      parts.map((_, index) => [index + 1, 24]),
-      'the total is that of the beginning',
+      pages.map(({ page, total }) => [page, total]),
+      pages.map((_, index) => [index + 1, 24]),
+      'the total is that of the first page',
     );
-    const tagged = await walk(owner, spaces, { sort, tag: 'stays', pageSize: '5' });
+    const tagged = await readAll(owner, spaces, { sort, tag: 'stays', pageSize: '5' });
     t.same(tagged.flatMap(slugsOf), seen, `${sort}: filtered, in the same order`);
   }
 });

@@ -21,7 +21,7 @@ const ensure = (path: string, headers: Record<string, string>, body: unknown = {
 
 const statusesOf = (answers: Answer[]) => answers.map(({ status }) => status).sort();
 
-test('a missing space is created, under both nouns', async (t) => {
+test('ensure creates a missing space, under both nouns', async (t) => {
   const { spaces, projects, list, details } = await makeNamespace();
   for (const [index, path] of [spaces, projects].entries()) {
     const slug = `lab-${index}`;
@@ -37,7 +37,7 @@ test('a missing space is created, under both nouns', async (t) => {
   t.equal((await list()).total, 2);
 });
 
-test('ensure needs a name only, which does not change the slug', async (t) => {
+test('ensure needs only a name, and the slug is that of the path', async (t) => {
   const { spaces } = await makeNamespace();
   for (const [slug, fields] of [
     ['a', {}],
@@ -59,20 +59,25 @@ test('ensure needs a name only, which does not change the slug', async (t) => {
   }
 });
 
-test('an existing space is returned unchanged', async (t) => {
+test('ensure returns an existing space unchanged', async (t) => {
   const { spaces, create, details, list } = await makeNamespace();
-  const made = await create({ name: 'Lab', description: 'First', tags: ['a'], metadata: { a: 1 } });
+  const existing = await create({
+    name: 'Lab',
+    description: 'First',
+    tags: ['a'],
+    metadata: { a: 1 },
+  });
   const before = await details('lab');
   const answer = await owner.put(`${spaces}/lab`, { name: 'Other', tags: ['b'] });
   t.equal(answer.status, 200);
-  t.same(read(answer, Space), made);
-  t.equal(answer.headers.etag, `"${made.id}-1"`);
+  t.same(read(answer, Space), existing);
+  t.equal(answer.headers.etag, `"${existing.id}-1"`);
   t.equal(answer.headers.location, undefined);
-  t.same(await details('lab'), before, 'not a version more');
+  t.same(await details('lab'), before, 'the version is the same');
   t.equal((await list()).total, 1);
 });
 
-test('a deleted space counts as missing', async (t) => {
+test('ensure creates a new space where one was deleted', async (t) => {
   const { spaces, create, list } = await makeNamespace();
   const deleted = await create({ name: 'Lab' });
   await owner.delete(`${spaces}/lab`);
@@ -82,7 +87,7 @@ test('a deleted space counts as missing', async (t) => {
   t.equal((await list()).total, 1);
 });
 
-test('of parallel requests exactly one creates the space, and all return it', async (t) => {
+test('exactly one of parallel ensures creates the space, and all return it', async (t) => {
   const { spaces, list, details } = await makeNamespace();
   const answers = await Promise.all(
     Array.from({ length: PARALLEL }, (_, index) =>
@@ -109,7 +114,7 @@ test('parallel ensures, creates and deletes keep the counter exact', async (t) =
   t.equal(items.length, total);
 });
 
-test('If-None-Match: * only creates', async (t) => {
+test('ensure with If-None-Match: * only creates, and is 412 for an existing space', async (t) => {
   const { spaces, list } = await makeNamespace();
   const headers = { 'if-none-match': '*' };
   t.equal((await ensure(`${spaces}/lab`, headers)).status, 201);
@@ -124,7 +129,7 @@ test('If-None-Match: * only creates', async (t) => {
   t.same(statusesOf(answers), [201, ...Array.from({ length: PARALLEL - 1 }, () => 412)]);
 });
 
-test('If-None-Match with the tag of the space is 412', async (t) => {
+test('ensure with If-None-Match is 412 for the tag of the space, 200 for other tags, and 400 for an invalid header', async (t) => {
   const { spaces } = await makeNamespace();
   const tag = String((await ensure(`${spaces}/lab`, { 'if-none-match': '"x"' })).headers.etag);
   for (const header of [tag, `W/${tag}`, `"x", ${tag}`]) {
@@ -138,7 +143,7 @@ test('If-None-Match with the tag of the space is 412', async (t) => {
   }
 });
 
-test('an invalid slug is 400 and named, because the new space would have it', async (t) => {
+test('ensure with an invalid slug is 400 and names it, because the new space would have it', async (t) => {
   const { spaces, list } = await makeNamespace();
   for (const slug of ['Lab', '-lab', 'a%20b', 'a%00', '%C3%A4', 'a%2Fb', 'a'.repeat(65)]) {
     const answer = await owner.put(`${spaces}/${slug}`, { name: 'Lab' });
@@ -165,7 +170,7 @@ test('ensure requires the body of a create, without a slug', async (t) => {
   assertProblem(t, await owner.put(`${spaces}/lab`, []), INVALID, 'an array', ['']);
 });
 
-test('an unknown namespace and an insufficient role precede the precondition', async (t) => {
+test('404 for the namespace and 403 for the role precede the 412 of an ensure', async (t) => {
   const { path, spaces, create } = await makeNamespace();
   await create({ name: 'Lab' });
   await owner.put(`${path}/members/vic`, { role: 'viewer' });
@@ -181,9 +186,9 @@ test('an unknown namespace and an insufficient role precede the precondition', a
   assertProblem(t, await ensure('/namespaces/none/spaces/lab', headers), NO_NAMESPACE, 'none');
 });
 
-test('the service retries an ensure whose database connection ends, and it is 201', async (t) => {
+test('the service retries an ensure whose database connection ends', async (t) => {
   const { slug, spaces, list } = await makeNamespace();
-  // A pool of its own, because the service replaces its pool when it loses a connection.
+  // A separate pool, because the service replaces its pool when it loses a connection.
   const sql = openDatabase(t, service.databaseUrl).$client;
   let sent: Promise<Answer> | undefined;
   const held = sql.begin(async (holder) => {

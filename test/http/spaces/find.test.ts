@@ -6,7 +6,7 @@ import { assertProblem, INVALID, read, startSpaces } from '../../helpers/spaces.
 
 const { service, owner, makeNamespace } = await startSpaces(t);
 
-test('q matches a part of the name, slug or description, case-insensitively', async (t) => {
+test('q matches a part of the name, slug or description, in any case', async (t) => {
   const { spaces, create } = await makeNamespace();
   await create({ name: 'Robotics Lab', slug: 'one' });
   await create({ name: 'Two', slug: 'my-robots' });
@@ -64,9 +64,9 @@ test('a space matches all given tags and metadata, and any given slug', async (t
 test('filters by time include their start and exclude their end', async (t) => {
   const { spaces, create } = await makeNamespace();
   for (const name of ['a', 'b', 'c']) await create({ name });
-  const made = async (slug: string) =>
+  const createdAt = async (slug: string) =>
     read(await owner.get(`${spaces}/${slug}`), Type.Object({ createdAt: Type.String() })).createdAt;
-  // All three may be created in one millisecond, which their ids contain and can be changed to another.
+  // The ids contain the time of creation, and are changed because all three may be created in one millisecond.
   await service.db.execute(sql`
     update spaces set id = overlay(id::text placing
       case when slug = 'a' then '01990000-0000' when slug = 'b' then '01990000-0001' else '01990000-0002' end
@@ -74,12 +74,12 @@ test('filters by time include their start and exclude their end', async (t) => {
       + case when slug = 'a' then 0 when slug = 'b' then 1 else 2 end * interval '1 ms') at time zone 'UTC'
     where slug in ('a', 'b', 'c') and namespace_id = (
       select id from namespaces where slug = ${spaces.split('/')[2]})`);
-  const b = await made('b');
+  const b = await createdAt('b');
   t.equal(b, new Date(0x019900000001).toISOString(), 'createdAt is the time in the id');
   const rows: [Query, string[]][] = [
     [{ createdAfter: b }, ['b', 'c']],
     [{ createdBefore: b }, ['a']],
-    [{ createdAfter: b, createdBefore: await made('c') }, ['b']],
+    [{ createdAfter: b, createdBefore: await createdAt('c') }, ['b']],
     [{ createdAfter: b.replace('Z', '1Z') }, ['c']],
     [{ createdBefore: b.replace('Z', '0001Z') }, ['a', 'b']],
     [{ createdAfter: '0000-01-01T00:00:00Z' }, ['a', 'b', 'c']],
@@ -92,7 +92,7 @@ test('filters by time include their start and exclude their end', async (t) => {
   }
 });
 
-test('a list of deleted spaces has the times of deletion', async (t) => {
+test('a list with deleted spaces has deletedAt, a list of active ones does not', async (t) => {
   const { spaces, create } = await makeNamespace();
   for (const name of ['a', 'b', 'c']) await create({ name });
   await owner.delete(`${spaces}/b`);
@@ -116,7 +116,7 @@ test('a list of deleted spaces has the times of deletion', async (t) => {
   );
 });
 
-test('an invalid value of a filter is rejected and named', async (t) => {
+test('an invalid or unknown parameter of the list is 400 and named', async (t) => {
   const { spaces } = await makeNamespace();
   const rows: [string, string][] = [
     ['nonsense=1', '/nonsense'],

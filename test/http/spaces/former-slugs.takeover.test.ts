@@ -8,7 +8,7 @@ import { assertProblem, NO_NAMESPACE, NO_SPACE, startSpaces } from '../../helper
 const { service, owner, makeNamespace } = await startSpaces(t);
 
 /** The operations by which a space takes the slug `lab`. */
-const takers: Record<string, (spaces: string) => Promise<Answer>> = {
+const takes: Record<string, (spaces: string) => Promise<Answer>> = {
   create: (spaces) => owner.post(spaces, { name: 'Lab' }),
   ensure: (spaces) => owner.put(`${spaces}/lab`, { name: 'Lab' }),
   batch: (spaces) => owner.post(`${spaces}/batch`, { spaces: [{ name: 'Lab' }] }),
@@ -20,7 +20,7 @@ const takers: Record<string, (spaces: string) => Promise<Answer>> = {
 };
 
 test('a space that takes a former slug ends its redirect permanently', async (t) => {
-  for (const [title, take] of Object.entries(takers)) {
+  for (const [title, take] of Object.entries(takes)) {
     const { spaces, create } = await makeNamespace();
     await create({ name: 'Lab' });
     await owner.delete(`${spaces}/lab`);
@@ -70,12 +70,12 @@ test('a former slug that another namespace took does not redirect its former mem
   const { path, slug } = await makeNamespace();
   await rename(t, owner, path, `${slug}-now`);
   const { databaseUrl } = service;
-  const unheld = await startService(t, { databaseUrl, slugHoldDays: 0 });
-  const stranger = await unheld.as('stranger');
+  const withoutHold = await startService(t, { databaseUrl, slugHoldDays: 0 });
+  const stranger = await withoutHold.as('stranger');
   t.equal((await stranger.post('/namespaces', { slug })).status, 201);
-  assertProblem(t, await owner.get(path), NO_NAMESPACE, 'another has it');
+  assertProblem(t, await owner.get(path), NO_NAMESPACE, 'another namespace has it');
   await stranger.delete(path);
-  assertProblem(t, await owner.get(path), NO_NAMESPACE, 'another had it');
+  assertProblem(t, await owner.get(path), NO_NAMESPACE, 'another namespace had it');
 });
 
 test('a space that takes a slug during its release ends the redirect', async (t) => {

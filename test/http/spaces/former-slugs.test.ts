@@ -22,11 +22,11 @@ test('a read of a space by a former slug redirects to the current one, under the
   }
 });
 
-test('a read within a namespace by a former slug redirects to the current one', async (t) => {
+test('a read of a namespace, or within it, by its former slug redirects to the current one', async (t) => {
   const { path, slug, create } = await makeNamespace();
   await create({ name: 'Lab' });
   await rename(t, owner, path, `${slug}-now`);
-  const behind = [
+  const rests = [
     '',
     '/members',
     '/members?pageSize=1',
@@ -37,14 +37,18 @@ test('a read within a namespace by a former slug redirects to the current one', 
       `/${noun}/Not%20a%20sl%C3%BCg%2F`,
     ]),
   ];
-  for (const rest of behind) {
+  for (const rest of rests) {
     for (const method of ['GET', 'HEAD'] as const) {
       assertRedirect(t, await owner.send({ method, path: path + rest }), `${path}-now${rest}`);
     }
   }
-  assertProblem(t, await owner.get(`${path}/spaces?page=0`), [400, 'validation_failed'], 'first', [
-    '/page',
-  ]);
+  assertProblem(
+    t,
+    await owner.get(`${path}/spaces?page=0`),
+    [400, 'validation_failed'],
+    '400 comes first',
+    ['/page'],
+  );
 });
 
 test('a renamed space in a renamed namespace is reached by two redirects', async (t) => {
@@ -57,23 +61,23 @@ test('a renamed space in a renamed namespace is reached by two redirects', async
   t.equal(pick((await follow(owner, `${path}/projects/lab`)).json, 'id'), id);
 });
 
-test('every former slug redirects to the current one, after any renames', async (t) => {
+test('every former slug redirects to the current one after several renames', async (t) => {
   const { path, slug, spaces, create } = await makeNamespace();
   await create({ name: 'A' });
   for (const next of ['b', 'c', 'a', 'b', 'd']) {
-    const present = (await owner.get(`${spaces}?pageSize=1`)).json;
-    await rename(t, owner, `${spaces}/${String(pick(present, 'spaces', 0, 'slug'))}`, next);
+    const list = (await owner.get(`${spaces}?pageSize=1`)).json;
+    await rename(t, owner, `${spaces}/${String(pick(list, 'spaces', 0, 'slug'))}`, next);
     t.equal((await owner.get(`${spaces}/${next}`)).status, 200, next);
   }
   for (const former of ['a', 'b', 'c']) {
     assertRedirect(t, await owner.get(`${spaces}/${former}`), `${spaces}/d`);
   }
 
-  let present = slug;
+  let current = slug;
   for (const next of ['b', 'c', 'a', 'b', 'd'].map((each) => `${slug}-${each}`)) {
-    await rename(t, owner, `/namespaces/${present}`, next);
+    await rename(t, owner, `/namespaces/${current}`, next);
     t.equal((await owner.get(`/namespaces/${next}`)).status, 200, next);
-    present = next;
+    current = next;
   }
   for (const former of ['', '-a', '-b', '-c']) {
     assertRedirect(t, await owner.get(path + former), `${path}-d`);
@@ -153,10 +157,14 @@ test('a write by a former slug is 404, and names the current one', async (t) => 
     assertProblem(t, answer, NO_NAMESPACE, title);
     t.match(answer.json, { detail: new RegExp(`"${slug}-now"`) }, title);
   }
-  t.match((await owner.get(`${path}-now/spaces/workshop`)).json, { version: 2 }, 'none was done');
+  t.match(
+    (await owner.get(`${path}-now/spaces/workshop`)).json,
+    { version: 2 },
+    'no write took effect',
+  );
 });
 
-test('only members with a token that may read are redirected', async (t) => {
+test('only a member or an admin token with the scope to read is redirected', async (t) => {
   const { path, slug, spaces, create } = await makeNamespace();
   await create({ name: 'Lab' });
   await owner.put(`${path}/members/vic`, { role: 'viewer' });
@@ -185,7 +193,7 @@ test('only members with a token that may read are redirected', async (t) => {
   assertProblem(t, await narrow.get(spaces), [403, 'insufficient_scope'], 'scope');
 
   await owner.delete(`${path}-now/members/vic`);
-  assertProblem(t, await viewer.get(path), NO_NAMESPACE, 'who left');
+  assertProblem(t, await viewer.get(path), NO_NAMESPACE, 'a former member');
 });
 
 test('namespaces do not share the former slugs of their spaces', async (t) => {
@@ -194,7 +202,7 @@ test('namespaces do not share the former slugs of their spaces', async (t) => {
   await rename(t, owner, `${one.spaces}/lab`, 'workshop');
   await owner.delete(`${two.spaces}/lab`);
   assertRedirect(t, await owner.get(`${one.spaces}/lab`), `${one.spaces}/workshop`);
-  assertProblem(t, await owner.get(`${two.spaces}/lab`), NO_SPACE, 'the other');
+  assertProblem(t, await owner.get(`${two.spaces}/lab`), NO_SPACE, 'the other namespace');
 });
 
 test('a request with an absolute URL is redirected to a path', async (t) => {

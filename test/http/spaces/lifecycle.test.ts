@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import t, { test } from 'tap';
-import { isoMoment, pick, uuidv7 } from '../../helpers/json.js';
+import { isoTimestamp, pick, uuidv7 } from '../../helpers/json.js';
 import {
   assertProblem,
   CONFLICT,
@@ -15,7 +15,7 @@ import {
 
 const { service, owner, makeNamespace } = await startSpaces(t);
 
-/** The total of the list, the count of the namespace, the counters' sum and the rows themselves. */
+/** @returns the total of the list, the count of the namespace, the sum of the counters, and the number of rows */
 async function counts({ slug, path, list }: Namespace): Promise<(number | undefined)[]> {
   const [stored] = await service.db.$client<{ counted: number; rows: number }[]>`
     select (select coalesce(sum(active), 0)::int from space_counters where namespace_id = id) counted,
@@ -42,7 +42,7 @@ test('a space is returned with its namespace, dates and version, under both noun
   t.match(answer.headers['content-type'], /^application\/json\b/);
   const { createdAt, updatedAt } = read(answer, SpaceDetails);
   t.match(id, uuidv7);
-  t.match(createdAt, isoMoment);
+  t.match(createdAt, isoTimestamp);
   t.equal(
     answer.text,
     JSON.stringify({
@@ -80,7 +80,7 @@ test('a deleted space is indistinguishable from one that never existed, under bo
       );
       if (!gone || !never) throw new Error('Two requests have two answers');
       assertProblem(t, gone, NO_SPACE, `${method} ${path}`);
-      t.equal(gone.text.replaceAll('gone', 'never'), never.text, 'but for the path, byte by byte');
+      t.equal(gone.text.replaceAll('gone', 'never'), never.text, 'the same bytes except the path');
     }
   }
 });
@@ -90,7 +90,7 @@ test('a restored space has its former fields, and its version is two higher', as
   for (const path of [projects, spaces]) {
     const { id, ...fields } = await create({
       name: 'Phoenix',
-      description: 'rises',
+      description: 'first',
       tags: ['a'],
       metadata: { a: { b: null } },
     });
@@ -162,11 +162,15 @@ test('a restore selects the space with the slug that was deleted last', async (t
     t,
     await owner.post(`${spaces}/a/restore`),
     NO_SPACE,
-    'its earlier slugs lead nowhere',
+    'a restore by an earlier slug',
   );
 
   await owner.patch(`${spaces}/x`, { slug: 'y' });
-  t.equal(read(await owner.post(`${spaces}/x/restore`), Space).id, newer.id, 'then the one before');
+  t.equal(
+    read(await owner.post(`${spaces}/x/restore`), Space).id,
+    newer.id,
+    'the one deleted before',
+  );
 });
 
 test('every total is exact after creates, deletes, restores and failed writes', async (t) => {
@@ -201,7 +205,7 @@ test('every total is exact after creates, deletes, restores and failed writes', 
   }
 });
 
-test('deletes and restores need no body, whatever their content type', async (t) => {
+test('deletes and restores without a body accept a content type', async (t) => {
   const { spaces, create } = await makeNamespace();
   await create({ name: 'A' });
   const headers = { 'content-type': 'application/json' };
@@ -220,7 +224,7 @@ test('a deleted, foreign or unknown namespace hides its spaces', async (t) => {
   const rows = [
     { title: 'deleted', caller: owner, slug: deleted.slug },
     { title: 'foreign', caller: stranger, slug: foreign.slug },
-    { title: 'never there', caller: owner, slug: 'nowhere' },
+    { title: 'unknown', caller: owner, slug: 'nowhere' },
   ];
   for (const { title, caller, slug } of rows) {
     for (const noun of ['spaces', 'projects']) {
@@ -230,7 +234,7 @@ test('a deleted, foreign or unknown namespace hides its spaces', async (t) => {
       assertProblem(t, await caller.post(`${path}/restore`), NO_NAMESPACE, `restore, ${title}`);
     }
   }
-  t.equal((await foreign.list()).total, 1, 'untouched');
+  t.equal((await foreign.list()).total, 1, 'the foreign space is unchanged');
 });
 
 test('a space of a restored namespace is found again', async (t) => {

@@ -3,7 +3,7 @@ import { assertProblem, canonical, NO_NAMESPACE, startSpaces } from '../../helpe
 
 const { service, owner, makeNamespace } = await startSpaces(t);
 
-test("the list has the documented example's form", async (t) => {
+test('the list returns the documented example', async (t) => {
   const { spaces, create } = await makeNamespace();
   const { id } = await create({
     name: 'Robotics Lab',
@@ -35,7 +35,7 @@ test("the list has the documented example's form", async (t) => {
   );
 });
 
-test('absent descriptions are null, and absent tags []', async (t) => {
+test('an absent description is listed as null, and absent tags as []', async (t) => {
   const { create, list } = await makeNamespace();
   const { id } = await create({ name: 'Bare' });
   const { spaces } = await list();
@@ -43,7 +43,7 @@ test('absent descriptions are null, and absent tags []', async (t) => {
   t.equal(JSON.stringify(spaces), JSON.stringify([bare]));
 });
 
-test('an empty namespace has no pages', async (t) => {
+test('the list of an empty namespace has a total of 0 and no pages', async (t) => {
   const { spaces } = await makeNamespace();
   t.equal(
     (await owner.get(spaces)).text,
@@ -64,7 +64,7 @@ test('the list key is "spaces" under both nouns, with the same bytes', async (t)
 
 test('spaces are listed in the order of creation, page by page', async (t) => {
   const { spaces, create, list } = await makeNamespace();
-  // In no order of names or slugs.
+  // The order of names and slugs is another one.
   for (const name of ['m', 'z', 'a', 'y', 'b']) await create({ name });
   const rows: [page: number, slugs: string[]][] = [
     [1, ['m', 'z']],
@@ -78,8 +78,9 @@ test('spaces are listed in the order of creation, page by page', async (t) => {
     t.same(
       spaces.map(({ slug }) => slug),
       slugs,
+      `page ${page}: slugs`,
     );
-    t.same(rest, { page, pageSize: 2, total: 5, totalPages: 3 }, `page ${page}, past the end too`);
+    t.same(rest, { page, pageSize: 2, total: 5, totalPages: 3 }, `page ${page}`);
   }
 
   await owner.patch(`${spaces}/m`, { name: 'renamed', slug: 'x' });
@@ -88,11 +89,11 @@ test('spaces are listed in the order of creation, page by page', async (t) => {
   t.same(
     (await list()).spaces.map(({ slug }) => slug),
     ['x', 'z', 'a', 'y', 'b'],
-    'a change, a deletion and a restore move nothing',
+    'a change, a deletion and a restore keep the order',
   );
 });
 
-test('a page holds 50 spaces by default and 200 at most', async (t) => {
+test('a page has 50 spaces by default and 200 at most', async (t) => {
   const { spaces, list } = await makeNamespace();
   const names = Array.from({ length: 201 }, (_, index) => ({ name: `s${index}` }));
   for (const part of [names.slice(0, 100), names.slice(100, 200), names.slice(200)]) {
@@ -116,8 +117,8 @@ test('a page holds 50 spaces by default and 200 at most', async (t) => {
   const { spaces: first } = await list('?pageSize=200');
   const { spaces: second } = await list('?pageSize=200&page=2');
   const ids = [...first, ...second].map(({ id }) => id);
-  t.equal(new Set(ids).size, 201, 'the pages hold every space once');
-  t.same(ids, ids.toSorted(), 'in a total order');
+  t.equal(new Set(ids).size, 201, 'every space is on one page');
+  t.same(ids, ids.toSorted(), 'in the order of ids');
 });
 
 test('a deleted space is neither in the list nor in its total', async (t) => {
@@ -135,7 +136,7 @@ test('a deleted space is neither in the list nor in its total', async (t) => {
   t.same(await list(), { spaces: [], page: 1, pageSize: 50, total: 0, totalPages: 0 });
 });
 
-test('a list holds the spaces of its own namespace only', async (t) => {
+test('a list contains the spaces of its own namespace only', async (t) => {
   const [one, two] = await Promise.all([makeNamespace(), makeNamespace()]);
   const { id } = await one.create({ name: 'Same' });
   const other = await two.create({ name: 'Same' });
@@ -147,7 +148,7 @@ test('a list holds the spaces of its own namespace only', async (t) => {
   t.equal((await one.list()).total, 1);
 });
 
-test('items have the values of getSpace for their fields', async (t) => {
+test('the fields of an item equal those of getSpace', async (t) => {
   const { create, details, list } = await makeNamespace();
   await create({ name: 'Plain' });
   await create({ name: 'Full', description: '', tags: ['b', 'a'], metadata: { secret: true } });
@@ -168,7 +169,7 @@ test('the list of a deleted, foreign or unknown namespace is 404', async (t) => 
     const rows = [
       { title: 'deleted', caller: owner, slug: deleted.slug },
       { title: 'foreign', caller: stranger, slug: foreign.slug },
-      { title: 'never there', caller: owner, slug: 'nowhere' },
+      { title: 'unknown', caller: owner, slug: 'nowhere' },
     ];
     for (const { title, caller, slug } of rows) {
       const answer = await caller.get(`/namespaces/${slug}/${noun}`);

@@ -2,22 +2,22 @@ import { Readable } from 'node:stream';
 import t, { test } from 'tap';
 import {
   assertProblem,
+  type ExpectedProblem,
   INVALID,
   NO_NAMESPACE,
   NO_SPACE,
-  type Refusal,
   startSpaces,
 } from '../../helpers/spaces.js';
 
 const { owner, makeNamespace } = await startSpaces(t);
 
-const MALFORMED: Refusal = [400, 'malformed_body'];
-const TOO_LARGE: Refusal = [413, 'body_too_large'];
-const UNSUPPORTED: Refusal = [415, 'unsupported_media_type'];
+const MALFORMED: ExpectedProblem = [400, 'malformed_body'];
+const TOO_LARGE: ExpectedProblem = [413, 'body_too_large'];
+const UNSUPPORTED: ExpectedProblem = [415, 'unsupported_media_type'];
 const BODY_LIMIT = 64 * 1024;
 
-/** A namespace with the space `lab`, and every request with a body in it. */
-async function writes() {
+/** Makes a namespace with the space `lab`, and returns it with the requests that have a body. */
+async function makeLab() {
   const namespace = await makeNamespace();
   await namespace.create({ name: 'Lab' });
   const post = { method: 'POST', path: namespace.spaces } as const;
@@ -29,13 +29,13 @@ const json = { 'content-type': 'application/json' };
 const mergePatch = { 'content-type': 'application/merge-patch+json' };
 
 test('a body that is not JSON in UTF-8, or sets a prototype, is 400', async (t) => {
-  const { post, patch, list } = await writes();
+  const { post, patch, list } = await makeLab();
   const rows: [title: string, body: string | Buffer][] = [
     ['cut short', '{"name":"x"'],
     ['an open string', '{"name":"x'],
-    ['nothing where a value should be', '{"name":}'],
-    ['a comma too many', '{"name":"x",}'],
-    ['a brace too many', '{"name":"x"}}'],
+    ['a missing value', '{"name":}'],
+    ['a trailing comma', '{"name":"x",}'],
+    ['a second closing brace', '{"name":"x"}}'],
     ['single quotes', `{'name':'x'}`],
     ['a comment', '{"name":"x"/* y */}'],
     ['NaN', '{"metadata":{"n":NaN}}'],
@@ -48,7 +48,7 @@ test('a body that is not JSON in UTF-8, or sets a prototype, is 400', async (t) 
     ['UTF-16', Buffer.from('{"name":"x"}', 'utf16le')],
     ['__proto__', '{"name":"x","__proto__":{"admin":true}}'],
     ['__proto__ in metadata', '{"name":"x","metadata":{"a":[{"__proto__":null}]}}'],
-    ['__proto__ in disguise', '{"name":"x","metadata":{"\\u005f_proto_\\u005f":{}}}'],
+    ['__proto__, escaped', '{"name":"x","metadata":{"\\u005f_proto_\\u005f":{}}}'],
     ['constructor.prototype', '{"name":"x","constructor":{"prototype":{}}}'],
     ['constructor.prototype in metadata', '{"metadata":{"constructor":{"prototype":{}}}}'],
   ];
@@ -61,7 +61,7 @@ test('a body that is not JSON in UTF-8, or sets a prototype, is 400', async (t) 
 });
 
 test('a content type that is not JSON is 415', async (t) => {
-  const { post, patch } = await writes();
+  const { post, patch } = await makeLab();
   const types = [
     '',
     'text/plain',
@@ -90,7 +90,7 @@ test('a content type that is not JSON is 415', async (t) => {
 });
 
 test('the content type is case-insensitive and may have parameters', async (t) => {
-  const { post } = await writes();
+  const { post } = await makeLab();
   const types = ['application/json; charset=utf-8', 'Application/JSON', 'application/json;v="1"'];
   for (const [index, type] of types.entries()) {
     const body = { name: `Type ${index}` };
@@ -100,7 +100,7 @@ test('the content type is case-insensitive and may have parameters', async (t) =
 });
 
 test('a body over 64 KiB is 413, with or without Content-Length', async (t) => {
-  const { post, patch, list } = await writes();
+  const { post, patch, list } = await makeLab();
   const padded = (bytes: number) => '{"name":"Large"}'.padEnd(bytes);
   for (const request of [post, patch]) {
     for (const bytes of [BODY_LIMIT + 1, 65 * 1024, 1024 * 1024]) {
@@ -134,7 +134,7 @@ test('a page or page size that is not a positive integer is 400 and named', asyn
     }
   }
   const both = await owner.get(`${spaces}?page=0&pageSize=x`);
-  assertProblem(t, both, INVALID, 'both at once', ['/page', '/pageSize']);
+  assertProblem(t, both, INVALID, 'both parameters', ['/page', '/pageSize']);
 });
 
 test('an unknown query parameter of a list is 400 and named', async (t) => {
@@ -180,7 +180,7 @@ test('an invalid slug in a path is 404, in every operation', async (t) => {
     for (const noun of ['spaces', 'projects']) {
       const space = `${path}/${noun}/${slug}`;
       assertProblem(t, await owner.get(space), NO_SPACE, `get, ${title}`);
-      assertProblem(t, await owner.patch(space, {}), NO_SPACE, `update with nothing, ${title}`);
+      assertProblem(t, await owner.patch(space, {}), NO_SPACE, `empty update, ${title}`);
       assertProblem(t, await owner.patch(space, { name: 'x' }), NO_SPACE, `update, ${title}`);
       const merge = await owner.mergePatch(space, { metadata: { a: 1 } });
       assertProblem(t, merge, NO_SPACE, `merge, ${title}`);

@@ -27,7 +27,7 @@ test('application/json replaces metadata as a whole', async (t) => {
 test('application/merge-patch+json merges metadata by RFC 7396', async (t) => {
   const { spaces, create, details } = await makeNamespace();
   const rows: [stored: Metadata | null, patch: Metadata | null, merged: Metadata | null][] = [
-    // Appendix A, where both sides are objects
+    // RFC 7396, Appendix A: the examples with two objects
     [{ a: 'b' }, { a: 'c' }, { a: 'c' }],
     [{ a: 'b' }, { b: 'c' }, { a: 'b', b: 'c' }],
     [{ a: 'b' }, { a: null }, {}],
@@ -39,13 +39,13 @@ test('application/merge-patch+json merges metadata by RFC 7396', async (t) => {
     [{ a: 'foo' }, null, null],
     [{ e: null }, { a: 1 }, { e: null, a: 1 }],
     [{}, { a: { bb: { ccc: null } } }, { a: { bb: {} } }],
-    // section 3
+    // RFC 7396, section 3
     [
       { title: 'Goodbye!', author: { givenName: 'John', familyName: 'Doe' }, tags: ['example'] },
       { title: 'Hello!', phone: '+01', author: { familyName: null }, tags: ['sample'] },
       { title: 'Hello!', author: { givenName: 'John' }, tags: ['sample'], phone: '+01' },
     ],
-    // and beside it
+    // Other cases
     [null, { a: 1 }, { a: 1 }],
     [null, {}, {}],
     [null, { a: null }, {}],
@@ -69,7 +69,7 @@ test('application/merge-patch+json merges metadata by RFC 7396', async (t) => {
     await create({ name: 'Merged', slug, metadata: stored });
     const answer = await owner.mergePatch(`${spaces}/${slug}`, { metadata: patch });
     t.equal(answer.status, 200, title);
-    t.ok(isDeepStrictEqual(read(answer, Space).metadata, merged), `${title} make ${answer.text}`);
+    t.ok(isDeepStrictEqual(read(answer, Space).metadata, merged), `${title}: ${answer.text}`);
     t.ok(isDeepStrictEqual((await details(slug)).metadata, merged), `${title}, stored`);
   }
 });
@@ -99,16 +99,16 @@ test('a merge patch changes the other fields in the same write', async (t) => {
   t.match(await details('new'), { ...body, metadata: { a: 1, b: 2 }, version: 2 });
 });
 
-// No merge is deeper than the deeper of its sides, so only the size can grow past its limit.
+// Only the size can exceed its limit: a merge is no deeper than the deeper of its two objects.
 test('a merge that exceeds 16 KiB of metadata is 400 and changes nothing', async (t) => {
   const { projects, create } = await makeNamespace();
-  // {"a":"…","b":"…"} is 15 bytes beside the letters.
+  // {"a":"…","b":"…"} is 15 bytes without the letters.
   const room = METADATA_BYTES - 15 - 8_000;
   await create({ name: 'Lab', metadata: { a: 'x'.repeat(8_000) } });
   const before = await owner.get(`${projects}/lab`);
 
   const patch = { name: 'New', metadata: { b: 'y'.repeat(room + 1) } };
-  assertProblem(t, await owner.mergePatch(`${projects}/lab`, patch), INVALID, 'a byte more', [
+  assertProblem(t, await owner.mergePatch(`${projects}/lab`, patch), INVALID, '16 KiB and a byte', [
     '/metadata',
   ]);
   t.equal((await owner.get(`${projects}/lab`)).text, before.text);
@@ -116,5 +116,9 @@ test('a merge that exceeds 16 KiB of metadata is 400 and changes nothing', async
   const fits = await owner.mergePatch(`${projects}/lab`, { metadata: { b: 'y'.repeat(room) } });
   t.equal(fits.status, 200, 'exactly 16 KiB');
   const smaller = { metadata: { a: null, b: null, c: 'z'.repeat(16_000) } };
-  t.equal((await owner.mergePatch(`${projects}/lab`, smaller)).status, 200, 'what goes makes room');
+  t.equal(
+    (await owner.mergePatch(`${projects}/lab`, smaller)).status,
+    200,
+    'removed members do not count',
+  );
 });

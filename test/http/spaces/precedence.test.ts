@@ -3,29 +3,29 @@ import type { Client, Send } from '../../helpers/app.js';
 import {
   assertProblem,
   CONFLICT,
+  type ExpectedProblem,
   INVALID,
   NO_NAMESPACE,
   NO_SPACE,
-  type Refusal,
   startSpaces,
 } from '../../helpers/spaces.js';
 
 const { service, owner, makeNamespace } = await startSpaces(t);
 
-const NO_TOKEN: Refusal = [401, 'token_missing'];
-const NO_SCOPE: Refusal = [403, 'insufficient_scope'];
-const NO_ROLE: Refusal = [403, 'insufficient_role'];
-const UNSUPPORTED: Refusal = [415, 'unsupported_media_type'];
-const TOO_LARGE: Refusal = [413, 'body_too_large'];
-const MALFORMED: Refusal = [400, 'malformed_body'];
+const NO_TOKEN: ExpectedProblem = [401, 'token_missing'];
+const NO_SCOPE: ExpectedProblem = [403, 'insufficient_scope'];
+const NO_ROLE: ExpectedProblem = [403, 'insufficient_role'];
+const UNSUPPORTED: ExpectedProblem = [415, 'unsupported_media_type'];
+const TOO_LARGE: ExpectedProblem = [413, 'body_too_large'];
+const MALFORMED: ExpectedProblem = [400, 'malformed_body'];
 
 const stranger = await service.as('stranger');
 const viewer = await service.as('viewer');
 const editor = await service.as('editor');
-/** A token that is good for nothing here. */
+/** A token without a scope of these operations. */
 const narrow = await service.as('owner', 'namespaces:read');
 
-/** A namespace with a viewer, an editor, the spaces `lab` and `taken`, and a deleted `taken`. */
+/** Makes a namespace with a viewer, an editor, the spaces `lab` and `taken`, and a deleted `taken`. */
 async function seedNamespace() {
   const namespace = await makeNamespace();
   for (const role of ['viewer', 'editor']) {
@@ -44,7 +44,7 @@ interface Step {
   space?: string;
   body?: unknown;
   headers?: Record<string, string>;
-  refusal: Refusal;
+  expected: ExpectedProblem;
   /** the paths in `errors` */
   paths?: string[];
 }
@@ -55,20 +55,20 @@ const conflict = { name: 'Taken', slug: 'taken' };
 
 /** Each step corrects the error of the step before it, and nothing else. */
 const bodies: Step[] = [
-  { body: large, headers: text, refusal: NO_TOKEN },
-  { caller: narrow, body: large, headers: text, refusal: NO_SCOPE },
-  { caller: stranger, body: large, headers: text, refusal: UNSUPPORTED },
-  { caller: stranger, body: large, refusal: TOO_LARGE },
-  { caller: stranger, body: '{', refusal: MALFORMED },
-  { caller: stranger, body: { name: '' }, refusal: INVALID, paths: ['/name'] },
-  { caller: stranger, body: conflict, refusal: NO_NAMESPACE },
-  { caller: viewer, body: conflict, refusal: NO_ROLE },
+  { body: large, headers: text, expected: NO_TOKEN },
+  { caller: narrow, body: large, headers: text, expected: NO_SCOPE },
+  { caller: stranger, body: large, headers: text, expected: UNSUPPORTED },
+  { caller: stranger, body: large, expected: TOO_LARGE },
+  { caller: stranger, body: '{', expected: MALFORMED },
+  { caller: stranger, body: { name: '' }, expected: INVALID, paths: ['/name'] },
+  { caller: stranger, body: conflict, expected: NO_NAMESPACE },
+  { caller: viewer, body: conflict, expected: NO_ROLE },
 ];
 
 const operations: {
   title: string;
   method: Send['method'];
-  /** behind the path of the namespace and the noun */
+  /** the path after the namespace and the noun */
   path: (space: string) => string;
   steps: Step[];
 }[] = [
@@ -77,22 +77,22 @@ const operations: {
     method: 'GET',
     path: () => '?page=0',
     steps: [
-      { refusal: NO_TOKEN },
-      { caller: narrow, refusal: NO_SCOPE },
-      { caller: stranger, refusal: INVALID, paths: ['/page'] },
+      { expected: NO_TOKEN },
+      { caller: narrow, expected: NO_SCOPE },
+      { caller: stranger, expected: INVALID, paths: ['/page'] },
     ],
   },
   {
     title: 'list of a valid page',
     method: 'GET',
     path: () => '',
-    steps: [{ caller: stranger, refusal: NO_NAMESPACE }],
+    steps: [{ caller: stranger, expected: NO_NAMESPACE }],
   },
   {
     title: 'create',
     method: 'POST',
     path: () => '',
-    steps: [...bodies, { caller: editor, body: conflict, refusal: CONFLICT }],
+    steps: [...bodies, { caller: editor, body: conflict, expected: CONFLICT }],
   },
   {
     title: 'batch',
@@ -107,7 +107,7 @@ const operations: {
       {
         caller: editor,
         body: { spaces: [conflict] },
-        refusal: CONFLICT,
+        expected: CONFLICT,
         paths: ['/spaces/0/slug'],
       },
     ],
@@ -120,10 +120,10 @@ const operations: {
       ...bodies
         .filter(({ body }) => body !== conflict)
         .map((step) => ({ ...step, space: 'NOWHERE' })),
-      { caller: stranger, refusal: INVALID, space: 'NOWHERE', paths: ['/projectSlug'] },
-      { caller: stranger, refusal: NO_NAMESPACE, space: 'taken' },
-      { caller: viewer, refusal: NO_ROLE, space: 'taken' },
-      { caller: editor, refusal: [412, 'precondition_failed'] as Refusal, space: 'taken' },
+      { caller: stranger, expected: INVALID, space: 'NOWHERE', paths: ['/projectSlug'] },
+      { caller: stranger, expected: NO_NAMESPACE, space: 'taken' },
+      { caller: viewer, expected: NO_ROLE, space: 'taken' },
+      { caller: editor, expected: [412, 'precondition_failed'] as ExpectedProblem, space: 'taken' },
     ].map((step) => ({ body: { name: 'Any' }, headers: { 'if-none-match': '*' }, ...step })),
   },
   {
@@ -132,9 +132,9 @@ const operations: {
     path: (space) => `/${space}`,
     steps: [
       ...bodies.map((step) => ({ ...step, space: 'nowhere' })),
-      { caller: viewer, space: 'nowhere', body: {}, refusal: NO_ROLE },
-      { caller: editor, space: 'nowhere', body: conflict, refusal: NO_SPACE },
-      { caller: editor, space: 'lab', body: conflict, refusal: CONFLICT },
+      { caller: viewer, space: 'nowhere', body: {}, expected: NO_ROLE },
+      { caller: editor, space: 'nowhere', body: conflict, expected: NO_SPACE },
+      { caller: editor, space: 'lab', body: conflict, expected: CONFLICT },
     ],
   },
   {
@@ -142,11 +142,11 @@ const operations: {
     method: 'PATCH',
     path: (space) => `/${space}`,
     steps: [
-      { caller: stranger, body: { metadata: [] }, refusal: INVALID, paths: ['/metadata'] },
-      { caller: stranger, space: 'nowhere', refusal: NO_NAMESPACE },
-      { caller: viewer, space: 'nowhere', refusal: NO_ROLE },
-      { caller: editor, space: 'nowhere', refusal: NO_SPACE },
-      { caller: editor, space: 'lab', refusal: CONFLICT },
+      { caller: stranger, body: { metadata: [] }, expected: INVALID, paths: ['/metadata'] },
+      { caller: stranger, space: 'nowhere', expected: NO_NAMESPACE },
+      { caller: viewer, space: 'nowhere', expected: NO_ROLE },
+      { caller: editor, space: 'nowhere', expected: NO_SPACE },
+      { caller: editor, space: 'lab', expected: CONFLICT },
     ].map((step) => ({
       body: { ...conflict, metadata: { a: 1 } },
       ...step,
@@ -158,10 +158,10 @@ const operations: {
     method: 'GET',
     path: (space) => `/${space}`,
     steps: [
-      { refusal: NO_TOKEN },
-      { caller: narrow, refusal: NO_SCOPE },
-      { caller: stranger, refusal: NO_NAMESPACE },
-      { caller: viewer, refusal: NO_SPACE },
+      { expected: NO_TOKEN },
+      { caller: narrow, expected: NO_SCOPE },
+      { caller: stranger, expected: NO_NAMESPACE },
+      { caller: viewer, expected: NO_SPACE },
     ],
   },
   ...(
@@ -174,28 +174,28 @@ const operations: {
     method,
     path: (space: string) => `/${space}${suffix}`,
     steps: [
-      { refusal: NO_TOKEN },
-      { caller: narrow, refusal: NO_SCOPE },
-      { caller: stranger, refusal: NO_NAMESPACE },
-      { caller: viewer, refusal: NO_ROLE },
-      { caller: editor, refusal: NO_SPACE },
-      ...(suffix === '' ? [] : [{ caller: editor, space: 'taken', refusal: CONFLICT }]),
+      { expected: NO_TOKEN },
+      { caller: narrow, expected: NO_SCOPE },
+      { caller: stranger, expected: NO_NAMESPACE },
+      { caller: viewer, expected: NO_ROLE },
+      { caller: editor, expected: NO_SPACE },
+      ...(suffix === '' ? [] : [{ caller: editor, space: 'taken', expected: CONFLICT }]),
     ],
   })),
 ];
 
-test('of several errors the first in the documented order is returned', async (t) => {
+test('a request with several errors gets the first in the documented order, and writes nothing', async (t) => {
   const { path, list } = await seedNamespace();
-  for (const { title, method, path: behind, steps } of operations) {
+  for (const { title, method, path: suffixOf, steps } of operations) {
     for (const noun of ['spaces', 'projects']) {
-      for (const { caller = service, space = 'nowhere', refusal, paths, body, headers } of steps) {
+      for (const { caller = service, space = 'nowhere', expected, paths, body, headers } of steps) {
         const answer = await caller.send({
           method,
-          path: `${path}/${noun}${behind(space)}`,
+          path: `${path}/${noun}${suffixOf(space)}`,
           ...(body !== undefined && { body }),
           ...(headers && { headers }),
         });
-        assertProblem(t, answer, refusal, `${title}, ${noun}: ${refusal.join(' ')}`, paths);
+        assertProblem(t, answer, expected, `${title}, ${noun}: ${expected.join(' ')}`, paths);
       }
     }
   }
@@ -208,8 +208,8 @@ test('the order of errors holds for invalid slugs and unknown namespaces', async
     t,
     await viewer.delete(`${path}/spaces/NO%00`),
     NO_ROLE,
-    'role before an impossible slug',
+    'the role precedes an invalid slug',
   );
   const answer = await stranger.post('/namespaces/NO%00/spaces', { name: '' });
-  assertProblem(t, answer, INVALID, 'body before an impossible namespace', ['/name']);
+  assertProblem(t, answer, INVALID, 'the body precedes an invalid slug of a namespace', ['/name']);
 });

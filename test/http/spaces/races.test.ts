@@ -8,12 +8,13 @@ const { service, owner, makeNamespace } = await startSpaces(t);
 const sql = service.db.$client;
 
 /**
- * Makes requests concurrent: sends them while a transaction holds a lock that they need, and ends it
- * when all of them wait for it.
+ * Makes requests concurrent: sends them while a transaction holds a lock that they need, and commits it
+ * when all of them wait for the lock.
  *
- * @param hold takes the lock; `release` writes before it is released
+ * @param hold takes the lock
+ * @param release writes before the lock is released
  */
-async function meet(
+async function sendTogether(
   send: (() => Promise<Answer>)[],
   hold: (transaction: TransactionSql) => Promise<unknown>,
   release?: (transaction: TransactionSql) => Promise<unknown>,
@@ -38,16 +39,16 @@ test('parallel merges of different keys all take effect', async (t) => {
   for (const { status } of answers) t.equal(status, 200);
   const { metadata, version } = await details('lab');
   t.same(metadata, { first: true, ...Object.fromEntries(keys.map((key) => [key, key])) });
-  t.equal(version, 21, 'each was one write');
+  t.equal(version, 21, 'each merge is one write');
 });
 
-test('a merge is based on the space that it writes, when another space takes the slug', async (t) => {
+test('a merge uses the metadata of the space that it writes, also when another space takes the slug', async (t) => {
   const { spaces, create } = await makeNamespace();
   const one = await create({ name: 'One', slug: 'contested', metadata: { of: 'one' } });
   const two = await create({ name: 'Two', slug: 'two', metadata: { of: 'two' } });
   // Between the read and the write of the merge, another space takes the slug; the versions of
   // the two spaces are the same.
-  const [answer] = await meet(
+  const [answer] = await sendTogether(
     [() => owner.mergePatch(`${spaces}/contested`, { metadata: { merged: true } })],
     (transaction) => transaction`lock table spaces in exclusive mode`,
     async (transaction) => {
@@ -62,11 +63,11 @@ test('a merge is based on the space that it writes, when another space takes the
   t.same(read(await owner.get(`${spaces}/elsewhere`), SpaceDetails).metadata, { of: 'one' });
 });
 
-test('parallel restores are all 200, and one is counted', async (t) => {
+test('parallel restores are all 200, and one of them writes', async (t) => {
   const { spaces, create, details, list } = await makeNamespace();
   const { id } = await create({ name: 'Phoenix' });
   await owner.delete(`${spaces}/phoenix`);
-  const answers = await meet(
+  const answers = await sendTogether(
     Array.from({ length: 5 }, () => () => owner.post(`${spaces}/phoenix/restore`)),
     (transaction) => transaction`select from spaces where id = ${id} for update`,
   );
@@ -78,14 +79,14 @@ test('parallel restores are all 200, and one is counted', async (t) => {
   t.equal((await list()).total, 1);
 });
 
-test('of parallel restores and creates of one slug either restores or one create succeed', async (t) => {
+test('either the restores or one create succeed among parallel restores and creates of one slug', async (t) => {
   for (let round = 0; round < 5; round += 1) {
     const { spaces, create, list } = await makeNamespace();
     const restore = () => owner.post(`${spaces}/phoenix/restore`);
     const createAnother = () => owner.post(spaces, { name: 'Phoenix' });
     await create({ name: 'Phoenix' });
     await owner.delete(`${spaces}/phoenix`);
-    const answers = await meet(
+    const answers = await sendTogether(
       [restore, createAnother, restore, createAnother],
       (transaction) => transaction`lock table spaces in share mode`,
     );
@@ -95,7 +96,7 @@ test('of parallel restores and creates of one slug either restores or one create
   }
 });
 
-test('a list read during writes agrees with its own total', async (t) => {
+test('a list that is read during writes has as many items as its total', async (t) => {
   const { spaces } = await makeNamespace();
   const writes = Array.from({ length: 60 }, (_, index) => async () => {
     const path = `${spaces}/s${index}`;

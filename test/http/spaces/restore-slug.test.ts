@@ -7,7 +7,7 @@ const service = await startService(t);
 const alice = await service.as('alice');
 let count = 0;
 
-/** Something deleted whose slug another one has now. */
+/** Makes a deleted resource whose slug another one has taken. */
 const kinds: Record<string, () => Promise<{ path: string; id: unknown; at: string }>> = {
   namespace: async () => {
     const slug = `acme-${++count}`;
@@ -36,7 +36,7 @@ const keyed = (client: Client, path: string, key: string, body?: unknown) =>
   });
 
 for (const [kind, make] of Object.entries(kinds)) {
-  test(`a ${kind} with a taken slug is restored under another`, async (t) => {
+  test(`a ${kind} with a taken slug is restored under another slug`, async (t) => {
     const { path, id, at } = await make();
     isProblem(t, await alice.post(`${path}/restore`), 'slug_conflict');
     isProblem(t, await alice.post(`${path}/restore`, {}), 'slug_conflict');
@@ -45,11 +45,11 @@ for (const [kind, make] of Object.entries(kinds)) {
     t.equal(restored.status, 200, restored.text);
     t.match(restored.json, { id, slug }, kind);
     t.match((await alice.get(`${at}/${slug}`)).json, { id, slug }, kind);
-    t.equal((await alice.get(path)).status, 200, 'the other one stays');
+    t.equal((await alice.get(path)).status, 200, 'the other one still exists');
     t.not(pick((await alice.get(path)).json, 'id'), id, kind);
   });
 
-  test(`a ${kind} is restored once per key, also under its new slug`, async (t) => {
+  test(`a restore of a ${kind} under another slug is replayed for its key, and 422 for another slug`, async (t) => {
     const { path, id } = await make();
     const slug = `again-${++count}`;
     const first = await keyed(alice, `${path}/restore`, `key-${slug}`, { slug });
@@ -66,7 +66,7 @@ for (const [kind, make] of Object.entries(kinds)) {
     );
   });
 
-  test(`the slug under which a ${kind} is restored follows the rules of slugs`, async (t) => {
+  test(`an invalid slug for the restore of a ${kind} is 400, and a taken one 409`, async (t) => {
     const { path } = await make();
     for (const body of [{ slug: 'Not One' }, { slug: null }, { slug: '' }, { name: 'x' }, [], 1]) {
       isProblem(t, await alice.post(`${path}/restore`, body), 'validation_failed');
@@ -76,7 +76,7 @@ for (const [kind, make] of Object.entries(kinds)) {
   });
 }
 
-test('the old slug of a namespace restored under another redirects to it when it is free', async (t) => {
+test('the old slug of a namespace that is restored under another slug redirects to it', async (t) => {
   const slug = `old-${++count}`;
   await alice.post('/namespaces', { slug });
   await alice.delete(`/namespaces/${slug}`);
@@ -85,7 +85,7 @@ test('the old slug of a namespace restored under another redirects to it when it
   t.same([answer.status, answer.headers.location], [308, `/namespaces/${slug}-now`]);
 });
 
-test('If-Match restores an exact resource among many deleted later', async (t) => {
+test('If-Match restores the namespace or the space with its tag among many deleted later', async (t) => {
   const sql = service.db.$client;
   const first = await alice.post('/namespaces', { slug: 'crowd' });
   const etag = String((await alice.delete('/namespaces/crowd')).headers.etag);
@@ -98,7 +98,7 @@ test('If-Match restores an exact resource among many deleted later', async (t) =
   const restore = { method: 'POST', path: '/namespaces/crowd/restore' } as const;
   isProblem(t, await stranger.send({ ...restore, headers }), 'namespace_not_found');
   const byLast = await alice.post('/namespaces/crowd/restore');
-  t.equal(pick(byLast.json, 'id'), pick(first.json, 'id'), 'the last of the caller’s own');
+  t.equal(pick(byLast.json, 'id'), pick(first.json, 'id'), 'the last one of the caller');
 
   const again = String((await alice.delete('/namespaces/crowd')).headers.etag);
   const answer = await alice.send({ ...restore, headers: { 'if-match': again } });

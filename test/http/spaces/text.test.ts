@@ -4,7 +4,7 @@ import { canonical, read, Space, SpaceList, startSpaces } from '../../helpers/sp
 
 const { owner, makeNamespace } = await startSpaces(t);
 
-/** The code points of a range that a string can hold alone and PostgreSQL can store. */
+/** @returns the characters of a range, without U+0000 and surrogates, which PostgreSQL does not store */
 function characters(from: number, to: number): string[] {
   return Array.from({ length: to - from + 1 }, (_, index) => from + index)
     .filter((point) => point !== 0 && (point < 0xd800 || point > 0xdfff))
@@ -17,11 +17,11 @@ const hostile: Record<string, string> = {
   'control characters': `[${characters(0x01, 0x1f).join('')}]`,
   'DEL and the C1 controls': characters(0x7f, 0x9f).join(''),
   'line and paragraph separators': 'a\u2028b\u2029c\u0085d',
-  'JSON of its own': '{"id":"1","name":null},{"spaces":[]}',
-  'statements of its own': `'); drop table spaces; -- /* $1 */ ; select pg_sleep(9)`,
-  'markup of its own': '</script><script>alert(1)</script><!-- ]]>',
-  'marks on nothing': '\u0301\u0300\u20DD',
-  'both spellings of one letter': '\u00E9 e\u0301 \u212B \u00C5',
+  JSON: '{"id":"1","name":null},{"spaces":[]}',
+  SQL: `'); drop table spaces; -- /* $1 */ ; select pg_sleep(9)`,
+  HTML: '</script><script>alert(1)</script><!-- ]]>',
+  'combining marks without a letter': '\u0301\u0300\u20DD',
+  'composed and decomposed letters': '\u00E9 e\u0301 \u212B \u00C5',
   'right to left': '\u202Eabc\u202C \u200Fשלום \u2066x\u2069',
   'joined emoji': '\u{1F469}\u200D\u{1F680} \u{1F1E9}\u{1F1EA} ✌\u{1F3FD}',
   'byte order marks and noncharacters': 'a\uFEFF \uFFFE \uFFFF \u{1FFFF} \u{10FFFF}z',
@@ -32,17 +32,17 @@ const hostile: Record<string, string> = {
   ).join('|'),
 };
 
-/** Names and tags take no controls and no overrides of direction; descriptions and metadata do. */
+/** The characters that are valid in descriptions and metadata only: controls and overrides of direction. */
 const NOT_IN_NAMES = /[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu;
 
+/** The brackets keep white space at the ends, which would be trimmed. */
 const nameOf = (text: string) => `[${text.replace(NOT_IN_NAMES, '')}]`.normalize('NFC');
 
-test('text is returned in NFC by create, update, get and list', async (t) => {
+test('text in NFC, and metadata in any form, are returned unchanged by create, update, get and list', async (t) => {
   const { spaces, create, details, list } = await makeNamespace();
   for (const [index, [title, text]] of Object.entries(hostile).entries()) {
     const slug = `s${index}`;
     const sent = {
-      // Brackets keep the white space, which would be trimmed from either end of a name.
       name: nameOf(text),
       slug,
       description: text.normalize('NFC'),
@@ -64,7 +64,7 @@ test('text is returned in NFC by create, update, get and list', async (t) => {
   }
 });
 
-test('the list rendered by PostgreSQL equals the rows serialized by the service', async (t) => {
+test('the list, which PostgreSQL renders, equals the items that the service serializes', async (t) => {
   const { spaces, create, details } = await makeNamespace();
   for (const [index, text] of Object.values(hostile).entries()) {
     await create({ name: nameOf(text), slug: `s${index}`, description: text, tags: ['a', 'b'] });
@@ -99,7 +99,7 @@ test('every character of Unicode is stored and returned', async (t) => {
     const space = await create({ name: `Part ${index}`, description });
     created.push(space.description ?? '');
   }
-  t.ok(isDeepStrictEqual(created, texts), 'in the answer to create');
+  t.ok(isDeepStrictEqual(created, texts), 'in the response to create');
 
   const pages = [await list('?pageSize=200'), await list('?pageSize=200&page=2')];
   const listed = pages.flatMap(({ spaces }) => spaces.map(({ description }) => description));

@@ -81,13 +81,13 @@ test('an update changes the given fields only, under both media types', async (t
 
       const { metadata, ...item } = space;
       t.match(await details(space.slug), { ...item, metadata, version: 2 }, title);
-      t.same((await list()).spaces, [item], `${title}: the list shows it too`);
+      t.same((await list()).spaces, [item], `${title}: list`);
       await owner.delete(`${spaces}/${space.slug}`);
     }
   }
 });
 
-test('an empty update changes nothing, neither updatedAt nor version', async (t) => {
+test('an empty update changes nothing, under both media types', async (t) => {
   const { spaces, projects, create } = await makeNamespace();
   const { id } = await create(full);
   const before = await owner.get(`${spaces}/${full.slug}`);
@@ -128,13 +128,13 @@ test('a new name keeps the slug', async (t) => {
   t.match(answer.json, { name: 'Bakery', slug: full.slug });
 });
 
-test('a new slug is stored as given, and releases the old one at once', async (t) => {
+test('a new slug is stored as given; the old one redirects, and can be taken at once', async (t) => {
   const { spaces, projects, create, details } = await makeNamespace();
   const { id } = await create(full);
   await owner.patch(`${spaces}/${full.slug}`, { slug: 'a.b_c-' });
   t.equal((await details('a.b_c-')).id, id);
   const { status, headers } = await owner.get(`${projects}/${full.slug}`);
-  t.same([status, headers.location], [308, `${projects}/a.b_c-`], 'the old one');
+  t.same([status, headers.location], [308, `${projects}/a.b_c-`], 'the old slug');
   t.not((await create(full)).id, id);
 });
 
@@ -156,7 +156,7 @@ test('a taken slug is 409, and no field of the update is written', async (t) => 
     const answer = await owner.patch(path, body);
     assertProblem(t, answer, CONFLICT, path);
     t.match(answer.json, { instance: path, detail: /"taken"/ }, path);
-    assertProblem(t, await owner.mergePatch(path, body), CONFLICT, `${path}, merged`);
+    assertProblem(t, await owner.mergePatch(path, body), CONFLICT, `${path}, merge patch`);
   }
   t.same(await details(full.slug), before);
 });
@@ -176,10 +176,10 @@ test('the same slug in another namespace does not conflict', async (t) => {
   await one.create({ name: 'Here' });
   await two.create({ name: 'There' });
   t.equal((await owner.patch(`${one.spaces}/here`, { slug: 'there' })).status, 200);
-  t.equal((await two.list()).spaces[0]?.name, 'There', 'the other one is untouched');
+  t.equal((await two.list()).spaces[0]?.name, 'There', 'the other space is unchanged');
 });
 
-test('name and slug cannot be null', async (t) => {
+test('a name or slug that is null is 400, and no field of the update is written', async (t) => {
   const { spaces, create, details } = await makeNamespace();
   await create(full);
   const before = await details(full.slug);
@@ -189,7 +189,7 @@ test('name and slug cannot be null', async (t) => {
       assertProblem(t, answer, INVALID, field, [`/${field}`]);
     }
   }
-  t.same(await details(full.slug), before, 'nothing of it is done');
+  t.same(await details(full.slug), before, 'nothing is written');
 });
 
 test('an update of a deleted, foreign or unknown space or namespace is 404', async (t) => {
@@ -204,30 +204,35 @@ test('an update of a deleted, foreign or unknown space or namespace is 404', asy
   const stranger = await service.as('stranger');
 
   const rows = [
-    { title: 'never there', namespace: slug, space: 'nowhere', refusal: NO_SPACE },
-    { title: 'deleted', namespace: slug, space: 'gone', refusal: NO_SPACE },
-    { title: 'elsewhere', namespace: other.slug, space: full.slug, refusal: NO_SPACE },
+    { title: 'unknown', namespace: slug, space: 'nowhere', expected: NO_SPACE },
+    { title: 'deleted', namespace: slug, space: 'gone', expected: NO_SPACE },
+    { title: 'in another namespace', namespace: other.slug, space: full.slug, expected: NO_SPACE },
     {
       title: 'deleted namespace',
       namespace: deleted.slug,
       space: full.slug,
-      refusal: NO_NAMESPACE,
+      expected: NO_NAMESPACE,
     },
-    { title: 'no namespace', namespace: 'nowhere', space: full.slug, refusal: NO_NAMESPACE },
+    { title: 'no namespace', namespace: 'nowhere', space: full.slug, expected: NO_NAMESPACE },
     {
       title: 'foreign',
       namespace: slug,
       space: full.slug,
       caller: stranger,
-      refusal: NO_NAMESPACE,
+      expected: NO_NAMESPACE,
     },
   ];
-  for (const { title, namespace, space, caller = owner, refusal } of rows) {
+  for (const { title, namespace, space, caller = owner, expected } of rows) {
     for (const noun of ['spaces', 'projects']) {
       const path = `/namespaces/${namespace}/${noun}/${space}`;
       for (const body of [{}, { description: 'x' }, { metadata: { a: 1 } }]) {
-        assertProblem(t, await caller.patch(path, body), refusal, `${title}, ${noun}`);
-        assertProblem(t, await caller.mergePatch(path, body), refusal, `${title}, ${noun}, merged`);
+        assertProblem(t, await caller.patch(path, body), expected, `${title}, ${noun}`);
+        assertProblem(
+          t,
+          await caller.mergePatch(path, body),
+          expected,
+          `${title}, ${noun}, merge patch`,
+        );
       }
     }
   }

@@ -4,12 +4,12 @@ import { isProblem } from '../../../helpers/problem.js';
 import { distinctOperations, spaces } from './operations.js';
 import { holdLab, isReplay, post, startAcme, total, waitForLockedSession } from './setup.js';
 
-/** Two processes on one database. */
+/** Two services on one database. */
 const service = await startService(t);
 const replica = await startService(t, { databaseUrl: service.databaseUrl });
 
 for (const { title, path, body, prepare, read } of distinctOperations) {
-  test(`${title}: of parallel requests with one key exactly one takes effect`, async (t) => {
+  test(`exactly one of parallel ${title} requests with one key takes effect`, async (t) => {
     const { owner } = await startAcme(t, service);
     const other = await replica.as(owner.subject);
     await prepare(owner);
@@ -20,8 +20,8 @@ for (const { title, path, body, prepare, read } of distinctOperations) {
     );
     const done = answers.filter(({ status }) => status < 300);
     const first = done.filter(({ headers }) => headers['idempotent-replayed'] === undefined);
-    t.equal(first.length, 1, 'one has the effect');
-    for (const answer of done) t.equal(answer.text, first[0]?.text, 'one answer');
+    t.equal(first.length, 1, 'one takes effect');
+    for (const answer of done) t.equal(answer.text, first[0]?.text, 'the replays have its body');
     for (const answer of answers) {
       if (done.includes(answer)) continue;
       isProblem(t, answer, 'idempotency_key_in_use');
@@ -29,7 +29,7 @@ for (const { title, path, body, prepare, read } of distinctOperations) {
     }
     t.equal((await read(owner)).status, 200, title);
     const again = await post(other, path, 'key', body);
-    t.equal(again.text, first[0]?.text, 'and later on');
+    t.equal(again.text, first[0]?.text, 'a later request');
   });
 }
 
@@ -45,7 +45,7 @@ test('a request is 409 at once while another with its key is in progress', async
   const third = post(editor, spaces, 'key', { name: 'Bench' });
   await release();
   t.equal((await first).status, 201);
-  t.equal((await third).status, 201, 'another subject is not kept from it');
+  t.equal((await third).status, 201, 'the key of another subject');
   isReplay(t, await post(owner, spaces, 'key', { name: 'Lab' }), await first, 'afterwards');
 });
 
@@ -61,10 +61,10 @@ test('the primary key detects concurrent requests that both found no saved respo
   await sql`update idempotency_keys set key = 'key'`;
   await release();
   isReplay(t, await second, first, 'the second');
-  t.equal(await total(owner), 0, 'its own effect was taken back');
+  t.equal(await total(owner), 0, 'its own effect is rolled back');
 });
 
-test('of parallel requests with an expired key exactly one takes effect', async (t) => {
+test('exactly one of parallel requests with an expired key takes effect', async (t) => {
   const { owner, sql } = await startAcme(t, service);
   await post(owner, spaces, 'key', { name: 'Lab' });
   await owner.delete(`${spaces}/lab`);

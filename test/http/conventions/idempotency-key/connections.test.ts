@@ -19,7 +19,12 @@ test('the service retries a request whose database connection ends before its ef
   await release();
   t.equal((await first).status, 201);
   t.equal(await total(owner), 1);
-  isReplay(t, await post(owner, spaces, 'key', { name: 'Lab' }), await first, 'by the caller');
+  isReplay(
+    t,
+    await post(owner, spaces, 'key', { name: 'Lab' }),
+    await first,
+    'a retry of the client',
+  );
 });
 
 test('a client may retry a request whose database connection ended after its effect', async (t) => {
@@ -41,7 +46,6 @@ test('a client may retry a request whose database connection ended after its eff
       const answer = await read(direct);
       return answer.status === 200 ? answer : undefined;
     });
-    t.equal(found.status, 200, `${title}: the effect was had`);
     const again = await post(owner, path, 'key', body);
     t.ok(again.status < 300, title);
     t.equal(again.headers['idempotent-replayed'], 'true', `${title}: replayed`);

@@ -20,11 +20,11 @@ test('a repeated request with the same key gets the saved response and has no se
 
     t.equal((await undo(owner)).status, 204, title);
     isReplay(t, await post(owner, path, 'key-1', body), first, `${title}, after it was undone`);
-    t.equal((await read(owner)).status, 404, `${title}: has no effect again`);
+    t.equal((await read(owner)).status, 404, `${title}: no second effect`);
 
-    const anew = await post(owner, path, 'key-2', body);
-    t.equal(anew.status, first.status, `${title} with another key`);
-    t.equal(anew.headers['idempotent-replayed'], undefined, title);
+    const other = await post(owner, path, 'key-2', body);
+    t.equal(other.status, first.status, `${title} with another key`);
+    t.equal(other.headers['idempotent-replayed'], undefined, title);
     t.equal((await read(owner)).status, 200, title);
   }
 });
@@ -40,7 +40,7 @@ test('a restore of an active resource is saved', async (t) => {
     t.equal(first.status, 200, path);
     await owner.delete(path);
     isReplay(t, await post(owner, `${path}/restore`, 'key'), first, path);
-    t.equal((await owner.get(path)).status, 404, 'stays deleted');
+    t.equal((await owner.get(path)).status, 404, 'it stays deleted');
   }
 });
 
@@ -51,7 +51,12 @@ test('an upsert that changes nothing is saved', async (t) => {
   const first = await post(owner, `${lab}/episodes`, 'key', { name: 'run' });
   t.equal(first.status, 200);
   await owner.patch(`${lab}/episodes/run`, { description: 'changed' });
-  isReplay(t, await post(owner, `${lab}/episodes`, 'key', { name: 'run' }), first, 'as it was');
+  isReplay(
+    t,
+    await post(owner, `${lab}/episodes`, 'key', { name: 'run' }),
+    first,
+    'the saved response',
+  );
 });
 
 test('member order and white space do not change the fingerprint of a body', async (t) => {
@@ -85,7 +90,7 @@ test('another body with the same key is 422 and has no effect', async (t) => {
   t.equal(await total(owner), 1);
   await post(owner, '/namespaces', 'key', { slug: 'one' });
   isProblem(t, await post(owner, '/namespaces', 'key', { slug: 'two' }), 'idempotency_key_reused');
-  t.equal((await owner.get('/namespaces/two')).status, 404);
+  isProblem(t, await owner.get('/namespaces/two'), 'namespace_not_found');
 });
 
 test('a key belongs to one subject, one operation and one resource', async (t) => {
@@ -138,13 +143,13 @@ test('a failure is not saved, and the request is executed again', async (t) => {
   await owner.post(spaces, { name: 'Lab' });
   const attempt = () => post(owner, spaces, 'key', { name: 'Other', slug: 'lab' });
   isProblem(t, await attempt(), 'slug_conflict');
-  isProblem(t, await attempt(), 'slug_conflict', 'still');
+  isProblem(t, await attempt(), 'slug_conflict', 'a second attempt');
   const restore = () => post(owner, `${spaces}/none/restore`, 'key');
   isProblem(t, await restore(), 'space_not_found');
   await owner.delete(`${spaces}/lab`);
-  t.equal((await attempt()).status, 201, 'once the slug is free');
+  t.equal((await attempt()).status, 201, 'the slug is free');
   await owner.post(spaces, { name: 'None' });
-  t.equal((await restore()).status, 200, 'once there is one');
+  t.equal((await restore()).status, 200, 'the space exists');
 });
 
 test('a replayed restore ignores If-Match', async (t) => {

@@ -12,7 +12,7 @@ export async function startAcme(t: Test, service: Service) {
   const owner = await service.as('owner');
   await owner.post('/namespaces', { slug: 'acme' });
   await owner.put('/namespaces/acme/members/ed', { role: 'editor' });
-  // A pool of its own, so that the connections it holds are none of the service's.
+  // A separate pool, because a test keeps connections of it.
   const sql = postgres(service.databaseUrl, {
     max: 5,
     fetch_types: false,
@@ -38,8 +38,8 @@ function comparable({ status, text, headers }: Answer) {
 /** Asserts that a response is the saved first one, marked as a replay. */
 export function isReplay(t: Test, answer: Answer, first: Answer, title: string): void {
   t.same(comparable(answer), comparable(first), title);
-  t.equal(first.headers['idempotent-replayed'], undefined, `${title}: the first is no replay`);
-  t.equal(answer.headers['idempotent-replayed'], 'true', `${title}: says so`);
+  t.equal(first.headers['idempotent-replayed'], undefined, `${title}: the first one is not marked`);
+  t.equal(answer.headers['idempotent-replayed'], 'true', `${title}: it is marked as a replay`);
 }
 
 export const total = async (client: Client) => pick((await client.get(spaces)).json, 'total');
@@ -50,7 +50,7 @@ type Sql = postgres.Sql;
  * Makes a request that creates the space `lab` wait in the middle of its statement: another transaction has inserted a
  * space of that slug and does not commit.
  *
- * @returns rolls that transaction back, so that the request continues
+ * @returns a function that rolls that transaction back, so that the request continues
  */
 export async function holdLab(sql: Sql): Promise<() => Promise<void>> {
   // Without fetch_types postgres.js reserves open connections only.

@@ -43,7 +43,7 @@ const config = ({ problems, ...needs }: typeof reading | typeof writing) => ({
   problems: [...problems],
 });
 
-/** The problem of the space stands for that of the calibration, whose code the table does not have. */
+/** Throws the problem of a missing space, because the table of problems has no code for calibrations. */
 function found<Value>(value: Value | null): Value {
   if (value === null) throw spaceNotFound();
   return value;
