@@ -144,7 +144,7 @@ try {
       name,
       lists.good.toFixed(0),
       lists.p99Ms.toFixed(1),
-      Math.round((lists.refused + lists.unsent) * SECONDS),
+      Math.round((lists.rejected + lists.unsent) * SECONDS),
       lists.failures,
       Object.entries(updates.statuses)
         .map(([status, count]) => `${status} × ${count}`)

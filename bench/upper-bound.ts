@@ -36,7 +36,10 @@ const upperBound: FastifyPluginAsyncTypebox = async (app) => {
         response: { 200: ref(SpaceList) },
       },
     },
-    (request) => ({ spaces: constantPage, ...paging(request.query).toPageInfo(constantPage.length) }),
+    (request) => ({
+      spaces: constantPage,
+      ...paging(request.query).toPageInfo(constantPage.length),
+    }),
   );
 };
 
