@@ -56,6 +56,9 @@ const HOST = /^(?:\[[\da-f:.]+\]|[\w.~%-]+)(?::\d{0,5})?$/i;
 /** Sockets with a response that was sent before the whole request had arrived. */
 const answeredEarly = new WeakSet<Socket>();
 
+/** The response to the last request of each socket, finished or not. */
+const lastResponses = new WeakMap<Socket, ServerResponse>();
+
 /** Requests with `Expect: 100-continue`, whose client waits before it sends the body. */
 const awaitingContinue = new WeakSet<IncomingMessage>();
 
@@ -92,6 +95,9 @@ export const connectionsPlugin = fp<ConnectionLimits>(
   (app, limits, done) => {
     const watch = watchSockets(limits);
     app.server.on('connection', watch.add);
+    app.server.on('request', ({ socket }: IncomingMessage, response: ServerResponse) => {
+      lastResponses.set(socket, response);
+    });
     app.addHook('onClose', watch.stop);
     // Node would reject an unknown expectation without a body; the hook below rejects it.
     app.server.on('checkExpectation', (request, response) => {
@@ -213,7 +219,20 @@ function refuse(error: Error & { code?: string }, socket: Socket): void {
     socket.destroy();
     return;
   }
-  const problem = unreadable(error.code);
+  const response = lastResponses.get(socket);
+  const isAfterRequest = response?.req.complete === true && !response.writableFinished;
+  if (isAfterRequest) {
+    // Responses are in the order of the requests (RFC 9112 §9.3.2).
+    response.once('finish', () => {
+      endWith(unreadable(error.code), socket);
+    });
+  } else {
+    endWith(unreadable(error.code), socket);
+  }
+}
+
+/** Writes a problem as the last response of a connection. */
+function endWith(problem: ServiceError, socket: Socket): void {
   const { status } = problems[problem.code];
   const body = problemBody(problem, '');
   const head = [

@@ -137,6 +137,34 @@ test('pipelined requests are answered in order, and a malformed one gets 400', a
   t.ok(await isReady());
 });
 
+test('malformed bytes behind a request get 400 after the response to the request', async (t) => {
+  const { service, exchange, authorization } = await listen(t);
+  const get = request('GET /namespaces/acme HTTP/1.1', authorization, 'Host: test');
+  const post = request(
+    'POST /namespaces HTTP/1.1',
+    authorization,
+    'Content-Type: application/json',
+    'Content-Length: 14',
+    'Host: test',
+  );
+  const rows: Record<string, [string, number[]]> = {
+    'behind a read': [`${get}\0garbage`, [200, 400]],
+    'behind two reads': [`${get}${get}\0garbage`, [200, 200, 400]],
+    'a body that is longer than its Content-Length': [`${post}{"slug":"new"}}}`, [201, 400]],
+  };
+  for (const [title, [bytes, expected]] of Object.entries(rows)) {
+    const answers = await exchange(bytes);
+    t.same(
+      answers.map(({ status }) => status),
+      expected,
+      title,
+    );
+    isRawProblem(t, answers.at(-1), 'malformed_request', title);
+  }
+  const alice = await service.as('alice');
+  t.equal((await alice.get('/namespaces/new')).status, 200, 'the namespace was created');
+});
+
 test('a request hidden in a body is not executed', async (t) => {
   const { service, exchange, authorization } = await listen(t);
   const hidden = request('DELETE /namespaces/acme HTTP/1.1', authorization, ...last);
