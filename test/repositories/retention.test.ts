@@ -4,6 +4,7 @@ import { drizzle } from 'drizzle-orm/postgres-js';
 import { type Test, test } from 'tap';
 import { eraseExpired } from '../../src/repositories/retention/index.js';
 import { type Client, type Service, startService } from '../helpers/app.js';
+import { isDistributed } from '../helpers/database.js';
 import { addAssets, countRows, fill } from '../helpers/filled.js';
 import { pick } from '../helpers/json.js';
 import { explained } from '../helpers/plans.js';
@@ -23,10 +24,10 @@ async function start(t: Test): Promise<{ service: Service; owner: Client }> {
   return { service, owner };
 }
 
-/** Makes deletions older. */
+/** Dates deletions back. */
 async function age({ db }: Service, table: string, which: string, by: string): Promise<void> {
   await db.execute(
-    sql.raw(`update ${table} set deleted_at = deleted_at - interval '${by}' where ${which}`),
+    sql.raw(`update ${table} set deleted_at = now() - interval '${by}' where ${which}`),
   );
 }
 
@@ -203,6 +204,10 @@ test('the scan finds old rows among any number of others', async (t) => {
 });
 
 test('no statement reads more than it needs, whatever else the space holds', async (t) => {
+  if (isDistributed) {
+    t.comment('NOT CHECKED: plans of the retention on Citus, whose coordinator shows none of a worker.');
+    return;
+  }
   const { client, plans, owner } = await explained(t);
   await owner.post('/namespaces', { slug: 'acme' });
   await owner.post(spaces, { name: 'Lab' });
