@@ -6,7 +6,7 @@
  * template that every test file clones, and removes both afterwards.
  * With `--pgbouncer` the services under test connect to PgBouncer in front of it, with `--pgbouncer=prepared` to one that
  * keeps prepared statements (1.21 or later). `PGBOUNCER` names the program where it is not in the path.
- * With `--citus` the HTTP tests, or the given ones, run on the cluster whose coordinator `TEST_CITUS_URL` names.
+ * With `--citus` those of HTTP and of the retention, or the given ones, run on the cluster whose coordinator `TEST_CITUS_URL` names.
  */
 import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
@@ -72,7 +72,7 @@ const PREPARED = '--pgbouncer=prepared';
 const ON_CITUS = '--citus';
 
 /** The tests that run on Citus too, where there is one, and those that run on nothing else. */
-const CITUS_TESTS = /test.(http|citus)./;
+const CITUS_TESTS = /test.(http|citus|retention|repositories.retention)\b/;
 const CITUS_ALONE = /test.citus./;
 
 /** For coverage, which the bundles of a built test hide. */

@@ -205,7 +205,9 @@ test('the scan finds old rows among any number of others', async (t) => {
 
 test('no statement reads more than it needs, whatever else the space holds', async (t) => {
   if (isDistributed) {
-    t.comment('NOT CHECKED: plans of the retention on Citus, whose coordinator shows none of a worker.');
+    t.comment(
+      'NOT CHECKED: plans of the retention on Citus, whose coordinator shows none of a worker.',
+    );
     return;
   }
   const { client, plans, owner } = await explained(t);

@@ -1,5 +1,5 @@
 /** `DELETE …?permanent=true` erases for good: at once what is small, in the background what is large. */
-import { sql } from 'drizzle-orm';
+import { type SQL, sql } from 'drizzle-orm';
 import { type Test, test } from 'tap';
 import { eraseExpired } from '../../../src/repositories/retention/index.js';
 import { type Client, type Service, startService } from '../../helpers/app.js';
@@ -11,17 +11,19 @@ import { waitUntil } from '../../helpers/wait.js';
 const spaces = '/namespaces/acme/spaces';
 
 /** More than two batches. */
-const MANY_ASSETS = 1_200;
+const MANY = 1_200;
 
 async function start(
   t: Test,
   options: Parameters<typeof startService>[1] = {},
-): Promise<{ service: Service; owner: Client }> {
+): Promise<{ service: Service; owner: Client; ownEpisodes: SQL }> {
   const service = await startService(t, options);
   const owner = await service.as('owner');
-  await owner.post('/namespaces', { slug: 'acme' });
+  const { json } = await owner.post('/namespaces', { slug: 'acme' });
   await owner.put('/namespaces/acme/members/editor', { role: 'editor' });
-  return { service, owner };
+  // Of one namespace: Citus locks no others.
+  const ownEpisodes = sql`episodes where namespace_id = ${pick(json, 'id')}`;
+  return { service, owner, ownEpisodes };
 }
 
 const totalOf = async (client: Client, query = '') =>
@@ -123,16 +125,16 @@ test('of an active or a deleted namespace nothing is left, and its slug is free'
 test('something large is gone at once, and erased in the background', async (t) => {
   const databaseUrl = await createDatabase(t, { direct: true });
   const db = openDatabase(t, databaseUrl, { statementTimeoutMs: 60_000 });
-  const { service, owner } = await start(t, { databaseUrl, db });
+  const { service, owner, ownEpisodes } = await start(t, { databaseUrl, db });
   await owner.post(spaces, { name: 'Kept' });
   const before = await countRows(service);
   await fill(owner, 'lab');
-  await addAssets(service, 'lab', MANY_ASSETS);
+  await addAssets(service, 'lab', MANY);
   const other = openDatabase(t, databaseUrl);
   const location = '/namespaces/acme/projects/lab/erasure';
   await other.transaction(async (held) => {
     // Episodes come after assets: the erasure waits for this one.
-    await held.execute(sql`select from episodes for update`);
+    await held.execute(sql`select from ${ownEpisodes} for update`);
     const begun = await owner.delete(`${spaces}/lab?permanent=true`);
     t.match(begun, { status: 202, headers: { location, 'retry-after': /^\d+$/ }, text: '' });
     t.match(await owner.get(location), { status: 200, json: { status: 'running' } });
@@ -152,18 +154,37 @@ test('something large is gone at once, and erased in the background', async (t) 
   t.same(await countRows(service), before);
 });
 
+test('a large namespace goes with its members and what was counted for them', async (t) => {
+  const { service, owner } = await start(t);
+  const before = await countRows(service);
+  const { json } = await owner.post('/namespaces', { slug: 'gone' });
+  await fill(owner, 'lab', 'gone');
+  const guests = sql`select 'guest ' || i as subject from generate_series(1, ${MANY}::int) i`;
+  await service.db.execute(sql`
+    insert into members (namespace_id, subject, role)
+    select ${pick(json, 'id')}, subject, 'viewer' from (${guests}) as guests`);
+  await service.db.execute(sql`
+    insert into subject_counters (subject, memberships, created)
+    select subject, 1, 0 from (${guests}) as guests`);
+  t.equal((await owner.delete('/namespaces/gone?permanent=true')).status, 202);
+  const guest = await service.as('guest 1');
+  t.match((await guest.get('/namespaces')).json, { total: 0 });
+  await ended(owner, '/namespaces/gone/erasure');
+  t.same(await countRows(service), before);
+});
+
 test('what a stop leaves unfinished, the retention erases, whatever it keeps', async (t) => {
   const databaseUrl = await createDatabase(t, { direct: true });
   const db = openDatabase(t, databaseUrl, { statementTimeoutMs: 60_000 });
-  const { service, owner } = await start(t, { databaseUrl, db });
+  const { service, owner, ownEpisodes } = await start(t, { databaseUrl, db });
   await fill(owner, 'deleted');
   await owner.delete(`${spaces}/deleted`);
   const kept = await countRows(service);
   await fill(owner, 'lab');
-  await addAssets(service, 'lab', MANY_ASSETS);
+  await addAssets(service, 'lab', MANY);
   const other = openDatabase(t, databaseUrl);
   const closed = await other.transaction(async (held) => {
-    await held.execute(sql`select from episodes where deleted_at is null for update`);
+    await held.execute(sql`select from ${ownEpisodes} and deleted_at is null for update`);
     t.equal((await owner.delete(`${spaces}/lab?permanent=true`)).status, 202);
     return [service.app.close()];
   });
@@ -180,13 +201,13 @@ test('what a stop leaves unfinished, the retention erases, whatever it keeps', a
 test('an erasure that fails can be asked for again', async (t) => {
   const databaseUrl = await createDatabase(t, { direct: true });
   const db = openDatabase(t, databaseUrl, { statementTimeoutMs: 300 });
-  const { service, owner } = await start(t, { databaseUrl, db });
+  const { service, owner, ownEpisodes } = await start(t, { databaseUrl, db });
   await owner.post(spaces, { name: 'Kept' });
   const before = await countRows(service);
   await fill(owner, 'lab');
   const other = openDatabase(t, databaseUrl);
   await other.transaction(async (held) => {
-    await held.execute(sql`select from episodes for update`);
+    await held.execute(sql`select from ${ownEpisodes} for update`);
     t.equal((await owner.delete(`${spaces}/lab?permanent=true`)).status, 202);
     t.equal((await owner.get(`${spaces}/lab/erasure`)).status, 200);
   });
