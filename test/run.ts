@@ -183,7 +183,8 @@ if (!process.argv.includes(ON_CITUS)) {
 }
 if (citusUrl) {
   console.log('== on Citus');
-  const isOnCitus = (file: string) => CITUS_TESTS.test(file) || process.argv.includes(ON_CITUS);
+  const isGiven = process.argv.includes(ON_CITUS) && chosen.length > 0;
+  const isOnCitus = (file: string) => isGiven || CITUS_TESTS.test(file);
   await runOn(await nodesOf(citusUrl), files.filter(isOnCitus), {});
 } else if (process.argv.includes(ON_CITUS)) {
   console.error('TEST_CITUS_URL names no coordinator.');

@@ -67,6 +67,8 @@ export async function beginSpaces(
  * Deletes rows of a namespace, a batch at a time, until there are none. Two processes may do it at once: the rows
  * that a statement finds decide the end, because it deletes fewer where another one does.
  *
+ * Citus deletes by `ctid` in a statement that it sends to one shard as it is, and in no other.
+ *
  * @param where the condition of the rows, which no new row fits
  */
 async function* deleteBatches(
@@ -132,8 +134,8 @@ async function dropCounters(db: Database, rows: Key[]): Promise<void> {
 }
 
 /**
- * Erases the members of a namespace that are no owners, a batch at a time. Their counters, which on Citus are on another
- * node, go first: a stop in between leaves no counter whose member is gone.
+ * Erases the members of a namespace that are no owners, a batch at a time. On Citus their counters are on another node, and
+ * go in a statement of their own: first, so that none is left behind by a stop in between.
  */
 async function* eraseMembers(db: Database, namespaceId: string): AsyncGenerator<Erased> {
   const others = sql`members where namespace_id = ${namespaceId}::uuid and role <> 'owner'`;
@@ -144,6 +146,7 @@ async function* eraseMembers(db: Database, namespaceId: string): AsyncGenerator<
     const last = rows.at(-1)?.['subject'];
     if (last === undefined) return;
     await dropCounters(db, rows);
+    yield { table: 'members', rows: 0 };
     const { count } = await db.execute(sql`
       delete from members where namespace_id = ${namespaceId}::uuid and ctid = any(array(
         select ctid from ${others} and subject <= ${last} order by subject limit ${BATCH}))`);
@@ -171,12 +174,13 @@ export async function* eraseNamespace(db: Database, id: string): AsyncGenerator<
   }
   yield* deleteBatches(db, 'idempotency_keys', id, sql`true`);
   yield* eraseMembers(db, id);
-  // First what is on another node on Citus, in statements of its own: whatever comes in between, nothing of it is left.
+  // As of the other members. Nothing finds its way here by the slugs any more.
   const known = await db.execute<Key>(sql`
     select subject from members where ${inNamespace}
     union select created_by from namespaces where id = ${id}::uuid`);
   await dropCounters(db, known);
   await db.execute(sql`delete from namespace_slugs where held_by = ${id}::uuid`);
+  yield { table: 'namespaces', rows: 0 };
   const { count } = await db.execute(sql`
     with counters as (delete from space_counters where ${inNamespace}),
       contents as (delete from content_counters where ${inNamespace}),
