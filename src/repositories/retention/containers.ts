@@ -125,12 +125,12 @@ export async function beginNamespaces(db: Database, ids: SQL, days: number): Pro
     where id = any(${ids}) and ${hasExpired(days)} and deleted_at > '-infinity'`);
 }
 
-/** Deletes the counters of subjects that are nothing and made nothing. @param rows `(subject)` */
-async function dropCounters(db: Database, rows: Key[]): Promise<void> {
+/** The deletion of the counters of subjects that are nothing and made nothing. @param rows `(subject)` */
+function dropCounters(rows: Key[]): SQL {
   const subjects = JSON.stringify(rows.map(({ subject }) => subject));
-  await db.execute(sql`
+  return sql`
     delete from subject_counters where memberships = 0 and created = 0
-      and subject in (select jsonb_array_elements_text((${subjects}::text)::jsonb))`);
+      and subject in (select jsonb_array_elements_text((${subjects}::text)::jsonb))`;
 }
 
 /**
@@ -145,7 +145,7 @@ async function* eraseMembers(db: Database, namespaceId: string): AsyncGenerator<
     );
     const last = rows.at(-1)?.['subject'];
     if (last === undefined) return;
-    await dropCounters(db, rows);
+    await db.execute(dropCounters(rows));
     yield { table: 'members', rows: 0 };
     const { count } = await db.execute(sql`
       delete from members where namespace_id = ${namespaceId}::uuid and ctid = any(array(
@@ -174,12 +174,12 @@ export async function* eraseNamespace(db: Database, id: string): AsyncGenerator<
   }
   yield* deleteBatches(db, 'idempotency_keys', id, sql`true`);
   yield* eraseMembers(db, id);
-  // As of the other members. Nothing finds its way here by the slugs any more.
+  // What is on the coordinator of Citus goes first here too.
   const known = await db.execute<Key>(sql`
     select subject from members where ${inNamespace}
     union select created_by from namespaces where id = ${id}::uuid`);
-  await dropCounters(db, known);
-  await db.execute(sql`delete from namespace_slugs where held_by = ${id}::uuid`);
+  await db.execute(sql`
+    with counters as (${dropCounters(known)}) delete from namespace_slugs where held_by = ${id}::uuid`);
   yield { table: 'namespaces', rows: 0 };
   const { count } = await db.execute(sql`
     with counters as (delete from space_counters where ${inNamespace}),
