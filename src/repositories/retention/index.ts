@@ -159,10 +159,11 @@ async function eraseAssets(db: Database, rows: Key[], isOld: SQL): Promise<Erase
   return { table: 'assets', rows: result?.assets ?? 0 };
 }
 
+/** Each is looked up by the primary key: the index by `expires_at`, which the other form would fit, has all that is due. */
 async function eraseKeys(db: Database, rows: Key[]): Promise<Erased> {
   const keys = JSON.stringify(rows);
   const { count } = await db.execute(sql`
-    delete from idempotency_keys where expires_at < now() and (namespace_id, subject, operation, key) in (
+    delete from idempotency_keys where (expires_at < now()) is true and (namespace_id, subject, operation, key) in (
       select namespace_id, subject, operation, key from jsonb_to_recordset((${keys}::text)::jsonb)
         as old (namespace_id uuid, subject text, operation text, key text))`);
   return { table: 'idempotency_keys', rows: count };
