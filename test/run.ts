@@ -72,7 +72,7 @@ const PREPARED = '--pgbouncer=prepared';
 const ON_CITUS = '--citus';
 
 /** The tests that run on Citus too, where there is one, and those that run on nothing else. */
-const CITUS_TESTS = /test.(http|citus|retention|repositories.retention)\b/;
+const CITUS_TESTS = /test.(http|citus|(repositories.)?retention.test)./;
 const CITUS_ALONE = /test.citus./;
 
 /** For coverage, which the bundles of a built test hide. */
