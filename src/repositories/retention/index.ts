@@ -159,7 +159,7 @@ async function eraseAssets(db: Database, rows: Key[], isOld: SQL): Promise<Erase
   return { table: 'assets', rows: result?.assets ?? 0 };
 }
 
-/** Each is looked up by the primary key: the index by `expires_at`, which the other form would fit, has all that is due. */
+/** Looks each key up by the primary key: with a plain condition it might be by that of `expires_at`, among all that are due. */
 async function eraseKeys(db: Database, rows: Key[]): Promise<Erased> {
   const keys = JSON.stringify(rows);
   const { count } = await db.execute(sql`
