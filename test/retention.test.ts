@@ -3,10 +3,11 @@ import { sql } from 'drizzle-orm';
 import { test } from 'tap';
 import { runRetention } from '../src/retention.js';
 import { startService } from './helpers/app.js';
-import { createDatabase, openDatabase } from './helpers/database.js';
+import { createDatabase, isDistributed, openDatabase } from './helpers/database.js';
 import { fill } from './helpers/filled.js';
+import { pick } from './helpers/json.js';
+import { waitForLockedSessions } from './helpers/locks.js';
 import { keepsPreparedStatements, startPgBouncer } from './helpers/pgbouncer.js';
-import { waitUntil } from './helpers/wait.js';
 
 const settings = { retentionDays: 30, slugHoldDays: 10 };
 const spaces = '/namespaces/acme/spaces';
@@ -34,6 +35,12 @@ test('the retention runs in one process at a time, and not after an abort', asyn
 });
 
 test('nothing is erased behind a pooler, because its sessions cannot hold a lock', async (t) => {
+  if (isDistributed) {
+    t.comment(
+      'NOT CHECKED: the retention behind PgBouncer, which refuses the options that Citus needs.',
+    );
+    return;
+  }
   if ((await keepsPreparedStatements()) === null) {
     t.comment('NOT CHECKED: no pgbouncer is installed, so the retention did not run behind one.');
     return;
@@ -50,23 +57,20 @@ test('a stop does not wait for a running statement, which takes effect as a whol
   const databaseUrl = await createDatabase(t, { direct: true });
   const service = await startService(t, { databaseUrl });
   const owner = await service.as('owner');
-  await owner.post('/namespaces', { slug: 'acme' });
+  const { json } = await owner.post('/namespaces', { slug: 'acme' });
   await fill(owner, 'lab');
   await owner.delete(`${spaces}/lab/episodes/run`);
-  await service.db.execute(sql`update episodes set deleted_at = deleted_at - interval '40 days'`);
+  await service.db.execute(sql`update episodes set deleted_at = now() - interval '40 days'`);
   const other = openDatabase(t, databaseUrl, { poolMax: 2 });
   const stop = new AbortController();
   await other.transaction(async (held) => {
-    await held.execute(sql`select from episodes for update`);
+    // Of one namespace: Citus locks no others.
+    const ownEpisodes = sql`episodes where namespace_id = ${pick(json, 'id')}`;
+    await held.execute(sql`select from ${ownEpisodes} for update`);
     const database = { url: databaseUrl, prepare: true };
     const { signal } = stop;
     const run = runRetention({ ...settings, database, pauseRatio: 0, signal });
-    const isWaiting = async () => {
-      const rows = await other.execute(sql`
-        select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`);
-      return rows.length > 0;
-    };
-    await waitUntil('the retention to wait for the lock', isWaiting);
+    await waitForLockedSessions(other.$client);
     stop.abort();
     t.equal(await run, 'interrupted');
   });

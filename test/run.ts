@@ -6,7 +6,7 @@
  * template that every test file clones, and removes both afterwards.
  * With `--pgbouncer` the services under test connect to PgBouncer in front of it, with `--pgbouncer=prepared` to one that
  * keeps prepared statements (1.21 or later). `PGBOUNCER` names the program where it is not in the path.
- * With `--citus` the HTTP tests, or the given ones, run on the cluster whose coordinator `TEST_CITUS_URL` names.
+ * With `--citus` those of HTTP and of the retention, or the given ones, run on the cluster whose coordinator `TEST_CITUS_URL` names.
  */
 import { randomUUID } from 'node:crypto';
 import { chmod, mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
@@ -71,7 +71,7 @@ const PREPARED = '--pgbouncer=prepared';
 const ON_CITUS = '--citus';
 
 /** The tests that run on Citus too, where there is one, and those that run on nothing else. */
-const CITUS_TESTS = /test.(http|citus)./;
+const CITUS_TESTS = /test.(http|citus|(repositories.)?retention.test)./;
 const CITUS_ALONE = /test.citus./;
 
 /** For coverage, which the bundles of a built test hide. */
@@ -123,7 +123,8 @@ if (!process.argv.includes(ON_CITUS)) {
 }
 if (citusUrl) {
   console.log('== on Citus');
-  const isOnCitus = (file: string) => CITUS_TESTS.test(file) || process.argv.includes(ON_CITUS);
+  const isGiven = process.argv.includes(ON_CITUS) && chosen.length > 0;
+  const isOnCitus = (file: string) => isGiven || CITUS_TESTS.test(file);
   await runOn(await nodesOf(citusUrl), files.filter(isOnCitus), {});
 } else if (process.argv.includes(ON_CITUS)) {
   console.error('TEST_CITUS_URL names no coordinator.');

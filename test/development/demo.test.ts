@@ -75,5 +75,5 @@ test('an unusable data folder is reported in one sentence', async (t) => {
   await writeFile(join(cwd, '.data'), 'not a folder');
   const server = startServer(t, { PORT: '0' }, { cwd });
   t.equal(await server.ended, 1);
-  t.match(server.output(), /^The embedded PostgreSQL cannot keep its files in .*\n$/);
+  t.match(server.output(), /^The embedded PostgreSQL cannot store its files in .*\n$/);
 });

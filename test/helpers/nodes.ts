@@ -1,4 +1,5 @@
 import postgres from 'postgres';
+import { waitUntil } from './wait.js';
 
 /** @returns the URL of another database of the same server */
 export function databaseUrl(serverUrl: string, name: string): string {
@@ -23,9 +24,23 @@ export async function createDatabaseOn(
   await Promise.all(nodes.map((url) => runOn(url, create)));
 }
 
+const OBJECT_IN_USE = '55006';
+
 /** Removes a database and ends its connections, first on the coordinator, which makes some to the workers. */
 export async function dropDatabaseOn(nodes: readonly string[], name: string): Promise<void> {
   for (const url of nodes) {
-    await runOn(url, (admin) => admin`drop database if exists ${admin(name)} with (force)`);
+    await runOn(url, (admin) =>
+      waitUntil(`${name} to be dropped`, () =>
+        admin`drop database if exists ${admin(name)} with (force)`.then(
+          () => true,
+          // Citus has connected again meanwhile.
+          (error: unknown) => {
+            if (error instanceof postgres.PostgresError && error.code === OBJECT_IN_USE)
+              return false;
+            throw error;
+          },
+        ),
+      ),
+    );
   }
 }

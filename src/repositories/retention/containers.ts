@@ -1,7 +1,7 @@
 import { type SQL, sql } from 'drizzle-orm';
 import type { Database } from '../../db/client.js';
 import { newRevision } from '../revision.js';
-import { BATCH, idsOf } from './scan.js';
+import { BATCH, idsOf, type Key } from './scan.js';
 
 /** The tables of a space's contents, in the order in which foreign keys allow to erase them. */
 const contentTables = ['assets', 'episodes', 'folders'] as const;
@@ -58,32 +58,32 @@ export async function beginSpaces(
         and deleted_at is distinct from '-infinity'
       returning id
     )
-    insert into space_counters (namespace_id, slot, active, revision)
-    select ${namespaceId}::uuid, 0, 0, ${newRevision} from begun having count(*) > 0
-    on conflict (namespace_id, slot) do update set revision = excluded.revision`);
+    update space_counters set revision = ${newRevision}
+    where namespace_id = ${namespaceId}::uuid and exists (select from begun) and slot = (
+      select slot from space_counters where namespace_id = ${namespaceId}::uuid order by slot limit 1)`);
 }
 
 /**
  * Deletes rows of a namespace, a batch at a time, until there are none. Two processes may do it at once: the rows
  * that a statement finds decide the end, because it deletes fewer where another one does.
  *
+ * Citus deletes by `ctid` in a statement that it sends to one shard as it is, and in no other.
+ *
  * @param where the condition of the rows, which no new row fits
- * @param effects common table expressions that follow from the deleted rows, `gone`, of which they know a column
  */
 async function* deleteBatches(
   db: Database,
   table: ErasedTable,
   namespaceId: string,
   where: SQL,
-  { column = sql`1`, effects = sql`` } = {},
 ): AsyncGenerator<Erased> {
   const rows = sql`${sql.identifier(table)} where namespace_id = ${namespaceId}::uuid`;
   for (;;) {
     const [batch] = await db.execute<{ found: number; erased: number }>(sql`
       with found as materialized (select ctid as place from ${rows} and ${where} limit ${BATCH}),
       gone as (
-        delete from ${rows} and ctid = any(array(select place from found)) returning ${column}
-      )${effects}
+        delete from ${rows} and ctid = any(array(select place from found)) returning 1
+      )
       select (select count(*)::int from found) as found, (select count(*)::int from gone) as erased`);
     const more = batch?.found === BATCH;
     yield { table, rows: batch?.erased ?? 0, more };
@@ -125,10 +125,36 @@ export async function beginNamespaces(db: Database, ids: SQL, days: number): Pro
     where id = any(${ids}) and ${hasExpired(days)} and deleted_at > '-infinity'`);
 }
 
-/** The common table expression that deletes the counters of subjects that are nothing and made nothing. */
-const dropCounters = (subjects: SQL) => sql`
-  counters_of_subjects as (
-    delete from subject_counters where memberships = 0 and created = 0 and subject in (${subjects}))`;
+/** The deletion of the counters of subjects that are nothing and made nothing. @param rows `(subject)` */
+function dropCounters(rows: Key[]): SQL {
+  const subjects = JSON.stringify(rows.map(({ subject }) => subject));
+  return sql`
+    delete from subject_counters where memberships = 0 and created = 0
+      and subject in (select jsonb_array_elements_text((${subjects}::text)::jsonb))`;
+}
+
+/**
+ * Erases the members of a namespace that are no owners, a batch at a time. On Citus their counters are on another node, and
+ * go in a statement of their own: first, so that none is left behind by a stop in between.
+ */
+async function* eraseMembers(db: Database, namespaceId: string): AsyncGenerator<Erased> {
+  const others = sql`members where namespace_id = ${namespaceId}::uuid and role <> 'owner'`;
+  for (;;) {
+    const rows = await db.execute<Key>(
+      sql`select subject from ${others} order by members.subject limit ${BATCH}`,
+    );
+    const last = rows.at(-1)?.['subject'];
+    if (last === undefined) return;
+    await db.execute(dropCounters(rows));
+    yield { table: 'members', rows: 0 };
+    const { count } = await db.execute(sql`
+      delete from members where namespace_id = ${namespaceId}::uuid and ctid = any(array(
+        select ctid from ${others} and subject <= ${last} order by subject limit ${BATCH}))`);
+    const more = rows.length === BATCH;
+    yield { table: 'members', rows: count, more };
+    if (!more) return;
+  }
+}
 
 /**
  * Erases a namespace whose erasure has begun, a batch at a time. The owners are the last to go: until then they
@@ -147,18 +173,19 @@ export async function* eraseNamespace(db: Database, id: string): AsyncGenerator<
     yield { table: 'spaces', rows: 0, more: spaces.length === BATCH };
   }
   yield* deleteBatches(db, 'idempotency_keys', id, sql`true`);
-  yield* deleteBatches(db, 'members', id, sql`role <> 'owner'`, {
-    column: sql`subject`,
-    effects: sql`, ${dropCounters(sql`select subject from gone`)}`,
-  });
+  yield* eraseMembers(db, id);
+  // What is on the coordinator of Citus goes first here too.
+  const known = await db.execute<Key>(sql`
+    select subject from members where ${inNamespace}
+    union select created_by from namespaces where id = ${id}::uuid`);
+  await db.execute(sql`
+    with counters as (${dropCounters(known)}) delete from namespace_slugs where held_by = ${id}::uuid`);
+  yield { table: 'namespaces', rows: 0 };
   const { count } = await db.execute(sql`
     with counters as (delete from space_counters where ${inNamespace}),
       contents as (delete from content_counters where ${inNamespace}),
       former as (delete from former_space_slugs where ${inNamespace}),
-      slugs as (delete from namespace_slugs where held_by = ${id}::uuid),
-      removed as (delete from members where ${inNamespace} returning subject),
-      ${dropCounters(sql`
-        select subject from removed union select created_by from namespaces where id = ${id}::uuid`)}
+      removed as (delete from members where ${inNamespace})
     delete from namespaces where id = ${id}::uuid and deleted_at = '-infinity'`);
   yield { table: 'namespaces', rows: count };
 }

@@ -114,13 +114,14 @@ const inNamespaceOf = ([first]: Key[]) =>
 const inSpaceOf = (rows: Key[]) =>
   sql`${inNamespaceOf(rows)} and space_id = ${rows[0]?.['space_id'] ?? ''}::uuid`;
 
-/** The expression that changes the revision of the lists of a kind. */
-const revise = ([first]: Key[], kind: 'episodes' | 'assets', erased: SQL) => sql`
-  insert into content_counters (namespace_id, space_id, kind, slot, active, revision)
-  select ${first?.['namespace_id'] ?? ''}::uuid, ${first?.['space_id'] ?? ''}::uuid, ${kind}::content_kind, 0, 0,
-    ${newRevision}
-  from ${erased} having count(*) > 0
-  on conflict (namespace_id, space_id, kind, slot) do update set revision = excluded.revision`;
+/** The expression that changes the revision of the lists of a kind, in one of the counters that every space with some has. */
+const revise = (rows: Key[], kind: 'episodes' | 'assets', erased: SQL) => {
+  const ofKind = sql`content_counters where ${inSpaceOf(rows)} and kind = ${kind}::content_kind`;
+  return sql`
+    update content_counters set revision = ${newRevision}
+    where ${inSpaceOf(rows)} and kind = ${kind}::content_kind and exists (select from ${erased})
+      and slot = (select slot from ${ofKind} order by slot limit 1)`;
+};
 
 /**
  * A query of the rows of a table that were found and are still old, `(id, place)`, which locks them. Each is looked up by
@@ -158,13 +159,12 @@ async function eraseAssets(db: Database, rows: Key[], isOld: SQL): Promise<Erase
   return { table: 'assets', rows: result?.assets ?? 0 };
 }
 
+/** Looks each key up by the primary key: with a plain condition it might be by that of `expires_at`, among all that are due. */
 async function eraseKeys(db: Database, rows: Key[]): Promise<Erased> {
   const keys = JSON.stringify(rows);
   const { count } = await db.execute(sql`
-    delete from idempotency_keys k
-    using jsonb_to_recordset((${keys}::text)::jsonb)
-      as old (namespace_id uuid, subject text, operation text, key text)
-    where k.namespace_id = old.namespace_id and k.subject = old.subject and k.operation = old.operation
-      and k.key = old.key and expires_at < now()`);
+    delete from idempotency_keys where (expires_at < now()) is true and (namespace_id, subject, operation, key) in (
+      select namespace_id, subject, operation, key from jsonb_to_recordset((${keys}::text)::jsonb)
+        as old (namespace_id uuid, subject text, operation text, key text))`);
   return { table: 'idempotency_keys', rows: count };
 }

@@ -2,9 +2,9 @@
 import postgres from 'postgres';
 import { test } from 'tap';
 import { startService } from '../../helpers/app.js';
-import { createDatabase, databaseUrl, testServer } from '../../helpers/database.js';
+import { createDatabase, databaseUrl, isDistributed, testServer } from '../../helpers/database.js';
 import { pick } from '../../helpers/json.js';
-import { waitUntil } from '../../helpers/wait.js';
+import { waitForLockedSessions } from '../../helpers/locks.js';
 
 const lists = ['/namespaces', '/namespaces/team/members', '/namespaces/team/spaces'];
 
@@ -17,16 +17,31 @@ test('a list is fresh after a failover to a primary that lacks the last writes',
   await alice.post('/namespaces', { slug: 'team' });
   await alice.post('/namespaces/team/spaces', { name: 'First' });
 
-  const admin = postgres(testServer().url, { max: 1, onnotice: () => undefined });
-  t.teardown(() => admin.end());
+  const nodes = testServer().nodes.map((url) =>
+    postgres(url, { max: 1, onnotice: () => undefined }),
+  );
+  t.teardown(() => Promise.all(nodes.map((node) => node.end())));
   const name = new URL(databaseUrl).pathname.slice(1);
-  const copy = `${name}_copy`;
-  const disconnect = () => admin`
-    select pg_terminate_backend(pid) from pg_stat_activity where datname = ${name}`;
-  t.teardown(() => admin`drop database if exists ${admin(copy)} with (force)`);
+  const [copy, old] = [`${name}_copy`, `${name}_old`];
+  const drop = async (database: string) => {
+    for (const node of nodes) await node`drop database if exists ${node(database)} with (force)`;
+  };
+  const allowConnections = async (allowed: boolean) => {
+    for (const node of nodes)
+      await node`alter database ${node(name)} with allow_connections ${node.unsafe(String(allowed))}`;
+  };
+  /** Disconnects all sessions, of which Citus has some of its own. */
+  const disconnect = async () => {
+    await allowConnections(false);
+    for (const node of nodes)
+      await node`
+        select pg_terminate_backend(pid, 10000) from pg_stat_activity where datname = ${name}`;
+  };
+  t.teardown(() => drop(copy));
   // A copy without the later writes stands for the standby.
   await disconnect();
-  await admin`create database ${admin(copy)} template ${admin(name)}`;
+  for (const node of nodes) await node`create database ${node(copy)} template ${node(name)}`;
+  await allowConnections(true);
 
   const write = async (text: string) => {
     await alice.patch('/namespaces/team', { name: text });
@@ -38,12 +53,12 @@ test('a list is fresh after a failover to a primary that lacks the last writes',
   const lost = await read();
   t.ok(lost.every(({ status }) => status === 200));
 
-  await admin`alter database ${admin(name)} rename to ${admin(`${name}_old`)}`.catch(async () => {
-    await disconnect();
-    await admin`alter database ${admin(name)} rename to ${admin(`${name}_old`)}`;
-  });
-  t.teardown(() => admin`drop database if exists ${admin(`${name}_old`)} with (force)`);
-  await admin`alter database ${admin(copy)} rename to ${admin(name)}`;
+  t.teardown(() => drop(old));
+  await disconnect();
+  for (const node of nodes) {
+    await node`alter database ${node(name)} rename to ${node(old)}`;
+    await node`alter database ${node(copy)} rename to ${node(name)}`;
+  }
   for (const stage of ['without the writes', 'with others in their place']) {
     if (stage !== 'without the writes') await write('kept');
     const expected = await Promise.all(lists.map((path) => direct.get(path)));
@@ -73,14 +88,20 @@ test('a list contains a write that begins before another one and commits after i
   await db.execute(`
     create function wait_at_commit() returns trigger language plpgsql as
       $$ begin perform pg_advisory_xact_lock(42); return null; end $$`);
-  await db.execute(`
-    create constraint trigger wait_at_commit after update on spaces deferrable initially deferred
-    for each row when (new.slug = 'slow') execute function wait_at_commit()`);
-  // Without the pooler, because a session holds the lock.
+  const triggerOn = (table: string) => `
+    create constraint trigger wait_at_commit after update on ${table} deferrable initially deferred
+    for each row when (new.slug = 'slow') execute function wait_at_commit()`;
+  await db.execute(
+    isDistributed
+      ? `select run_command_on_shards('spaces', $$${triggerOn('%s')}$$)`
+      : triggerOn('spaces'),
+  );
+  // Without the pooler, because a session holds the lock; on every node, because one has the space.
   const name = new URL(service.databaseUrl).pathname.slice(1);
-  const direct = databaseUrl(testServer().url, name);
-  const holder = postgres(direct, { max: 1, onnotice: () => undefined });
-  t.teardown(() => holder.end());
+  const holders = testServer().nodes.map((url) =>
+    postgres(databaseUrl(url, name), { max: 1, onnotice: () => undefined }),
+  );
+  t.teardown(() => Promise.all(holders.map((holder) => holder.end())));
   const read = async () => {
     const answers = await Promise.all(
       [alice, reader].map((one) => one.get('/namespaces/team/spaces')),
@@ -94,14 +115,9 @@ test('a list contains a write that begins before another one and commits after i
   };
   for (let round = 1; round <= 5; round += 1) {
     const before = (await read())[0]?.[0];
-    await holder`select pg_advisory_lock(42)`;
+    for (const holder of holders) await holder`select pg_advisory_lock(42)`;
     const slow = alice.patch('/namespaces/team/projects/slow', { description: `slow ${round}` });
-    const isWaiting = async () => {
-      const [row] = await holder`
-        select count(*)::int as waiting from pg_locks where locktype = 'advisory' and not granted`;
-      return row?.['waiting'] === 1;
-    };
-    await waitUntil('the slow write to wait for its commit', isWaiting);
+    await waitForLockedSessions(db.$client);
     const fast = { description: `fast ${round}` };
     t.equal(
       (await alice.patch('/namespaces/team/projects/fast', fast)).status,
@@ -109,7 +125,7 @@ test('a list contains a write that begins before another one and commits after i
       `round ${round}`,
     );
     t.strictSame(await read(), Array(2).fill([before, `fast ${round}`]), 'the fast write is shown');
-    await holder`select pg_advisory_unlock(42)`;
+    for (const holder of holders) await holder`select pg_advisory_unlock(42)`;
     t.equal((await slow).status, 200, `round ${round}`);
     const both = [`slow ${round}`, `fast ${round}`];
     t.strictSame(await read(), Array(2).fill(both), 'both writes are shown');

@@ -1,5 +1,5 @@
 /** `DELETE …?permanent=true` erases a small resource at once, and a large one in the background. */
-import { sql } from 'drizzle-orm';
+import { type SQL, sql } from 'drizzle-orm';
 import { type Test, test } from 'tap';
 import { eraseExpired } from '../../../src/repositories/retention/index.js';
 import { type Client, type Service, startService } from '../../helpers/app.js';
@@ -13,17 +13,19 @@ import { waitUntil } from '../../helpers/wait.js';
 const spaces = '/namespaces/acme/spaces';
 
 /** More than two batches. */
-const MANY_ASSETS = 1_200;
+const MANY = 1_200;
 
 async function start(
   t: Test,
   options: Parameters<typeof startService>[1] = {},
-): Promise<{ service: Service; owner: Client }> {
+): Promise<{ service: Service; owner: Client; ownEpisodes: SQL }> {
   const service = await startService(t, options);
   const owner = await service.as('owner');
-  await owner.post('/namespaces', { slug: 'acme' });
+  const { json } = await owner.post('/namespaces', { slug: 'acme' });
   await owner.put('/namespaces/acme/members/editor', { role: 'editor' });
-  return { service, owner };
+  // Of one namespace: Citus locks no others.
+  const ownEpisodes = sql`episodes where namespace_id = ${pick(json, 'id')}`;
+  return { service, owner, ownEpisodes };
 }
 
 const totalOf = async (client: Client, query = '') =>
@@ -140,16 +142,16 @@ test('an erased namespace, active or deleted, leaves no row, and its slugs are f
 test('a large space is 404 at once, and is erased in the background', async (t) => {
   const databaseUrl = await createDatabase(t, { direct: true });
   const db = openDatabase(t, databaseUrl, { statementTimeoutMs: 60_000 });
-  const { service, owner } = await start(t, { databaseUrl, db });
+  const { service, owner, ownEpisodes } = await start(t, { databaseUrl, db });
   await owner.post(spaces, { name: 'Kept' });
   const before = await countRows(service);
   await fill(owner, 'lab');
-  await addAssets(service, 'lab', MANY_ASSETS);
+  await addAssets(service, 'lab', MANY);
   const other = openDatabase(t, databaseUrl);
   const location = '/namespaces/acme/projects/lab/erasure';
   await other.transaction(async (held) => {
     // Episodes come after assets: the erasure waits for this one.
-    await held.execute(sql`select from episodes for update`);
+    await held.execute(sql`select from ${ownEpisodes} for update`);
     const begun = await owner.delete(`${spaces}/lab?permanent=true`);
     t.match(begun, { status: 202, headers: { location, 'retry-after': /^\d+$/ }, text: '' });
     t.match(await owner.get(location), { status: 200, json: { status: 'running' } });
@@ -169,18 +171,37 @@ test('a large space is 404 at once, and is erased in the background', async (t) 
   t.same(await countRows(service), before);
 });
 
+test('a large namespace is erased with its members and their counters', async (t) => {
+  const { service, owner } = await start(t);
+  const before = await countRows(service);
+  const { json } = await owner.post('/namespaces', { slug: 'gone' });
+  await fill(owner, 'lab', 'gone');
+  const guests = sql`select 'guest ' || i as subject from generate_series(1, ${MANY}::int) i`;
+  await service.db.execute(sql`
+    insert into members (namespace_id, subject, role)
+    select ${pick(json, 'id')}, subject, 'viewer' from (${guests}) as guests`);
+  await service.db.execute(sql`
+    insert into subject_counters (subject, memberships, created)
+    select subject, 1, 0 from (${guests}) as guests`);
+  t.equal((await owner.delete('/namespaces/gone?permanent=true')).status, 202);
+  const guest = await service.as('guest 1');
+  t.match((await guest.get('/namespaces')).json, { total: 0 });
+  await ended(owner, '/namespaces/gone/erasure');
+  t.same(await countRows(service), before);
+});
+
 test('the retention finishes an erasure that a stop interrupted, even if it keeps deleted spaces', async (t) => {
   const databaseUrl = await createDatabase(t, { direct: true });
   const db = openDatabase(t, databaseUrl, { statementTimeoutMs: 60_000 });
-  const { service, owner } = await start(t, { databaseUrl, db });
+  const { service, owner, ownEpisodes } = await start(t, { databaseUrl, db });
   await fill(owner, 'deleted');
   await owner.delete(`${spaces}/deleted`);
   const kept = await countRows(service);
   await fill(owner, 'lab');
-  await addAssets(service, 'lab', MANY_ASSETS);
+  await addAssets(service, 'lab', MANY);
   const other = openDatabase(t, databaseUrl);
   const closed = await other.transaction(async (held) => {
-    await held.execute(sql`select from episodes where deleted_at is null for update`);
+    await held.execute(sql`select from ${ownEpisodes} and deleted_at is null for update`);
     t.equal((await owner.delete(`${spaces}/lab?permanent=true`)).status, 202);
     return [service.app.close()];
   });
@@ -196,15 +217,16 @@ test('the retention finishes an erasure that a stop interrupted, even if it keep
 
 test('a second DELETE finishes an erasure that failed', async (t) => {
   const databaseUrl = await createDatabase(t, { direct: true });
-  const db = openDatabase(t, databaseUrl, { statementTimeoutMs: 300 });
-  const { service, owner } = await start(t, { databaseUrl, db });
+  const { service, owner, ownEpisodes } = await start(t, { databaseUrl });
+  const db = openDatabase(t, databaseUrl, { statementTimeoutMs: 1_000 });
+  const hasty = await (await startService(t, { databaseUrl, db })).as('owner');
   await owner.post(spaces, { name: 'Kept' });
   const before = await countRows(service);
   await fill(owner, 'lab');
   const other = openDatabase(t, databaseUrl);
   await other.transaction(async (held) => {
-    await held.execute(sql`select from episodes for update`);
-    t.equal((await owner.delete(`${spaces}/lab?permanent=true`)).status, 202);
+    await held.execute(sql`select from ${ownEpisodes} for update`);
+    t.equal((await hasty.delete(`${spaces}/lab?permanent=true`)).status, 202);
     t.equal((await owner.get(`${spaces}/lab/erasure`)).status, 200);
   });
   t.equal((await owner.delete(`${spaces}/lab?permanent=true`)).status, 204);

@@ -197,7 +197,7 @@ test('the service retries an ensure whose database connection ends', async (t) =
       select id, gen_random_uuid(), 'Held', 'lab', '[]' from namespaces where slug = ${slug}`;
     sent = owner.put(`${spaces}/lab`, { name: 'Lab' });
     const [first = 0] = await waitForLockedSessions(sql);
-    await sql`select pg_terminate_backend(${first})`;
+    await sql`select pg_terminate_backend(${first}::int)`;
     await waitForLockedSessions(sql, 1, first);
     throw new Error('rolled back');
   });

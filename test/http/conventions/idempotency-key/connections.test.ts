@@ -14,7 +14,7 @@ test('the service retries a request whose database connection ends before its ef
   const release = await holdLab(sql);
   const first = post(owner, spaces, 'key', { name: 'Lab' });
   const ended = await waitForLockedSession(sql);
-  await sql`select pg_terminate_backend(${ended})`;
+  await sql`select pg_terminate_backend(${ended}::int)`;
   await waitForLockedSession(sql, ended);
   await release();
   t.equal((await first).status, 201);
