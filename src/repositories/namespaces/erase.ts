@@ -20,11 +20,11 @@ import { freeSlug } from './slugs.js';
 import { countForMembers } from './subject-counters.js';
 import { untilCurrent } from './until-current.js';
 
-/** Prepares the statements that begin the erasure of a namespace, and tell whether it goes on. */
+/** Prepares the statements that begin the erasure of a namespace, and those that report whether it is running. */
 export function eraseNamespace({ db, resolveNamespace, erasures }: RepositoryContext) {
   const targets = restoreTargets(db);
   const always = sql`true`;
-  // With its slug, because it may be renamed between the two statements.
+  // The slug is part of the condition, because the namespace may be renamed between the two statements.
   const isTarget = and(
     eq(namespaces.id, param('namespaceId')),
     eq(namespaces.slug, param('namespaceSlug')),
@@ -47,7 +47,7 @@ export function eraseNamespace({ db, resolveNamespace, erasures }: RepositoryCon
       .where(and(isTarget, hasRole('owner'), hasVersion(namespaces), writing.isCurrent))
       .returning({ id: namespaces.id, createdBy: namespaces.createdBy }),
   );
-  // The effects of a deletion, which a deleted one has had.
+  // The namespace, if it was active: then the effects of a deletion follow.
   const deleted = db.$with('namespace', {}).as(sql`
     select id, created_by from ${begun} where (select is_active from ${before})`);
   const statement = db
@@ -82,10 +82,10 @@ export function eraseNamespace({ db, resolveNamespace, erasures }: RepositoryCon
 
   return {
     /**
-     * Erases the active namespace that has this slug, or else the last deleted of the caller's that had it, for
-     * good. Needs the role `owner`.
+     * Permanently erases the active namespace with this slug or, without one, the caller's last deleted namespace
+     * that had it. Needs the role `owner`.
      *
-     * @param expected may name another of the deleted ones
+     * @param expected may identify another deleted namespace that had the slug
      * @throws `Failure` `precondition_failed` when the namespace has none of the expected versions, `renamed`
      *   when it has another slug now
      */
@@ -121,7 +121,7 @@ export function eraseNamespace({ db, resolveNamespace, erasures }: RepositoryCon
       }
     },
 
-    /** @returns whether the erasure of a namespace of this slug goes on; null where there is none */
+    /** @returns whether the erasure of a namespace with this slug is running; null where none is */
     async erasure(principal: Principal, slug: string): Promise<AccessResult<ErasureOutcome>> {
       if (!isSlug(slug)) return null;
       const values = { ...principalParams(principal), namespaceSlug: slug };

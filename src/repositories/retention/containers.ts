@@ -3,7 +3,7 @@ import type { Database } from '../../db/client.js';
 import { newRevision } from '../revision.js';
 import { BATCH, idsOf, type Key } from './scan.js';
 
-/** The tables of a space's contents, in the order in which foreign keys allow to erase them. */
+/** The tables of a space's contents, in an order that the foreign keys allow. */
 const contentTables = ['assets', 'episodes', 'folders'] as const;
 
 export const erasedTables = [
@@ -21,16 +21,16 @@ export type ErasedTable = (typeof erasedTables)[number];
 /** The effect of one statement. */
 export interface Erased {
   table: ErasedTable;
-  /** how many it has erased */
+  /** the number of erased rows */
   rows: number;
-  /** whether another statement like it follows */
+  /** whether the same statement is repeated next */
   more?: boolean;
 }
 
 /**
- * The condition that a row has been deleted for so many days, or that its erasure has begun.
+ * The condition that a row was deleted at least so many days ago, or that its erasure has begun.
  *
- * @param days 0 for an erasure that has begun, alone
+ * @param days 0 for only rows whose erasure has begun
  */
 export function hasExpired(days: number): SQL {
   return days === 0
@@ -42,7 +42,7 @@ export function hasExpired(days: number): SQL {
  * Begins the erasure of spaces: they can no longer be restored, and no list shows them.
  *
  * @param which the condition of the spaces in their namespace
- * @param days after which a deleted space is erased; null for every space, deleted or not
+ * @param days the age at which a deleted space is erased; null for all spaces, deleted or active
  */
 export async function beginSpaces(
   db: Database,
@@ -64,12 +64,12 @@ export async function beginSpaces(
 }
 
 /**
- * Deletes rows of a namespace, a batch at a time, until there are none. Two processes may do it at once: the rows
- * that a statement finds decide the end, because it deletes fewer where another one does.
+ * Deletes rows of a namespace, a batch at a time, until there are none. Two processes may do so concurrently: the end
+ * depends on the number of rows found, because another process may have deleted some of them.
  *
- * Citus deletes by `ctid` in a statement that it sends to one shard as it is, and in no other.
+ * Citus allows a deletion by `ctid` only in a statement that it sends to one shard unchanged.
  *
- * @param where the condition of the rows, which no new row fits
+ * @param where the condition of the rows; no new row may match it
  */
 async function* deleteBatches(
   db: Database,
@@ -102,7 +102,7 @@ export async function* eraseSpaces(
   ids: SQL,
 ): AsyncGenerator<Erased> {
   const inNamespace = sql`namespace_id = ${namespaceId}::uuid`;
-  // Looked up each time: a process of the version before knows nothing of erasures, and may have restored one.
+  // Checked by each statement: a process of the previous version ignores erasures, and may have restored a space.
   const due = sql`array(
     select id from spaces where ${inNamespace} and id = any(${ids}) and deleted_at = '-infinity')`;
   const inSpaces = sql`space_id = any(${due})`;
@@ -125,7 +125,7 @@ export async function beginNamespaces(db: Database, ids: SQL, days: number): Pro
     where id = any(${ids}) and ${hasExpired(days)} and deleted_at > '-infinity'`);
 }
 
-/** The deletion of the counters of subjects that are nothing and made nothing. @param rows `(subject)` */
+/** The deletion of the counters of subjects without memberships and namespaces. @param rows `(subject)` */
 function dropCounters(rows: Key[]): SQL {
   const subjects = JSON.stringify(rows.map(({ subject }) => subject));
   return sql`
@@ -134,8 +134,8 @@ function dropCounters(rows: Key[]): SQL {
 }
 
 /**
- * Erases the members of a namespace that are no owners, a batch at a time. On Citus their counters are on another node, and
- * go in a statement of their own: first, so that none is left behind by a stop in between.
+ * Erases the members of a namespace except its owners, a batch at a time. On Citus their counters are on another node:
+ * a separate statement deletes them first, so that an interruption leaves none behind.
  */
 async function* eraseMembers(db: Database, namespaceId: string): AsyncGenerator<Erased> {
   const others = sql`members where namespace_id = ${namespaceId}::uuid and role <> 'owner'`;
@@ -157,8 +157,8 @@ async function* eraseMembers(db: Database, namespaceId: string): AsyncGenerator<
 }
 
 /**
- * Erases a namespace whose erasure has begun, a batch at a time. The owners are the last to go: until then they
- * can ask how it stands.
+ * Erases a namespace whose erasure has begun, a batch at a time. Its owners are deleted last, so that they can
+ * ask for its status until then.
  */
 export async function* eraseNamespace(db: Database, id: string): AsyncGenerator<Erased> {
   const inNamespace = sql`namespace_id = ${id}::uuid`;
@@ -174,7 +174,7 @@ export async function* eraseNamespace(db: Database, id: string): AsyncGenerator<
   }
   yield* deleteBatches(db, 'idempotency_keys', id, sql`true`);
   yield* eraseMembers(db, id);
-  // What is on the coordinator of Citus goes first here too.
+  // The rows on the coordinator of Citus are deleted first here too.
   const known = await db.execute<Key>(sql`
     select subject from members where ${inNamespace}
     union select created_by from namespaces where id = ${id}::uuid`);

@@ -17,23 +17,23 @@ const isDeleted = sql`deleted_at is not null`;
 /** The most episodes of one statement, which also erases their assets. */
 const EPISODES = 10;
 
-/** After how many days deleted things are erased. */
+/** The number of days after which deleted items are erased. */
 export interface RetentionSettings {
-  /** 0 keeps them: nothing is erased but that of which the erasure has begun */
+  /** 0 disables the retention, except for erasures that have begun */
   retentionDays: number;
-  /** released slugs of namespaces are reserved for so long, and with them the namespace that had them */
+  /** how long released slugs are reserved, and the deleted namespace that had them is kept */
   slugHoldDays: number;
 }
 
 /**
- * Erases what was deleted longer ago than the retention, for good: namespaces, spaces, episodes and assets with all that
- * belongs to them, and expired idempotency keys.
+ * Permanently erases everything that was deleted before the retention period: namespaces, spaces, episodes and assets with
+ * all their contents, and expired idempotency keys.
  *
- * Every statement is short, and the generator may stop after any of them: the next run goes on. An item is
- * never seen half erased. Namespaces and spaces, which take many statements, are hidden by the first one;
- * an episode goes with its assets in one statement.
+ * Every statement is short, and the generator may stop after any of them: the next run continues. No item is
+ * ever visible half erased. The first statement hides a namespace or a space, which take many statements;
+ * an episode and its assets are erased by one.
  *
- * @yields after each statement the rows it has erased, which may be none
+ * @yields after each statement the number of erased rows, which may be 0
  */
 export async function* eraseExpired(
   db: Database,
@@ -87,7 +87,7 @@ async function* eraseContents(db: Database, isOld: SQL): AsyncGenerator<Erased> 
       }
     }
   }
-  // Those of deleted episodes go with them.
+  // Assets of a deleted episode are erased with it.
   const isAlone = sql`${isOld} and not deleted_with_episode`;
   const assets = { table: sql`assets`, key: inSpaces, where: isDeleted };
   for await (const rows of scan(db, { ...assets, isExpired: isAlone })) {
@@ -100,7 +100,7 @@ async function* eraseContents(db: Database, isOld: SQL): AsyncGenerator<Erased> 
 
 /**
  * @param from the table, and a condition
- * @returns the rows whose erasure has begun: others were restored meanwhile
+ * @returns the rows whose erasure has begun; the others were restored meanwhile
  */
 async function begun(db: Database, from: SQL, rows: Key[]): Promise<Key[]> {
   return db.execute<Key>(
@@ -114,7 +114,7 @@ const inNamespaceOf = ([first]: Key[]) =>
 const inSpaceOf = (rows: Key[]) =>
   sql`${inNamespaceOf(rows)} and space_id = ${rows[0]?.['space_id'] ?? ''}::uuid`;
 
-/** The expression that changes the revision of the lists of a kind, in one of the counters that every space with some has. */
+/** The expression that changes the revision of the lists of a kind, in one of its counters: a space with such items has one. */
 const revise = (rows: Key[], kind: 'episodes' | 'assets', erased: SQL) => {
   const ofKind = sql`content_counters where ${inSpaceOf(rows)} and kind = ${kind}::content_kind`;
   return sql`
@@ -159,7 +159,7 @@ async function eraseAssets(db: Database, rows: Key[], isOld: SQL): Promise<Erase
   return { table: 'assets', rows: result?.assets ?? 0 };
 }
 
-/** Looks each key up by the primary key: with a plain condition it might be by that of `expires_at`, among all that are due. */
+/** Looks each key up in the primary key: with a plain condition PostgreSQL may read all expired rows of `expires_at` instead. */
 async function eraseKeys(db: Database, rows: Key[]): Promise<Erased> {
   const keys = JSON.stringify(rows);
   const { count } = await db.execute(sql`

@@ -1,13 +1,13 @@
 import { type SQL, sql } from 'drizzle-orm';
 import type { Database } from '../../db/client.js';
 
-/** The most rows that one statement reads or deletes. */
+/** The maximum number of rows that one statement reads or deletes. */
 export const BATCH = 500;
 
-/** A table of which old rows are found. */
+/** A table to scan for expired rows. */
 interface Scanned {
   table: SQL;
-  /** the columns of an index that holds the rows, by which they are read */
+  /** the columns of the index that the scan follows */
   key: readonly string[];
   /** the condition of that index */
   where: SQL;
@@ -18,8 +18,8 @@ interface Scanned {
 export type Key = Record<string, string>;
 
 /**
- * Reads a table in the order of an index, a batch at a time, so that each statement is short and no index by
- * age is needed.
+ * Reads a table in the order of an index, a batch at a time, so that each statement is short and no index of
+ * ages is needed.
  *
  * @yields after each batch the keys of its expired rows, which may be none
  */
@@ -35,7 +35,7 @@ export async function* scan(
     key.map((name) => sql`${sql.identifier(name)}::text`),
     sql`, `,
   );
-  // With the table: a name alone would be the text that is selected, which no index has in order.
+  // Qualified by the table: a name alone would mean the selected text, whose order no index has.
   const order = sql.join(
     key.map((name) => sql`${table}.${sql.identifier(name)}`),
     sql`, `,

@@ -19,14 +19,14 @@ import { hasSlug, inNamespace, isActive, nextVersion, possibleSlug } from './con
 import { recountSpaces } from './counters.js';
 import { dropSpaceSlug } from './former-slugs.js';
 
-/** The condition of the deleted spaces that had the slug, of which restore and erasure have an index. */
+/** The condition for deleted spaces that had the slug; an index serves it. */
 const isDeleted = and(
   inNamespace,
   sql`${slugOrder} = ${param('spaceSlug')}`,
   isNotNull(spaces.deletedAt),
 );
 
-/** Prepares the statements that begin the erasure of a space, and tell whether it goes on. */
+/** Prepares the statements that begin the erasure of a space, and those that report whether it is running. */
 export function eraseSpace({ db, resolveNamespace, erasures, quotas }: RepositoryContext) {
   const writing = lockedAccess(db, activeNamespaceByIdAndSlug, 'key share');
   const always = sql`true`;
@@ -60,7 +60,7 @@ export function eraseSpace({ db, resolveNamespace, erasures, quotas }: Repositor
         ),
       ),
   );
-  // Stronger than the lock of a deletion: it waits for writes of the contents, after which nothing more comes.
+  // Stronger than the lock of a deletion: it waits for writes of the contents; later ones find no active space.
   const locked = db.$with('locked_space').as(
     db
       .select({ id: spaces.id })
@@ -115,10 +115,10 @@ export function eraseSpace({ db, resolveNamespace, erasures, quotas }: Repositor
 
   return {
     /**
-     * Erases the active space that has this slug, or else the last deleted that had it, for good. Needs the role
-     * `owner`.
+     * Permanently erases the active space with this slug or, without one, the last deleted space that had it. Needs
+     * the role `owner`.
      *
-     * @param expected may name another of the deleted ones
+     * @param expected may identify another deleted space that had the slug
      * @throws `Failure` `precondition_failed` when the space has none of the expected versions
      */
     async erase(
@@ -150,7 +150,7 @@ export function eraseSpace({ db, resolveNamespace, erasures, quotas }: Repositor
       }
     },
 
-    /** @returns whether the erasure of a space of this slug goes on; null where there is none */
+    /** @returns whether the erasure of a space with this slug is running; null where none is */
     async erasure(
       principal: Principal,
       namespaceSlug: string,
