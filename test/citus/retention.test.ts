@@ -83,6 +83,6 @@ test('db:purge erases what is due of every kind', async (t) => {
   const env = { DATABASE_URL: service.databaseUrl };
   const purge = startProgram(t, ['commands/purge'], env);
   t.equal(await purge.ended, 0, purge.output());
-  t.match(purge.output(), /namespaces: 1\n.*All that was due is erased\.\n$/s);
+  t.match(purge.output(), /namespaces: 1\n.*Everything past its retention is erased\.\n$/s);
   t.same(await countRows(service), kept);
 });
