@@ -59,6 +59,9 @@ const answeredEarly = new WeakSet<Socket>();
 /** The response to the last request of each socket, finished or not. */
 const lastResponses = new WeakMap<Socket, ServerResponse>();
 
+/** Sockets whose malformed bytes are answered after the response in progress. */
+const ending = new WeakSet<Socket>();
+
 /** Requests with `Expect: 100-continue`, whose client waits before it sends the body. */
 const awaitingContinue = new WeakSet<IncomingMessage>();
 
@@ -213,6 +216,8 @@ function watchSockets(limits: ConnectionLimits) {
 
 /** Responds to bytes that Node could not read as a request, and closes the connection. */
 function refuse(error: Error & { code?: string }, socket: Socket): void {
+  // Each further segment of such bytes is an error of its own.
+  if (ending.has(socket)) return;
   // The client would mistake an unsolicited response for that of its next request.
   const isUnasked = socket.bytesRead === 0 || answeredEarly.has(socket);
   if (!socket.writable || error.code === 'ECONNRESET' || isUnasked) {
@@ -223,8 +228,10 @@ function refuse(error: Error & { code?: string }, socket: Socket): void {
   const isAfterRequest = response?.req.complete === true && !response.writableFinished;
   if (isAfterRequest) {
     // Responses are in the order of the requests (RFC 9112 §9.3.2).
+    ending.add(socket);
     response.once('finish', () => {
-      endWith(unreadable(error.code), socket);
+      // With `Connection: close` that response was the last one.
+      if (socket.writable) endWith(unreadable(error.code), socket);
     });
   } else {
     endWith(unreadable(error.code), socket);

@@ -1,8 +1,9 @@
 import type { Socket } from 'node:net';
+import { sql } from 'drizzle-orm';
 import { test } from 'tap';
 import { listen } from '../../helpers/listen.js';
 import { isRawProblem } from '../../helpers/problem.js';
-import { beforeDeadline } from '../../helpers/wait.js';
+import { beforeDeadline, waitUntil } from '../../helpers/wait.js';
 
 const request = (...lines: string[]) => [...lines, '', ''].join('\r\n');
 const last = ['Host: test', 'Connection: close'];
@@ -161,8 +162,45 @@ test('malformed bytes behind a request get 400 after the response to the request
     );
     isRawProblem(t, answers.at(-1), 'malformed_request', title);
   }
+  const closing = request('GET /namespaces/acme HTTP/1.1', authorization, ...last);
+  t.match(await exchange(`${closing}\0garbage`), [{ status: 200 }], 'Connection: close');
+
   const alice = await service.as('alice');
   t.equal((await alice.get('/namespaces/new')).status, 200, 'the namespace was created');
+});
+
+test('malformed bytes in many segments get one 400, and add no listener for each', async (t) => {
+  const { service, open, authorization } = await listen(t);
+  let errors = 0;
+  service.app.server.on('clientError', () => (errors += 1));
+  const warnings: string[] = [];
+  const onWarning = ({ name }: Error) => warnings.push(name);
+  process.on('warning', onWarning);
+  t.teardown(() => process.off('warning', onWarning));
+  const body = '{"name":"Acme"}';
+  const patch = request(
+    'PATCH /namespaces/acme HTTP/1.1',
+    authorization,
+    'Content-Type: application/json',
+    `Content-Length: ${body.length}`,
+    'Host: test',
+  );
+  const connection = await open();
+  // The response waits for the lock while the segments arrive.
+  await service.db.transaction(async (transaction) => {
+    await transaction.execute(sql`select from namespaces where slug = 'acme' for update`);
+    connection.write(patch + body);
+    for (let segment = 1; segment <= 15; segment += 1) {
+      connection.write('\0garbage');
+      await waitUntil(`the error of segment ${segment}`, () => Promise.resolve(errors >= segment));
+    }
+  });
+  const answers = await connection.closed;
+  t.same(
+    answers.map(({ status }) => status),
+    [200, 400],
+  );
+  t.same(warnings, []);
 });
 
 test('a request hidden in a body is not executed', async (t) => {
