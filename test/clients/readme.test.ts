@@ -4,8 +4,9 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { t, type Test, test } from 'tap';
+import { createDemo } from '../../src/development/demo.js';
 import { signToken } from '../../src/development/token.js';
-import { SECRET, startService } from '../helpers/app.js';
+import { SECRET, type Send, startService } from '../helpers/app.js';
 
 const execute = promisify(execFile);
 const bin = (name: string) => resolve('node_modules/.bin', name);
@@ -60,6 +61,30 @@ async function programOf(document: string): Promise<string> {
   if (source === undefined) throw new Error(`${document} has no program`);
   return `${source}\nexport {};\n`;
 }
+
+const METHODS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'] as const satisfies Send['method'][];
+
+const isMethod = (text: string): text is (typeof METHODS)[number] =>
+  METHODS.some((method) => method === text);
+
+/** A line of the first calls in the README: path, method and body of curl, and a comment. */
+const CALL = /^api localhost:3000(\S+)(?: -X ([A-Z]+))?(?: -d '([^']*)')?(?: +#.*)?$/;
+
+test('every first call of the README succeeds', async (t) => {
+  const [, block = ''] = /(\nalias api=.*?)```/s.exec(await readFile('README.md', 'utf8')) ?? [];
+  const lines = block.split('\n').filter((line) => line !== '' && !line.startsWith('alias '));
+  t.ok(lines.length > 10);
+  const service = await startService(t);
+  await createDemo(service.db);
+  const developer = await service.as('developer');
+  for (const line of lines) {
+    const [, path = '', given, body] = CALL.exec(line) ?? [];
+    const method = given ?? (body === undefined ? 'GET' : 'POST');
+    if (!isMethod(method)) throw new Error(`Not a call: ${line}`);
+    const answer = await developer.send({ method, path: path.replace('\\&', '&'), body });
+    t.match(String(answer.status), /^2/, line);
+  }
+});
 
 test('the documented programs and the SDK', async (t) => {
   const project = await makeProject(t);
