@@ -4,6 +4,7 @@ import { signToken } from '../src/development/token.js';
 import { createDatabase, databaseUrl } from './helpers/database.js';
 import { fetchInTime } from './helpers/fetch.js';
 import { startServer } from './helpers/process.js';
+import { waitUntil } from './helpers/wait.js';
 
 const SECRET = 'a secret that is only used by the tests';
 
@@ -100,10 +101,15 @@ test('a failed start prints its reason without a stack, and exits with 1', async
 
 test('a second signal ends the shutdown at once', async (t) => {
   const DATABASE_URL = await createDatabase(t);
-  const env = { DATABASE_URL, JWT_SECRET: SECRET, PORT: '0', SHUTDOWN_DELAY_MS: '30000' };
-  const server = startServer(t, env);
-  await server.waitFor(/Server listening/);
+  const settings = { NODE_ENV: 'production', PORT: '0', SHUTDOWN_DELAY_MS: '30000' };
+  const server = startServer(t, { DATABASE_URL, JWT_SECRET: SECRET, ...settings });
+  const [, origin = ''] = await server.waitFor(/Server listening at (http:[^"]+)/);
   server.child.kill('SIGTERM');
+  // Two signals at the same time can be delivered as one.
+  await waitUntil('the first signal', async () => {
+    const { status } = await fetchInTime(`${origin}/readyz`);
+    return status === 503;
+  });
   server.child.kill('SIGINT');
   // The shutdown of a single signal ends with 0, after its delay.
   t.equal(await server.ended, 1);
