@@ -57,7 +57,7 @@ const wordings: { [R in Reason]: Wording<R> } = {
   ],
   write_protected: () => [
     'write_protected',
-    'The episode is write-protected permanently: neither it nor its assets can be changed, moved or deleted. Create another episode instead.',
+    'The episode is write-protected permanently: neither it nor its assets can be changed, moved or deleted. Use another episode.',
   ],
   episode_deleted: () => [
     'episode_deleted',
