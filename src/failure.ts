@@ -2,6 +2,8 @@
  * The failures that repositories throw, each with its data. `src/http/errors/failures.ts` maps each to a
  * problem code and a text.
  */
+type NoData = Record<string, never>;
+
 export interface Failures {
   /** the namespace or the space was renamed */
   renamed: { what: 'namespace' | 'space'; currentSlug: string };
@@ -11,27 +13,27 @@ export interface Failures {
   slugs_taken: { conflicts: { index: number; slug: string; isOfBatch: boolean }[] };
   /** another row of the table has the name */
   name_taken: { table: string };
-  path_taken: object;
+  path_taken: NoData;
   /** the path of a folder below the moved one would be too long */
-  path_too_long: object;
-  folder_cycle: object;
-  folder_not_empty: object;
-  folder_protected: object;
-  write_protected: object;
-  episode_deleted: object;
+  path_too_long: NoData;
+  folder_cycle: NoData;
+  folder_not_empty: NoData;
+  folder_protected: NoData;
+  write_protected: NoData;
+  episode_deleted: NoData;
   /** the episode of the asset was deleted */
-  asset_episode_deleted: object;
+  asset_episode_deleted: NoData;
   /** assets that cannot be created, in the order of the batch */
   assets_rejected: { obstacles: AssetObstacle[]; isBatch: boolean };
   last_owner: { member: string };
   quota_exceeded: { table: string; quota: number };
   /** the resource has none of the expected versions */
-  precondition_failed: object;
+  precondition_failed: NoData;
   /** the key belongs to another request */
-  key_reused: object;
-  key_in_use: object;
+  key_reused: NoData;
+  key_in_use: NoData;
   /** the caller is no longer a member of the namespace that the key created */
-  key_of_lost_namespace: object;
+  key_of_lost_namespace: NoData;
   /** too many items come before the page, which can only be reached by cursor */
   page_too_deep: { skippedMax: number };
   /** the database is temporarily unavailable; `isSlow` after a timeout */

@@ -1,5 +1,4 @@
 import { type Static, Type } from '@sinclair/typebox';
-import { JSON_TYPE } from '../contents/item.js';
 import { callerOf, ContentParams, requireSpace, spacePath } from '../contents/space.js';
 import {
   IdempotencyHeader,
@@ -7,6 +6,7 @@ import {
   markReplayed,
   replayedHeader,
 } from '../conventions/idempotency-key.js';
+import { JSON_TYPE } from '../conventions/list-page.js';
 import { ref } from '../conventions/schemas.js';
 import { creationProblems } from './create.js';
 import { type AddAssetRoute, assetPath, newAsset, orNotFound } from './routes.js';
@@ -38,7 +38,7 @@ export const createAssets: AddAssetRoute = (app, assets) => {
         'createAssets',
         idempotencyKey(headers['idempotency-key'], body),
       );
-      const batch = orNotFound(requireSpace(outcome, 'editor'));
+      const batch = orNotFound(requireSpace(request, outcome));
       markReplayed(reply, batch);
       reply.created = batch.ids.split(' ').map((id) => assetPath(spacePath(params), id));
       return reply

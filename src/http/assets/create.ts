@@ -44,7 +44,7 @@ export const createAsset: AddAssetRoute = (app, assets) => {
         'createAsset',
         idempotencyKey(headers['idempotency-key'], body),
       );
-      const asset = orNotFound(requireSpace(outcome, 'editor'));
+      const asset = orNotFound(requireSpace(request, outcome));
       markReplayed(reply, asset);
       void reply.code(201).header('location', assetPath(spacePath(params), asset.ids));
       return sendItem(reply, asset);

@@ -29,7 +29,7 @@ export const deleteAsset: AddAssetRoute = (app, assets) => {
         possibleId(request.params.assetId),
         expectedVersions(request.headers),
       );
-      const { tag } = orNotFound(requireSpace(outcome, 'editor'));
+      const { tag } = orNotFound(requireSpace(request, outcome));
       return reply.code(204).header('etag', `"${tag}"`).send(null);
     },
   );

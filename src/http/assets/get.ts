@@ -29,7 +29,7 @@ export const getAsset: AddAssetRoute = (app, assets) => {
       return sendItemUnlessKnown(
         reply,
         request.headers,
-        orNotFound(requireSpace(outcome, 'viewer')),
+        orNotFound(requireSpace(request, outcome)),
       );
     },
   );

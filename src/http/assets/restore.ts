@@ -46,7 +46,7 @@ export const restoreAsset: AddAssetRoute = (app, assets) => {
         expectedVersions(headers),
         idempotencyKey(headers['idempotency-key'], null),
       );
-      const asset = orNotFound(requireSpace(outcome, 'editor'));
+      const asset = orNotFound(requireSpace(request, outcome));
       markReplayed(reply, asset);
       return sendItem(reply, asset);
     },

@@ -39,7 +39,7 @@ export const updateAsset: AddAssetRoute = (app, assets) => {
         expectedVersions(headers),
         metadataMerge(request, given.metadata),
       );
-      return sendItem(reply, orNotFound(requireSpace(outcome, 'editor')));
+      return sendItem(reply, orNotFound(requireSpace(request, outcome)));
     },
   );
 };

@@ -1,8 +1,7 @@
 import { type Static, type TSchema, Type } from '@sinclair/typebox';
 import type { FastifyReply } from 'fastify';
 import { type Conditions, isNotModified, withETag } from '../conventions/etag.js';
-
-export const JSON_TYPE = 'application/json; charset=utf-8';
+import { JSON_TYPE } from '../conventions/list-page.js';
 
 /** Declares the response with an item that PostgreSQL renders as JSON, with its `ETag`. */
 export function itemOf<Schema extends TSchema>(schema: Schema, headers: object = {}) {

@@ -4,11 +4,10 @@ import type { contentLists } from '../../repositories/contents/lists.js';
 import { SKIPPED_MAX } from '../../repositories/lists/numbered-pages.js';
 import { isBounded, type Selection } from '../../repositories/lists/selection.js';
 import { readCursorPage } from '../conventions/cursor-page.js';
-import { present, sendPage } from '../conventions/list-page.js';
+import { JSON_TYPE, present, renderItems, sendPage } from '../conventions/list-page.js';
 import { cursorList } from '../conventions/list-query.js';
 import { paging } from '../conventions/schemas.js';
 import type { SpaceParams } from '../spaces/schema.js';
-import { JSON_TYPE } from './item.js';
 import { callerOf, requireSpace } from './space.js';
 
 interface Listed<Sort extends string> {
@@ -18,7 +17,7 @@ interface Listed<Sort extends string> {
   selection: Selection<Sort>;
 }
 
-type ListRequest = Pick<FastifyRequest, 'user' | 'url' | 'headers'> & {
+type ListRequest = Pick<FastifyRequest, 'user' | 'url' | 'headers' | 'routeOptions'> & {
   params: Static<typeof SpaceParams>;
   query: { page: number; pageSize: number; cursor?: string };
 };
@@ -31,8 +30,6 @@ export async function sendContentList<Sort extends string>(
 ) {
   const { query } = request;
   const caller = callerOf(request);
-  const render = (items: string, page: object) =>
-    Buffer.from(`{"${key}":[${items}],${JSON.stringify(page).slice(1)}`);
   if (query.cursor !== undefined) {
     const { namespace, space } = caller.path;
     const { items, page } = await readCursorPage({
@@ -41,16 +38,16 @@ export async function sendContentList<Sort extends string>(
       cursor: query.cursor,
       read: async (limit, after) => {
         const outcome = await lists.cursorPage(caller, selection, { limit, after });
-        const part = present(requireSpace(outcome, 'viewer'));
+        const part = present(requireSpace(request, outcome));
         return { ...part, namespaceId: outcome?.namespaceId ?? '' };
       },
     });
-    return reply.type(JSON_TYPE).send(render(items, page));
+    return reply.type(JSON_TYPE).send(renderItems(key, items, page));
   }
   const { limit, offset, toPageInfo } = paging(query);
   const outcome = await lists.page(caller, selection, { limit, offset }, (items, total) =>
-    render(items, toPageInfo(total)),
+    renderItems(key, items, toPageInfo(total)),
   );
-  const page = present(requireSpace(outcome, 'viewer'));
+  const page = present(requireSpace(request, outcome));
   return sendPage(request, reply, page, toPageInfo, isBounded(selection) ? SKIPPED_MAX : Infinity);
 }

@@ -3,9 +3,8 @@ import type { FastifyRequest } from 'fastify';
 import { NIL } from 'uuid';
 import { ServiceError } from '../../errors.js';
 import { renamed } from '../../repositories/access/namespace-resolver.js';
-import type { Role } from '../../repositories/access/principal.js';
 import type { ContentCaller, ContentResult } from '../../repositories/contents/operations.js';
-import { requireRole } from '../auth/require-role.js';
+import { requireRole, type Routed } from '../auth/require-role.js';
 import { SpaceParams } from '../spaces/schema.js';
 
 /** Declares the path parameters of an operation in a space. */
@@ -29,13 +28,12 @@ export function spacePath({ slug, projectSlug }: Static<typeof SpaceParams>): st
 /**
  * Reads the result of an operation in a space.
  *
- * @param needed the minimum role of the operation
  * @returns the value, null when it was not found
  * @throws `ServiceError` `namespace_not_found` for a caller who is not a member, `insufficient_role` for a
  *   member, `space_not_found`; `Failure` `renamed` when the space has another slug now
  */
-export function requireSpace<Value>(outcome: ContentResult<Value>, needed: Role): Value | null {
-  const value = requireRole(outcome, needed);
+export function requireSpace<Value>(request: Routed, outcome: ContentResult<Value>): Value | null {
+  const value = requireRole(request, outcome);
   if (!outcome || outcome.isSpace) return value;
   if (outcome.currentSlug !== null) throw renamed('space', outcome.currentSlug);
   throw spaceNotFound();

@@ -6,6 +6,9 @@ import { VERSION } from '../../version.js';
 import { isNotModified } from './etag.js';
 import { linkHeader, setLinkHeader } from './pagination.js';
 
+/** The content type of a body that PostgreSQL has rendered. */
+export const JSON_TYPE = 'application/json; charset=utf-8';
+
 /** Declares a numbered page of a list: a rendered body, with `ETag` and `Link`. */
 export function pageOf<Schema extends TSchema>(schema: Schema) {
   const etag = {
@@ -34,12 +37,22 @@ export function sendPage(
   const tag = `W/"${VERSION}-${revision}"`;
   void reply.header('etag', tag);
   if (isNotModified(request.headers, tag)) return reply.code(304).send();
-  return reply.type('application/json; charset=utf-8').send(body);
+  return reply.type(JSON_TYPE).send(body);
 }
 
 /** @returns the body of a page, serialized by the schema of the route's 200 */
 export function renderPage(reply: FastifyReply, page: Record<string, unknown>): Buffer {
   return Buffer.from(String(reply.serializeInput(page, '200')));
+}
+
+/**
+ * The items stay JSON text, because parsing and serializing them again would double the cost of a list.
+ *
+ * @param key the key of the items in the response
+ * @param items as JSON, joined by commas
+ */
+export function renderItems(key: string, items: string, page: object): Buffer {
+  return Buffer.from(`{"${key}":[${items}],${JSON.stringify(page).slice(1)}`);
 }
 
 /** @returns the list; a list exists for every caller who may read its container */

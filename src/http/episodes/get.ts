@@ -29,7 +29,7 @@ export const getEpisode: AddEpisodeRoute = (app, episodes) => {
       return sendItemUnlessKnown(
         reply,
         request.headers,
-        orNotFound(requireSpace(outcome, 'viewer')),
+        orNotFound(requireSpace(request, outcome)),
       );
     },
   );

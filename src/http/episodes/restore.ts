@@ -40,7 +40,7 @@ export const restoreEpisode: AddEpisodeRoute = (app, episodes) => {
         expectedVersions(headers),
         idempotencyKey(headers['idempotency-key'], null),
       );
-      const episode = orNotFound(requireSpace(outcome, 'editor'));
+      const episode = orNotFound(requireSpace(request, outcome));
       markReplayed(reply, episode);
       return sendItem(reply, episode);
     },

@@ -39,7 +39,7 @@ export const updateEpisode: AddEpisodeRoute = (app, episodes) => {
         expectedVersions(headers),
         metadataMerge(request, given.metadata),
       );
-      return sendItem(reply, orNotFound(requireSpace(outcome, 'editor')));
+      return sendItem(reply, orNotFound(requireSpace(request, outcome)));
     },
   );
 };

@@ -48,7 +48,7 @@ export const upsertEpisode: AddEpisodeRoute = (app, episodes) => {
         headers['if-match'] !== undefined,
         idempotencyKey(headers['idempotency-key'], body),
       );
-      const episode = orNotFound(requireSpace(outcome, 'editor'));
+      const episode = orNotFound(requireSpace(request, outcome));
       markReplayed(reply, episode);
       if (episode.inserted) {
         void reply.code(201).header('location', episodePath(spacePath(params), name));

@@ -38,7 +38,7 @@ export const createFolder: AddFolderRoute = (app, folders) => {
         { path: body.path, metadata: body.metadata ?? null },
         idempotencyKey(headers['idempotency-key'], body),
       );
-      const folder = orNotFound(requireSpace(outcome, 'editor'));
+      const folder = orNotFound(requireSpace(request, outcome));
       markReplayed(reply, folder);
       void reply.code(201).header('location', `${spacePath(params)}/folders/${folder.ids}`);
       return sendItem(reply, folder);

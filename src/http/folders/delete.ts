@@ -30,7 +30,7 @@ export const deleteFolder: AddFolderRoute = (app, folders) => {
         possibleId(request.params.folderId),
         expectedVersions(request.headers),
       );
-      const { tag } = orNotFound(requireSpace(outcome, 'editor'));
+      const { tag } = orNotFound(requireSpace(request, outcome));
       return reply.code(204).header('etag', `"${tag}"`).send(null);
     },
   );

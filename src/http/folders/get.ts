@@ -29,7 +29,7 @@ export const getFolder: AddFolderRoute = (app, folders) => {
       return sendItemUnlessKnown(
         reply,
         request.headers,
-        orNotFound(requireSpace(outcome, 'viewer')),
+        orNotFound(requireSpace(request, outcome)),
       );
     },
   );

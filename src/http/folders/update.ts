@@ -43,7 +43,7 @@ export const updateFolder: AddFolderRoute = (app, folders) => {
         expectedVersions(headers),
         metadataMerge(request, body.metadata),
       );
-      return sendItem(reply, orNotFound(requireSpace(outcome, 'editor')));
+      return sendItem(reply, orNotFound(requireSpace(request, outcome)));
     },
   );
 };

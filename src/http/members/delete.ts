@@ -27,7 +27,9 @@ export const deleteMember: AddMemberRoute = (app, members) => {
       // An invalid subject is no member, and PostgreSQL may reject it.
       const possible = isSubject(subject) ? subject : '';
       const needed = possible === request.user.subject ? 'viewer' : 'owner';
-      memberOrNotFound(requireRole(await members.delete(request.user, slug, possible), needed));
+      memberOrNotFound(
+        requireRole(request, await members.delete(request.user, slug, possible), needed),
+      );
       return reply.code(204).send(null);
     },
   );

@@ -37,7 +37,7 @@ export const listMembers: AddMemberRoute = (app, members) => {
           cursor: query.cursor,
           read: async (limit, after) =>
             present(
-              requireRole(await members.cursorPage(user, params.slug, limit, after), 'viewer'),
+              requireRole(request, await members.cursorPage(user, params.slug, limit, after)),
             ),
         });
         return reply.send({ members: items.map(toMember), ...page });
@@ -46,7 +46,7 @@ export const listMembers: AddMemberRoute = (app, members) => {
       const render = (items: MemberRow[], total: number) =>
         renderPage(reply, { members: items.map(toMember), ...toPageInfo(total) });
       const outcome = await members.list(user, params.slug, { limit, offset }, render);
-      const page = present(requireRole(outcome, 'viewer'));
+      const page = present(requireRole(request, outcome));
       return sendPage(request, reply, page, toPageInfo);
     },
   );

@@ -30,7 +30,7 @@ export const putMember: AddMemberRoute = (app, members) => {
         throw invalid('path', [{ path: '/subject', code: 'format', message }]);
       }
       const outcome = await members.put(request.user, slug, subject, request.body.role);
-      const member = memberOrNotFound(requireRole(outcome, 'owner'));
+      const member = memberOrNotFound(requireRole(request, outcome));
       return reply.code(member.created ? 201 : 200).send(toMember(member));
     },
   );

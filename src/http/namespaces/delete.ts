@@ -29,11 +29,11 @@ export const deleteNamespace: AddNamespaceRoute = (app, namespaces) => {
       const expected = expectedNamespaceVersions(headers);
       if (query.permanent) {
         const erased = await namespaces.erase(user, params.slug, expected);
-        const outcome = namespaceOrNotFound(requireRole(erased, 'owner'));
+        const outcome = namespaceOrNotFound(requireRole(request, erased));
         return sendErasure(reply, outcome, `/namespaces/${params.slug}`);
       }
       const outcome = await namespaces.delete(user, params.slug, expected);
-      const deleted = namespaceOrNotFound(requireRole(outcome, 'owner'));
+      const deleted = namespaceOrNotFound(requireRole(request, outcome));
       return reply.code(204).header('etag', etagOf(deleted)).send(null);
     },
   );

@@ -23,7 +23,7 @@ export const getNamespaceErasure: AddNamespaceRoute = (app, namespaces) => {
     },
     async (request, reply) => {
       const outcome = await namespaces.erasure(request.user, request.params.slug);
-      erasureOrNotFound(requireRole(outcome, 'owner'), 'namespace_not_found');
+      erasureOrNotFound(requireRole(request, outcome), 'namespace_not_found');
       return sendRunning(reply);
     },
   );

@@ -31,7 +31,7 @@ export const getNamespace: AddNamespaceRoute = (app, namespaces) => {
     async (request, reply) => {
       const { user, params, headers } = request;
       const namespace = namespaceOrNotFound(
-        requireRole(await namespaces.get(user, params.slug), 'viewer'),
+        requireRole(request, await namespaces.get(user, params.slug)),
       );
       if (isNotModified(headers, namespaceEtag(namespace))) {
         return reply.code(304).header('etag', namespaceEtag(namespace)).send(undefined);

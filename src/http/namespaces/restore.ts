@@ -41,7 +41,7 @@ export const restoreNamespace: AddNamespaceRoute = (app, namespaces) => {
         expectedNamespaceVersions(headers),
         idempotencyKey(headers['idempotency-key'], body),
       );
-      const namespace = namespaceOrNotFound(requireRole(outcome, 'owner'));
+      const namespace = namespaceOrNotFound(requireRole(request, outcome));
       markReplayed(reply, namespace);
       return sendNamespace(reply, namespace);
     },

@@ -33,7 +33,7 @@ export const updateNamespace: AddNamespaceRoute = (app, namespaces) => {
       const expected = expectedNamespaceVersions(request.headers);
       const merge = metadataMerge(request, changes.metadata);
       const outcome = await namespaces.update(request.user, slug, changes, expected, merge);
-      return sendNamespace(reply, namespaceOrNotFound(requireRole(outcome, 'owner')));
+      return sendNamespace(reply, namespaceOrNotFound(requireRole(request, outcome)));
     },
   );
 };

@@ -14,6 +14,29 @@ interface JsonLimits {
 }
 
 /**
+ * @param name the keyword in the errors of Ajv, and the code of the violation
+ * @param problemOf returns the violated rule, or null; it may replace the value in its parent
+ */
+function rule<Value>(
+  name: string,
+  problemOf: (value: Value, context?: DataContext) => string | null,
+) {
+  const validate = (value: Value, context?: DataContext) => {
+    const message = problemOf(value, context);
+    validate.errors = message === null ? [] : [{ keyword: name, message, params: {} }];
+    return message === null;
+  };
+  const none: { keyword: string; message: string; params: object }[] = [];
+  validate.errors = none;
+  return validate;
+}
+
+/** Replaces a value in its parent by its normalized form. */
+function replace(context: DataContext | undefined, value: string): void {
+  if (context) context.parentData[context.parentDataProperty] = value;
+}
+
+/**
  * Normalizes text for people, so that equal texts have one form: Unicode NFC, and names are trimmed. Runs
  * before the length is checked.
  */
@@ -24,18 +47,13 @@ const text: Keyword = {
   modifying: true,
   before: 'maxLength',
   errors: 'full',
-  compile: (kind: 'name' | 'prose') => {
-    const validate = (value: string, context?: DataContext) => {
+  compile: (kind: 'name' | 'prose') =>
+    rule<string>('text', (value, context) => {
       const normalized = value.normalize('NFC');
       const read = kind === 'name' ? normalized.trim() : normalized;
-      if (context) Reflect.set(context.parentData, context.parentDataProperty, read);
-      const problem = kind === 'name' ? nameProblem(read) : null;
-      validate.errors = problem === null ? [] : [{ keyword: 'text', message: problem, params: {} }];
-      return problem === null;
-    };
-    validate.errors = [] as { keyword: string; message: string; params: object }[];
-    return validate;
-  },
+      replace(context, read);
+      return kind === 'name' ? nameProblem(read) : null;
+    }),
 };
 
 /** A path, each segment of which is normalized and checked like a name. */
@@ -46,18 +64,13 @@ const path: Keyword = {
   modifying: true,
   before: 'maxLength',
   errors: 'full',
-  compile: (kind: 'root' | 'item') => {
-    const validate = (value: string, context?: DataContext) => {
+  compile: (kind: 'root' | 'item') =>
+    rule<string>('path', (value, context) => {
       const segments = value.normalize('NFC').split('/');
       const read = segments.map((segment) => segment.trim()).join('/');
-      if (context) Reflect.set(context.parentData, context.parentDataProperty, read);
-      const problem = kind === 'root' && read === '/' ? null : pathProblem(read);
-      validate.errors = problem === null ? [] : [{ keyword: 'path', message: problem, params: {} }];
-      return problem === null;
-    };
-    validate.errors = [] as { keyword: string; message: string; params: object }[];
-    return validate;
-  },
+      replace(context, read);
+      return kind === 'root' && read === '/' ? null : pathProblem(read);
+    }),
 };
 
 /** @returns the violated rule of a path that is not the root, or null */
@@ -86,15 +99,7 @@ const assetUri: Keyword = {
   type: 'string',
   schemaType: 'boolean',
   errors: 'full',
-  compile: () => {
-    const validate = (value: string) => {
-      const problem = uriProblem(value);
-      validate.errors = problem === null ? [] : [{ keyword: 'uri', message: problem, params: {} }];
-      return problem === null;
-    };
-    validate.errors = [] as { keyword: string; message: string; params: object }[];
-    return validate;
-  },
+  compile: () => rule('uri', uriProblem),
 };
 
 /** @returns the violated rule of the URI of an asset, or null */
@@ -120,7 +125,7 @@ function uriProblem(value: string): string | null {
 
 /** The position of a value in its parent. */
 interface DataContext {
-  parentData: object;
+  parentData: Record<string | number, unknown>;
   parentDataProperty: string | number;
 }
 
@@ -144,17 +149,10 @@ const uniqueText: Keyword = {
   type: 'array',
   schemaType: 'boolean',
   errors: 'full',
-  compile: () => {
-    const validate = (value: unknown[]) => {
-      const isUnique = new Set(value).size === value.length;
-      validate.errors = isUnique
-        ? []
-        : [{ keyword: 'uniqueItems', message: 'must NOT have duplicate items', params: {} }];
-      return isUnique;
-    };
-    validate.errors = [] as { keyword: string; message: string; params: object }[];
-    return validate;
-  },
+  compile: () =>
+    rule<unknown[]>('uniqueItems', (value) =>
+      new Set(value).size === value.length ? null : 'must NOT have duplicate items',
+    ),
 };
 
 /** An object that PostgreSQL can store as `jsonb` and returns unchanged. */
@@ -163,16 +161,8 @@ const jsonLimits: Keyword = {
   type: 'object',
   schemaType: 'object',
   errors: 'full',
-  compile: (limits: JsonLimits) => {
-    const validate = (value: object) => {
-      const problem = jsonProblem(value, limits);
-      validate.errors =
-        problem === null ? [] : [{ keyword: 'json_limits', message: problem, params: {} }];
-      return problem === null;
-    };
-    validate.errors = [] as { keyword: string; message: string; params: object }[];
-    return validate;
-  },
+  compile: (limits: JsonLimits) =>
+    rule<object>('json_limits', (value) => jsonProblem(value, limits)),
 };
 
 export const UNSTORABLE = 'must be valid Unicode without U+0000';

@@ -34,7 +34,7 @@ export const createSpaces: AddSpaceRoute = (app, spaces) => {
       const { user, params, headers, body } = request;
       const key = idempotencyKey(headers['idempotency-key'], body);
       const outcome = await spaces.createBatch(user, params.slug, body.spaces.map(newSpace), key);
-      const batch = written(requireRole(outcome, 'editor'));
+      const batch = written(requireRole(request, outcome));
       markReplayed(reply, batch);
       reply.created = batch.spaces.map((space) => spacePath(params.slug, space));
       return reply.code(201).send(batch);

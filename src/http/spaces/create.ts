@@ -33,7 +33,7 @@ export const createSpace: AddSpaceRoute = (app, spaces) => {
       const { user, params, headers, body } = request;
       const key = idempotencyKey(headers['idempotency-key'], body);
       const outcome = await spaces.create(user, params.slug, newSpace(body), key);
-      const space = written(requireRole(outcome, 'editor'));
+      const space = written(requireRole(request, outcome));
       markReplayed(reply, space);
       return reply
         .code(201)

@@ -30,11 +30,15 @@ export const deleteSpace: AddSpaceRoute = (app, spaces) => {
       const expected = expectedSpaceVersions(request.headers);
       if (request.query.permanent) {
         const erased = await spaces.erase(request.user, slug, projectSlug, expected);
-        const outcome = await spaceOrNotFound(spaces, request, requireRole(erased, 'owner'));
+        const outcome = await spaceOrNotFound(
+          spaces,
+          request,
+          requireRole(request, erased, 'owner'),
+        );
         return sendErasure(reply, outcome, spacePath(slug, { slug: projectSlug }));
       }
       const outcome = await spaces.delete(request.user, slug, projectSlug, expected);
-      const deleted = await spaceOrNotFound(spaces, request, requireRole(outcome, 'editor'));
+      const deleted = await spaceOrNotFound(spaces, request, requireRole(request, outcome));
       return reply.code(204).header('etag', etagOf(deleted)).send(null);
     },
   );

@@ -41,7 +41,7 @@ export const ensureSpace: AddSpaceRoute = (app, spaces) => {
         throw invalid('path', [{ path: '/projectSlug', code: 'pattern', message }]);
       }
       if (headers['if-match'] !== undefined) {
-        const existing = requireRole(await spaces.get(user, slug, projectSlug), 'editor');
+        const existing = requireRole(request, await spaces.get(user, slug, projectSlug));
         if (!existing) throw preconditionFailed();
         expectVersion(existing, expectedSpaceVersions({ 'if-match': headers['if-match'] }));
         expectNone(headers['if-none-match'], spaceEtag(existing));
@@ -49,8 +49,8 @@ export const ensureSpace: AddSpaceRoute = (app, spaces) => {
       }
       const space = written(
         requireRole(
+          request,
           await spaces.ensure(user, slug, newSpace({ ...body, slug: projectSlug })),
-          'editor',
         ),
       );
       if (space.created) void reply.code(201).header('location', spacePath(slug, space));

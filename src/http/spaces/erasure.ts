@@ -25,7 +25,7 @@ export const getSpaceErasure: AddSpaceRoute = (app, spaces) => {
     async (request, reply) => {
       const { slug, projectSlug } = request.params;
       const outcome = await spaces.erasure(request.user, slug, projectSlug);
-      erasureOrNotFound(requireRole(outcome, 'owner'), 'space_not_found');
+      erasureOrNotFound(requireRole(request, outcome), 'space_not_found');
       return sendRunning(reply);
     },
   );

@@ -34,7 +34,7 @@ export const getSpace: AddSpaceRoute = (app, spaces) => {
       const space = await spaceOrNotFound(
         spaces,
         request,
-        requireRole(await spaces.get(request.user, slug, projectSlug), 'viewer'),
+        requireRole(request, await spaces.get(request.user, slug, projectSlug)),
       );
       void reply.header('etag', spaceEtag(space));
       if (isNotModified(request.headers, spaceEtag(space))) {

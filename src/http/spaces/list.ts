@@ -1,26 +1,15 @@
-import { type Static, Type } from '@sinclair/typebox';
 import { SKIPPED_MAX } from '../../repositories/lists/numbered-pages.js';
 import { isBounded } from '../../repositories/lists/selection.js';
-import type { SpacePage } from '../../repositories/spaces/list.js';
 import { requireRole } from '../auth/require-role.js';
 import { readCursorPage } from '../conventions/cursor-page.js';
 import { NotModified, ReadConditions } from '../conventions/etag.js';
-import { pageOf, present, sendPage } from '../conventions/list-page.js';
+import { JSON_TYPE, pageOf, present, renderItems, sendPage } from '../conventions/list-page.js';
 import { cursorList, isSearch } from '../conventions/list-query.js';
 import { NamespaceParams, paging, ref } from '../conventions/schemas.js';
 import { PermanentRedirect } from '../errors/redirect.js';
 import type { AddSpaceRoute } from './routes.js';
 import { SpaceList } from './schema.js';
 import { SpaceListQuery, toListOptions } from './selection.js';
-
-type ListResponse = Omit<Static<typeof SpaceList>, 'spaces'> & Pick<SpacePage, 'items'>;
-
-/**
- * Lists come from the database as JSON text, because parsing and serializing it again would double their cost.
- */
-function serializeList({ items, ...page }: ListResponse): string {
-  return `{"spaces":[${items}],${JSON.stringify(page).slice(1)}`;
-}
 
 export const listSpaces: AddSpaceRoute = (app, spaces) => {
   app.get(
@@ -40,12 +29,11 @@ export const listSpaces: AddSpaceRoute = (app, spaces) => {
         querystring: SpaceListQuery,
         headers: ReadConditions,
         response: {
-          200: pageOf(Type.Unsafe<ListResponse>(ref(SpaceList))),
+          200: pageOf(ref(SpaceList)),
           304: NotModified,
           308: PermanentRedirect,
         },
       },
-      serializerCompiler: () => serializeList,
     },
     async (request, reply) => {
       const { user, query } = request;
@@ -59,18 +47,18 @@ export const listSpaces: AddSpaceRoute = (app, spaces) => {
           read: async (limit, after) =>
             present(
               requireRole(
+                request,
                 await spaces.cursorPage(user, slug, selection, { limit, after }),
-                'viewer',
               ),
             ),
         });
-        return { items, ...page };
+        return reply.type(JSON_TYPE).send(renderItems('spaces', items, page));
       }
       const { limit, offset, toPageInfo } = paging(query);
       const render = (items: string, total: number) =>
-        Buffer.from(serializeList({ items, ...toPageInfo(total) }));
+        renderItems('spaces', items, toPageInfo(total));
       const outcome = await spaces.page(user, slug, selection, { limit, offset }, render);
-      const page = present(requireRole(outcome, 'viewer'));
+      const page = present(requireRole(request, outcome));
       const skippedMax = isBounded(selection) ? SKIPPED_MAX : Infinity;
       return sendPage(request, reply, page, toPageInfo, skippedMax);
     },

@@ -42,7 +42,7 @@ export const restoreSpace: AddSpaceRoute = (app, spaces) => {
         expectedSpaceVersions(request.headers),
         idempotencyKey(request.headers['idempotency-key'], body),
       );
-      const space = await spaceOrNotFound(spaces, request, requireRole(outcome, 'editor'));
+      const space = await spaceOrNotFound(spaces, request, requireRole(request, outcome));
       markReplayed(reply, space);
       void reply.header('etag', spaceEtag(space));
       return space;

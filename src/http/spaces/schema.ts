@@ -2,6 +2,7 @@ import { Type } from '@sinclair/typebox';
 import { SLUG_MAX_LENGTH } from '../../slug.js';
 import {
   BATCH_MAX,
+  deletedAtProperty,
   Description,
   DESCRIPTION_MAX_LENGTH,
   Id,
@@ -18,7 +19,7 @@ import {
   StoredMetadata,
   StoredTags,
   Tags,
-  Timestamp,
+  versionProperties,
 } from '../conventions/schemas.js';
 
 const example = {
@@ -50,13 +51,7 @@ const spaceProperties = {
 export const SpaceListItem = Type.Object(
   {
     ...itemProperties,
-    deletedAt: Type.Optional(
-      Nullable(
-        Timestamp(
-          'When the space was deleted, or null; only in lists with another `state` than `active`',
-        ),
-      ),
-    ),
+    ...deletedAtProperty('space'),
   },
   { $id: 'SpaceListItem', description: 'A space in lists', examples: [example] },
 );
@@ -107,12 +102,7 @@ export const SpaceDetails = Type.Object(
     ...spaceProperties,
     namespace: ref(SpaceNamespace),
     contents: ref(SpaceContents),
-    createdAt: Timestamp('When the space was created'),
-    updatedAt: Timestamp('When the space was last written'),
-    version: Type.Integer({
-      minimum: 1,
-      description: 'The version of the space, from 1; each write increments it',
-    }),
+    ...versionProperties('space'),
   },
   {
     $id: 'SpaceDetails',

@@ -39,7 +39,7 @@ export const updateSpace: AddSpaceRoute = (app, spaces) => {
       const expected = expectedSpaceVersions(request.headers);
       const merge = metadataMerge(request, given.metadata);
       const outcome = await spaces.update(request.user, slug, projectSlug, given, expected, merge);
-      const space = await spaceOrNotFound(spaces, request, requireRole(outcome, 'editor'));
+      const space = await spaceOrNotFound(spaces, request, requireRole(request, outcome));
       void reply.header('etag', spaceEtag(space));
       return space;
     },

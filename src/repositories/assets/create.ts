@@ -1,5 +1,4 @@
-import { type Static, type TSchema, Type } from '@sinclair/typebox';
-import { Value } from '@sinclair/typebox/value';
+import { Type } from '@sinclair/typebox';
 import { type SQL, sql } from 'drizzle-orm';
 import { v7 as uuidv7 } from 'uuid';
 import type { Database } from '../../db/client.js';
@@ -39,14 +38,6 @@ type SentAsset = ReturnType<typeof sentAsset>;
 const EpisodeStates = Type.Array(Type.Tuple([Type.String(), Type.Boolean()]));
 const Positions = Type.Array(Type.Integer());
 
-/** Parses the JSON in the column `item` of a row. */
-function readJson<Schema extends TSchema>(
-  value: { item: string } | null | undefined,
-  schema: Schema,
-): Static<Schema> {
-  return Value.Decode(schema, JSON.parse(value?.item ?? '[]'));
-}
-
 /** The assets of the request as rows. */
 const sent = sql`jsonb_to_recordset(${jsonParam('assets')}) as sent (id uuid, "position" int, episode text,
   folder text, local_path text, kind text, uri text, content_type text, size_bytes bigint, checksum text,
@@ -60,17 +51,17 @@ const sent = sql`jsonb_to_recordset(${jsonParam('assets')}) as sent (id uuid, "p
  */
 export function createAssets(
   { db }: Pick<RepositoryContext, 'db'>,
-  { prepareKeyedWrite, prepareRead, reading }: ContentOperations,
+  { prepareKeyedWrite, prepareQuery, reading }: ContentOperations,
 ) {
   const write = prepareKeyedWrite('asset_create', (allowed) => insertion(db, allowed));
 
-  const episodeStates = prepareRead(
+  const episodeStates = prepareQuery(
     'asset_episodes',
-    sql`select '' as ids, '' as tag, coalesce(jsonb_agg(jsonb_build_array(name, write_protected)), '[]')::text as item,
-        false as is_deleted, false as is_protected
+    sql`select jsonb_agg(jsonb_build_array(name, write_protected)) as answer
       from ${episodes}
       where ${inSpace(episodes)} and name = any(array(select episode from ${sent})) and deleted_at is null
         and ${reading.allowed}`,
+    EpisodeStates,
   );
   const container = sql`case
     when sent.episode is not null then (
@@ -78,16 +69,16 @@ export function createAssets(
     when sent.folder <> ${sql.raw(`'${ROOT}'`)} then (
       select ${folders.id} from ${folders} where ${hasPath(sql`sent.folder`)})
     else '00000000-0000-0000-0000-000000000000'::uuid end`;
-  const takenPaths = prepareRead(
+  const takenPaths = prepareQuery(
     'asset_paths_taken',
-    sql`select '' as ids, '' as tag, coalesce(jsonb_agg("position"), '[]')::text as item,
-        false as is_deleted, false as is_protected
+    sql`select jsonb_agg("position") as answer
       from ${sent}
       where ${reading.allowed} and exists (
         select from ${assets}
         where ${inSpace(assets)} and deleted_at is null and ${assetContainer} = ${container}
           and ${pathDigest(assets.localPath)} = ${pathDigest(sql`sent.local_path`)}
           and ${assets.localPath} = sent.local_path)`,
+    Positions,
   );
 
   /** @returns the assets whose episodes are missing or protected */
@@ -95,8 +86,7 @@ export function createAssets(
     caller: ContentCaller,
     rows: SentAsset[],
   ): Promise<AssetObstacle[]> {
-    const found = await episodeStates(caller, { assets: rows });
-    const isProtected = new Map(readJson(found?.value, EpisodeStates));
+    const isProtected = new Map(await episodeStates(caller, { assets: rows }));
     return rows.flatMap(({ episode }, index): AssetObstacle[] => {
       if (episode === null || isProtected.get(episode) === false) return [];
       return [
@@ -111,8 +101,7 @@ export function createAssets(
     rows: SentAsset[],
     batch: NewAsset[],
   ): Promise<AssetObstacle[]> {
-    const found = await takenPaths(caller, { assets: rows });
-    const taken = new Set(readJson(found?.value, Positions));
+    const taken = new Set(await takenPaths(caller, { assets: rows }));
     return batch.flatMap((asset, index): AssetObstacle[] =>
       taken.has(index) || isRepeated(batch, asset, index)
         ? [{ index, reason: 'path_conflict' }]

@@ -1,13 +1,13 @@
+import { Type } from '@sinclair/typebox';
 import { sql } from 'drizzle-orm';
 import { assets } from '../../db/schema/assets.js';
 import { episodes } from '../../db/schema/episodes.js';
 import { Failure } from '../../failure.js';
-import { includesRole } from '../access/principal.js';
 import { inSpace } from '../contents/access.js';
 import { countContents, countRows } from '../contents/counters.js';
 import { hasTag, type Written } from '../contents/item.js';
 import type { ContentCaller, ContentOperations, ContentResult } from '../contents/operations.js';
-import { explainMiss } from '../contents/state.js';
+import { explainMiss, settled } from '../contents/state.js';
 import type { RepositoryContext } from '../context.js';
 import { ensureFolders } from '../folders/tree.js';
 import type { IdempotencyKey } from '../idempotency.js';
@@ -27,7 +27,7 @@ import { assetItem, assetTag, isAsset, storedAssetTag } from './item.js';
  */
 export function restoreAsset(
   { db }: Pick<RepositoryContext, 'db'>,
-  { prepareKeyedWrite, prepareRead, reading }: ContentOperations,
+  { prepareKeyedWrite, prepareQuery, reading }: ContentOperations,
   find: FindAsset,
 ) {
   const write = prepareKeyedWrite('asset_restore', (allowed) => {
@@ -71,12 +71,13 @@ export function restoreAsset(
     };
   });
 
-  const deletedEpisode = prepareRead(
+  const deletedEpisode = prepareQuery(
     'asset_deleted_episode',
-    sql`select id::text as ids, '' as tag, '' as item, true as is_deleted, false as is_protected
+    sql`select to_jsonb(true) as answer
       from ${episodes}
       where ${inSpace(episodes)} and deleted_at is not null and ${reading.allowed}
         and id = (select ${assets.episodeId} from ${assets} where ${isAsset})`,
+    Type.Boolean(),
   );
 
   return async (
@@ -88,19 +89,15 @@ export function restoreAsset(
     const operation = `restoreAsset ${assetId}`;
     for (;;) {
       const outcome = await write(caller, { ...versionParams(expected), assetId }, operation, key);
-      if (!outcome?.isSpace || !includesRole(outcome.role, 'editor')) {
-        return outcome && { ...outcome, value: null };
-      }
-      const { value } = outcome;
-      if (value && value.item !== null)
-        return { ...outcome, value: { ...value, item: value.item } };
+      const result = settled(outcome);
+      if (result !== undefined) return result;
       const found = await find(caller, assetId);
       if (!found?.value) return found && { ...found, value: null };
       if (!found.value.isDeleted) {
         expectTag(found.value.tag, expected);
         return { ...found, value: { ...found.value, inserted: false, replayed: false } };
       }
-      if ((await deletedEpisode(caller, { assetId }))?.value) throw episodeDeleted();
+      if (await deletedEpisode(caller, { assetId })) throw episodeDeleted();
       explainMiss(found, expected);
     }
   };

@@ -1,3 +1,5 @@
+import type { Static, TSchema } from '@sinclair/typebox';
+import { Value } from '@sinclair/typebox/value';
 import { type SQL, sql, type WithSubquery } from 'drizzle-orm';
 import { includesRole, type Principal } from '../access/principal.js';
 import { shared } from '../access/shared-reads.js';
@@ -114,6 +116,32 @@ export function contentOperations({
     };
   }
 
+  /**
+   * Prepares a query in the caller's space whose answer is not one item.
+   *
+   * @param found a query of at most one row with the column `answer` of type `jsonb`
+   * @param schema the schema of the answer
+   * @returns a function that returns the answer; null without a row, and where the caller may not read the space
+   */
+  function prepareQuery<Schema extends TSchema>(name: string, found: SQL, schema: Schema) {
+    const answer = db.$with('answer', { answer: sql<unknown>`answer`.as('answer') }).as(found);
+    const statement = shared(
+      db
+        .with(...reading.expressions, answer)
+        .select({ access: reading.access, answer: sql<unknown>`answer.answer` })
+        .from(sql`access`)
+        .leftJoin(answer, always)
+        .prepare(name),
+    );
+    return async (caller: ContentCaller, values: Values): Promise<Static<Schema> | null> => {
+      const result = await resolveSpace(caller.principal, caller.path, (scope) =>
+        executeOne(statement, { ...values, ...scope }, { retryOnDisconnect: true }),
+      );
+      const value = result?.row?.answer ?? null;
+      return value === null ? null : Value.Decode(schema, value);
+    };
+  }
+
   function plainStatement(name: string, effect: MakeEffect): Statement<WriteRow> {
     const { expressions, answer: query, isReady = always } = effect(writing.allowed);
     const answer = db.$with('answer', answerColumns).as(query);
@@ -207,7 +235,7 @@ export function contentOperations({
       });
   }
 
-  return { reading, prepareRead, prepareWrite, prepareKeyedWrite };
+  return { reading, prepareRead, prepareQuery, prepareWrite, prepareKeyedWrite };
 }
 
 type Fields = Omit<AnswerRow, 'ids'> & { ids: string | null };

@@ -22,6 +22,21 @@ export function explainMiss(outcome: ContentResult<ItemState>, expected: Expecte
   return true;
 }
 
+/**
+ * @returns the result of a write that needs no explanation: it wrote a complete item, or the caller may not
+ *   write here; undefined if the reason or the item must be read
+ */
+export function settled<Row extends AnswerRow>(
+  outcome: ContentResult<Row>,
+): ContentResult<Row & { item: string }> | undefined {
+  if (!outcome?.isSpace || !includesRole(outcome.role, 'editor')) {
+    return outcome && { ...outcome, value: null };
+  }
+  const { value } = outcome;
+  if (!value || value.item === null) return undefined;
+  return { ...outcome, value: { ...value, item: value.item } };
+}
+
 interface Write {
   write: () => Promise<ContentResult<AnswerRow>>;
   /** reads the item; `isWritten` tells whether the write took place, which may have renamed the item */
@@ -39,14 +54,12 @@ export async function writeOrExplain(
 ): Promise<ContentResult<ContentItem>> {
   for (;;) {
     const outcome = await write();
-    if (!outcome?.isSpace || !includesRole(outcome.role, 'editor')) {
-      return outcome && { ...outcome, value: null };
-    }
-    const { value } = outcome;
-    if (value && value.item !== null) return { ...outcome, value: { ...value, item: value.item } };
+    const result = settled(outcome);
+    if (result !== undefined) return result;
     // The item is null if its new folder is more recent than the snapshot.
-    const found = active(await read(value !== null));
-    if (value || !explainMiss(found, expected)) return found;
+    const isWritten = Boolean(outcome?.value);
+    const found = active(await read(isWritten));
+    if (isWritten || !explainMiss(found, expected)) return found;
   }
 }
 

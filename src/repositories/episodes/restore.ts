@@ -1,12 +1,11 @@
 import { sql } from 'drizzle-orm';
 import { assets } from '../../db/schema/assets.js';
 import { episodes } from '../../db/schema/episodes.js';
-import { includesRole } from '../access/principal.js';
 import { inSpace } from '../contents/access.js';
 import { countContents, countRows } from '../contents/counters.js';
 import { hasTag, type Written } from '../contents/item.js';
 import type { ContentCaller, ContentOperations, ContentResult } from '../contents/operations.js';
-import { explainMiss } from '../contents/state.js';
+import { explainMiss, settled } from '../contents/state.js';
 import type { RepositoryContext } from '../context.js';
 import { ensureFolders } from '../folders/tree.js';
 import type { IdempotencyKey } from '../idempotency.js';
@@ -75,12 +74,8 @@ export function restoreEpisode(
     const operation = `restoreEpisode ${episode}`;
     for (;;) {
       const outcome = await write(caller, { ...versionParams(expected), episode }, operation, key);
-      if (!outcome?.isSpace || !includesRole(outcome.role, 'editor')) {
-        return outcome && { ...outcome, value: null };
-      }
-      const { value } = outcome;
-      if (value && value.item !== null)
-        return { ...outcome, value: { ...value, item: value.item } };
+      const result = settled(outcome);
+      if (result !== undefined) return result;
       const found = await find(caller, episode);
       if (!found?.value) return found && { ...found, value: null };
       if (!found.value.isDeleted) {

@@ -4,12 +4,11 @@ import { episodes } from '../../db/schema/episodes.js';
 import { timeOfId } from '../../db/schema/spaces.js';
 import { Failure } from '../../failure.js';
 import { fromOwnNamespace } from '../access/guard.js';
-import { includesRole } from '../access/principal.js';
 import { param } from '../access/statement.js';
 import { countContents, countRows } from '../contents/counters.js';
 import { hasTag, type Written } from '../contents/item.js';
 import type { ContentCaller, ContentOperations, ContentResult } from '../contents/operations.js';
-import { explainMiss } from '../contents/state.js';
+import { explainMiss, settled } from '../contents/state.js';
 import type { RepositoryContext } from '../context.js';
 import { ensureFolders } from '../folders/tree.js';
 import type { IdempotencyKey } from '../idempotency.js';
@@ -120,11 +119,9 @@ export function upsertEpisode(
     const values = { ...changeParams(changes), ...conditions, episode };
     for (;;) {
       const outcome = await write(caller, { ...values, id: uuidv7() }, 'upsertEpisode', key);
-      if (!outcome?.isSpace || !includesRole(outcome.role, 'editor'))
-        return outcome && { ...outcome, value: null };
-      const { value } = outcome;
-      if (value && value.item !== null)
-        return { ...outcome, value: { ...value, item: value.item } };
+      const result = settled(outcome);
+      if (result !== undefined) return result;
+      const value = outcome?.value;
       const found = await find(caller, episode);
       if (found?.value?.isDeleted) throw episodeDeleted();
       if (value && found?.value) return { ...found, value: { ...value, ...found.value } };

@@ -1,14 +1,15 @@
+import { Type } from '@sinclair/typebox';
 import { sql } from 'drizzle-orm';
 import type { JsonObject } from '../../db/schema/columns.js';
 import { episodes } from '../../db/schema/episodes.js';
 import { folders } from '../../db/schema/folders.js';
 import { Failure } from '../../failure.js';
-import { includesRole } from '../access/principal.js';
 import { param } from '../access/statement.js';
 import { inSpace } from '../contents/access.js';
 import { countContents, countRows } from '../contents/counters.js';
 import { type ContentItem, hasTag, itemState } from '../contents/item.js';
 import type { ContentCaller, ContentOperations, ContentResult } from '../contents/operations.js';
+import { settled } from '../contents/state.js';
 import type { RepositoryContext } from '../context.js';
 import { jsonParam } from '../spaces/columns.js';
 import { type MergeMetadata, updateFields } from '../update-fields.js';
@@ -24,6 +25,13 @@ export interface FolderChanges {
   metadata?: JsonObject | null;
 }
 
+/** What prevents the move of a folder. */
+const Obstacles = Type.Object({
+  isCycle: Type.Boolean(),
+  isTaken: Type.Boolean(),
+  isProtected: Type.Boolean(),
+});
+
 /**
  * Updates the given fields of a folder. A new path moves the whole subtree atomically, and creates missing
  * ancestors. Episodes and assets are not written, because they reference their folder by id.
@@ -33,7 +41,7 @@ export interface FolderChanges {
  */
 export function updateFolder(
   { db }: Pick<RepositoryContext, 'db'>,
-  { prepareWrite, prepareRead, reading }: ContentOperations,
+  { prepareWrite, prepareQuery, reading }: ContentOperations,
   find: FindFolder,
 ) {
   const path = sql`${param('path')}::text`;
@@ -99,12 +107,12 @@ export function updateFolder(
     };
   });
 
-  const obstacles = prepareRead(
+  const obstacles = prepareQuery(
     'folder_move_obstacles',
     sql`with moving as (select path from ${folders} where ${isFolder} and path <> ${path})
-      select case when ${isCycle} then 'folder_cycle' when ${isTaken} then 'path_conflict' else '' end as ids,
-        '' as tag, '' as item, false as is_deleted, ${isProtected} as is_protected
+      select jsonb_build_object('isCycle', ${isCycle}, 'isTaken', ${isTaken}, 'isProtected', ${isProtected}) as answer
       from moving where ${reading.allowed}`,
+    Obstacles,
   );
 
   async function explain(
@@ -116,11 +124,11 @@ export function updateFolder(
     const found = await find(caller, folderId);
     if (!found?.value) return;
     if (changes.path !== undefined) {
-      const obstacle = (await obstacles(caller, { folderId, path: changes.path }))?.value;
+      const obstacle = await obstacles(caller, { folderId, path: changes.path });
       if (obstacle?.isProtected) throw new Failure('folder_protected', {});
       expectTag(found.value.tag, expected);
-      if (obstacle?.ids === 'folder_cycle') throw new Failure('folder_cycle', {});
-      if (obstacle?.ids === 'path_conflict') throw new Failure('path_taken', {});
+      if (obstacle?.isCycle) throw new Failure('folder_cycle', {});
+      if (obstacle?.isTaken) throw new Failure('path_taken', {});
     }
     expectTag(found.value.tag, expected);
   }
@@ -141,12 +149,8 @@ export function updateFolder(
     const write = changes.path === undefined ? writeMetadata : move;
     for (;;) {
       const outcome = await write(caller, values);
-      if (!outcome?.isSpace || !includesRole(outcome.role, 'editor')) {
-        return outcome && { ...outcome, value: null };
-      }
-      const { value } = outcome;
-      if (value && value.item !== null)
-        return { ...outcome, value: { ...value, item: value.item } };
+      const result = settled(outcome);
+      if (result !== undefined) return result;
       const found = await find(caller, folderId);
       if (!found?.value) return found && { ...found, value: null };
       await explain(caller, folderId, changes, expected);

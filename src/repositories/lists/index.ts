@@ -9,7 +9,8 @@ import type { CachedPage, Lookup, PageCache } from './page-cache.js';
 import { listQuery, SCAN_IN_ORDER_FROM } from './query.js';
 import { isBounded, isSearch, type Selection } from './selection.js';
 
-type ReadRow = ListRow & { lookup: Lookup };
+/** The row of a numbered page, and the look-up in the cache that preceded it. */
+export type ReadRow = ListRow & { lookup: Lookup };
 
 /**
  * Resolves the caller's scope and executes a statement in it; null if the scope does not exist for this caller.

@@ -99,7 +99,7 @@ const create: Add = (app, calibrations) => {
       const key = idempotencyKey(request.headers['idempotency-key'], request.body);
       const fields = { name, metadata: metadata ?? null };
       const outcome = await calibrations.create(callerOf(request), fields, key);
-      const item = found(requireSpace(outcome, 'editor'));
+      const item = found(requireSpace(request, outcome));
       markReplayed(reply, item);
       void reply.code(201);
       return sendItem(reply, item);
@@ -124,7 +124,7 @@ const get: Add = (app, calibrations) => {
     async (request, reply) => {
       const id = possibleId(request.params.calibrationId);
       const outcome = await calibrations.get(callerOf(request), id);
-      return sendItemUnlessKnown(reply, request.headers, found(requireSpace(outcome, 'viewer')));
+      return sendItemUnlessKnown(reply, request.headers, found(requireSpace(request, outcome)));
     },
   );
 };
@@ -153,7 +153,7 @@ const update: Add = (app, calibrations) => {
         expectedVersions(request.headers),
         metadataMerge(request, request.body.metadata),
       );
-      return sendItem(reply, found(requireSpace(outcome, 'editor')));
+      return sendItem(reply, found(requireSpace(request, outcome)));
     },
   );
 };
@@ -179,7 +179,7 @@ const remove: Add = (app, calibrations) => {
         id,
         expectedVersions(request.headers),
       );
-      const { tag } = found(requireSpace(outcome, 'editor'));
+      const { tag } = found(requireSpace(request, outcome));
       return reply.code(204).header('etag', `"${tag}"`).send(null);
     },
   );
