@@ -32,7 +32,7 @@ export function versionParams({ oneOf, noneOf }: Expected) {
   return {
     expected: oneOf?.join(' ') ?? null,
     expectedIds: oneOf?.flatMap((tag) => VERSION_TAG.exec(tag)?.[1] ?? []).join(' ') ?? null,
-    unexpected: noneOf === '*' ? noneOf : (noneOf?.join(' ') ?? null),
+    unexpected: noneOf === '*' ? noneOf : (noneOf?.map((tag) => `${tag} `).join('') ?? null),
   };
 }
 

@@ -37,7 +37,14 @@ export function updateEpisode(
     where ${isNamedEpisode} and deleted_at is null and not write_protected and ${hasTag(storedEpisodeTag)})`;
   const effect = (allowed: SQL, moves: boolean) => {
     const wanted = sql`select ${param('folder')}::text where ${isWanted}`;
-    const tree = moves ? ensureFolders(db, wanted, allowed) : folderStays;
+    const tree = moves
+      ? ensureFolders(
+          db,
+          wanted,
+          allowed,
+          sql`(${param('writeProtected')}::boolean is true and ${isWanted})`,
+        )
+      : folderStays;
     // A new name changes the lists of assets, which show it.
     const counted = sql`${countRows('episodes', 'written', 0)}
       union all select 'assets', 0 from written where ${param('name')}::text is not null`;
@@ -81,7 +88,8 @@ export function updateEpisode(
     expected: Expected,
   ) => {
     const values = { ...versionParams(expected), ...changeParams(changes), episode };
-    const write = changes.folder === undefined ? writeInPlace : move;
+    const write =
+      changes.folder === undefined && changes.writeProtected !== true ? writeInPlace : move;
     return writeOrExplain(
       {
         write: () => write(caller, values),

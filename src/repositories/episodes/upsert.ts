@@ -53,7 +53,12 @@ export function upsertEpisode(
       select id::text as ids, ${episodeTag()} as tag, ${episodeItem()} as item, false as inserted from ${episodes}
       where ${isNamedEpisode} and deleted_at is null and ${allowed} and not ${param('hasChanges')}::boolean
         and ${hasTag(storedEpisodeTag)}`);
-    const tree = ensureFolders(db, sql`select ${param('folder')}::text where ${isWanted}`, allowed);
+    const tree = ensureFolders(
+      db,
+      sql`select ${param('folder')}::text where ${isWanted}`,
+      allowed,
+      sql`(${param('writeProtected')}::boolean is true and ${isWanted})`,
+    );
     const folder = tree.idOf(sql`${param('folder')}::text`);
     const updated = db.$with('updated', {}).as(sql`
       update ${episodes} set

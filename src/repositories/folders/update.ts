@@ -80,19 +80,26 @@ export function updateFolder(
       allowed,
       isMoving,
     );
+    // After the tree, and before any row is written: the folder may have been written since the snapshot.
+    const locked = db.$with('locked_folder', {}).as(sql`
+      select id from ${folders}
+      where ${isFolder} and exists (select from target) and ${hasTag(folderTag)}
+        and (select count(*) from changed_tree) >= 0
+      for no key update`);
     const written = db.$with('written', {}).as(sql`
       update ${folders} set
         path = case when ${isMoving} then ${path} || substr(path, length(${from}) + 1) else path end,
         metadata = case when ${isFolder} then ${newMetadata} else metadata end,
         version = version + 1, updated_at = now()
-      where (${isFolder} and ${hasTag(folderTag)} or ${isBelow(from)})
-        and exists (select from target) and ${tree.isReady} and ${mayMove}
+      where (${isFolder} or ${isBelow(from)})
+        and exists (select from locked_folder) and ${tree.isReady} and ${mayMove}
       returning *`);
     return {
       expressions: [
         target,
         moving,
         ...tree.expressions,
+        locked,
         written,
         // A move changes the lists of episodes and assets, which show the paths of their folders.
         countContents(
