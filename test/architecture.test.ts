@@ -91,6 +91,20 @@ test('only http uses terms of HTTP, and only the layers below use SQL', async (t
   }
 });
 
+test('a request retries a statement at most a limited number of times', async (t) => {
+  const endless = [...(await sources())].filter(
+    ([file, { text }]) =>
+      file.startsWith('src/repositories/') &&
+      // Each batch of the retention erases rows.
+      !file.startsWith('src/repositories/retention/') &&
+      /\bfor \(;;\)|\bwhile \(true\)/.test(text),
+  );
+  t.same(
+    endless.map(([file]) => file),
+    [],
+  );
+});
+
 test('the application is built in one place', async (t) => {
   const builders = [...(await sources())].filter(([, { text }]) => /\bfastify\(/.test(text));
   t.same(

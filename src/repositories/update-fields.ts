@@ -1,6 +1,7 @@
 import type { JsonObject } from '../db/schema/columns.js';
 import { isFailure } from '../failure.js';
 import { includesRole, type Role } from './access/principal.js';
+import { untilDone } from './retry.js';
 import { type Expected, expectTag } from './version.js';
 
 /** Computes the new metadata from the stored one. */
@@ -35,7 +36,7 @@ export async function updateFields<
   merge: MergeMetadata | null,
 ): Promise<Result | null> {
   if (Object.keys(changes).length > 0 && !merge) return write(changes, expected);
-  for (;;) {
+  return untilDone(async () => {
     const current = await read();
     if (!current?.value || !includesRole(current.role, needed)) return current;
     const { tag, metadata } = stateOf(current.value);
@@ -47,6 +48,7 @@ export async function updateFields<
       return await write(merged, { oneOf: [tag], noneOf: null });
     } catch (error) {
       if (!isFailure(error, 'precondition_failed')) throw error;
+      return undefined;
     }
-  }
+  });
 }

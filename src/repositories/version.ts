@@ -24,15 +24,18 @@ export function versionTag({ id, version }: Versioned): string {
 /** The format of a `versionTag`, with the id as a group. */
 const VERSION_TAG = /^([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})-\d+$/;
 
+/** @returns an item of the list of unexpected tags, which thereby differs from the marker `*` */
+const ended = (tag: string) => `${tag} `;
+
 /**
- * The parameters of `hasExpectedId`, `isNamed` and `hasVersion`: lists joined by blanks, which no entity tag
+ * The parameters of `hasExpectedId`, `isNamed` and `hasVersion`: lists separated by blanks, which no entity tag
  * contains.
  */
 export function versionParams({ oneOf, noneOf }: Expected) {
   return {
     expected: oneOf?.join(' ') ?? null,
     expectedIds: oneOf?.flatMap((tag) => VERSION_TAG.exec(tag)?.[1] ?? []).join(' ') ?? null,
-    unexpected: noneOf === '*' ? noneOf : (noneOf?.map((tag) => `${tag} `).join('') ?? null),
+    unexpected: noneOf === '*' ? noneOf : (noneOf?.map(ended).join('') ?? null),
   };
 }
 

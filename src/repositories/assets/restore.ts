@@ -11,6 +11,7 @@ import { explainMiss, settled } from '../contents/state.js';
 import type { RepositoryContext } from '../context.js';
 import { ensureFolders } from '../folders/tree.js';
 import type { IdempotencyKey } from '../idempotency.js';
+import { untilDone } from '../retry.js';
 import { newRevision } from '../revision.js';
 import { type Expected, expectTag, versionParams } from '../version.js';
 import type { FindAsset } from './find.js';
@@ -87,7 +88,7 @@ export function restoreAsset(
     key: IdempotencyKey | null,
   ): Promise<ContentResult<Written>> => {
     const operation = `restoreAsset ${assetId}`;
-    for (;;) {
+    return untilDone<ContentResult<Written>>(async () => {
       const outcome = await write(caller, { ...versionParams(expected), assetId }, operation, key);
       const result = settled(outcome);
       if (result !== undefined) return result;
@@ -99,7 +100,8 @@ export function restoreAsset(
       }
       if (await deletedEpisode(caller, { assetId })) throw episodeDeleted();
       explainMiss(found, expected);
-    }
+      return undefined;
+    });
   };
 }
 

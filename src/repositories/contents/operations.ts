@@ -6,6 +6,7 @@ import { shared } from '../access/shared-reads.js';
 import { executeOne, type Statement, type Values } from '../access/statement.js';
 import type { RepositoryContext } from '../context.js';
 import { executeIdempotent, idempotencyCtes, type IdempotencyKey } from '../idempotency.js';
+import { untilDone } from '../retry.js';
 import { readingSpace, type SpaceAccess, writingSpace } from './access.js';
 import type { ContentItem, Written } from './item.js';
 import type { InSpace, SpacePath, SpaceScope } from './space-resolver.js';
@@ -196,15 +197,15 @@ export function contentOperations({
     { principal, path }: ContentCaller,
     statement: (scope: SpaceScope) => Promise<WriteRow | undefined>,
   ): Promise<ContentResult<AnswerRow & { replayed: boolean }>> {
-    for (;;) {
+    return untilDone(async () => {
       const result = await resolveSpace<WriteRow>(principal, path, statement);
       const row = result?.row;
       const stored = row?.stored ?? null;
       const mayWrite = result !== null && includesRole(result.role, 'editor');
-      if (mayWrite && !stored && row?.isReady === false) continue;
+      if (mayWrite && !stored && row?.isReady === false) return undefined;
       const written = stored ?? row?.answer ?? null;
       return outcomeOf(result, written && { ...written, replayed: stored !== null });
-    }
+    });
   }
 
   /** Prepares a statement that writes. */

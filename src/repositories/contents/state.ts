@@ -1,5 +1,6 @@
 import { Failure } from '../../failure.js';
 import { includesRole } from '../access/principal.js';
+import { untilDone } from '../retry.js';
 import { type Expected, expectTag } from '../version.js';
 import type { ContentItem } from './item.js';
 import type { AnswerRow, ContentResult, ItemState } from './operations.js';
@@ -52,15 +53,15 @@ export async function writeOrExplain(
   { write, read }: Write,
   expected: Expected,
 ): Promise<ContentResult<ContentItem>> {
-  for (;;) {
+  return untilDone(async () => {
     const outcome = await write();
     const result = settled(outcome);
     if (result !== undefined) return result;
     // The item is null if its new folder is more recent than the snapshot.
     const isWritten = Boolean(outcome?.value);
     const found = active(await read(isWritten));
-    if (isWritten || !explainMiss(found, expected)) return found;
-  }
+    return isWritten || !explainMiss(found, expected) ? found : undefined;
+  });
 }
 
 /** @returns the failure of a write to a protected episode, or to an asset in it */

@@ -9,6 +9,7 @@ import { explainMiss, settled } from '../contents/state.js';
 import type { RepositoryContext } from '../context.js';
 import { ensureFolders } from '../folders/tree.js';
 import type { IdempotencyKey } from '../idempotency.js';
+import { untilDone } from '../retry.js';
 import { type Expected, expectTag, versionParams } from '../version.js';
 import type { FindEpisode } from './find.js';
 import { episodeItem, episodeTag, isNamedEpisode, storedEpisodeTag } from './item.js';
@@ -72,7 +73,7 @@ export function restoreEpisode(
     key: IdempotencyKey | null,
   ): Promise<ContentResult<Written>> => {
     const operation = `restoreEpisode ${episode}`;
-    for (;;) {
+    return untilDone<ContentResult<Written>>(async () => {
       const outcome = await write(caller, { ...versionParams(expected), episode }, operation, key);
       const result = settled(outcome);
       if (result !== undefined) return result;
@@ -83,6 +84,7 @@ export function restoreEpisode(
         return { ...found, value: { ...found.value, inserted: false, replayed: false } };
       }
       explainMiss(found, expected);
-    }
+      return undefined;
+    });
   };
 }

@@ -12,6 +12,7 @@ import { explainMiss, settled } from '../contents/state.js';
 import type { RepositoryContext } from '../context.js';
 import { ensureFolders } from '../folders/tree.js';
 import type { IdempotencyKey } from '../idempotency.js';
+import { untilDone } from '../retry.js';
 import { jsonParam } from '../spaces/columns.js';
 import { type Expected, expectTag, preconditionFailed, versionParams } from '../version.js';
 import type { FindEpisode } from './find.js';
@@ -122,7 +123,7 @@ export function upsertEpisode(
     const hasChanges = Object.keys(changes).length > 0;
     const conditions = { ...versionParams(expected), mustExist, hasChanges };
     const values = { ...changeParams(changes), ...conditions, episode };
-    for (;;) {
+    return untilDone<ContentResult<Written>>(async () => {
       const outcome = await write(caller, { ...values, id: uuidv7() }, 'upsertEpisode', key);
       const result = settled(outcome);
       if (result !== undefined) return result;
@@ -136,6 +137,7 @@ export function upsertEpisode(
         return { ...found, value: { ...found.value, inserted: false, replayed: false } };
       }
       explainMiss(found, expected);
-    }
+      return undefined;
+    });
   };
 }

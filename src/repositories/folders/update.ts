@@ -11,6 +11,7 @@ import { type ContentItem, hasTag, itemState } from '../contents/item.js';
 import type { ContentCaller, ContentOperations, ContentResult } from '../contents/operations.js';
 import { settled } from '../contents/state.js';
 import type { RepositoryContext } from '../context.js';
+import { untilDone } from '../retry.js';
 import { jsonParam } from '../spaces/columns.js';
 import { type MergeMetadata, updateFields } from '../update-fields.js';
 import { type Expected, expectTag, versionParams } from '../version.js';
@@ -154,14 +155,15 @@ export function updateFolder(
       metadata: changes.metadata ?? null,
     };
     const write = changes.path === undefined ? writeMetadata : move;
-    for (;;) {
+    return untilDone(async () => {
       const outcome = await write(caller, values);
       const result = settled(outcome);
       if (result !== undefined) return result;
       const found = await find(caller, folderId);
       if (!found?.value) return found && { ...found, value: null };
       await explain(caller, folderId, changes, expected);
-    }
+      return undefined;
+    });
   };
 
   return (

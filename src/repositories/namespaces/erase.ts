@@ -13,6 +13,7 @@ import { executeOne, param } from '../access/statement.js';
 import type { RepositoryContext } from '../context.js';
 import { eraseNamespace as eraseRows } from '../retention/containers.js';
 import type { ErasureOutcome } from '../retention/erasures.js';
+import { untilDone } from '../retry.js';
 import { type Expected, expectVersion, hasVersion, versionParams } from '../version.js';
 import { nextVersion } from './columns.js';
 import { restoreTargets } from './restore-target.js';
@@ -101,7 +102,7 @@ export function eraseNamespace({ db, resolveNamespace, erasures }: RepositoryCon
         namespaceSlug: slug,
         quota: null,
       };
-      for (;;) {
+      return untilDone(async () => {
         const target = await executeOne(targets.erased, values);
         if (!target?.id) {
           await resolveNamespace(principal, slug, () => Promise.resolve(undefined));
@@ -118,7 +119,8 @@ export function eraseNamespace({ db, resolveNamespace, erasures }: RepositoryCon
         if (!includesRole(role, 'owner')) return { role, value: null };
         expectVersion(row.before, expected);
         // A concurrent write has changed the namespace since the snapshot.
-      }
+        return undefined;
+      });
     },
 
     /** @returns whether the erasure of a namespace with this slug is running; null where none is */

@@ -1,12 +1,17 @@
+import { untilDone } from '../retry.js';
+
 /**
- * Retries a statement while it finds that the namespace has changed since its snapshot. Ends, because each
- * retry means that another statement has succeeded.
+ * Retries a statement while it finds that the namespace has changed since its snapshot.
+ *
+ * @returns its row
+ * @throws `Failure` `unavailable` after too many attempts; see `untilDone`
  */
 export async function untilCurrent<Row extends { isCurrent: boolean | null }>(
   attempt: () => Promise<Row | undefined>,
 ): Promise<Row | undefined> {
-  for (;;) {
-    const row = await attempt();
-    if (row?.isCurrent !== false) return row;
-  }
+  const { row } = await untilDone(async () => {
+    const found = await attempt();
+    return found?.isCurrent === false ? undefined : { row: found };
+  });
+  return row;
 }

@@ -6,6 +6,7 @@ import { type AccessResult, includesRole, type Principal } from '../access/princ
 import { executeOne, param } from '../access/statement.js';
 import { contentsOf } from '../contents/counters.js';
 import type { RepositoryContext } from '../context.js';
+import { untilDone } from '../retry.js';
 import { type FilledSpace, type NewSpace, spaceColumns } from './columns.js';
 import { inNamespace, isActive } from './conditions.js';
 import { countAddedSpaces } from './counters.js';
@@ -51,7 +52,7 @@ export function ensureSpace({ db, resolveNamespace, quotas }: RepositoryContext)
     space: NewSpace,
   ): Promise<AccessResult<FilledSpace & { created: boolean }>> => {
     const values = { ...space, id: uuidv7(), quota: quotas.spacesPerNamespace };
-    for (;;) {
+    return untilDone(async () => {
       const result = await resolveNamespace(principal, namespaceSlug, (scope) =>
         executeOne(statement, { ...scope, ...values }, { retryOnDisconnect: true }),
       );
@@ -65,6 +66,7 @@ export function ensureSpace({ db, resolveNamespace, quotas }: RepositoryContext)
         const { contents } = row;
         return { role, value: value && { ...value, created: isCreated, contents } };
       }
-    }
+      return undefined;
+    });
   };
 }

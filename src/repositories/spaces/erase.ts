@@ -8,6 +8,7 @@ import type { RepositoryContext } from '../context.js';
 import { eraseSpaces } from '../retention/containers.js';
 import type { ErasureOutcome } from '../retention/erasures.js';
 import { idsOf } from '../retention/scan.js';
+import { untilDone } from '../retry.js';
 import {
   type Expected,
   expectVersion,
@@ -136,7 +137,7 @@ export function eraseSpace({ db, resolveNamespace, erasures, quotas }: Repositor
             quota: quotas.spacesPerNamespace,
           }),
         );
-      for (;;) {
+      return untilDone(async () => {
         const result = await attempt();
         if (!result) return null;
         const { role, namespaceId, row } = result;
@@ -147,7 +148,8 @@ export function eraseSpace({ db, resolveNamespace, erasures, quotas }: Repositor
         if (!row.target || !includesRole(role, 'owner')) return { role, value: null };
         expectVersion(row.target, expected);
         // A concurrent write has changed the space since the snapshot.
-      }
+        return undefined;
+      });
     },
 
     /** @returns whether the erasure of a space with this slug is running; null where none is */

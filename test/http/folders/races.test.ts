@@ -1,0 +1,114 @@
+/** A folder that moves while another request writes it, or an episode in it. */
+import { test } from 'tap';
+import type { Answer, Service } from '../../helpers/app.js';
+import { type Lab, startLabs } from '../../helpers/contents.js';
+import { waitForLockedSessions } from '../../helpers/locks.js';
+import { isProblem } from '../../helpers/problem.js';
+
+/** As many as `content_counters` has for each kind. */
+const SLOTS = 16;
+
+/**
+ * Sends two requests so that the first one has written its rows and not yet committed when the second one starts: the
+ * first waits for the counters, which each write of contents updates last.
+ *
+ * @returns both responses
+ */
+async function overlap(
+  { db }: Service,
+  [first, second]: [() => Promise<Answer>, () => Promise<Answer>],
+): Promise<[Answer, Answer]> {
+  const sql = db.$client;
+  await sql`
+    insert into content_counters (namespace_id, space_id, kind, slot, active)
+    select distinct namespace_id, space_id, kind, number, 0
+    from content_counters, generate_series(0, ${SLOTS - 1}) as number
+    on conflict do nothing`;
+  const answers: Promise<Answer>[] = [];
+  await sql.begin(async (holder) => {
+    await holder`select from content_counters for update`;
+    answers.push(first());
+    await waitForLockedSessions(sql, 1);
+    answers.push(second());
+    await waitForLockedSessions(sql, 2);
+  });
+  const [one, two] = await Promise.all(answers);
+  if (!one || !two) throw new Error('Two requests have two responses');
+  return [one, two];
+}
+
+/** A space with an episode in a subtree. */
+async function fill(lab: Lab) {
+  const folder = await lab.folder('/a');
+  await lab.folder('/a/b/c');
+  await lab.episode('run', { folder: '/a/b' });
+  await lab.episode('other', { folder: '/a' });
+  return `${lab.path}/folders/${folder.id}`;
+}
+
+const pathsIn = async (lab: Lab) =>
+  (await lab.folders('?recursive=true')).folders.map(({ path }) => path);
+
+test('a conditional move moves nothing when another write of the folder precedes it', async (t) => {
+  const { service, owner, makeLab } = await startLabs(t);
+  const lab = await makeLab();
+  const path = await fill(lab);
+  const tag = String((await owner.get(path)).headers['etag']);
+  const [written, moved] = await overlap(service, [
+    () => owner.patch(path, { metadata: { site: 'hall-3' } }),
+    () => owner.send({ method: 'PATCH', path, body: { path: '/m' }, headers: { 'if-match': tag } }),
+  ]);
+  t.equal(written.status, 200);
+  isProblem(t, moved, 'precondition_failed');
+  t.same(await pathsIn(lab), ['/a', '/a/b', '/a/b/c']);
+  t.equal((await lab.getEpisode('run')).folder, '/a/b');
+});
+
+test('a merge patch moves the whole subtree after another write of the folder', async (t) => {
+  const { service, owner, makeLab } = await startLabs(t);
+  const lab = await makeLab();
+  const path = await fill(lab);
+  const [written, moved] = await overlap(service, [
+    () => owner.patch(path, { metadata: { site: 'hall-3' } }),
+    () => owner.mergePatch(path, { path: '/m', metadata: { robot: 'arm-2' } }),
+  ]);
+  t.equal(written.status, 200);
+  t.match(moved.json, { path: '/m', metadata: { site: 'hall-3', robot: 'arm-2' } });
+  t.same(await pathsIn(lab), ['/m', '/m/b', '/m/b/c']);
+});
+
+const protections: Record<
+  string,
+  (lab: Lab) => { method: 'POST' | 'PATCH'; path: string; body: object }
+> = {
+  'is created protected': ({ path }) => ({
+    method: 'POST',
+    path: `${path}/episodes`,
+    body: { name: 'new', folder: '/a/b', writeProtected: true },
+  }),
+  'becomes protected by an upsert': ({ path }) => ({
+    method: 'POST',
+    path: `${path}/episodes`,
+    body: { name: 'run', writeProtected: true },
+  }),
+  'becomes protected by an update': ({ path }) => ({
+    method: 'PATCH',
+    path: `${path}/episodes/run`,
+    body: { writeProtected: true },
+  }),
+};
+for (const [title, protection] of Object.entries(protections)) {
+  test(`a folder does not move while an episode in it ${title}`, async (t) => {
+    const { service, owner, makeLab } = await startLabs(t);
+    const lab = await makeLab();
+    const path = await fill(lab);
+    const [written, moved] = await overlap(service, [
+      () => owner.send(protection(lab)),
+      () => owner.patch(path, { path: '/m' }),
+    ]);
+    t.match(written.json, { folder: '/a/b', writeProtected: true });
+    isProblem(t, moved, 'write_protected');
+    t.same(await pathsIn(lab), ['/a', '/a/b', '/a/b/c']);
+    t.equal((await lab.getEpisode('run')).folder, '/a/b');
+  });
+}
