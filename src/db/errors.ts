@@ -28,6 +28,9 @@ const READ_ONLY = '25006';
 
 const PROTOCOL_VIOLATION = '08P01';
 
+/** The error of `rollBackUnless`. */
+const DIVISION_BY_ZERO = '22012';
+
 /** Statement timeout: of PostgreSQL (query_canceled), and of the service where PostgreSQL does not respond. */
 const tooLong = new Set(['57014', 'ETIMEDOUT']);
 
@@ -37,6 +40,7 @@ const tooLong = new Set(['57014', 'ETIMEDOUT']);
  */
 const transientStates = [
   '08', // connection exception
+  DIVISION_BY_ZERO,
   '28', // invalid authorization: a password that is being replaced
   READ_ONLY, // a standby, or a primary that rejects writes at the moment
   '40', // transaction rollback: deadlock, serialization
@@ -87,11 +91,12 @@ export function sqlState(error: unknown): string | null {
 }
 
 /**
- * @returns whether PostgreSQL rolled the statement back in favour of another one (deadlock, serialization
- *   failure), so that it can be retried
+ * @returns whether PostgreSQL rolled the statement back because of another one (deadlock, serialization failure,
+ *   `rollBackUnless`), so that it can be retried
  */
-export function isSerializationFailure(error: unknown): boolean {
-  return sqlState(error)?.startsWith('40') ?? false;
+export function isRolledBack(error: unknown): boolean {
+  const state = sqlState(error);
+  return state !== null && (state.startsWith('40') || state === DIVISION_BY_ZERO);
 }
 
 /**

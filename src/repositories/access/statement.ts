@@ -1,5 +1,5 @@
-import { sql } from 'drizzle-orm';
-import { isConnectionLost, isSerializationFailure, toFailure } from '../../db/errors.js';
+import { type SQL, sql } from 'drizzle-orm';
+import { isConnectionLost, isRolledBack, toFailure } from '../../db/errors.js';
 import { inSpan } from '../../db/tracing.js';
 
 /** A named parameter; Drizzle converts names to positions. */
@@ -26,8 +26,17 @@ export function unprepared<Row>(query: {
 export type Values = Record<string, unknown> & { slug?: string | null; quota?: number | null };
 
 /**
+ * A condition that is true, or else rolls its statement back, which is then retried. For what only shows after rows
+ * have been written: a row that was locked first may have been changed by another statement since the snapshot. A
+ * division by zero is the one way to raise an error in plain SQL.
+ */
+export function rollBackUnless(condition: SQL): SQL {
+  return sql`1 / (${condition})::int = 1`;
+}
+
+/**
  * Maximum number of attempts of a statement that PostgreSQL rolls back because of a deadlock or serialization
- * failure.
+ * failure, or by `rollBackUnless`.
  */
 const ATTEMPTS = 5;
 
@@ -40,7 +49,7 @@ interface ExecuteOptions {
 }
 
 /**
- * Executes a prepared statement, and retries it after a deadlock or serialization failure.
+ * Executes a prepared statement, and retries it after a rollback in favour of another one.
  *
  * @returns its rows
  * @throws `Failure` if the error is meaningful to the caller, otherwise the driver's error
@@ -54,7 +63,7 @@ export async function executeMany<Row>(
     try {
       return await inSpan(statement, () => statement.execute(values));
     } catch (error) {
-      const isRetried = isSerializationFailure(error)
+      const isRetried = isRolledBack(error)
         ? attempt < ATTEMPTS
         : retryOnDisconnect && attempt === 1 && isConnectionLost(error);
       if (!isRetried) throw toFailure(error, values);

@@ -184,6 +184,7 @@ function insertion(db: Database, allowed: SQL) {
       string_agg(${assetItem(path)}, ',' order by id) as item, true as inserted
       from written having count(*) > 0`,
     isReady: tree.isReady,
+    isWhole: tree.isUsed,
   };
 }
 

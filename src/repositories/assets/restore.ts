@@ -69,6 +69,7 @@ export function restoreAsset(
       answer: sql`select id::text as ids, ${assetTag(path)} as tag, ${assetItem(path)} as item,
         true as inserted from written union all select * from unchanged`,
       isReady: tree.isReady,
+      isWhole: tree.isUsed,
     };
   });
 

@@ -70,6 +70,7 @@ export function updateAsset(
       answer: sql`select id::text as ids, ${assetTag(path)} as tag, ${assetItem(path)} as item,
         false as inserted from written`,
       isReady: tree.isReady,
+      isWhole: tree.isUsed,
     };
   };
   const writeInPlace = prepareWrite('asset_update', (allowed) => effect(allowed, false));

@@ -3,12 +3,13 @@ import { Value } from '@sinclair/typebox/value';
 import { type SQL, sql, type WithSubquery } from 'drizzle-orm';
 import { includesRole, type Principal } from '../access/principal.js';
 import { shared } from '../access/shared-reads.js';
-import { executeOne, type Statement, type Values } from '../access/statement.js';
+import { executeOne, rollBackUnless, type Statement, type Values } from '../access/statement.js';
 import type { RepositoryContext } from '../context.js';
 import { executeIdempotent, idempotencyCtes, type IdempotencyKey } from '../idempotency.js';
 import { untilDone } from '../retry.js';
-import { readingSpace, type SpaceAccess, writingSpace } from './access.js';
+import { readingSpace, writingSpace } from './access.js';
 import type { ContentItem, Written } from './item.js';
+import { type AnswerRow, fieldsOf, rowOrNull, withoutMissingRows, type WriteRow } from './rows.js';
 import type { InSpace, SpacePath, SpaceScope } from './space-resolver.js';
 
 /** The caller and the space of a request. */
@@ -33,6 +34,8 @@ export interface Effect {
   answer: SQL;
   /** false if the statement did nothing and must be retried */
   isReady?: SQL;
+  /** false if the statement has written only a part, and must be rolled back and retried */
+  isWhole?: SQL;
 }
 
 /** Creates the expressions that write. @param allowed the condition that the caller may write */
@@ -46,18 +49,6 @@ const answerColumns = {
 };
 const answerRecord = sql`ids text, tag text, item text, inserted boolean`;
 
-/** The columns of `answer` or `stored`, qualified because both have the same ones. */
-function fieldsOf(expression: 'answer' | 'stored') {
-  const field = <Value>(name: string) =>
-    sql<Value>`${sql.identifier(expression)}.${sql.identifier(name)}`;
-  return {
-    ids: field<string | null>('ids'),
-    tag: field<string>('tag'),
-    item: field<string | null>('item'),
-    inserted: field<boolean>('inserted'),
-  };
-}
-
 const stateFields = {
   ids: sql<string | null>`ids`,
   tag: sql<string>`tag`,
@@ -65,17 +56,6 @@ const stateFields = {
   isDeleted: sql<boolean>`is_deleted`,
   isProtected: sql<boolean>`is_protected`,
 };
-
-/** The row of a write; `item` is null if the statement's snapshot lacks a row that the item shows. */
-export type AnswerRow = Omit<Written, 'replayed' | 'item'> & { item: string | null };
-
-interface WriteRow {
-  access: SpaceAccess;
-  isReady: boolean | null;
-  claim: { free: boolean | null } | null;
-  stored: (AnswerRow & { fingerprint: string }) | null;
-  answer: AnswerRow | null;
-}
 
 /** An item, also a deleted or write-protected one. */
 export interface ItemState extends ContentItem {
@@ -113,7 +93,7 @@ export function contentOperations({
       const result = await resolveSpace(caller.principal, caller.path, (scope) =>
         executeOne(statement, { ...values, ...scope }, { retryOnDisconnect: true }),
       );
-      return outcomeOf(result, result?.row ? presentRow(result.row.answer) : null);
+      return outcomeOf(result, result?.row ? rowOrNull(result.row.answer) : null);
     };
   }
 
@@ -144,14 +124,19 @@ export function contentOperations({
   }
 
   function plainStatement(name: string, effect: MakeEffect): Statement<WriteRow> {
-    const { expressions, answer: query, isReady = always } = effect(writing.allowed);
+    const {
+      expressions,
+      answer: query,
+      isReady = always,
+      isWhole = always,
+    } = effect(writing.allowed);
     const answer = db.$with('answer', answerColumns).as(query);
-    return present(
+    return withoutMissingRows(
       db
         .with(...writing.expressions, ...expressions, answer)
         .select({
           access: writing.access,
-          isReady: sql<boolean | null>`${isReady}`,
+          isReady: sql<boolean | null>`${isReady} and ${rollBackUnless(isWhole)}`,
           answer: fieldsOf('answer'),
         })
         .from(sql`access`)
@@ -163,9 +148,16 @@ export function contentOperations({
   /** As `plainStatement`, for a request with an idempotency key. */
   function keyedStatement(name: string, effect: MakeEffect): Statement<WriteRow> {
     const once = idempotencyCtes(db, writing.allowed, answerColumns, answerRecord);
-    const { expressions, answer: query, isReady = always } = effect(once.isClaimed);
+    const {
+      expressions,
+      answer: query,
+      isReady = always,
+      isWhole = always,
+    } = effect(once.isClaimed);
+    // A response without its item cannot be replayed.
+    const isComplete = sql`${isWhole} and not exists (select from answer where item is null)`;
     const answer = db.$with('answer', answerColumns).as(query);
-    return present(
+    return withoutMissingRows(
       db
         .with(
           ...writing.expressions,
@@ -176,7 +168,7 @@ export function contentOperations({
         )
         .select({
           access: writing.access,
-          isReady: sql<boolean | null>`${isReady}`,
+          isReady: sql<boolean | null>`${isReady} and ${rollBackUnless(isComplete)}`,
           claim: { free: sql<boolean | null>`claim.free` },
           stored: { ...fieldsOf('stored'), fingerprint: sql<string>`stored.fingerprint` },
           answer: fieldsOf('answer'),
@@ -237,37 +229,6 @@ export function contentOperations({
   }
 
   return { reading, prepareRead, prepareQuery, prepareWrite, prepareKeyedWrite };
-}
-
-type Fields = Omit<AnswerRow, 'ids'> & { ids: string | null };
-
-/** A row of the statement: all fields of a missing row are null. */
-interface SelectedRow {
-  access: SpaceAccess;
-  isReady: boolean | null;
-  claim?: { free: boolean | null };
-  stored?: Fields & { fingerprint: string };
-  answer: Fields;
-}
-
-/** Wraps a statement: `answer` and `stored` become null if their row is missing. */
-function present(statement: Statement<SelectedRow>): Statement<WriteRow> {
-  return {
-    getQuery: () => statement.getQuery(),
-    async execute(values) {
-      const rows = await statement.execute(values);
-      return rows.map(({ stored, answer, claim, ...row }) => ({
-        ...row,
-        claim: claim ?? null,
-        stored: stored ? presentRow(stored) : null,
-        answer: presentRow(answer),
-      }));
-    },
-  };
-}
-
-function presentRow<Row extends { ids: string | null }>(row: Row): (Row & { ids: string }) | null {
-  return row.ids === null ? null : { ...row, ids: row.ids };
 }
 
 export type ContentOperations = ReturnType<typeof contentOperations>;

@@ -3,7 +3,8 @@ import { includesRole } from '../access/principal.js';
 import { untilDone } from '../retry.js';
 import { type Expected, expectTag } from '../version.js';
 import type { ContentItem } from './item.js';
-import type { AnswerRow, ContentResult, ItemState } from './operations.js';
+import type { ContentResult, ItemState } from './operations.js';
+import type { AnswerRow } from './rows.js';
 
 /** @returns the result of a read, with null for a deleted item */
 export function active(outcome: ContentResult<ItemState>): ContentResult<ItemState> {

@@ -63,6 +63,7 @@ export function restoreEpisode(
       answer: sql`select id::text as ids, ${episodeTag(path)} as tag, ${episodeItem(path)} as item,
         true as inserted from written union all select * from unchanged`,
       isReady: tree.isReady,
+      isWhole: tree.isUsed,
     };
   });
 

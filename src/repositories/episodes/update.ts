@@ -76,6 +76,7 @@ export function updateEpisode(
       answer: sql`select id::text as ids, ${episodeTag(path)} as tag, ${episodeItem(path)} as item,
         false as inserted from written`,
       isReady: tree.isReady,
+      isWhole: tree.isUsed,
     };
   };
   const writeInPlace = prepareWrite('episode_update', (allowed) => effect(allowed, false));

@@ -109,6 +109,7 @@ export function upsertEpisode(
       answer: sql`select id::text as ids, ${episodeTag(path)} as tag, ${episodeItem(path)} as item,
         id = ${param('id')}::uuid as inserted from written union all select * from unchanged`,
       isReady: tree.isReady,
+      isWhole: tree.isUsed,
     };
   });
 

@@ -41,6 +41,7 @@ export function createFolder(
       answer: sql`select id::text as ids, ${folderTag} as tag, ${folderItem} as item, true as inserted
         from written`,
       isReady: tree.isReady,
+      isWhole: tree.isUsed,
     };
   });
 

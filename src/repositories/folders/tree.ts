@@ -121,6 +121,7 @@ export function newFolderId(path: SQLWrapper): SQL {
 export const folderStays = {
   expressions: [],
   isReady: sql<boolean>`true`,
+  isUsed: sql`true`,
   idOf: () => sql`null::uuid`,
   pathOf: folderPath,
 };
@@ -130,7 +131,8 @@ export const folderStays = {
  *
  * An existing folder is locked, so that it cannot be moved or deleted before the statement has written into it.
  * Creating a folder changes the tree, which only one statement at a time may do. `isReady` is false if another
- * statement has changed the tree: then the statement must do nothing, and is retried.
+ * statement has changed the tree: then the statement must do nothing, and is retried. The rows are written in the
+ * expression `written`.
  *
  * @param wanted a query of one column, the paths; null and the root are skipped
  * @param allowed the condition that the caller may write
@@ -177,6 +179,8 @@ export function ensureFolders(db: Database, wanted: SQL, allowed: SQL, changes =
     ],
     isReady: sql<boolean>`((not ${isMissing} or exists (select from changed_tree)) and not exists (
       select 1 from wanted_folders where path not in (select path from ensured_folders)))`,
+    /** the condition that a row was written if folders were created for it; for `isWhole` of the effect */
+    isUsed: sql`(not exists (select from made_folders) or exists (select from written))`,
     /** @returns the id of the folder of a path; null for the root */
     idOf: (path: SQLWrapper) => sql`(select id from ensured_folders where path = ${path})`,
     /** @returns the path of the folder of a row that this statement has written */

@@ -112,6 +112,7 @@ export function updateFolder(
       ],
       answer,
       isReady: tree.isReady,
+      isWhole: tree.isUsed,
     };
   });
 
