@@ -61,7 +61,7 @@ interface Attempt {
   quota?: number | null;
 }
 
-/** The meaning of a violated constraint, by the end of its name; the start of the name is the table. */
+/** The meaning of a violated constraint, by the end of its name; the start names the table, and the column of a quota. */
 const meanings: Record<string, (table: string, attempt: Attempt) => Failure> = {
   _slug_unique: (table, { slug }) => new Failure('slug_taken', { table, slug: slug ?? '' }),
   _slugs_pkey: (table, { slug }) => new Failure('slug_taken', { table, slug: slug ?? '' }),

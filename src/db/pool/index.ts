@@ -236,7 +236,7 @@ export function openPool(poolOptions: PoolOptions) {
     }
   }
 
-  /** Closes connections that have received nothing for as long; opening new ones costs less than waiting. */
+  /** Closes connections that have received nothing for `responseTimeoutMs`; opening new ones costs less than waiting. */
   function closeSilent(): void {
     const now = performance.now();
     for (const slot of slots) {

@@ -6,9 +6,9 @@ import { NotModified, ReadConditions } from '../conventions/etag.js';
 import { pageOf } from '../conventions/list-page.js';
 import {
   commonFilters,
-  isSearch,
   ListQuery,
   orderOf,
+  searchRule,
   selector,
 } from '../conventions/list-query.js';
 import { Name, ref } from '../conventions/schemas.js';
@@ -59,7 +59,7 @@ export const listAssets: AddAssetRoute = (app, assets) => {
         scope: 'spaces:read',
         role: 'viewer',
         problems: ['space_not_found'],
-        isSearch: isSearch(),
+        isSearch: searchRule(),
       },
       schema: {
         operationId: 'listAssets',

@@ -47,7 +47,7 @@ export const acceptPlugin = fp(
     });
     done();
   },
-  { name: 'negotiation', dependencies: ['auth'] },
+  { name: 'accept', dependencies: ['auth'] },
 );
 
 function notAcceptable(): ServiceError {

@@ -82,7 +82,7 @@ export const NotModified = withETag(
   ),
 );
 
-/** @returns the strong entity tag of a space, and of a deleted resource */
+/** @returns the strong entity tag of a resource without counts: a new space, or a deleted space or namespace */
 export function etagOf(resource: { id: string; version: number }): string {
   return `"${versionTag(resource)}"`;
 }

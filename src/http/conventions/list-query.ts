@@ -187,11 +187,14 @@ export function cursorList(
 const PLAIN = ['page', 'pageSize', 'sort', 'cursor'];
 
 /**
+ * Only by the names of the parameters: a filter that selects everything counts as a search. The repository decides
+ * by the selection itself on which pool it runs (`repositories/lists/selection.ts`).
+ *
  * @param plain the parameters of this list that do not make it a search
  * @returns a function that returns whether a list may take long, because matches must be counted or the page is
  *   deep
  */
-export function isSearch(...plain: string[]) {
+export function searchRule(...plain: string[]) {
   const others = new Set([...PLAIN, ...plain]);
   return ({ query }: Pick<FastifyRequest, 'query'>): boolean => {
     const given = Object.entries(query ?? {});

@@ -10,16 +10,14 @@ interface Paged {
  * Sets the header `Link` (RFC 8288) with `first`, `prev`, `next` and `last`, unless the list has a single page.
  *
  * @param skippedMax the highest offset of a page that is served; `last` is omitted beyond it
- * @returns `paged`
  */
-export function setLinkHeader<Page extends Paged>(
+export function setLinkHeader(
   { url }: Pick<FastifyRequest, 'url'>,
   reply: FastifyReply,
-  paged: Page,
+  { page, pageSize, totalPages }: Paged,
   skippedMax: number,
-): Page {
-  const { page, pageSize, totalPages } = paged;
-  if (page === 1 && totalPages <= 1) return paged;
+): void {
+  if (page === 1 && totalPages <= 1) return;
   // Split at the first `?` only: the query may contain others.
   const [, path = '', query = ''] = /^([^?]*?)\/?(?:\?(.*))?$/s.exec(url) ?? [];
   const others = new URLSearchParams(query);
@@ -34,7 +32,6 @@ export function setLinkHeader<Page extends Paged>(
     ...((last - 1) * pageSize <= skippedMax ? [link('last', last)] : []),
   ];
   void reply.header('link', links.join(', '));
-  return paged;
 }
 
 /** Declares the header of `setLinkHeader`. */

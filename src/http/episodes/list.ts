@@ -7,9 +7,9 @@ import { NotModified, ReadConditions } from '../conventions/etag.js';
 import { pageOf } from '../conventions/list-page.js';
 import {
   commonFilters,
-  isSearch,
   ListQuery,
   orderOf,
+  searchRule,
   selector,
 } from '../conventions/list-query.js';
 import { ref } from '../conventions/schemas.js';
@@ -65,7 +65,7 @@ export const listEpisodes: AddEpisodeRoute = (app, episodes) => {
         scope: 'spaces:read',
         role: 'viewer',
         problems: ['space_not_found'],
-        isSearch: isSearch('recursive'),
+        isSearch: searchRule('recursive'),
       },
       schema: {
         operationId: 'listEpisodes',

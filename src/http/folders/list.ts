@@ -4,7 +4,7 @@ import { sendContentList } from '../contents/list.js';
 import { ContentParams } from '../contents/space.js';
 import { NotModified, ReadConditions } from '../conventions/etag.js';
 import { pageOf } from '../conventions/list-page.js';
-import { isSearch, TextFilter } from '../conventions/list-query.js';
+import { searchRule, TextFilter } from '../conventions/list-query.js';
 import { cursorProperty, pageQueryProperties, Query, ref } from '../conventions/schemas.js';
 import { PermanentRedirect } from '../errors/redirect.js';
 import { FolderPath } from './path.js';
@@ -35,7 +35,7 @@ export const listFolders: AddFolderRoute = (app, folders) => {
         scope: 'spaces:read',
         role: 'viewer',
         problems: ['space_not_found'],
-        isSearch: isSearch('parent', 'recursive'),
+        isSearch: searchRule('parent', 'recursive'),
       },
       schema: {
         operationId: 'listFolders',

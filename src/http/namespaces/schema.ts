@@ -1,4 +1,4 @@
-import { type Static, Type } from '@sinclair/typebox';
+import { Type } from '@sinclair/typebox';
 import { memberRole } from '../../db/schema/members.js';
 import { SLUG_MAX_LENGTH } from '../../slug.js';
 import {
@@ -122,8 +122,6 @@ export const NamespaceUpdate = Type.Object(
     examples: [{ name: 'Perception and control' }],
   },
 );
-
-export type NamespaceResponse = Static<typeof Namespace>;
 
 export const namespaceSchemas = [
   NamespaceListItem,

@@ -118,4 +118,7 @@ const plugin: FastifyPluginCallbackTypebox<{ db: Database }> = (app, { db }, don
 };
 
 /** `/livez` checks only the process, `/readyz` also the database. */
-export const healthPlugin = fp(plugin, { name: 'health', dependencies: ['problem', 'drain'] });
+export const healthPlugin = fp(plugin, {
+  name: 'health',
+  dependencies: ['problem', 'graceful-shutdown'],
+});

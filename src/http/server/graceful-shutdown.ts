@@ -22,5 +22,5 @@ export const gracefulShutdownPlugin = fp(
     });
     done();
   },
-  { name: 'drain' },
+  { name: 'graceful-shutdown' },
 );

@@ -62,7 +62,7 @@ export const jsonBodyPlugin = fp(
     );
     done();
   },
-  { name: 'body', dependencies: ['problem'] },
+  { name: 'json-body', dependencies: ['problem'] },
 );
 
 /** @returns whether a request has a body that is parsed; that of a GET is ignored (RFC 9110 §9.3.1) */

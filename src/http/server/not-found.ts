@@ -48,7 +48,7 @@ export const notFoundPlugin = fp<{ maxParamLength: number }>(
     app.setNotFoundHandler(answer);
     done();
   },
-  { name: 'methods', dependencies: ['problem'] },
+  { name: 'not-found', dependencies: ['problem'] },
 );
 
 /** A 304 must not have another Content-Length than the corresponding 200 (RFC 9110 §8.6). */

@@ -21,5 +21,5 @@ export const securityHeadersPlugin = fp(
     });
     done();
   },
-  { name: 'security' },
+  { name: 'security-headers' },
 );

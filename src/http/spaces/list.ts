@@ -4,7 +4,7 @@ import { requireRole } from '../auth/require-role.js';
 import { readCursorPage } from '../conventions/cursor-page.js';
 import { NotModified, ReadConditions } from '../conventions/etag.js';
 import { JSON_TYPE, pageOf, present, renderItems, sendPage } from '../conventions/list-page.js';
-import { cursorList, isSearch } from '../conventions/list-query.js';
+import { cursorList, searchRule } from '../conventions/list-query.js';
 import { NamespaceParams, paging, ref } from '../conventions/schemas.js';
 import { PermanentRedirect } from '../errors/redirect.js';
 import type { AddSpaceRoute } from './routes.js';
@@ -18,7 +18,7 @@ export const listSpaces: AddSpaceRoute = (app, spaces) => {
       config: {
         scope: 'spaces:read',
         role: 'viewer',
-        isSearch: isSearch(),
+        isSearch: searchRule(),
       },
       schema: {
         operationId: 'listSpaces',

@@ -17,7 +17,7 @@ export interface ContentItem {
 
 /** The result of a write. */
 export interface Written extends ContentItem {
-  /** whether the write created it */
+  /** whether the write created or restored it */
   inserted: boolean;
   /** whether an earlier request with the same key wrote it */
   replayed: boolean;

@@ -11,9 +11,9 @@ export interface ErasureEvents {
   onError?: (error: unknown) => void;
 }
 
-/** How far an erasure has come when the request is answered. */
+/** Whether an erasure has ended when its request gets its response. */
 export interface ErasureOutcome {
-  /** false while it goes on in the background */
+  /** false while it continues in the background */
   isDone: boolean;
 }
 
