@@ -170,8 +170,8 @@ export function selector<Asked extends AskedList, Selected>(select: (asked: Aske
 const keyTypes: Record<string, KeyType> = { createdAt: 'uuid', updatedAt: 'time' };
 
 /**
- * @param name the resource, and the namespace and space it is listed in
- * @returns the identity of the list for its cursors
+ * @param name the resource, unless it is spaces
+ * @returns the identity of the list for its cursors, in its namespace and space
  */
 export function cursorList(
   name: string[],
