@@ -1,5 +1,6 @@
 import { test } from 'tap';
 import { anyAsset, startLabs } from '../../helpers/contents.js';
+import { pick } from '../../helpers/json.js';
 import { isProblem } from '../../helpers/problem.js';
 
 const DIGEST = 'a1'.repeat(32);
@@ -160,6 +161,28 @@ test('a batch is created completely and in order, or not at all, and each error 
       { path: '/assets/2/episode', code: 'write_protected' },
     ],
   });
+  const several = await batch([
+    { path: '/new/on/the/way' },
+    { path: '/1/1' },
+    { path: '/a', episode: 'none' },
+    { path: '/b', episode: 'done' },
+    { path: '/z' },
+    { path: '/0/0', episode: 'run' },
+    { path: '/z' },
+    { path: '/b', episode: 'done' },
+  ]);
+  isProblem(t, several, 'path_conflict', 'the code of the first');
+  const violations = pick(several.json, 'errors');
+  t.match(violations, [
+    { path: '/assets/1/path', code: 'path_conflict' },
+    { path: '/assets/2/episode', code: 'episode_not_found' },
+    { path: '/assets/3/episode', code: 'write_protected' },
+    { path: '/assets/4/path', code: 'path_conflict' },
+    { path: '/assets/5/path', code: 'path_conflict' },
+    { path: '/assets/6/path', code: 'path_conflict' },
+    { path: '/assets/7/episode', code: 'write_protected' },
+  ]);
+  t.equal(Array.isArray(violations) && violations.length, 7, 'each asset once, and no others');
   isProblem(t, await batch([{ path: '/b', episode: 'done' }]), 'write_protected');
   t.same(await lab.contents(), { folders: 3, episodes: 2, assets: 100 }, 'nothing was created');
   isProblem(t, await batch([]), 'validation_failed');
