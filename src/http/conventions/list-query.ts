@@ -215,8 +215,8 @@ function metadataOf(text: string): JsonObject {
     throw invalidParameter('metadata', 'json', 'must be a JSON object, such as {"team":"lab-a"}');
   }
   if (!isObject(value)) throw invalidParameter('metadata', 'type', 'must be a JSON object');
-  const unsafe = findUnsafeNumber(text);
-  if (unsafe) throw invalidParameter(`metadata${unsafe.path}`, unsafe.code, unsafe.message);
+  const unsafe = findUnsafeNumber(text, 'metadata');
+  if (unsafe) throw invalid('query string', [unsafe]);
   const problem = jsonProblem(value, FILTER_LIMITS);
   if (problem !== null) throw invalidParameter('metadata', 'json_limits', problem);
   return value;

@@ -122,7 +122,10 @@ test("a move that makes a descendant's path too long or too deep is rejected", a
   ]) {
     const answer = await owner.patch(`${lab.path}/folders/${id}`, { path });
     isProblem(t, answer, 'validation_failed');
-    t.match(answer.json, { errors: [{ path: '/path' }] });
+    t.match(answer.json, {
+      detail: /more than 1000 characters or 16 segments/,
+      errors: [{ path: '/path', code: 'path', message: /1000 characters or 16 segments/ }],
+    });
   }
 });
 
