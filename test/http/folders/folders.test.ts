@@ -86,6 +86,33 @@ test('a folder moves with its descendants, and its contents follow without being
   t.equal((await lab.contents()).folders, 4, '/x is created');
 });
 
+test('the ETag of contents is strong: no two paths with a common beginning of the digest share it', async (t) => {
+  const { owner, makeLab } = await startLabs(t);
+  const lab = await makeLab();
+  // The MD5 digests of these paths begin with the same eight digits.
+  const [from, to] = ['/f37056', '/f61994'];
+  const folder = await lab.folder(from);
+  await lab.episode('run', { folder: from });
+  const asset = await lab.asset(`${from}/file`);
+  const paths = [`${lab.path}/episodes/run`, `${lab.path}/assets/${asset.id}`];
+  const tags = new Map<string, string>();
+  for (const path of paths) tags.set(path, String((await owner.get(path)).headers['etag']));
+  await owner.patch(`${lab.path}/folders/${folder.id}`, { path: to });
+  for (const [path, tag] of tags) {
+    const headers = { 'if-none-match': tag };
+    const answer = await owner.send({ method: 'GET', path, headers });
+    t.equal(answer.status, 200, path);
+    t.match(answer.text, to, path);
+    t.match(answer.headers['etag'], /^"[0-9a-f-]{36}-1\.[0-9a-f]{32}"$/, path);
+    const write = { method: 'PATCH', path, body: { tags: ['a'] } } as const;
+    isProblem(
+      t,
+      await owner.send({ ...write, headers: { 'if-match': tag } }),
+      'precondition_failed',
+    );
+  }
+});
+
 test('a folder moves to its own path, its parent and the root, but not into itself or to an existing path', async (t) => {
   const { owner, makeLab } = await startLabs(t);
   const lab = await makeLab();
