@@ -40,6 +40,34 @@ test('an asset is created in an episode, or in the space with its folders', asyn
   }
 });
 
+test('every URI of the supported schemes is stored as it was sent', async (t) => {
+  const { owner, makeLab } = await startLabs(t);
+  const lab = await makeLab();
+  const uris = [
+    's3://bucket/key',
+    's3://my_bucket/a//b/@c:d',
+    's3://bucket/a%20b/%D0%BA%D0%BB%D1%8E%D1%87/%5B1%5D',
+    "s3://bucket/!$&'()*+,;=-._~",
+    'gs://bucket/key?generation=1#part',
+    'az://account/container/blob',
+    'file:///data/run.mcap',
+    'file://server/share/run.mcap',
+    'https://host/a?user=me@example.org&next=https://other/%2F#/a?b',
+    'https://host:8443',
+    'https://[2001:db8::1]:8443/a',
+    'HTTPS://Host/A',
+    'urn:uuid:f81d4fae-7dec-11d0-a765-00a0c91e6bf6',
+    'urn:example:a/b@c?+r?=q#f',
+  ];
+  const assets = uris.map((uri, index) => ({ path: `/${index}`, kind: 'file', uri }));
+  const answer = await owner.post(`${lab.path}/assets/batch`, { assets });
+  t.equal(answer.status, 201, answer.text);
+  t.same(
+    (await lab.assets()).assets.map(({ uri }) => uri),
+    uris,
+  );
+});
+
 test('a path is unique in its episode, and among the assets without an episode', async (t) => {
   const { owner, makeLab } = await startLabs(t);
   const lab = await makeLab();
