@@ -1,5 +1,6 @@
 import { test } from 'tap';
 import { startLabs } from '../../helpers/contents.js';
+import { pick, pickString } from '../../helpers/json.js';
 import { isProblem } from '../../helpers/problem.js';
 
 test('a create makes a folder and its missing ancestors', async (t) => {
@@ -59,6 +60,30 @@ test('a list shows the children of a folder, or all descendants, in the order of
     all.slice(3, 6),
   );
   t.equal((await lab.folders('?parent=/a&pageSize=1')).total, 2);
+});
+
+test('folders whose paths share more than 600 characters are in the order of their creation', async (t) => {
+  const { owner, makeLab } = await startLabs(t);
+  const lab = await makeLab();
+  const parent = `/${'x'.repeat(99)}`.repeat(7);
+  const names = ['c', 'a', 'b'];
+  for (const name of names) await lab.folder(`${parent}/${name}`);
+  for (const query of [`parent=${parent}`, `parent=${parent}&recursive=true`]) {
+    const { folders } = await lab.folders(`?${query}`);
+    t.same(
+      folders.map(({ name }) => name),
+      names,
+      query.slice(-14),
+    );
+    const seen: string[] = [];
+    for (let cursor = 'start'; cursor !== '';) {
+      const { json } = await owner.get(`${lab.path}/folders?${query}&pageSize=1&cursor=${cursor}`);
+      seen.push(pickString(json, 'folders', 0, 'name'));
+      const next = pick(json, 'nextCursor');
+      cursor = typeof next === 'string' ? next : '';
+    }
+    t.same(seen, names, `${query.slice(-14)}: by cursor`);
+  }
 });
 
 test('a folder moves with its descendants, and its contents follow without being written', async (t) => {
