@@ -14,7 +14,7 @@ export interface Failures {
   /** another row of the table has the name */
   name_taken: { table: string };
   path_taken: NoData;
-  /** the path of a folder below the moved one would be too long */
+  /** the path of a folder below the moved one would be too long or too deep */
   path_too_long: NoData;
   folder_cycle: NoData;
   folder_not_empty: NoData;

@@ -6,6 +6,9 @@ export const PATH_MAX_LENGTH = 1000;
 export const PATH_MAX_SEGMENTS = 16;
 export const SEGMENT_MAX_LENGTH = 100;
 
+/** The number of characters by which paths are ordered: as many as fit into an index. */
+export const COMPARED_LENGTH = 600;
+
 /** @returns the path without its last segment */
 export function parentPath(path: string): string {
   return path.slice(0, Math.max(path.lastIndexOf('/'), 1));

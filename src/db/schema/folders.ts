@@ -9,7 +9,7 @@ import {
   uniqueIndex,
   uuid,
 } from 'drizzle-orm/pg-core';
-import { PATH_MAX_LENGTH, PATH_MAX_SEGMENTS } from '../../path.js';
+import { COMPARED_LENGTH, PATH_MAX_LENGTH, PATH_MAX_SEGMENTS } from '../../path.js';
 import { bytewiseText, jsonObject, metadataCheck, versionAndTimestamps } from './columns.js';
 import { spaces } from './spaces.js';
 
@@ -28,16 +28,18 @@ export const parentOf = (path: SQLWrapper): SQL => sql`regexp_replace(${path}, '
 export const pathDigest = (path: SQLWrapper): SQL => sql`md5(${path})::uuid`;
 
 /**
- * The key of a path in an index for comparison: as many characters as fit into one. Longer paths with the same
- * prefix have no defined order.
+ * The key of a path in an index for comparison. Longer paths with the same prefix are in the order of their ids,
+ * which is that of their creation.
  */
-export const pathPrefix = (path: SQLWrapper): SQL => sql`left(${path}, 600)`;
+export const pathPrefix = (path: SQLWrapper): SQL =>
+  sql`left(${path}, ${sql.raw(String(COMPARED_LENGTH))})`;
 
 /**
  * As `pathPrefix`, for the folders of one parent. A different expression, so that only the index by parent
  * matches: without statistics PostgreSQL would scan all paths of the space instead.
  */
-export const siblingPrefix = (path: SQLWrapper): SQL => sql`left(${path}, 601)`;
+export const siblingPrefix = (path: SQLWrapper): SQL =>
+  sql`left(${path}, ${sql.raw(String(COMPARED_LENGTH + 1))})`;
 
 const path = sql.raw('path');
 

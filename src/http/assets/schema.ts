@@ -68,7 +68,7 @@ const Uri = Type.String({
   'x-asset-uri': true,
   minLength: 1,
   maxLength: URI_MAX_LENGTH,
-  description: `The location of its bytes: an absolute URI with the scheme https, s3, gs, az, file or urn, without credentials, at most ${URI_MAX_LENGTH} characters`,
+  description: `The location of its bytes: an absolute URI (RFC 3986) with the scheme https, s3, gs, az, file or urn, without credentials, at most ${URI_MAX_LENGTH} characters`,
 });
 
 const ContentType = Type.String({

@@ -31,15 +31,18 @@ export async function sendContentList<Sort extends string>(
   const { query } = request;
   const caller = callerOf(request);
   if (query.cursor !== undefined) {
-    const { namespace, space } = caller.path;
     const { items, page } = await readCursorPage({
-      ...cursorList([key, namespace, space], selection),
+      ...cursorList([key], selection),
       query,
       cursor: query.cursor,
       read: async (limit, after) => {
         const outcome = await lists.cursorPage(caller, selection, { limit, after });
         const part = present(requireSpace(request, outcome));
-        return { ...part, namespaceId: outcome?.namespaceId ?? '' };
+        return {
+          ...part,
+          namespaceId: outcome?.namespaceId ?? '',
+          spaceId: outcome?.spaceId ?? '',
+        };
       },
     });
     return reply.type(JSON_TYPE).send(renderItems(key, items, page));

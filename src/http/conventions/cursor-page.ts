@@ -13,6 +13,8 @@ import { paging } from './schemas.js';
 interface Part<Items> {
   /** the namespace of the list; empty for the caller's own list of namespaces */
   namespaceId: string;
+  /** the space of a list of its contents */
+  spaceId?: string;
   items: Items;
   total: number;
   /** the position of the next page, null for the last one */
@@ -34,10 +36,13 @@ export async function readCursorPage<Items>({ query, cursor, read, ...list }: Cu
   if (query.page !== 1) throw numberedCursor();
   const after = isStart(cursor) ? null : decodeCursor(list, cursor);
   const { limit, toPageInfo } = paging({ page: after?.page ?? 1, pageSize: query.pageSize });
-  const { namespaceId, items, total, next } = await read(limit, after);
-  if (after && after.namespaceId !== namespaceId) throw foreignCursor();
+  const { namespaceId, spaceId, items, total, next } = await read(limit, after);
+  if (after && (after.namespaceId !== namespaceId || after.spaceId !== spaceId)) {
+    throw foreignCursor();
+  }
   const page = toPageInfo(total);
-  const nextCursor = next && encodeCursor(list, { ...next, namespaceId, page: page.page + 1 });
+  const container = spaceId === undefined ? { namespaceId } : { namespaceId, spaceId };
+  const nextCursor = next && encodeCursor(list, { ...next, ...container, page: page.page + 1 });
   return { items, page: { ...page, nextCursor } };
 }
 

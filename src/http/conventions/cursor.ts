@@ -12,6 +12,8 @@ export function isStart(cursor: string): boolean {
 
 const CursorPosition = Type.Object({
   namespaceId: Type.String(),
+  /** of a list of a space's contents */
+  spaceId: Type.Optional(Type.String()),
   /** the number of the page that it leads to, from 2 */
   page: Type.Integer({ minimum: 2, maximum: INT32_MAX }),
   total: Type.Integer({ minimum: 0, maximum: INT32_MAX }),
@@ -51,8 +53,12 @@ export interface CursorList {
 }
 
 /** A checksum that detects a cursor of another list and a damaged one. It is not a signature. */
-function digestOf(list: string, { namespaceId, page, total, key, id }: CursorPosition): string {
-  const text = JSON.stringify([list, namespaceId, page, total, key, id]);
+function digestOf(
+  list: string,
+  { namespaceId, spaceId, page, total, key, id }: CursorPosition,
+): string {
+  const container = spaceId === undefined ? [namespaceId] : [namespaceId, spaceId];
+  const text = JSON.stringify([list, ...container, page, total, key, id]);
   return createHash('sha256').update(text).digest('base64url').slice(0, 16);
 }
 

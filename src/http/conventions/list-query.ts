@@ -170,8 +170,8 @@ export function selector<Asked extends AskedList, Selected>(select: (asked: Aske
 const keyTypes: Record<string, KeyType> = { createdAt: 'uuid', updatedAt: 'time' };
 
 /**
- * @param name the resource, and the namespace and space it is listed in
- * @returns the identity of the list for its cursors
+ * @param name the resource, unless it is spaces
+ * @returns the identity of the list for its cursors, in its namespace and space
  */
 export function cursorList(
   name: string[],
@@ -218,8 +218,8 @@ function metadataOf(text: string): JsonObject {
     throw invalidParameter('metadata', 'json', 'must be a JSON object, such as {"team":"lab-a"}');
   }
   if (!isObject(value)) throw invalidParameter('metadata', 'type', 'must be a JSON object');
-  const unsafe = findUnsafeNumber(text);
-  if (unsafe) throw invalidParameter(`metadata${unsafe.path}`, unsafe.code, unsafe.message);
+  const unsafe = findUnsafeNumber(text, 'metadata');
+  if (unsafe) throw invalid('query string', [unsafe]);
   const problem = jsonProblem(value, FILTER_LIMITS);
   if (problem !== null) throw invalidParameter('metadata', 'json_limits', problem);
   return value;

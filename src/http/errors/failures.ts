@@ -1,9 +1,12 @@
 import { type ProblemCode, ServiceError, type Violation } from '../../errors.js';
 import type { Failure, Failures, Reason } from '../../failure.js';
+import { PATH_MAX_LENGTH, PATH_MAX_SEGMENTS } from '../../path.js';
 
 type Wording<R extends Reason> = (
   data: Failures[R],
 ) => [code: ProblemCode, detail: string, options?: ServiceError['options']];
+
+const PATH_LIMITS = `more than ${PATH_MAX_LENGTH} characters or ${PATH_MAX_SEGMENTS} segments`;
 
 /** The problem code and the text of each failure of a repository. */
 const wordings: { [R in Reason]: Wording<R> } = {
@@ -32,13 +35,13 @@ const wordings: { [R in Reason]: Wording<R> } = {
   path_taken: () => ['path_conflict', 'The path is taken. Choose another "path".'],
   path_too_long: () => [
     'validation_failed',
-    'The path of a folder below the moved one would be too long. Choose a shorter "path".',
+    `The path of a folder below the moved one would have ${PATH_LIMITS}. Choose a "path" that is shorter or less deep.`,
     {
       violations: [
         {
           path: '/path',
-          code: 'max_length',
-          message: 'makes the path of a folder below too long',
+          code: 'path',
+          message: `gives a folder below a path of ${PATH_LIMITS}`,
         },
       ],
     },

@@ -1,4 +1,5 @@
 import { Type } from '@sinclair/typebox';
+import { COMPARED_LENGTH } from '../../path.js';
 import { selectFolders } from '../../repositories/folders/list.js';
 import { sendContentList } from '../contents/list.js';
 import { ContentParams } from '../contents/space.js';
@@ -40,7 +41,7 @@ export const listFolders: AddFolderRoute = (app, folders) => {
       schema: {
         operationId: 'listFolders',
         summary: 'List the folders of a project',
-        description: 'By default the direct children of `parent`, in the order of their paths.',
+        description: `By default the direct children of \`parent\`, in the order of their paths. Folders whose paths share the first ${COMPARED_LENGTH} characters may be in the order of their creation.`,
         tags: ['folders'],
         params: ContentParams({}),
         querystring: FolderQuery,

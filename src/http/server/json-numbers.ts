@@ -14,12 +14,13 @@ const SHOWN_MAX = 40;
  * nanosecond timestamp or a 64-bit id, or a number that overflows or underflows.
  *
  * @param text valid JSON
+ * @param member the member whose value the text is; null for a whole body
  * @returns the violation of the first such number, with its path, or null
  */
-export function findUnsafeNumber(text: string): Violation | null {
+export function findUnsafeNumber(text: string, member: string | null = null): Violation | null {
   if (!MAYBE_UNSAFE.test(text)) return null;
-  /** the position in each enclosing container: the index in an array, the key in an object */
-  const path: (number | string)[] = [];
+  /** the position in each enclosing container: the index in an array, the key in an object, as in the text */
+  const path: (number | string)[] = member === null ? [] : [JSON.stringify(member)];
   let isKey = false;
   for (const [token] of text.matchAll(TOKEN)) {
     const last = path.length - 1;
@@ -41,14 +42,28 @@ export function findUnsafeNumber(text: string): Violation | null {
     } else if (token.startsWith('"')) {
       if (isKey) path[last] = token;
     } else if (!isSafe(token)) {
+      const tokens = path.map(pointerToken);
+      const isInMetadata = tokens.slice(0, -1).includes('metadata');
       return {
-        path: path.map((each) => `/${pointerToken(each)}`).join(''),
+        path: tokens.map((each) => `/${each}`).join(''),
         code: 'number',
-        message: `${token.slice(0, SHOWN_MAX)} cannot be stored exactly: send it as a string`,
+        message: `${token.slice(0, SHOWN_MAX)} ${isInMetadata ? AS_STRING : rangeOf(token)}`,
       };
     }
   }
   return null;
+}
+
+/** Only metadata may contain a string instead of a number. */
+const AS_STRING = 'cannot be stored exactly: send it as a string';
+
+/** @returns the bound that an unsafe number exceeds */
+function rangeOf(literal: string): string {
+  const value = Number(literal);
+  if (value === 0) return 'is out of range: it is too close to 0';
+  return value > 0
+    ? `is out of range: it must be at most ${Number.MAX_SAFE_INTEGER}`
+    : `is out of range: it must be at least ${Number.MIN_SAFE_INTEGER}`;
 }
 
 function isSafe(literal: string): boolean {

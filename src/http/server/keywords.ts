@@ -93,6 +93,12 @@ function pathProblem(value: string): string | null {
 
 const URI_SCHEMES = ['https', 's3', 'gs', 'az', 'file', 'urn'];
 
+/** The parts of a URI (RFC 3986, appendix B): scheme, authority, path, query and fragment. */
+const URI = /^([a-z][a-z0-9+.-]*):(?:\/\/([^/?#]*))?([^?#]*)(?:\?([^#]*))?(?:#(.*))?$/is;
+
+/** The characters of a path, a query and a fragment (RFC 3986 §3.3); others are percent-encoded. */
+const URI_TEXT = /^(?:[\w.~!$&'()*+,;=:@/?-]|%[\da-f]{2})*$/i;
+
 /** An absolute URI of an object, without credentials. */
 const assetUri: Keyword = {
   keyword: 'x-asset-uri',
@@ -104,23 +110,25 @@ const assetUri: Keyword = {
 
 /** @returns the violated rule of the URI of an asset, or null */
 function uriProblem(value: string): string | null {
-  const scheme = /^([a-z][a-z0-9+.-]*):/i.exec(value)?.[1]?.toLowerCase() ?? '';
-  if (!URI_SCHEMES.includes(scheme)) {
+  const [, scheme = '', authority, path = '', query = '', fragment = ''] = URI.exec(value) ?? [];
+  const name = scheme.toLowerCase();
+  if (!URI_SCHEMES.includes(name)) {
     return `must be an absolute URI with one of the schemes ${URI_SCHEMES.join(', ')}`;
   }
-  // `URL` would remove or escape some of these characters.
-  if (/[\s\p{Cc}<>"\\^`{|}]/u.test(value))
-    return 'must not contain white space or characters that a URI escapes';
-  if (scheme === 'urn') {
+  // `URL` would remove or escape some of these characters. Brackets enclose an IPv6 address.
+  const host = authority?.replace(/^\[([\da-f:.]+)\]/i, '$1') ?? '';
+  if (![host, path, query, fragment].every((part) => URI_TEXT.test(part))) {
+    return 'must contain only the characters of a URI (RFC 3986), and others percent-encoded in UTF-8';
+  }
+  if (name === 'urn') {
     return /^urn:[a-z0-9][a-z0-9-]{0,31}:./i.test(value) ? null : 'must be a URN (RFC 8141)';
   }
-  if (!URL.canParse(value)) return 'must be an absolute URI';
-  const { username, password, host, pathname } = new URL(value);
-  if (username !== '' || password !== '') return 'must not contain credentials';
-  const isComplete = scheme === 'file' ? pathname.length > 1 : host !== '';
-  return isComplete && value.startsWith('//', scheme.length + 1)
-    ? null
-    : 'must have a host, bucket or path, as in s3://bucket/key';
+  if (authority?.includes('@')) return 'must not contain credentials';
+  const isComplete = name === 'file' ? path.length > 1 : Boolean(authority);
+  if (authority === undefined || !isComplete) {
+    return 'must have a host, bucket or path, as in s3://bucket/key';
+  }
+  return URL.canParse(value) ? null : 'must be an absolute URI';
 }
 
 /** The position of a value in its parent. */

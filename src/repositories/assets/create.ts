@@ -34,9 +34,13 @@ type Operation = 'createAsset' | 'createAssets';
 
 type SentAsset = ReturnType<typeof sentAsset>;
 
-/** Names of episodes, and whether they are write-protected. */
-const EpisodeStates = Type.Array(Type.Tuple([Type.String(), Type.Boolean()]));
-const Positions = Type.Array(Type.Integer());
+/** What prevents the creation of a batch. */
+const Obstacles = Type.Object({
+  /** names of active episodes, and whether they are write-protected */
+  episodes: Type.Array(Type.Tuple([Type.String(), Type.Boolean()])),
+  /** positions of the assets whose paths other assets have */
+  taken: Type.Array(Type.Integer()),
+});
 
 /** The assets of the request as rows. */
 const sent = sql`jsonb_to_recordset(${jsonParam('assets')}) as sent (id uuid, "position" int, episode text,
@@ -55,58 +59,57 @@ export function createAssets(
 ) {
   const write = prepareKeyedWrite('asset_create', (allowed) => insertion(db, allowed));
 
-  const episodeStates = prepareQuery(
-    'asset_episodes',
-    sql`select jsonb_agg(jsonb_build_array(name, write_protected)) as answer
-      from ${episodes}
-      where ${inSpace(episodes)} and name = any(array(select episode from ${sent})) and deleted_at is null
-        and ${reading.allowed}`,
-    EpisodeStates,
-  );
   const container = sql`case
     when sent.episode is not null then (
       select ${episodes.id} from ${episodes} where ${inSpace(episodes)} and ${episodes.name} = sent.episode)
     when sent.folder <> ${sql.raw(`'${ROOT}'`)} then (
       select ${folders.id} from ${folders} where ${hasPath(sql`sent.folder`)})
     else '00000000-0000-0000-0000-000000000000'::uuid end`;
-  const takenPaths = prepareQuery(
-    'asset_paths_taken',
-    sql`select jsonb_agg("position") as answer
-      from ${sent}
-      where ${reading.allowed} and exists (
-        select from ${assets}
-        where ${inSpace(assets)} and deleted_at is null and ${assetContainer} = ${container}
-          and ${pathDigest(assets.localPath)} = ${pathDigest(sql`sent.local_path`)}
-          and ${assets.localPath} = sent.local_path)`,
-    Positions,
+  const obstacles = prepareQuery(
+    'asset_obstacles',
+    sql`select jsonb_build_object(
+        'episodes', (
+          select coalesce(jsonb_agg(jsonb_build_array(name, write_protected)), '[]')
+          from ${episodes}
+          where ${inSpace(episodes)} and name = any(array(select episode from ${sent})) and deleted_at is null),
+        'taken', (
+          select coalesce(jsonb_agg("position"), '[]')
+          from ${sent}
+          where exists (
+            select from ${assets}
+            where ${inSpace(assets)} and deleted_at is null and ${assetContainer} = ${container}
+              and ${pathDigest(assets.localPath)} = ${pathDigest(sql`sent.local_path`)}
+              and ${assets.localPath} = sent.local_path))) as answer
+      where ${reading.allowed}`,
+    Obstacles,
   );
 
-  /** @returns the assets whose episodes are missing or protected */
-  async function withoutEpisode(
-    caller: ContentCaller,
-    rows: SentAsset[],
-  ): Promise<AssetObstacle[]> {
-    const isProtected = new Map(await episodeStates(caller, { assets: rows }));
-    return rows.flatMap(({ episode }, index): AssetObstacle[] => {
-      if (episode === null || isProtected.get(episode) === false) return [];
-      return [
-        { index, reason: isProtected.has(episode) ? 'write_protected' : 'episode_not_found' },
-      ];
-    });
-  }
-
-  /** @returns the assets whose paths are taken */
-  async function withTakenPath(
+  /**
+   * @throws `Failure` `assets_rejected` with all assets whose episode is missing or protected, or whose path is
+   *   taken, in the order of the batch
+   */
+  async function rejectObstacles(
+    operation: Operation,
     caller: ContentCaller,
     rows: SentAsset[],
     batch: NewAsset[],
-  ): Promise<AssetObstacle[]> {
-    const taken = new Set(await takenPaths(caller, { assets: rows }));
-    return batch.flatMap((asset, index): AssetObstacle[] =>
-      taken.has(index) || isRepeated(batch, asset, index)
-        ? [{ index, reason: 'path_conflict' }]
-        : [],
-    );
+  ): Promise<void> {
+    const found = await obstacles(caller, { assets: rows });
+    if (!found) return;
+    const isProtected = new Map(found.episodes);
+    const taken = new Set(found.taken);
+    const rejected = batch.flatMap((asset, index): AssetObstacle[] => {
+      const { episode } = asset;
+      if (episode !== null && isProtected.get(episode) !== false) {
+        const reason = isProtected.has(episode) ? 'write_protected' : 'episode_not_found';
+        return [{ index, reason }];
+      }
+      const isTaken = taken.has(index) || isRepeated(batch, asset, index);
+      return isTaken ? [{ index, reason: 'path_conflict' }] : [];
+    });
+    if (rejected.length === 0) return;
+    const isBatch = operation === 'createAssets';
+    throw new Failure('assets_rejected', { obstacles: rejected, isBatch });
   }
 
   return async (
@@ -122,10 +125,10 @@ export function createAssets(
         if (!outcome?.isSpace || outcome.value || !includesRole(outcome.role, 'editor')) {
           return withItem(outcome);
         }
-        reject(operation, await withoutEpisode(caller, rows));
+        await rejectObstacles(operation, caller, rows, batch);
       } catch (error) {
         if (!isFailure(error, 'path_taken')) throw error;
-        reject(operation, await withTakenPath(caller, rows, batch));
+        await rejectObstacles(operation, caller, rows, batch);
         if (attempts >= ATTEMPTS) throw error;
       }
     }
@@ -209,10 +212,4 @@ function isRepeated(batch: NewAsset[], { path, episode }: NewAsset, index: numbe
   return batch.some(
     (other, place) => place !== index && other.path === path && other.episode === episode,
   );
-}
-
-/** @throws `Failure` `assets_rejected` where there are obstacles */
-function reject(operation: Operation, obstacles: AssetObstacle[]): void {
-  if (obstacles.length === 0) return;
-  throw new Failure('assets_rejected', { obstacles, isBatch: operation === 'createAssets' });
 }

@@ -57,7 +57,7 @@ export function tagOf(
   row: { id: SQLWrapper; version: SQLWrapper },
   place: SQLWrapper,
 ): SQL<string> {
-  return sql<string>`(${tagText(row.id, row.version)} || '.' || coalesce(left(md5(${place}), 8), ''))`;
+  return sql<string>`(${tagText(row.id, row.version)} || '.' || coalesce(md5(${place}), ''))`;
 }
 
 /** The condition that an item has a version that the write accepts, with the parameters of `versionParams`. */

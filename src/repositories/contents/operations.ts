@@ -249,6 +249,6 @@ export function outcomeOf<Value>(
   value: Value | null,
 ): ContentResult<Value> {
   if (!result) return null;
-  const { role, row, namespaceId, currentSlug } = result;
-  return { role, namespaceId, currentSlug, isSpace: row !== null, value };
+  const { role, row, namespaceId, spaceId, currentSlug } = result;
+  return { role, namespaceId, spaceId, currentSlug, isSpace: row !== null, value };
 }

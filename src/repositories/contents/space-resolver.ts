@@ -33,6 +33,8 @@ export interface InSpace<Row> {
   role: Role;
   row: Row | null;
   namespaceId: string;
+  /** null if the space does not exist */
+  spaceId: string | null;
   /** the current slug of the space, if the requested one is a former slug */
   currentSlug: string | null;
 }
@@ -70,7 +72,7 @@ export function spaceResolver(db: Database, resolveNamespace: ResolveNamespace) 
         if (!row) resolveNamespace.forget(namespace);
         else if (row.access.role === null) return null;
         else if (row.access.spaceId !== null) {
-          return { role: row.access.role, row, namespaceId, currentSlug: null };
+          return { role: row.access.role, row, namespaceId, spaceId, currentSlug: null };
         }
       }
       const found = await executeOne(lookup, caller, { retryOnDisconnect: true });
@@ -84,7 +86,7 @@ export function spaceResolver(db: Database, resolveNamespace: ResolveNamespace) 
       resolveNamespace.remember(namespace, namespaceId);
       if (found.spaceId === null || attempts === ATTEMPTS) {
         spaceIds.delete(`${namespaceId} ${space}`);
-        return { role, row: null, namespaceId, currentSlug };
+        return { role, row: null, namespaceId, spaceId: null, currentSlug };
       }
       spaceId = found.spaceId;
       spaceIds.set(`${namespaceId} ${space}`, spaceId);

@@ -1,5 +1,6 @@
 import { test } from 'tap';
 import { anyAsset, startLabs } from '../../helpers/contents.js';
+import { pick } from '../../helpers/json.js';
 import { isProblem } from '../../helpers/problem.js';
 
 const DIGEST = 'a1'.repeat(32);
@@ -37,6 +38,34 @@ test('an asset is created in an episode, or in the space with its folders', asyn
     const location = String(headers['location']);
     t.equal((await owner.get(location)).text, text, location);
   }
+});
+
+test('every URI of the supported schemes is stored as it was sent', async (t) => {
+  const { owner, makeLab } = await startLabs(t);
+  const lab = await makeLab();
+  const uris = [
+    's3://bucket/key',
+    's3://my_bucket/a//b/@c:d',
+    's3://bucket/a%20b/%D0%BA%D0%BB%D1%8E%D1%87/%5B1%5D',
+    "s3://bucket/!$&'()*+,;=-._~",
+    'gs://bucket/key?generation=1#part',
+    'az://account/container/blob',
+    'file:///data/run.mcap',
+    'file://server/share/run.mcap',
+    'https://host/a?user=me@example.org&next=https://other/%2F#/a?b',
+    'https://host:8443',
+    'https://[2001:db8::1]:8443/a',
+    'HTTPS://Host/A',
+    'urn:uuid:f81d4fae-7dec-11d0-a765-00a0c91e6bf6',
+    'urn:example:a/b@c?+r?=q#f',
+  ];
+  const assets = uris.map((uri, index) => ({ path: `/${index}`, kind: 'file', uri }));
+  const answer = await owner.post(`${lab.path}/assets/batch`, { assets });
+  t.equal(answer.status, 201, answer.text);
+  t.same(
+    (await lab.assets()).assets.map(({ uri }) => uri),
+    uris,
+  );
 });
 
 test('a path is unique in its episode, and among the assets without an episode', async (t) => {
@@ -160,6 +189,28 @@ test('a batch is created completely and in order, or not at all, and each error 
       { path: '/assets/2/episode', code: 'write_protected' },
     ],
   });
+  const several = await batch([
+    { path: '/new/on/the/way' },
+    { path: '/1/1' },
+    { path: '/a', episode: 'none' },
+    { path: '/b', episode: 'done' },
+    { path: '/z' },
+    { path: '/0/0', episode: 'run' },
+    { path: '/z' },
+    { path: '/b', episode: 'done' },
+  ]);
+  isProblem(t, several, 'path_conflict', 'the code of the first');
+  const violations = pick(several.json, 'errors');
+  t.match(violations, [
+    { path: '/assets/1/path', code: 'path_conflict' },
+    { path: '/assets/2/episode', code: 'episode_not_found' },
+    { path: '/assets/3/episode', code: 'write_protected' },
+    { path: '/assets/4/path', code: 'path_conflict' },
+    { path: '/assets/5/path', code: 'path_conflict' },
+    { path: '/assets/6/path', code: 'path_conflict' },
+    { path: '/assets/7/episode', code: 'write_protected' },
+  ]);
+  t.equal(Array.isArray(violations) && violations.length, 7, 'each asset once, and no others');
   isProblem(t, await batch([{ path: '/b', episode: 'done' }]), 'write_protected');
   t.same(await lab.contents(), { folders: 3, episodes: 2, assets: 100 }, 'nothing was created');
   isProblem(t, await batch([]), 'validation_failed');

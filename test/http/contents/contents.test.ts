@@ -197,6 +197,65 @@ test('lists of contents have numbered pages with an ETag and links, and cursors 
   }
 });
 
+test('a cursor belongs to the space itself, not to its slug', async (t) => {
+  const { owner, makeLab } = await startLabs(t);
+  const [lab, other] = [await makeLab(), await makeLab()];
+  for (const name of ['a', 'b', 'c']) {
+    for (const { folder, episode, asset } of [lab, other]) {
+      await folder(`/${name}`);
+      await episode(name);
+      await asset(`/${name}`);
+    }
+  }
+  await owner.put('/namespaces/acme/members/zoe', { role: 'viewer' });
+  const kinds = ['folders', 'episodes', 'assets'];
+  const lists = [
+    ...kinds.map((kind) => `${lab.path}/${kind}`),
+    '/namespaces/acme/spaces',
+    '/namespaces/acme/members',
+  ];
+  const nextOf = new Map<string, string>();
+  const bodies = new Map<string, string>();
+  for (const list of lists) {
+    const { json } = await owner.get(`${list}?pageSize=1&cursor=start`);
+    const next = `${list}?pageSize=1&cursor=${pickString(json, 'nextCursor')}`;
+    nextOf.set(list, next);
+    // The list of spaces shows the slug that is changed below.
+    if (!list.endsWith('/spaces')) bodies.set(list, (await owner.get(next)).text);
+  }
+  const isContinued = async (name: string) => {
+    for (const [list, next] of nextOf) {
+      let answer = await owner.get(next);
+      for (let hop = 0; answer.status === 308 && hop < 2; hop += 1) {
+        answer = await owner.get(String(answer.headers['location']));
+      }
+      t.equal(answer.status, 200, `${name}: ${list}`);
+      const body = bodies.get(list);
+      if (body !== undefined) t.equal(answer.text, body, `${name}: ${list}`);
+    }
+  };
+  await owner.patch(lab.path, { slug: 'renamed' });
+  await isContinued('the space was renamed');
+  await owner.patch('/namespaces/acme', { slug: 'emca' });
+  await isContinued('the namespace was renamed');
+  await owner.patch('/namespaces/emca', { slug: 'acme' });
+
+  // Another space has the slug of a deleted one.
+  const slug = other.path.split('/').at(-1);
+  const cursors: [string, string][] = [];
+  for (const kind of kinds) {
+    const { json } = await owner.get(`${other.path}/${kind}?pageSize=1&cursor=start`);
+    cursors.push([kind, pickString(json, 'nextCursor')]);
+  }
+  await owner.delete(other.path);
+  await owner.post('/namespaces/acme/spaces', { name: 'Another', slug });
+  await other.episode('c');
+  for (const [kind, cursor] of cursors) {
+    const answer = await owner.get(`${other.path}/${kind}?pageSize=1&cursor=${cursor}`);
+    isProblem(t, answer, 'validation_failed', `the space was replaced: ${kind}`);
+  }
+});
+
 test('the longest paths and names are stored, listed, traversed and restored', async (t) => {
   const { owner, makeLab } = await startLabs(t);
   const lab = await makeLab();

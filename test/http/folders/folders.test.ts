@@ -1,5 +1,6 @@
 import { test } from 'tap';
 import { startLabs } from '../../helpers/contents.js';
+import { pick, pickString } from '../../helpers/json.js';
 import { isProblem } from '../../helpers/problem.js';
 
 test('a create makes a folder and its missing ancestors', async (t) => {
@@ -61,6 +62,30 @@ test('a list shows the children of a folder, or all descendants, in the order of
   t.equal((await lab.folders('?parent=/a&pageSize=1')).total, 2);
 });
 
+test('folders whose paths share more than 600 characters are in the order of their creation', async (t) => {
+  const { owner, makeLab } = await startLabs(t);
+  const lab = await makeLab();
+  const parent = `/${'x'.repeat(99)}`.repeat(7);
+  const names = ['c', 'a', 'b'];
+  for (const name of names) await lab.folder(`${parent}/${name}`);
+  for (const query of [`parent=${parent}`, `parent=${parent}&recursive=true`]) {
+    const { folders } = await lab.folders(`?${query}`);
+    t.same(
+      folders.map(({ name }) => name),
+      names,
+      query.slice(-14),
+    );
+    const seen: string[] = [];
+    for (let cursor = 'start'; cursor !== '';) {
+      const { json } = await owner.get(`${lab.path}/folders?${query}&pageSize=1&cursor=${cursor}`);
+      seen.push(pickString(json, 'folders', 0, 'name'));
+      const next = pick(json, 'nextCursor');
+      cursor = typeof next === 'string' ? next : '';
+    }
+    t.same(seen, names, `${query.slice(-14)}: by cursor`);
+  }
+});
+
 test('a folder moves with its descendants, and its contents follow without being written', async (t) => {
   const { owner, makeLab } = await startLabs(t);
   const lab = await makeLab();
@@ -84,6 +109,33 @@ test('a folder moves with its descendants, and its contents follow without being
   t.same((await lab.episodes('?folder=/a/b')).episodes, []);
   t.equal((await lab.episodes('?folder=/x&recursive=true')).total, 1);
   t.equal((await lab.contents()).folders, 4, '/x is created');
+});
+
+test('the ETag of contents is strong: no two paths with a common beginning of the digest share it', async (t) => {
+  const { owner, makeLab } = await startLabs(t);
+  const lab = await makeLab();
+  // The MD5 digests of these paths begin with the same eight digits.
+  const [from, to] = ['/f37056', '/f61994'];
+  const folder = await lab.folder(from);
+  await lab.episode('run', { folder: from });
+  const asset = await lab.asset(`${from}/file`);
+  const paths = [`${lab.path}/episodes/run`, `${lab.path}/assets/${asset.id}`];
+  const tags = new Map<string, string>();
+  for (const path of paths) tags.set(path, String((await owner.get(path)).headers['etag']));
+  await owner.patch(`${lab.path}/folders/${folder.id}`, { path: to });
+  for (const [path, tag] of tags) {
+    const headers = { 'if-none-match': tag };
+    const answer = await owner.send({ method: 'GET', path, headers });
+    t.equal(answer.status, 200, path);
+    t.match(answer.text, to, path);
+    t.match(answer.headers['etag'], /^"[0-9a-f-]{36}-1\.[0-9a-f]{32}"$/, path);
+    const write = { method: 'PATCH', path, body: { tags: ['a'] } } as const;
+    isProblem(
+      t,
+      await owner.send({ ...write, headers: { 'if-match': tag } }),
+      'precondition_failed',
+    );
+  }
 });
 
 test('a folder moves to its own path, its parent and the root, but not into itself or to an existing path', async (t) => {
@@ -122,7 +174,10 @@ test("a move that makes a descendant's path too long or too deep is rejected", a
   ]) {
     const answer = await owner.patch(`${lab.path}/folders/${id}`, { path });
     isProblem(t, answer, 'validation_failed');
-    t.match(answer.json, { errors: [{ path: '/path' }] });
+    t.match(answer.json, {
+      detail: /more than 1000 characters or 16 segments/,
+      errors: [{ path: '/path', code: 'path', message: /1000 characters or 16 segments/ }],
+    });
   }
 });
 

@@ -101,6 +101,45 @@ test('a number that would not read back exactly is 400 and named, in every opera
   );
 });
 
+test('only a number in metadata may be sent as a string instead; for another the bound is named', async (t) => {
+  const alice = await startTeam(t);
+  const asString = /cannot be stored exactly: send it as a string$/;
+  const tooLarge = /is out of range: it must be at most 9007199254740991$/;
+  const cases: [string, string, string, RegExp][] = [
+    [`{${asset},"sizeBytes":9007199254740992}`, 'assets', '/sizeBytes', tooLarge],
+    [`{${asset},"sizeBytes":1e400}`, 'assets', '/sizeBytes', tooLarge],
+    [
+      `{${asset},"sizeBytes":-9007199254740992}`,
+      'assets',
+      '/sizeBytes',
+      /it must be at least -9007199254740991$/,
+    ],
+    [`{${asset},"sizeBytes":1e-400}`, 'assets', '/sizeBytes', /it is too close to 0$/],
+    [`{"assets":[{${asset},"sizeBytes":1e16}]}`, 'assets/batch', '/assets/0/sizeBytes', tooLarge],
+    [`{${asset},"metadata":1e16}`, 'assets', '/metadata', tooLarge],
+    [`{${asset},"metadata":{"id":1e16}}`, 'assets', '/metadata/id', asString],
+    [`{${asset},"meta\u0064ata":{"id":1e16}}`, 'assets', '/metadata/id', asString],
+    [
+      `{"assets":[{${asset},"metadata":{"ids":[1e16]}}]}`,
+      'assets/batch',
+      '/assets/0/metadata/ids/0',
+      asString,
+    ],
+  ];
+  for (const [body, path, place, message] of cases) {
+    const answer = await alice.send({
+      method: 'POST',
+      path: `${lab}/${path}`,
+      body,
+      headers: json,
+    });
+    isProblem(t, answer, 'validation_failed', body);
+    t.match(pick(answer.json, 'errors'), [{ path: place, code: 'number', message }], body);
+  }
+  const filtered = await alice.get(`${spaces}?metadata=${encodeURIComponent('{"metadata":1e16}')}`);
+  t.match(pick(filtered.json, 'errors'), [{ path: '/metadata/metadata', message: asString }]);
+});
+
 test('safe numbers are returned as they were sent', async (t) => {
   const alice = await startTeam(t);
   const numbers = [
