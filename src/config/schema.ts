@@ -38,7 +38,7 @@ export const Environment = Type.Object({
   DATABASE_URL_FILE: Type.Optional(
     Type.String({
       description:
-        'A file that contains the URL, instead of `DATABASE_URL`. Each new connection reads the password from the file.',
+        'A file that contains the URL, instead of `DATABASE_URL`. Each new connection reads the user, the password and the certificates again; other changes need a restart.',
     }),
   ),
   JWT_SECRET: Type.Optional(
