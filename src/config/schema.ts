@@ -70,7 +70,7 @@ export const Environment = Type.Object({
     maximum: 1000,
     default: 10,
     description:
-      'Maximum number of connections to PostgreSQL, per process. A fifth of them is reserved for searches: lists with filters and deep pages.',
+      'Maximum number of connections to PostgreSQL, per process or worker, and one more while it runs the retention. A fifth of them is reserved for searches: lists with filters and deep pages.',
   }),
   DATABASE_STATEMENT_TIMEOUT_MS: Type.Integer({
     minimum: 1,
