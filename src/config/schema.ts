@@ -144,7 +144,7 @@ export const Environment = Type.Object({
     maximum: 256,
     default: 1,
     description:
-      'Number of worker processes that share the port, for example one per core; each has its own connection pool. The signal SIGUSR2 replaces them one after another.',
+      'Number of worker processes that share the port, for example one per core; each has its own connection pool. The signal SIGUSR2 replaces them one after another; with 1 it stops the service.',
   }),
   METRICS_PORT: Type.Optional(
     Type.Union([Type.Integer({ minimum: 0, maximum: 65535 }), Type.Literal('off')], {
@@ -156,7 +156,7 @@ export const Environment = Type.Object({
     Type.String({
       pattern: '^https?://.+',
       description:
-        'The endpoint that traces are sent to (OTLP over HTTP, such as `http://localhost:4318`). The other variables of OpenTelemetry apply too. Unset: tracing is off.',
+        'The endpoint that traces are sent to (OTLP over HTTP, such as `http://localhost:4318`). See "Traces" for the other variables of OpenTelemetry. Unset: tracing is off.',
     }),
   ),
   OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: Type.Optional(
