@@ -38,7 +38,7 @@ export const Environment = Type.Object({
   DATABASE_URL_FILE: Type.Optional(
     Type.String({
       description:
-        'A file that contains the URL, instead of `DATABASE_URL`. Each new connection reads the password from the file.',
+        'A file that contains the URL, instead of `DATABASE_URL`. Each new connection reads the user, the password and the certificates again; other changes need a restart.',
     }),
   ),
   JWT_SECRET: Type.Optional(
@@ -70,7 +70,7 @@ export const Environment = Type.Object({
     maximum: 1000,
     default: 10,
     description:
-      'Maximum number of connections to PostgreSQL, per process. A fifth of them is reserved for searches: lists with filters and deep pages.',
+      'Maximum number of connections to PostgreSQL, per process or worker, and one more while it runs the retention. A fifth of them is reserved for searches: lists with filters and deep pages.',
   }),
   DATABASE_STATEMENT_TIMEOUT_MS: Type.Integer({
     minimum: 1,
@@ -144,7 +144,7 @@ export const Environment = Type.Object({
     maximum: 256,
     default: 1,
     description:
-      'Number of worker processes that share the port, for example one per core; each has its own connection pool. The signal SIGUSR2 replaces them one after another.',
+      'Number of worker processes that share the port, for example one per core; each has its own connection pool. The signal SIGUSR2 replaces them one after another; with 1 it stops the service.',
   }),
   METRICS_PORT: Type.Optional(
     Type.Union([Type.Integer({ minimum: 0, maximum: 65535 }), Type.Literal('off')], {
@@ -156,7 +156,7 @@ export const Environment = Type.Object({
     Type.String({
       pattern: '^https?://.+',
       description:
-        'The endpoint that traces are sent to (OTLP over HTTP, such as `http://localhost:4318`). The other variables of OpenTelemetry apply too. Unset: tracing is off.',
+        'The endpoint that traces are sent to (OTLP over HTTP, such as `http://localhost:4318`). See "Traces" for the other variables of OpenTelemetry. Unset: tracing is off.',
     }),
   ),
   OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: Type.Optional(

@@ -1,4 +1,5 @@
 import { setTimeout } from 'node:timers/promises';
+import { createSecureContext } from 'node:tls';
 import { drizzle } from 'drizzle-orm/postgres-js';
 import postgres from 'postgres';
 import {
@@ -14,7 +15,7 @@ import { formats, serviceSettings } from './settings.js';
 export interface DatabaseOptions {
   /** `postgres://user:password@host:port/database`; with several hosts the primary is used */
   url: string;
-  /** a file with the same URL, whose password may change; read for each new connection */
+  /** a file with the same URL, whose user and password may change; read for each new connection */
   urlFile?: string | null;
   /** maximum number of connections */
   poolMax: number;
@@ -43,21 +44,22 @@ const FOUND_MS = 250;
  */
 export function connect(options: DatabaseOptions) {
   const settings = parseConnectionString(options.url);
+  const current = rereader(options, settings);
   const { sql, usage } = openPool({
     max: options.poolMax,
     statementTimeoutMs: options.statementTimeoutMs,
-    driver: driverOptions(options, settings),
+    driver: () => driverOptions(options, current()),
     settings: options.isAdministrative
       ? { statement_timeout: String(options.statementTimeoutMs) }
       : serviceSettings(options.statementTimeoutMs, settings.options),
-    findTarget: targetFinder(options, settings),
+    findTarget: targetFinder(options, settings, current),
   });
   return Object.assign(drizzle(sql), { usage });
 }
 
 /** @param target the server to connect to; by default the first of the connection string */
 function driverOptions(
-  { urlFile = null, statementTimeoutMs, prepare, searchPath }: DatabaseOptions,
+  { statementTimeoutMs, prepare, searchPath }: DatabaseOptions,
   settings: ConnectionString,
   { host, port } = settings.targets[0],
 ): postgres.Options<Record<string, never>> {
@@ -67,7 +69,7 @@ function driverOptions(
     port,
     ...(user !== undefined && { user }),
     ...(database !== undefined && { database }),
-    password: urlFile === null ? password : passwordIn(urlFile, password),
+    password,
     ssl,
     prepare,
     connect_timeout: connectTimeout(statementTimeoutMs, settings),
@@ -88,12 +90,16 @@ function driverOptions(
  *   asks for it. postgres.js does not get the other hosts: it would retry them forever, without an error for
  *   the statement.
  */
-function targetFinder(options: DatabaseOptions, settings: ConnectionString) {
+function targetFinder(
+  options: DatabaseOptions,
+  settings: ConnectionString,
+  current: () => ConnectionString,
+) {
   const { targets, wantsPrimary } = settings;
   if (targets.length === 1 && !wantsPrimary) return () => Promise.resolve(targets[0]);
 
   async function expectPrimary(target: Target): Promise<Target> {
-    const driver = driverOptions(options, settings, target);
+    const driver = driverOptions(options, current(), target);
     const withSocket = { ...driver, max: 1, socket: () => openSocket(target) };
     const probe = postgres(withSocket);
     const answer = probe`select pg_is_in_recovery() as standby`;
@@ -133,17 +139,23 @@ function connectTimeout(
 }
 
 /**
- * @returns a function that returns the current password of the file, or the last valid one, because the driver
- *   handles no error here
+ * @returns a function that reads the user, the password and the certificates again, from the file of the URL and
+ *   the files that it names; hosts and database stay, so that a pool never uses two databases. Without valid
+ *   files it returns the last valid values, because the driver handles no error here
  */
-function passwordIn(urlFile: string, first: string): () => string {
+function rereader(
+  { url, urlFile = null }: DatabaseOptions,
+  first: ConnectionString,
+): () => ConnectionString {
   let last = first;
   return () => {
     try {
-      last = parseConnectionString(readDatabaseUrl(urlFile)).password;
+      const text = urlFile === null ? url : readDatabaseUrl(urlFile);
+      const { user, password, ssl } = parseConnectionString(text);
+      if (typeof ssl === 'object') createSecureContext(ssl);
+      last = { ...first, user, password, ssl };
     } catch {
-      // The file is being replaced. If it stays unreadable, PostgreSQL rejects the last password with a clear
-      // error.
+      // A file is being replaced. If it stays invalid, a rejection of the last values shows that.
     }
     return last;
   };

@@ -41,7 +41,7 @@ In a shell: list, create and update:
   curl -H "authorization: Bearer $TOKEN" ${origin}/namespaces/${DEMO}/spaces
 
   curl -H "authorization: Bearer $TOKEN" ${json} \\
-    -d '{"name": "Field Tests"}' ${origin}/namespaces/${DEMO}/spaces
+    -d '{"name": "First Steps"}' ${origin}/namespaces/${DEMO}/spaces
 
   curl -H "authorization: Bearer $TOKEN" ${json} -X PATCH \\
     -d '{"description": "Updated description"}' ${origin}/namespaces/${DEMO}/projects/robotics-lab

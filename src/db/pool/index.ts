@@ -38,7 +38,7 @@ export function openPool(poolOptions: PoolOptions) {
   const { max, statementTimeoutMs, driver, settings, findTarget } = poolOptions;
   const responseTimeoutMs = statementTimeoutMs > 0 ? statementTimeoutMs + MARGIN_MS : Infinity;
   const drainSeconds = statementTimeoutMs / 1000;
-  const template = postgres({ ...driver, max: 1 });
+  const template = postgres({ ...driver(), max: 1 });
   const slots: (Slot | undefined)[] = Array.from({ length: max });
   const sockets = new Set<Socket>();
   let statementCount = 0;
@@ -74,8 +74,9 @@ export function openPool(poolOptions: PoolOptions) {
         throw error;
       }
     };
-    const connection = { ...(sendsSettings && settings), ...driver.connection };
-    const options = { ...driver, connection, max: 1, max_lifetime: null, socket: open };
+    const current = driver();
+    const connection = { ...(sendsSettings && settings), ...current.connection };
+    const options = { ...current, connection, max: 1, max_lifetime: null, socket: open };
     const now = performance.now();
     const slot: Slot = {
       sql: postgres(options),

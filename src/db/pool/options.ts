@@ -6,8 +6,8 @@ export interface PoolOptions {
   max: number;
   /** statement timeout in milliseconds; 0 for none */
   statementTimeoutMs: number;
-  /** options of the driver for each connection */
-  driver: postgres.Options<Record<string, never>>;
+  /** returns the options of the driver; called for each connection */
+  driver: () => postgres.Options<Record<string, never>>;
   /** settings of each session; omitted once a pooler has rejected a connection because of one */
   settings: Record<string, string>;
   /** returns the server to connect to; called for each connection */
