@@ -6,11 +6,15 @@ import { loadConfig } from '../config/load.js';
 import { type RetentionOutcome, runRetention } from '../retention.js';
 import { CommandError, runCommand } from './run.js';
 
-const messages: Record<RetentionOutcome, string> = {
-  completed: 'Everything past its retention is erased.',
-  interrupted: 'Another process is running the retention.',
-  pooled:
-    'The lock does not work through a pooler. Set DATABASE_URL to a direct connection to PostgreSQL.',
+/** What the command reports, and its exit code: 3 where it erased nothing, or not everything. */
+const reports: Record<RetentionOutcome, { message: string; code: number }> = {
+  completed: { message: 'Everything past its retention is erased.', code: 0 },
+  interrupted: { message: 'Another process is running the retention.', code: 3 },
+  pooled: {
+    message:
+      'The lock does not work through a pooler. Set DATABASE_URL to a direct connection to PostgreSQL.',
+    code: 1,
+  },
 };
 
 await runCommand(async () => {
@@ -32,6 +36,7 @@ await runCommand(async () => {
     },
   });
   for (const [table, count] of Object.entries(rows)) console.log(`${table}: ${count}`);
-  console.log(messages[outcome]);
-  if (outcome === 'pooled') process.exitCode = 1;
+  const { message, code } = reports[outcome];
+  console.log(message);
+  process.exitCode = code;
 });

@@ -1,3 +1,4 @@
+import { sql } from 'drizzle-orm';
 import { type Test, test } from 'tap';
 import { fillTable } from '../../src/commands/tables.js';
 import { isMigrated } from '../../src/db/migrate.js';
@@ -105,6 +106,15 @@ test('the purge command ends after one run, and reports missing settings', async
   t.match(await purge({}), { code: 1, output: /^Set DATABASE_URL/ });
   const forever = { DATABASE_URL, RETENTION_DAYS: '0' };
   t.match(await purge(forever), done, 'without retention, for the erasures of owners');
+});
+
+test('the purge command exits with 3 while another process runs the retention', async (t) => {
+  const DATABASE_URL = await createDatabase(t, { direct: true });
+  const outcome = await openDatabase(t, DATABASE_URL).transaction(async (held) => {
+    await held.execute(sql`select pg_advisory_xact_lock(7233872)`);
+    return run(t, ['commands/purge'], { DATABASE_URL });
+  });
+  t.same(outcome, { code: 3, output: 'Another process is running the retention.' });
 });
 
 test('a table is written between its markers, and not at all without them', (t) => {
