@@ -32,7 +32,12 @@ export function explain(error: unknown): string {
     case 'EAI_AGAIN':
       return `A host name in DATABASE_URL or HOST cannot be resolved: ${error.message}`;
     case 'ECONNREFUSED':
+    case 'ECONNRESET':
+    case 'EHOSTUNREACH':
+    case 'ENETUNREACH':
+    case 'ETIMEDOUT':
     case 'CONNECT_TIMEOUT':
+    case 'CONNECTION_CLOSED':
       return `The database of DATABASE_URL cannot be reached: ${error.message}`;
     case 'NO_PRIMARY':
       return `${error.message}, or none can be reached. Check the hosts and target_session_attrs.`;

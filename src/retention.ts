@@ -109,10 +109,12 @@ export function startRetention({ logger, registry, ...options }: TaskOptions) {
   const registers = registry ? [registry] : [];
   const completed = new Gauge({
     name: 'retention_completed_timestamp_seconds',
-    help: 'When this process last completed a run, in seconds since the Unix epoch; 0 for never',
+    help: 'When this process last completed a run, before the first one its start, in seconds since the Unix epoch; 0 behind a pooler, where it runs none',
     aggregator: 'max',
     registers,
   });
+  // So that the age is right also if no run is ever completed.
+  completed.setToCurrentTime();
   const run = async () => {
     let wait = Math.random() * INTERVAL_MS;
     for (;;) {
@@ -120,7 +122,10 @@ export function startRetention({ logger, registry, ...options }: TaskOptions) {
       try {
         const outcome = await runRetention({ ...options, signal: abort.signal });
         if (outcome === 'completed') completed.setToCurrentTime();
-        if (outcome === 'pooled') return;
+        if (outcome === 'pooled') {
+          completed.set(0);
+          return;
+        }
       } catch (error) {
         logger.error({ err: error }, 'the retention failed; it runs again in an hour');
       }

@@ -22,7 +22,7 @@ import {
   reportToPrimary,
 } from './http/observability/worker-metrics.js';
 import { listen } from './http/server/listen.js';
-import { createLogger, stopWithoutReader, UNREAD } from './logger.js';
+import { createLogger, hasLostReader, onOutputError, stopWithoutReader, UNREAD } from './logger.js';
 import { countErased, startRetention } from './retention.js';
 import { onShutdown, stop } from './shutdown.js';
 import { disconnectFromPrimary, startWorkers } from './workers.js';
@@ -180,7 +180,7 @@ function origin({ address, port }: AddressInfo): string {
 
 try {
   const config = loadConfig(process.env);
-  process.stdout.on('error', stopWithoutReader);
+  process.stdout.on('error', onOutputError);
   process.stderr.on('error', () => undefined);
   cluster.on('message', (_worker, message) => {
     if (message === UNREAD) stopWithoutReader();
@@ -202,6 +202,8 @@ try {
     async ({ err }) => {
       if (err) console.error(explain(err));
       await stop();
+      // A failure, so that a service manager restarts the service with a new reader.
+      if (hasLostReader()) process.exit(1);
     },
   );
   if (cluster.isWorker) {

@@ -69,8 +69,10 @@ export async function startWorkers(count: number, env: Record<string, string>): 
   return {
     address,
     restart() {
-      restarting = restarting.then(restartAll);
-      return restarting;
+      const restarted = restarting.then(restartAll);
+      // The next replacement follows also a failed one, which only its caller reports.
+      restarting = restarted.catch(() => undefined);
+      return restarted;
     },
     stop,
   };

@@ -1,8 +1,12 @@
 /** Processes that end, hang, or lose their output pipe. */
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { closeSync, constants, createReadStream, openSync, writeSync } from 'node:fs';
 import { createServer } from 'node:http';
+import { connect } from 'node:net';
+import { join } from 'node:path';
 import { type Test, test } from 'tap';
+import { freePort } from '../src/development/postgres/server.js';
 import { signToken } from '../src/development/token.js';
 import { SECRET } from './helpers/app.js';
 import { createDatabase } from './helpers/database.js';
@@ -69,39 +73,136 @@ test('counters never decrease while workers are replaced, and a scrape succeeds 
   t.equal(await server.ended, 0);
 });
 
-test('a process whose output pipe is closed exits with 0', async (t) => {
-  for (const workers of ['1', '2']) {
-    const child = spawn(process.execPath, ['dist/server.js'], {
-      env: {
-        PATH: process.env['PATH'] ?? '',
-        DATABASE_URL: await createDatabase(t),
-        JWT_SECRET: SECRET,
-        PORT: '0',
-        WORKERS: workers,
-        METRICS_PORT: 'off',
-      },
-      stdio: ['ignore', 'pipe', 'ignore'],
-    });
-    t.teardown(() => child.kill('SIGKILL'));
-    let output = '';
-    let origin = '';
-    while (origin === '') {
-      output += String(await beforeDeadline('the output', once(child.stdout, 'data')));
-      origin = /API {9}(http:\S+)/.exec(output)?.[1] ?? '';
-    }
-    const exited = once(child, 'exit');
-    child.stdout.destroy();
+/** Starts a service whose standard output is the given one; its standard error is read. */
+async function startWithOutput(t: Test, stdout: 'pipe' | number, env: Record<string, string>) {
+  const port = await freePort();
+  const child = spawn(process.execPath, ['dist/server.js'], {
+    env: {
+      PATH: process.env['PATH'] ?? '',
+      DATABASE_URL: await createDatabase(t),
+      JWT_SECRET: SECRET,
+      PORT: String(port),
+      METRICS_PORT: 'off',
+      ...env,
+    },
+    stdio: ['ignore', stdout, 'pipe'],
+  });
+  let errors = '';
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => (errors += text));
+  // Its workers have the same standard error, which is closed when all of them have ended.
+  const closed = once(child, 'close');
+  t.teardown(async () => {
+    child.kill('SIGKILL');
+    await closed;
+  });
+  const statusOf = (path: string) =>
+    fetchInTime(`http://127.0.0.1:${port}${path}`).then(
+      ({ status }) => status,
+      () => null,
+    );
+  await waitUntil('a service that is ready', async () => {
+    if (child.exitCode !== null) throw new Error(`The service ended: ${errors}`);
+    return (await statusOf('/readyz')) === 200;
+  });
+  return { child, port, closed, statusOf, errors: () => errors };
+}
+
+/** @returns the path of a full pipe that nobody reads, and a descriptor to write to it */
+function fullPipe(t: Test) {
+  const path = join(t.testdir(), 'pipe');
+  execFileSync('mkfifo', [path]);
+  const both = openSync(path, constants.O_RDWR | constants.O_NONBLOCK);
+  const written = openSync(path, constants.O_WRONLY);
+  t.teardown(() => {
+    closeSync(both);
+    closeSync(written);
+  });
+  const bytes = Buffer.alloc(4096);
+  const fill = () => {
+    for (;;) writeSync(both, bytes);
+  };
+  t.throws(fill, { code: 'EAGAIN' }, 'the pipe is full');
+  return { path, written };
+}
+
+const workerCounts = ['1', '2'];
+
+test('a service whose output pipe is closed ends with 1, so that it is restarted', async (t) => {
+  for (const WORKERS of workerCounts) {
+    const { child, closed, statusOf } = await startWithOutput(t, 'pipe', { WORKERS });
+    child.stdout?.destroy();
     // Each request writes a line into the closed pipe.
-    await waitUntil('the end of a process without a reader', async () => {
-      const isAnswered = await fetchInTime(`${origin}/namespaces`).then(
-        () => true,
-        () => false,
-      );
-      return !isAnswered || child.exitCode !== null;
+    await waitUntil('the end of a service without a reader', async () => {
+      const status = await statusOf('/namespaces');
+      return status === null || child.exitCode !== null;
     });
-    const ended = await beforeDeadline('the exit of a process without a reader', exited);
-    t.same(ended, [0, null], `${workers} workers`);
+    const ended = await beforeDeadline('the exit of a service without a reader', closed);
+    t.same(ended, [1, null], `${WORKERS} workers`);
   }
+});
+
+test('a service whose log is on a full disk serves requests, reports it, and stops', async (t) => {
+  for (const WORKERS of workerCounts) {
+    const full = openSync('/dev/full', 'w');
+    t.teardown(() => {
+      closeSync(full);
+    });
+    const service = await startWithOutput(t, full, { WORKERS });
+    await waitUntil('the report of the full disk', async () => {
+      t.equal(await service.statusOf('/namespaces'), 401);
+      return service.errors().includes('The log cannot be written');
+    });
+    t.equal(await service.statusOf('/namespaces'), 401);
+    service.child.kill('SIGTERM');
+    const ended = await beforeDeadline('the end of a service with a full disk', service.closed);
+    t.same(ended, [0, null], `${WORKERS} workers`);
+    t.match(service.errors(), /continues: ENOSPC/);
+  }
+});
+
+test('a service whose output is not read serves requests, and stops in time', async (t) => {
+  for (const WORKERS of workerCounts) {
+    const service = await startWithOutput(t, fullPipe(t).written, { WORKERS });
+    t.equal(await service.statusOf('/namespaces'), 401);
+    service.child.kill('SIGTERM');
+    const ended = await beforeDeadline('the end of a service without output', service.closed);
+    t.same(ended, [0, null], `${WORKERS} workers: not by its limit, which is an exit with 1`);
+  }
+});
+
+test('a second signal ends a service whose output is not read at once', async (t) => {
+  const settings = { NODE_ENV: 'production', SHUTDOWN_DELAY_MS: '30000' };
+  const service = await startWithOutput(t, fullPipe(t).written, settings);
+  t.equal(await service.statusOf('/namespaces'), 401);
+  service.child.kill('SIGTERM');
+  await waitUntil('the first signal', async () => (await service.statusOf('/readyz')) === 503);
+  service.child.kill('SIGTERM');
+  const ended = await beforeDeadline('the end after a second signal', service.closed);
+  t.same(ended, [1, null]);
+});
+
+test('lines beyond the buffer are dropped and counted while the output is not read', async (t) => {
+  const { path, written } = fullPipe(t);
+  const service = await startWithOutput(t, written, {});
+  const request = `GET /${'x'.repeat(900)} HTTP/1.1\r\nhost: localhost\r\n\r\n`;
+  const socket = connect(service.port, '127.0.0.1').resume();
+  socket.on('error', () => undefined);
+  t.teardown(() => socket.destroy());
+  socket.write(request.repeat(10_000));
+  await waitUntil('the report of dropped lines', () =>
+    service.errors().includes('log and audit lines are dropped'),
+  );
+  let tail = '';
+  let dropped = 0;
+  const reader = createReadStream(path, 'utf8').on('data', (text) => {
+    tail = tail.slice(-1000) + String(text);
+    dropped = Number(/"dropped":(\d+)/.exec(tail)?.[1] ?? dropped);
+  });
+  t.teardown(() => reader.destroy());
+  await waitUntil('the number of dropped lines in the log', () => dropped > 0);
+  t.equal(service.errors().split('\n').filter(Boolean).length, 1, 'it is reported once');
+  service.child.kill('SIGTERM');
+  t.same(await beforeDeadline('the end', service.closed), [0, null]);
 });
 
 test('both addresses of localhost are served', async (t) => {

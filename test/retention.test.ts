@@ -1,16 +1,31 @@
 /** The background task erases in one process at a time, stops at once, and is off behind a pooler. */
 import { sql } from 'drizzle-orm';
-import { test } from 'tap';
-import { runRetention } from '../src/retention.js';
+import { Registry } from 'prom-client';
+import { type Test, test } from 'tap';
+import { runRetention, startRetention } from '../src/retention.js';
 import { startService } from './helpers/app.js';
 import { createDatabase, isDistributed, openDatabase } from './helpers/database.js';
 import { fill } from './helpers/filled.js';
 import { pick } from './helpers/json.js';
 import { waitForLockedSessions } from './helpers/locks.js';
+import { memoryLogger } from './helpers/logger.js';
 import { keepsPreparedStatements, startPgBouncer } from './helpers/pgbouncer.js';
+import { waitUntil } from './helpers/wait.js';
 
 const settings = { retentionDays: 30, slugHoldDays: 10 };
 const spaces = '/namespaces/acme/spaces';
+
+/** Starts the task of a process, and reads its metric. */
+function startMeasured(t: Test, database: { url: string; prepare: boolean }) {
+  const registry = new Registry();
+  const { logger } = memoryLogger();
+  t.teardown(startRetention({ ...settings, database, logger, registry }));
+  const completedAt = async () => {
+    const metric = await registry.getSingleMetric('retention_completed_timestamp_seconds')?.get();
+    return metric?.values[0]?.value;
+  };
+  return { completedAt };
+}
 
 test('the retention runs in one process at a time, and not after an abort', async (t) => {
   const url = await createDatabase(t, { direct: true });
@@ -51,6 +66,21 @@ test('nothing is erased behind a pooler, because its sessions cannot hold a lock
   url.port = new URL(pooler.url).port;
   const database = { url: url.href, prepare: false };
   t.equal(await runRetention({ ...settings, database }), 'pooled');
+
+  // The task runs at once, instead of at a random time in the first hour.
+  t.intercept(Math, 'random', { value: () => 0 });
+  const { completedAt } = startMeasured(t, database);
+  await waitUntil(
+    'the metric of a task that runs nothing',
+    async () => (await completedAt()) === 0,
+  );
+});
+
+test('before its first run the metric of the retention is the start of the process', async (t) => {
+  const before = Date.now() / 1000;
+  const url = await createDatabase(t, { direct: true });
+  const at = await startMeasured(t, { url, prepare: true }).completedAt();
+  t.ok(Number(at) >= Math.floor(before) && Number(at) <= Date.now() / 1000, String(at));
 });
 
 test('a stop does not wait for a running statement, which takes effect as a whole or not at all', async (t) => {

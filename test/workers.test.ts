@@ -1,4 +1,6 @@
+import { rm, writeFile } from 'node:fs/promises';
 import { request } from 'node:http';
+import { join } from 'node:path';
 import { test } from 'tap';
 import { SECRET } from './helpers/app.js';
 import { createDatabase } from './helpers/database.js';
@@ -59,6 +61,27 @@ test('workers share a port, and are replaced one after another without losing a 
   process.child.kill('SIGTERM');
   t.equal(await process.ended, 0);
   t.same(pids(), [], 'no worker is left');
+});
+
+test('workers can be replaced after a replacement that failed', async (t) => {
+  const secretFile = join(t.testdir(), 'secret');
+  await writeFile(secretFile, SECRET);
+  const { process, port, pids } = await startWorkers(t, { JWT_SECRET_FILE: secretFile });
+  const before = pids();
+  await rm(secretFile);
+  process.child.kill('SIGUSR2');
+  await process.waitFor(/A worker ended before it listened/);
+  t.same(pids().sort(), before.sort(), 'a failed replacement leaves the workers as they are');
+  t.equal((await get(port, '/readyz')).status, 200);
+
+  await writeFile(secretFile, SECRET);
+  process.child.kill('SIGUSR2');
+  await waitUntil('the replacement of both workers', () => {
+    const now = pids();
+    return now.length === 2 && !now.some((pid) => before.includes(pid));
+  });
+  process.child.kill('SIGTERM');
+  t.equal(await process.ended, 0);
 });
 
 test('a worker that dies is replaced', async (t) => {

@@ -35,6 +35,9 @@ export async function migrate(url: string): Promise<void> {
   }
 }
 
+/** How to apply migrations, in the image and in a checkout. */
+export const MIGRATE = 'Run node dist/commands/migrate.js (in a checkout npm run db:migrate)';
+
 const migrating = { poolMax: 1, statementTimeoutMs: 0, prepare: false, isAdministrative: true };
 
 /** The schema of the tables, independent of the role's search path. */
@@ -50,7 +53,7 @@ export async function expectMigrated(url: string): Promise<void> {
   try {
     if (!(await isMigrated(db))) {
       throw new DatabaseNotReadyError(
-        'The database lacks the newest migrations. Run npm run db:migrate, or set MIGRATE_ON_START=true.',
+        `The database lacks the newest migrations. ${MIGRATE}, or set MIGRATE_ON_START=true.`,
       );
     }
     await expectUsable(db);

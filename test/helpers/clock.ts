@@ -1,11 +1,23 @@
 import type { Test } from 'tap';
 
-/** @returns a function that moves `Date.now` ahead until the test ends; timers are not affected */
-export function movableClock(t: Test): (milliseconds: number) => void {
+/**
+ * Moves the clocks of the process until the test ends; timers are not affected.
+ *
+ * @returns a function that moves all clocks ahead; its `setBack` changes the time of day only, as an
+ *   administrator can
+ */
+export function movableClock(t: Test) {
   const { now } = Date;
+  const monotonic = performance.now.bind(performance);
   let ahead = 0;
-  t.intercept(Date, 'now', { value: () => now() + ahead });
-  return (milliseconds) => {
+  let behind = 0;
+  t.intercept(Date, 'now', { value: () => now() + ahead - behind });
+  t.intercept(performance, 'now', { value: () => monotonic() + ahead });
+  const advance = (milliseconds: number) => {
     ahead += milliseconds;
   };
+  const setBack = (milliseconds: number) => {
+    behind += milliseconds;
+  };
+  return Object.assign(advance, { setBack });
 }

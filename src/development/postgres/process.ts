@@ -66,9 +66,9 @@ export async function within(
   milliseconds: number,
   condition: () => boolean | Promise<boolean>,
 ): Promise<boolean> {
-  const deadline = Date.now() + milliseconds;
+  const deadline = performance.now() + milliseconds;
   while (!(await condition())) {
-    if (Date.now() > deadline) return false;
+    if (performance.now() > deadline) return false;
     await setTimeout(POLL_MS);
   }
   return true;

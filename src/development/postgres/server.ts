@@ -73,13 +73,14 @@ export async function endOrphan(
  */
 export async function startServer(options: ServerOptions): Promise<Server> {
   const log = join(options.home.directory, 'postgres.log');
-  const deadline = Date.now() + LEFTOVERS_TIMEOUT_MS;
+  const deadline = performance.now() + LEFTOVERS_TIMEOUT_MS;
   for (let attempt = 1; ; attempt += 1) {
     const port = await (options.choosePort ?? freePort)();
     const { server, output } = await launch(options, port, log);
     if (server) return server;
     const portTaken = output.includes('Address already in use') && attempt < PORT_ATTEMPTS;
-    const leftovers = output.includes('pre-existing shared memory block') && Date.now() < deadline;
+    const leftovers =
+      output.includes('pre-existing shared memory block') && performance.now() < deadline;
     if (leftovers) await setTimeout(50);
     else if (!portTaken) {
       const end = output.trim().split('\n').slice(-LOG_LINES_IN_MESSAGE).join('\n  ');

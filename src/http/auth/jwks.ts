@@ -44,13 +44,17 @@ interface PublishedKey {
  * invented ones cannot flood the issuer.
  *
  * @param onChange called when a fetch returned a different set of keys
- * @param now the clock in milliseconds, for tests
+ * @param now the clock in milliseconds, a monotonic one, because the time of day can be set back
  * @returns a function that takes the (unverified) header of a token, and the token, and returns its key as PEM;
  *   it throws `ServiceError` `token_invalid` when the issuer has no such key, and `unavailable` when no keys
  *   have been fetched yet. Call its `checkAge` for each request, before a cached token is accepted: it returns
  *   a promise to await where the keys are too old. Its `usage` is for metrics.
  */
-export function remoteKeys(url: URL, onChange: () => void, now: () => number = Date.now) {
+export function remoteKeys(
+  url: URL,
+  onChange: () => void,
+  now: () => number = () => performance.now(),
+) {
   let keys: { fingerprint: string; published: PublishedKey[] } | null = null;
   /** when the last successful fetch ended */
   let confirmed = -Infinity;

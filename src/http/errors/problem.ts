@@ -4,6 +4,7 @@ import fp from 'fastify-plugin';
 import { type ProblemCode, problems, ServiceError, type Violation } from '../../errors.js';
 import { Failure } from '../../failure.js';
 import { BATCH_MAX, ref } from '../conventions/schemas.js';
+import { withoutStack } from '../observability/log-fields.js';
 import { toViolation } from '../server/validation.js';
 import { toProblem } from './failures.js';
 import { currentAddress } from './redirect.js';
@@ -111,18 +112,27 @@ function problemHeaders(status: number): object {
   return {};
 }
 
+/** Minimum time between two stacks of `unavailable` in the log: an outage has the same one for each request. */
+const STACK_MS = 1000;
+
 /** Sends a problem body for every error, expected or not, without internal details. */
 export const problemPlugin = fp(
   (app, _options, done) => {
     for (const schema of [Code, BrokenRule, Problem]) app.addSchema(schema);
     app.decorateReply('problem', null);
+    let stackAt = -Infinity;
+    const logError = (error: Error, code: ProblemCode, request: FastifyRequest) => {
+      const isRepeated = code === 'unavailable' && performance.now() - stackAt < STACK_MS;
+      request.log.error({ err: isRepeated ? withoutStack(error) : error });
+      if (code === 'unavailable' && !isRepeated) stackAt = performance.now();
+    };
     app.setErrorHandler<FastifyError>((error, request, reply) => {
       const failure = toServiceError(error);
       const address = currentAddress(request, failure);
       if (address !== null) return reply.code(308).header('location', address).send();
       // Overload is not an error of the service, and logging each request would add load.
       if (problems[failure.code].status >= 500 && failure.code !== 'overloaded') {
-        request.log.error({ err: error });
+        logError(error, failure.code, request);
       }
       return sendProblem(request, reply, failure);
     });

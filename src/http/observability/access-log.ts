@@ -81,6 +81,9 @@ export const auditPlugin = fp(
             namespace: shownParameter(request, 'slug'),
             space: shownParameter(request, 'projectSlug'),
             member: shownParameter(request, 'subject'),
+            folder: shownParameter(request, 'folderId'),
+            episode: shownParameter(request, 'name'),
+            asset: shownParameter(request, 'assetId'),
             created:
               reply.created ?? (reply.statusCode === 201 ? reply.getHeader('location') : undefined),
             permanent: isPermanent(request.query),

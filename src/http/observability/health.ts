@@ -2,7 +2,7 @@ import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebo
 import { Type } from '@sinclair/typebox';
 import fp from 'fastify-plugin';
 import type { Database } from '../../db/client.js';
-import { isMigrated } from '../../db/migrate.js';
+import { isMigrated, MIGRATE } from '../../db/migrate.js';
 import { type ProblemCode, ServiceError } from '../../errors.js';
 import { ref } from '../conventions/schemas.js';
 import { problemResponses, sendProblem } from '../errors/problem.js';
@@ -59,7 +59,7 @@ function unreachable(cause: unknown): ServiceError {
 }
 
 function notMigrated(): ServiceError {
-  const detail = 'The database lacks the newest migrations. Run npm run db:migrate.';
+  const detail = `The database lacks the newest migrations. ${MIGRATE}.`;
   return new ServiceError('unavailable', detail);
 }
 

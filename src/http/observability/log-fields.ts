@@ -3,22 +3,35 @@ import postgres from 'postgres';
 import { quotesCaller } from '../../db/errors.js';
 import { SUBJECT_MAX_LENGTH } from '../conventions/schemas.js';
 
+type ErrorFields = Record<string, unknown>;
+
 /**
  * The fields of an error for the log, without data of the caller, such as PostgreSQL's `detail` and `where`.
+ *
+ * @param error an error, or its fields, which are returned unchanged
  */
-export function serializeError(error: Error): Record<string, unknown> {
+export function serializeError(error: Error | ErrorFields): ErrorFields {
+  return error instanceof Error ? fieldsOf(error, true) : error;
+}
+
+/** The same without stacks, for an error that many requests have at the same time. */
+export function withoutStack(error: Error): ErrorFields {
+  return fieldsOf(error, false);
+}
+
+function fieldsOf(error: Error, hasStack: boolean): ErrorFields {
   const { cause } = error;
   const message = shorten(quotesCaller(error) ? 'A statement failed' : error.message);
   const frames = /\n {4}at .*$/s.exec(error.stack ?? '')?.[0] ?? '';
   return {
     type: error.name,
     message,
-    stack: `${error.name}: ${message}${frames}`,
+    ...(hasStack && { stack: `${error.name}: ${message}${frames}` }),
     ...(error instanceof postgres.PostgresError && {
       sqlState: error.code,
       constraint: error.constraint_name,
     }),
-    ...(cause instanceof Error && { cause: serializeError(cause) }),
+    ...(cause instanceof Error && { cause: fieldsOf(cause, hasStack) }),
   };
 }
 

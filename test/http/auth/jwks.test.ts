@@ -124,6 +124,23 @@ test('a rotated key is fetched, and tokens of the withdrawn one are rejected', a
   t.equal((await call(await after.sign())).status, 200);
 });
 
+test('a rotated key is fetched although the clock was set back', async (t) => {
+  const clock = movableClock(t);
+  const [before, after] = await Promise.all([
+    signingKey('ES256', 'before'),
+    signingKey('ES256', 'after'),
+  ]);
+  const issuer = await startIssuer(t, before);
+  const call = await startFor(t, issuer);
+  const hour = 3_600_000;
+  const iat = Math.floor(Date.now() / 1000) - 2 * 3600;
+  t.equal((await call(await before.sign({ iat }))).status, 200);
+  issuer.publish(after);
+  clock.setBack(hour);
+  clock(COOL_DOWN_MS);
+  t.equal((await call(await after.sign({ iat }))).status, 200);
+});
+
 test('known keys stay valid during an outage of the issuer', async (t) => {
   const advance = movableClock(t);
   const key = await signingKey('ES256', 'key');

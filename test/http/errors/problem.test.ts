@@ -2,6 +2,7 @@ import { sql } from 'drizzle-orm';
 import { test } from 'tap';
 import { problems } from '../../../src/errors.js';
 import { type Answer, startService } from '../../helpers/app.js';
+import { movableClock } from '../../helpers/clock.js';
 import { openDatabase } from '../../helpers/database.js';
 import { pick } from '../../helpers/json.js';
 import { memoryLogger } from '../../helpers/logger.js';
@@ -98,6 +99,32 @@ test('every operation is 503 with Retry-After while the database is unreachable'
     t.match(answer.headers['retry-after'], /^\d+$/, title);
     t.notMatch(answer.text, /127\.0\.0\.1|ECONNREFUSED|nobody/, title);
   }
+});
+
+test('an outage is logged with its cause for each request, and with a stack once a second', async (t) => {
+  const advance = movableClock(t);
+  const { logger, lines } = memoryLogger();
+  const url = 'postgres://nobody@127.0.0.1:1/none';
+  const db = openDatabase(t, url, { poolMax: 1 });
+  const { as } = await startService(t, { db, databaseUrl: url, logger });
+  const alice = await as('alice');
+  const errors = () => lines().filter((line) => pick(line, 'level') === 50);
+  const stacks = () => errors().filter((line) => pick(line, 'err', 'stack') !== undefined).length;
+  const since = performance.now();
+  for (let count = 0; count < 10; count += 1) await alice.get('/namespaces/acme');
+  const seconds = Math.floor((performance.now() - since) / 1000);
+  t.ok(stacks() >= 1 && stacks() <= 1 + seconds, `${stacks()} stacks in ${seconds} s`);
+  t.equal(errors().length, 10);
+  for (const line of errors()) {
+    t.match(line, {
+      msg: 'unavailable',
+      err: { type: 'Failure', cause: { message: /ECONNREFUSED/ } },
+    });
+  }
+  const before = stacks();
+  advance(1000);
+  await alice.get('/namespaces/acme');
+  t.equal(stacks(), before + 1, 'a second later');
 });
 
 test('connections that PostgreSQL ends are replaced, and requests are only 503 until then', async (t) => {

@@ -1,6 +1,8 @@
 import { pino } from 'pino';
 import { test } from 'tap';
 import { startService } from '../../helpers/app.js';
+import { fill } from '../../helpers/filled.js';
+import { pick } from '../../helpers/json.js';
 import { memoryLogger } from '../../helpers/logger.js';
 import { operations } from '../../helpers/operations.js';
 import { members, seedNamespace } from '../../helpers/seed.js';
@@ -54,6 +56,40 @@ test('an audit line names the space, the member and the created resources, and m
       namespace: 'acme',
       created: ['/namespaces/acme/projects/head', '/namespaces/acme/projects/foot'],
     },
+  ]);
+});
+
+test('an audit line of a write to a folder, an episode or an asset names it', async (t) => {
+  const { logger, lines } = memoryLogger();
+  const service = await startService(t, { logger });
+  await seedNamespace(service, 'acme');
+  const owner = await service.as(members.owner);
+  await fill(owner, 'lab');
+  const path = '/namespaces/acme/projects/lab';
+  const idOf = async (kind: string) =>
+    String(pick((await owner.get(`${path}/${kind}`)).json, kind, 0, 'id'));
+  const [folder, asset] = [await idOf('folders'), await idOf('assets')];
+  const of = { namespace: 'acme', space: 'lab' };
+  const before = lines().length;
+  await owner.patch(`${path}/folders/${folder}`, { metadata: {} });
+  await owner.patch(`${path}/assets/${asset}`, { metadata: {} });
+  await owner.patch(`${path}/episodes/run`, { metadata: {} });
+  await owner.delete(`${path}/assets/${asset}`);
+  await owner.send({ method: 'POST', path: `${path}/assets/${asset}/restore` });
+  await owner.delete(`${path}/episodes/run`);
+  await owner.send({ method: 'POST', path: `${path}/episodes/run/restore` });
+  await owner.delete(`${path}/folders/none`);
+  await owner.delete(`${path}/episodes/none`);
+  t.match(lines().slice(before).filter(isAudit), [
+    { operation: 'updateFolder', ...of, folder, outcome: 'ok' },
+    { operation: 'updateAsset', ...of, asset, outcome: 'ok' },
+    { operation: 'updateEpisode', ...of, episode: 'run', outcome: 'ok' },
+    { operation: 'deleteAsset', ...of, asset, outcome: 'ok' },
+    { operation: 'restoreAsset', ...of, asset, outcome: 'ok' },
+    { operation: 'deleteEpisode', ...of, episode: 'run', outcome: 'ok' },
+    { operation: 'restoreEpisode', ...of, episode: 'run', outcome: 'ok' },
+    { operation: 'deleteFolder', ...of, folder: 'none' },
+    { operation: 'deleteEpisode', ...of, episode: 'none', outcome: 'episode_not_found' },
   ]);
 });
 

@@ -122,6 +122,8 @@ test("the metrics show the age of the issuer's keys and the failed fetches", asy
   t.same(await keys(), [11, 0], 'an idle service fetches no keys');
   t.equal(await call(), 200, 'the known keys are kept');
   t.same(await keys(), [11, 1]);
+  advance.setBack(3_600_000);
+  t.same(await keys(), [11, 1], 'after the clock was set back');
   issuer.answer = answer;
   advance(60_000);
   t.equal(await call(), 200);
