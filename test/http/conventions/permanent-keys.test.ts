@@ -3,7 +3,9 @@ import { sql } from 'drizzle-orm';
 import { type Test, test } from 'tap';
 import { eraseExpired } from '../../../src/repositories/retention/index.js';
 import { type Client, type Service, startService } from '../../helpers/app.js';
+import { createDatabase, openDatabase } from '../../helpers/database.js';
 import { pick, pickString } from '../../helpers/json.js';
+import { waitForLockedSessions } from '../../helpers/locks.js';
 import { waitUntil } from '../../helpers/wait.js';
 
 const spaces = '/namespaces/acme/spaces';
@@ -133,4 +135,33 @@ test('an erased namespace leaves no saved response with which it was created', a
     (await post(admin, '/namespaces', { slug: 'kept' })).headers['idempotent-replayed'],
     'true',
   );
+});
+
+test('an erasure waits for a response with the space that is being saved', async (t) => {
+  const databaseUrl = await createDatabase(t, { direct: true });
+  const service = await startService(t, { databaseUrl });
+  const owner = await service.as('owner');
+  const { json: namespace } = await owner.post('/namespaces', { slug: 'acme' });
+  const { json } = await owner.post(spaces, { name: 'Lab' });
+  const other = openDatabase(t, databaseUrl, { poolMax: 2 });
+  const held = await other.transaction(async (holder) => {
+    // The insertion of the same key waits for this one, which is rolled back.
+    await holder.execute(sql`
+      insert into idempotency_keys (namespace_id, subject, operation, key, fingerprint, answer, expires_at)
+      values (${pick(namespace, 'id')}, 'owner', 'restoreSpace lab', 'key', '', '{}', now() + interval '1 hour')`);
+    const restored = owner.send({
+      method: 'POST',
+      path: `${spaces}/lab/restore`,
+      headers: { 'idempotency-key': 'key' },
+    });
+    await waitForLockedSessions(other.$client);
+    const erased = owner.delete(`${spaces}/lab?permanent=true`);
+    await waitForLockedSessions(other.$client, 2);
+    await holder.execute(sql`delete from idempotency_keys where subject = 'owner'`);
+    return [restored, erased];
+  });
+  const [restored, erased] = await Promise.all(held);
+  t.equal(restored?.status, 200);
+  t.equal(erased?.status, 204);
+  t.equal(await savedWith(service, pickString(json, 'id')), 0);
 });
