@@ -1,5 +1,5 @@
 import { Type } from '@sinclair/typebox';
-import { callerOf, possibleId, requireSpace } from '../contents/space.js';
+import { callerOf, possibleId, rejectPermanent, requireSpace } from '../contents/space.js';
 import { expectedVersions, withETag, WriteConditions } from '../conventions/etag.js';
 import { type AddAssetRoute, orNotFound } from './routes.js';
 import { AssetParams } from './schema.js';
@@ -22,6 +22,7 @@ export const deleteAsset: AddAssetRoute = (app, assets) => {
         headers: WriteConditions,
         response: { 204: withETag(Type.Null({ description: 'Deleted' })) },
       },
+      preValidation: rejectPermanent,
     },
     async (request, reply) => {
       const outcome = await assets.delete(

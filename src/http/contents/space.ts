@@ -1,10 +1,11 @@
 import { type Static, type TProperties, Type } from '@sinclair/typebox';
-import type { FastifyRequest } from 'fastify';
+import type { FastifyRequest, preValidationHookHandler } from 'fastify';
 import { NIL } from 'uuid';
 import { ServiceError } from '../../errors.js';
 import { renamed } from '../../repositories/access/namespace-resolver.js';
 import type { ContentCaller, ContentResult } from '../../repositories/contents/operations.js';
 import { requireRole, type Routed } from '../auth/require-role.js';
+import { invalid } from '../errors/problem.js';
 import { SpaceParams } from '../spaces/schema.js';
 
 /** Declares the path parameters of an operation in a space. */
@@ -53,3 +54,22 @@ export function spaceNotFound(): ServiceError {
     'The namespace has no space with this slug. List its spaces, or restore a deleted one.',
   );
 }
+
+/**
+ * Rejects `permanent=true` on a deletion of contents: unlike other unknown parameters it must not be ignored, because the
+ * caller would take a soft delete for an erasure.
+ */
+export const rejectPermanent: preValidationHookHandler = ({ query }, _reply, next) => {
+  const isSoft =
+    typeof query !== 'object' ||
+    query === null ||
+    !('permanent' in query) ||
+    query.permanent === 'false';
+  if (isSoft) {
+    next();
+    return;
+  }
+  const message =
+    'is not supported: contents of a space cannot be erased by request; deleted episodes and assets are erased after RETENTION_DAYS';
+  next(invalid('query string', [{ path: '/permanent', code: 'not_supported', message }]));
+};

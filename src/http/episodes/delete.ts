@@ -1,5 +1,5 @@
 import { Type } from '@sinclair/typebox';
-import { callerOf, requireSpace } from '../contents/space.js';
+import { callerOf, rejectPermanent, requireSpace } from '../contents/space.js';
 import { expectedVersions, withETag, WriteConditions } from '../conventions/etag.js';
 import { type AddEpisodeRoute, episodeName, orNotFound } from './routes.js';
 import { EpisodeParams } from './schema.js';
@@ -23,6 +23,7 @@ export const deleteEpisode: AddEpisodeRoute = (app, episodes) => {
         headers: WriteConditions,
         response: { 204: withETag(Type.Null({ description: 'Deleted' })) },
       },
+      preValidation: rejectPermanent,
     },
     async (request, reply) => {
       const outcome = await episodes.delete(

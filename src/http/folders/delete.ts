@@ -1,5 +1,5 @@
 import { Type } from '@sinclair/typebox';
-import { callerOf, possibleId, requireSpace } from '../contents/space.js';
+import { callerOf, possibleId, rejectPermanent, requireSpace } from '../contents/space.js';
 import { expectedVersions, withETag, WriteConditions } from '../conventions/etag.js';
 import { type AddFolderRoute, orNotFound } from './routes.js';
 import { FolderParams } from './schema.js';
@@ -23,6 +23,7 @@ export const deleteFolder: AddFolderRoute = (app, folders) => {
         headers: WriteConditions,
         response: { 204: withETag(Type.Null({ description: 'Deleted' })) },
       },
+      preValidation: rejectPermanent,
     },
     async (request, reply) => {
       const outcome = await folders.delete(

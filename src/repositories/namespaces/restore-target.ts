@@ -78,12 +78,12 @@ export function restoreTargets(db: Database) {
   };
 
   return {
-    /** for an erasure: the expected one, then the active one, then the last deleted one */
+    /** for an erasure: the expected one, the active one, the one that is being erased, the last deleted one */
     erased: prepareErased(
       'namespace_erase_target',
-      [expectedOne, activeOne, lastOfSlug, lastOfCaller, beingErased],
-      sql`coalesce((select id from expected_one), (select id from active_one), (select id from last_of_slug),
-        (select id from last_of_caller), (select id from being_erased))`,
+      [expectedOne, activeOne, beingErased, lastOfSlug, lastOfCaller],
+      sql`coalesce((select id from expected_one), (select id from active_one), (select id from being_erased),
+        (select id from last_of_slug), (select id from last_of_caller))`,
     ),
     beingErased: prepareErased(
       'namespace_erasure_target',

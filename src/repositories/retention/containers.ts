@@ -1,6 +1,7 @@
 import { type SQL, sql } from 'drizzle-orm';
 import type { Database } from '../../db/client.js';
 import { newRevision } from '../revision.js';
+import { eraseKeyOfNamespace, eraseKeysOfSpaces } from './keys.js';
 import { BATCH, idsOf, type Key } from './scan.js';
 
 /** The tables of a space's contents, in an order that the foreign keys allow. */
@@ -106,6 +107,8 @@ export async function* eraseSpaces(
   const due = sql`array(
     select id from spaces where ${inNamespace} and id = any(${ids}) and deleted_at = '-infinity')`;
   const inSpaces = sql`space_id = any(${due})`;
+  // First: until then a repeated request may get a saved response that shows the space.
+  yield* eraseKeysOfSpaces(db, namespaceId, sql`${due}::text[]`);
   for (const table of contentTables) {
     yield* deleteBatches(db, table, namespaceId, inSpaces);
   }
@@ -162,6 +165,9 @@ async function* eraseMembers(db: Database, namespaceId: string): AsyncGenerator<
  */
 export async function* eraseNamespace(db: Database, id: string): AsyncGenerator<Erased> {
   const inNamespace = sql`namespace_id = ${id}::uuid`;
+  // First, so that the erasures of the spaces find no keys to read.
+  yield* deleteBatches(db, 'idempotency_keys', id, sql`true`);
+  yield* eraseKeyOfNamespace(db, id);
   for (;;) {
     const spaces = await db.execute<{ id: string }>(
       sql`select id::text from spaces where ${inNamespace} limit ${BATCH}`,
@@ -172,7 +178,6 @@ export async function* eraseNamespace(db: Database, id: string): AsyncGenerator<
     yield* eraseSpaces(db, id, ids);
     yield { table: 'spaces', rows: 0, more: spaces.length === BATCH };
   }
-  yield* deleteBatches(db, 'idempotency_keys', id, sql`true`);
   yield* eraseMembers(db, id);
   // The rows on the coordinator of Citus are deleted first here too.
   const known = await db.execute<Key>(sql`

@@ -40,6 +40,12 @@ export function eraseSpace({ db, resolveNamespace, erasures, quotas }: Repositor
     .select({ id: spaces.id })
     .from(spaces)
     .where(and(inNamespace, hasSlug, isActive));
+  // Before the last deleted one: a repeated request resumes its erasure, and erases no other space.
+  const beingErased = db
+    .select({ id: spaces.id })
+    .from(spaces)
+    .where(and(isDeleted, isBeingErased(spaces.deletedAt)))
+    .limit(1);
   const lastDeleted = db
     .select({ id: spaces.id })
     .from(spaces)
@@ -57,7 +63,10 @@ export function eraseSpace({ db, resolveNamespace, erasures, quotas }: Repositor
       .where(
         and(
           inNamespace,
-          eq(spaces.id, sql`coalesce((${expectedOne}), (${activeOne}), (${lastDeleted}))`),
+          eq(
+            spaces.id,
+            sql`coalesce((${expectedOne}), (${activeOne}), (${beingErased}), (${lastDeleted}))`,
+          ),
         ),
       ),
   );
@@ -100,13 +109,7 @@ export function eraseSpace({ db, resolveNamespace, erasures, quotas }: Repositor
     .prepare('space_erase');
 
   const access = accessCte(db, activeNamespaceByIdAndSlug);
-  const running = db.$with('running').as(
-    db
-      .select({ id: spaces.id })
-      .from(spaces)
-      .where(and(isDeleted, isBeingErased(spaces.deletedAt)))
-      .limit(1),
-  );
+  const running = db.$with('running').as(beingErased);
   const statusStatement = db
     .with(access, running)
     .select()
@@ -116,8 +119,8 @@ export function eraseSpace({ db, resolveNamespace, erasures, quotas }: Repositor
 
   return {
     /**
-     * Permanently erases the active space with this slug or, without one, the last deleted space that had it. Needs
-     * the role `owner`.
+     * Permanently erases the active space with this slug or, without one, goes on with an erasure that is running, or
+     * else erases the last deleted space that had the slug. Needs the role `owner`.
      *
      * @param expected may identify another deleted space that had the slug
      * @throws `Failure` `precondition_failed` when the space has none of the expected versions

@@ -94,6 +94,14 @@ export function restoreSpace({ db, resolveNamespace, quotas }: RepositoryContext
       .from(spaces)
       .where(and(inNamespace, hasSlug, isActive)),
   );
+  // Locked, so that an erasure of the space waits for the saved response, which it deletes.
+  const notDeletedOnce = db.$with('not_deleted').as(
+    db
+      .select(spaceColumns)
+      .from(spaces)
+      .where(and(inNamespace, hasSlug, isActive, mayWrite))
+      .for('key share'),
+  );
   const contents = contentsOf(sql`coalesce((select id from space), (select id from not_deleted))`);
 
   const restored = restoreWhere(mayWrite);
@@ -121,11 +129,11 @@ export function restoreSpace({ db, resolveNamespace, quotas }: RepositoryContext
       lastDeleted,
       restoredOnce,
       ...countAddedSpaces(db),
-      notDeleted,
+      notDeletedOnce,
       once.keep(sql`
         select to_jsonb(space) from space
         union all select to_jsonb(not_deleted) from not_deleted
-        where ${and(once.isClaimed, hasVersion(notDeleted), sql`not exists (select from last_deleted)`)}`),
+        where ${and(once.isClaimed, hasVersion(notDeletedOnce), sql`not exists (select from last_deleted)`)}`),
     )
     .select({
       access: { role: writing.access.role },
@@ -133,7 +141,7 @@ export function restoreSpace({ db, resolveNamespace, quotas }: RepositoryContext
       stored: once.stored._.selectedFields,
       last_deleted: lastDeleted._.selectedFields,
       space: restoredOnce._.selectedFields,
-      not_deleted: notDeleted._.selectedFields,
+      not_deleted: notDeletedOnce._.selectedFields,
       contents,
     })
     .from(writing.access)
@@ -141,7 +149,7 @@ export function restoreSpace({ db, resolveNamespace, quotas }: RepositoryContext
     .leftJoin(once.stored, always)
     .leftJoin(lastDeleted, always)
     .leftJoin(restoredOnce, always)
-    .leftJoin(notDeleted, always)
+    .leftJoin(notDeletedOnce, always)
     .prepare('space_restore_once');
 
   /**

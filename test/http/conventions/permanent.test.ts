@@ -80,6 +80,28 @@ test('a deletion without permanent=true can be restored; another value is 400', 
   t.equal((await owner.get(`${spaces}/lab`)).status, 200);
 });
 
+test('permanent=true is 400 for contents, which stay active', async (t) => {
+  const { owner } = await start(t);
+  await fill(owner, 'lab');
+  const lab = '/namespaces/acme/projects/lab';
+  const assets = await owner.get(`${lab}/assets`);
+  const { headers } = await owner.post(`${lab}/folders`, { path: '/empty' });
+  const paths = [
+    `${lab}/episodes/run`,
+    `${lab}/assets/${String(pick(assets.json, 'assets', 1, 'id'))}`,
+    String(headers['location']),
+  ];
+  for (const path of paths) {
+    for (const query of ['permanent=true', 'permanent=false&permanent=true', 'permanent=1']) {
+      const rejected = await owner.delete(`${path}?${query}`);
+      assertProblem(t, rejected, INVALID, `${path}?${query}`, ['/permanent']);
+      t.match(rejected.json, { detail: /\/permanent .* erased after RETENTION_DAYS/ });
+    }
+    t.equal((await owner.get(path)).status, 200, `${path} is active`);
+    t.equal((await owner.delete(`${path}?permanent=false&other=1`)).status, 204, path);
+  }
+});
+
 test('permanent=true erases the last deleted space of the slug, or the one that If-Match names', async (t) => {
   const { owner } = await start(t);
   const etags: string[] = [];
