@@ -20,9 +20,11 @@ export async function overlap(
     select distinct namespace_id, space_id, kind, number, 0
     from content_counters, generate_series(0, ${SLOTS - 1}) as number
     on conflict do nothing`;
+  const [namespace] = await sql<{ id: string }[]>`select id from namespaces`;
   const answers: Promise<Answer>[] = [];
   await sql.begin(async (holder) => {
-    await holder`select from content_counters for update`;
+    // By the namespace, for Citus.
+    await holder`select from content_counters where namespace_id = ${namespace?.id ?? ''} for update`;
     answers.push(first());
     await waitForLockedSessions(sql, 1);
     answers.push(second());

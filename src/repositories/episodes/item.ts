@@ -1,4 +1,5 @@
 import { type SQL, sql } from 'drizzle-orm';
+import type { Database } from '../../db/client.js';
 import type { JsonObject } from '../../db/schema/columns.js';
 import { episodes, type episodeStatus } from '../../db/schema/episodes.js';
 import { param } from '../access/statement.js';
@@ -50,6 +51,24 @@ export const storedEpisodeTag = tagOf(
 
 /** The condition that selects the episode of the request. */
 export const isNamedEpisode = sql`(${inSpace(episodes)} and ${episodes.name} = ${param('episode')})`;
+
+/**
+ * The common table expression `precheck` of one row: whether the snapshot allows the write. Evaluated once, and before
+ * the write, because Citus executes the expressions one after another.
+ */
+export function precheckCte(db: Database, isWanted: SQL) {
+  return db.$with('precheck', {}).as(sql`select ${isWanted} as is_wanted`);
+}
+
+/** The folder of the request, for `ensureFolders`, where `precheck` holds. */
+export const wantedFolder = sql`select ${param('folder')}::text from precheck where is_wanted`;
+
+/**
+ * The condition that the write protects the episode, which counts as a change of the tree: a concurrent move of a
+ * folder above would not see it otherwise.
+ */
+export const protectsEpisode = sql`(
+  select is_wanted and ${param('writeProtected')}::boolean is true from precheck)`;
 
 /** @returns the parameters of a statement for the given fields */
 export function changeParams(changes: EpisodeChanges) {

@@ -17,7 +17,10 @@ import {
   episodeItem,
   episodeTag,
   isNamedEpisode,
+  precheckCte,
+  protectsEpisode,
   storedEpisodeTag,
+  wantedFolder,
 } from './item.js';
 
 /**
@@ -36,15 +39,7 @@ export function updateEpisode(
     select from ${episodes}
     where ${isNamedEpisode} and deleted_at is null and not write_protected and ${hasTag(storedEpisodeTag)})`;
   const effect = (allowed: SQL, moves: boolean) => {
-    const wanted = sql`select ${param('folder')}::text where ${isWanted}`;
-    const tree = moves
-      ? ensureFolders(
-          db,
-          wanted,
-          allowed,
-          sql`(${param('writeProtected')}::boolean is true and ${isWanted})`,
-        )
-      : folderStays;
+    const tree = moves ? ensureFolders(db, wantedFolder, allowed, protectsEpisode) : folderStays;
     // A new name changes the lists of assets, which show it.
     const counted = sql`${countRows('episodes', 'written', 0)}
       union all select 'assets', 0 from written where ${param('name')}::text is not null`;
@@ -66,6 +61,7 @@ export function updateEpisode(
     const path = tree.pathOf(sql.raw('folder_id'));
     return {
       expressions: [
+        ...(moves ? [precheckCte(db, isWanted)] : []),
         ...tree.expressions,
         written,
         countContents(

@@ -22,7 +22,10 @@ import {
   episodeItem,
   episodeTag,
   isNamedEpisode,
+  precheckCte,
+  protectsEpisode,
   storedEpisodeTag,
+  wantedFolder,
 } from './item.js';
 
 /** @returns the failure of an upsert with the name of a deleted episode */
@@ -54,12 +57,7 @@ export function upsertEpisode(
       select id::text as ids, ${episodeTag()} as tag, ${episodeItem()} as item, false as inserted from ${episodes}
       where ${isNamedEpisode} and deleted_at is null and ${allowed} and not ${param('hasChanges')}::boolean
         and ${hasTag(storedEpisodeTag)}`);
-    const tree = ensureFolders(
-      db,
-      sql`select ${param('folder')}::text where ${isWanted}`,
-      allowed,
-      sql`(${param('writeProtected')}::boolean is true and ${isWanted})`,
-    );
+    const tree = ensureFolders(db, wantedFolder, allowed, protectsEpisode);
     const folder = tree.idOf(sql`${param('folder')}::text`);
     const updated = db.$with('updated', {}).as(sql`
       update ${episodes} set
@@ -96,6 +94,7 @@ export function upsertEpisode(
     return {
       expressions: [
         unchanged,
+        precheckCte(db, isWanted),
         ...tree.expressions,
         updated,
         inserted,
