@@ -35,7 +35,7 @@ const expectedCosts: Record<string, readonly [number, number, number, number]> =
   updateSpace: [1, 1, 2, 2],
   'updateSpace, merge patch': [2, 2, 3, 3],
   deleteSpace: [1, 1, 2, 2],
-  'deleteSpace, permanent': [5, 9, 6, 10],
+  'deleteSpace, permanent': [6, 11, 7, 12],
   getSpaceErasure: [1, 1, 2, 2],
   restoreSpace: [1, 1, 2, 2],
   listFolders: [1, 1, 2, 2],
