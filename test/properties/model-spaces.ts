@@ -3,6 +3,7 @@ import type { Role } from '../../src/repositories/access/principal.js';
 import type { Model } from './model.js';
 import {
   type Command,
+  dropAnswers,
   erase,
   type Expected,
   ExpectedProblem,
@@ -136,6 +137,7 @@ export function spaceOperations(model: Tenancy) {
       const found = toErase(spaces, command.space);
       if (!found) throw noSpace(namespace, command);
       if (isActive(found)) formerSlugs.delete(found.slug);
+      dropAnswers(model.answers, found);
       return erase(found, spaces, formerSlugs);
     },
 

@@ -201,6 +201,13 @@ export function pageOf(key: string, all: unknown[], page: number, pageSize: numb
 /** Requests and their responses by key, subject and operation. */
 export type SavedAnswers = Map<string, { asked: string; expected: Expected }>;
 
+/** Removes the saved responses that show a resource, which an erasure removes too. */
+export function dropAnswers(answers: SavedAnswers, { id }: Entity): void {
+  for (const [name, { expected }] of answers) {
+    if (JSON.stringify(expected.body).includes(id)) answers.delete(name);
+  }
+}
+
 /** Has an effect once for a key, and returns the saved response to the same request. */
 export function once(
   answers: SavedAnswers,

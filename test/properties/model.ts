@@ -3,6 +3,7 @@ import type { Role } from '../../src/repositories/access/principal.js';
 import { spaceOperations } from './model-spaces.js';
 import {
   type Command,
+  dropAnswers,
   erase,
   type Expected,
   ExpectedProblem,
@@ -124,6 +125,7 @@ export class Model {
       for (const name of this.answers.keys()) {
         if (name.startsWith(found.id)) this.answers.delete(name);
       }
+      dropAnswers(this.answers, found);
       found.members.clear();
       return erase(found, this.namespaces, this.formerSlugs);
     },

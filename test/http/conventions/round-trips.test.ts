@@ -20,7 +20,7 @@ const expectedCosts: Record<string, readonly [number, number, number, number]> =
   updateNamespace: [1, 1, 2, 2],
   'updateNamespace, merge patch': [2, 2, 3, 3],
   deleteNamespace: [1, 1, 2, 2],
-  'deleteNamespace, permanent': [16, 30, 16, 30],
+  'deleteNamespace, permanent': [18, 34, 18, 34],
   getNamespaceErasure: [2, 2, 3, 3],
   restoreNamespace: [2, 2, 2, 2],
   listMembers: [1, 1, 2, 2],
