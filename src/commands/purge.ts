@@ -6,7 +6,7 @@ import { loadConfig } from '../config/load.js';
 import { type RetentionOutcome, runRetention } from '../retention.js';
 import { CommandError, runCommand } from './run.js';
 
-/** What the command reports, and its exit code: 3 where it erased nothing, or not everything. */
+/** The report of the command and its exit code: 3 if it erased nothing, or not everything. */
 const reports: Record<RetentionOutcome, { message: string; code: number }> = {
   completed: { message: 'Everything past its retention is erased.', code: 0 },
   interrupted: { message: 'Another process is running the retention.', code: 3 },

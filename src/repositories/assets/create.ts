@@ -34,7 +34,7 @@ type Operation = 'createAsset' | 'createAssets';
 
 type SentAsset = ReturnType<typeof sentAsset>;
 
-/** What prevents the creation of a batch. */
+/** The obstacles to the creation of a batch. */
 const Obstacles = Type.Object({
   /** names of active episodes, and whether they are write-protected */
   episodes: Type.Array(Type.Tuple([Type.String(), Type.Boolean()])),

@@ -7,7 +7,7 @@ import { executeOne, rollBackUnless, type Statement, type Values } from '../acce
 import type { RepositoryContext } from '../context.js';
 import { executeIdempotent, idempotencyCtes, type IdempotencyKey } from '../idempotency.js';
 import { untilDone } from '../retry.js';
-import { readingSpace, writingSpace } from './access.js';
+import { readingSpace, type SpaceAccess, writingSpace } from './access.js';
 import type { ContentItem, Written } from './item.js';
 import { type AnswerRow, fieldsOf, rowOrNull, withoutMissingRows, type WriteRow } from './rows.js';
 import type { InSpace, SpacePath, SpaceScope } from './space-resolver.js';
@@ -74,6 +74,17 @@ export function contentOperations({
   const writing = writingSpace(db);
   const always = sql`true`;
 
+  /** Executes a statement that only reads, in the caller's space. */
+  function readInSpace<Row extends { access: SpaceAccess }>(
+    statement: Statement<Row>,
+    { principal, path }: ContentCaller,
+    values: Values,
+  ): Promise<InSpace<Row> | null> {
+    return resolveSpace(principal, path, (scope) =>
+      executeOne(statement, { ...values, ...scope }, { retryOnDisconnect: true }),
+    );
+  }
+
   /**
    * Prepares a statement that finds one item.
    *
@@ -90,9 +101,7 @@ export function contentOperations({
         .prepare(name),
     );
     return async (caller: ContentCaller, values: Values): Promise<ContentResult<ItemState>> => {
-      const result = await resolveSpace(caller.principal, caller.path, (scope) =>
-        executeOne(statement, { ...values, ...scope }, { retryOnDisconnect: true }),
-      );
+      const result = await readInSpace(statement, caller, values);
       return outcomeOf(result, result?.row ? rowOrNull(result.row.answer) : null);
     };
   }
@@ -115,9 +124,7 @@ export function contentOperations({
         .prepare(name),
     );
     return async (caller: ContentCaller, values: Values): Promise<Static<Schema> | null> => {
-      const result = await resolveSpace(caller.principal, caller.path, (scope) =>
-        executeOne(statement, { ...values, ...scope }, { retryOnDisconnect: true }),
-      );
+      const result = await readInSpace(statement, caller, values);
       const value = result?.row?.answer ?? null;
       return value === null ? null : Value.Decode(schema, value);
     };

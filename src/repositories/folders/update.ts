@@ -26,7 +26,7 @@ export interface FolderChanges {
   metadata?: JsonObject | null;
 }
 
-/** What prevents the move of a folder. */
+/** The obstacles to the move of a folder. */
 const Obstacles = Type.Object({
   isCycle: Type.Boolean(),
   isTaken: Type.Boolean(),

@@ -19,27 +19,21 @@ interface Paths {
   tags: { episode: string; asset: string };
 }
 
+/** @param headers beside `If-Match` */
+const conditionalUpsert = (headers: Record<string, string>): Race => ({
+  first: (owner, { episode }) => owner.patch(episode, { status: 'completed' }),
+  second: (owner, { lab, tags }) =>
+    owner.send({
+      method: 'POST',
+      path: `${lab}/episodes`,
+      body: { name: 'run', folder: '/left/behind' },
+      headers: { 'if-match': tags.episode, ...headers },
+    }),
+});
+
 const races: Record<string, Race> = {
-  'an upsert': {
-    first: (owner, { episode }) => owner.patch(episode, { status: 'completed' }),
-    second: (owner, { lab, tags }) =>
-      owner.send({
-        method: 'POST',
-        path: `${lab}/episodes`,
-        body: { name: 'run', folder: '/left/behind' },
-        headers: { 'if-match': tags.episode },
-      }),
-  },
-  'a keyed upsert': {
-    first: (owner, { episode }) => owner.patch(episode, { status: 'completed' }),
-    second: (owner, { lab, tags }) =>
-      owner.send({
-        method: 'POST',
-        path: `${lab}/episodes`,
-        body: { name: 'run', folder: '/left/behind' },
-        headers: { 'if-match': tags.episode, 'idempotency-key': 'k' },
-      }),
-  },
+  'an upsert': conditionalUpsert({}),
+  'a keyed upsert': conditionalUpsert({ 'idempotency-key': 'k' }),
   'an update of an episode': {
     first: (owner, { episode }) => owner.patch(episode, { status: 'completed' }),
     second: (owner, { episode, tags }) =>
