@@ -23,12 +23,10 @@ import {
 import type { RepositoryContext } from '../context.js';
 import { ensureFolders, hasPath } from '../folders/tree.js';
 import type { IdempotencyKey } from '../idempotency.js';
+import { untilDone } from '../retry.js';
 import { newRevision } from '../revision.js';
 import { jsonParam } from '../spaces/columns.js';
 import { assetItem, assetTag, type NewAsset } from './item.js';
-
-/** Maximum number of attempts of a batch whose conflicting paths have been released in the meantime. */
-const ATTEMPTS = 5;
 
 type Operation = 'createAsset' | 'createAssets';
 
@@ -119,19 +117,19 @@ export function createAssets(
     key: IdempotencyKey | null,
   ): Promise<ContentResult<Written>> => {
     const rows = batch.map(sentAsset);
-    for (let attempts = 1; ; attempts += 1) {
+    return untilDone(async () => {
       try {
         const outcome = await write(caller, { assets: rows }, operation, key);
         if (!outcome?.isSpace || outcome.value || !includesRole(outcome.role, 'editor')) {
           return withItem(outcome);
         }
-        await rejectObstacles(operation, caller, rows, batch);
       } catch (error) {
         if (!isFailure(error, 'path_taken')) throw error;
-        await rejectObstacles(operation, caller, rows, batch);
-        if (attempts >= ATTEMPTS) throw error;
       }
-    }
+      // Without an obstacle, the path or the episode has become free in the meantime.
+      await rejectObstacles(operation, caller, rows, batch);
+      return undefined;
+    });
   };
 }
 
