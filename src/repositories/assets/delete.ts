@@ -8,7 +8,7 @@ import { writeOrExplain } from '../contents/state.js';
 import type { RepositoryContext } from '../context.js';
 import { folderPath } from '../folders/tree.js';
 import { type Expected, versionParams } from '../version.js';
-import type { FindAsset } from './find.js';
+import type { GetAsset } from './get.js';
 import { targetAsset } from './guard.js';
 import { assetTag, isAsset, storedAssetTag } from './item.js';
 
@@ -21,7 +21,7 @@ import { assetTag, isAsset, storedAssetTag } from './item.js';
 export function deleteAsset(
   { db }: Pick<RepositoryContext, 'db'>,
   { prepareWrite }: ContentOperations,
-  find: FindAsset,
+  get: GetAsset,
 ) {
   const write = prepareWrite('asset_delete', (allowed) => {
     const { expressions, isFree } = targetAsset(
@@ -44,7 +44,7 @@ export function deleteAsset(
   return (caller: ContentCaller, assetId: string, expected: Expected) => {
     const values = { ...versionParams(expected), assetId };
     return writeOrExplain(
-      { write: () => write(caller, values), read: () => find(caller, assetId) },
+      { write: () => write(caller, values), read: () => get(caller, assetId) },
       expected,
     );
   };

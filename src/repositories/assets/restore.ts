@@ -14,7 +14,7 @@ import type { IdempotencyKey } from '../idempotency.js';
 import { untilDone } from '../retry.js';
 import { newRevision } from '../revision.js';
 import { type Expected, expectTag, versionParams } from '../version.js';
-import type { FindAsset } from './find.js';
+import type { GetAsset } from './get.js';
 import { targetAsset } from './guard.js';
 import { assetItem, assetTag, isAsset, storedAssetTag } from './item.js';
 
@@ -29,7 +29,7 @@ import { assetItem, assetTag, isAsset, storedAssetTag } from './item.js';
 export function restoreAsset(
   { db }: Pick<RepositoryContext, 'db'>,
   { prepareKeyedWrite, prepareQuery, reading }: ContentOperations,
-  find: FindAsset,
+  get: GetAsset,
 ) {
   const write = prepareKeyedWrite('asset_restore', (allowed) => {
     // Before the asset is written, because Citus executes the expressions one after another.
@@ -93,7 +93,7 @@ export function restoreAsset(
       const outcome = await write(caller, { ...versionParams(expected), assetId }, operation, key);
       const result = settled(outcome);
       if (result !== undefined) return result;
-      const found = await find(caller, assetId);
+      const found = await get(caller, assetId);
       if (!found?.value) return found && { ...found, value: null };
       if (!found.value.isDeleted) {
         expectTag(found.value.tag, expected);

@@ -11,7 +11,7 @@ import { ensureFolders, folderStays } from '../folders/tree.js';
 import { jsonParam } from '../spaces/columns.js';
 import { type MergeMetadata, updateFields } from '../update-fields.js';
 import { type Expected, versionParams } from '../version.js';
-import type { FindAsset } from './find.js';
+import type { GetAsset } from './get.js';
 import { targetAsset } from './guard.js';
 import { type AssetChanges, assetItem, assetTag, isAsset, storedAssetTag } from './item.js';
 
@@ -24,7 +24,7 @@ import { type AssetChanges, assetItem, assetTag, isAsset, storedAssetTag } from 
 export function updateAsset(
   { db }: Pick<RepositoryContext, 'db'>,
   { prepareWrite }: ContentOperations,
-  find: FindAsset,
+  get: GetAsset,
 ) {
   const effect = (allowed: SQL, moves: boolean) => {
     const { expressions, isFree } = targetAsset(
@@ -87,7 +87,7 @@ export function updateAsset(
     return writeOrExplain(
       {
         write: () => write(caller, values),
-        read: () => find(caller, assetId),
+        read: () => get(caller, assetId),
       },
       expected,
     );
@@ -103,7 +103,7 @@ export function updateAsset(
     const resource = {
       needed: 'editor' as const,
       stateOf: itemState,
-      read: async () => active(await find(caller, assetId)),
+      read: async () => active(await get(caller, assetId)),
       write: (given: AssetChanges, version: Expected) => writeOnce(caller, assetId, given, version),
     };
     return updateFields(resource, changes, expected, merge);

@@ -10,7 +10,7 @@ import { writeOrExplain } from '../contents/state.js';
 import type { RepositoryContext } from '../context.js';
 import { folderPath } from '../folders/tree.js';
 import { type Expected, versionParams } from '../version.js';
-import type { FindEpisode } from './find.js';
+import type { GetEpisode } from './get.js';
 import { episodeTag, isNamedEpisode, storedEpisodeTag } from './item.js';
 
 /**
@@ -23,7 +23,7 @@ import { episodeTag, isNamedEpisode, storedEpisodeTag } from './item.js';
 export function deleteEpisode(
   { db }: Pick<RepositoryContext, 'db'>,
   { prepareWrite }: ContentOperations,
-  find: FindEpisode,
+  get: GetEpisode,
 ) {
   const write = prepareWrite('episode_delete', (allowed) => {
     const locked = db.$with('locked_episode', {}).as(sql`
@@ -62,7 +62,7 @@ export function deleteEpisode(
   return (caller: ContentCaller, episode: string, expected: Expected) => {
     const values = { ...versionParams(expected), episode };
     return writeOrExplain(
-      { write: () => write(caller, values), read: () => find(caller, episode) },
+      { write: () => write(caller, values), read: () => get(caller, episode) },
       expected,
     );
   };

@@ -11,7 +11,7 @@ import { ensureFolders } from '../folders/tree.js';
 import type { IdempotencyKey } from '../idempotency.js';
 import { untilDone } from '../retry.js';
 import { type Expected, expectTag, versionParams } from '../version.js';
-import type { FindEpisode } from './find.js';
+import type { GetEpisode } from './get.js';
 import { episodeItem, episodeTag, isNamedEpisode, storedEpisodeTag } from './item.js';
 
 /**
@@ -24,7 +24,7 @@ import { episodeItem, episodeTag, isNamedEpisode, storedEpisodeTag } from './ite
 export function restoreEpisode(
   { db }: Pick<RepositoryContext, 'db'>,
   { prepareKeyedWrite }: ContentOperations,
-  find: FindEpisode,
+  get: GetEpisode,
 ) {
   const write = prepareKeyedWrite('episode_restore', (allowed) => {
     // Both before the episode is written, because Citus executes the expressions one after another.
@@ -78,7 +78,7 @@ export function restoreEpisode(
       const outcome = await write(caller, { ...versionParams(expected), episode }, operation, key);
       const result = settled(outcome);
       if (result !== undefined) return result;
-      const found = await find(caller, episode);
+      const found = await get(caller, episode);
       if (!found?.value) return found && { ...found, value: null };
       if (!found.value.isDeleted) {
         expectTag(found.value.tag, expected);

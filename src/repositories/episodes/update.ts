@@ -10,7 +10,7 @@ import { ensureFolders, folderStays } from '../folders/tree.js';
 import { jsonParam } from '../spaces/columns.js';
 import { type MergeMetadata, updateFields } from '../update-fields.js';
 import { type Expected, versionParams } from '../version.js';
-import type { FindEpisode } from './find.js';
+import type { GetEpisode } from './get.js';
 import {
   changeParams,
   type EpisodeChanges,
@@ -32,7 +32,7 @@ import {
 export function updateEpisode(
   { db }: Pick<RepositoryContext, 'db'>,
   { prepareWrite }: ContentOperations,
-  find: FindEpisode,
+  get: GetEpisode,
 ) {
   // Checked with the snapshot, so that a rejected write creates no folder, and again when the row is written.
   const isWanted = sql`exists (
@@ -91,7 +91,7 @@ export function updateEpisode(
       {
         write: () => write(caller, values),
         read: (isWritten) =>
-          find(caller, isWritten && changes.name !== undefined ? changes.name : episode),
+          get(caller, isWritten && changes.name !== undefined ? changes.name : episode),
       },
       expected,
     );
@@ -107,7 +107,7 @@ export function updateEpisode(
     const resource = {
       needed: 'editor' as const,
       stateOf: itemState,
-      read: async () => active(await find(caller, episode)),
+      read: async () => active(await get(caller, episode)),
       write: (given: EpisodeChanges, version: Expected) =>
         writeOnce(caller, episode, given, version),
     };

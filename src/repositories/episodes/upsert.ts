@@ -15,7 +15,7 @@ import type { IdempotencyKey } from '../idempotency.js';
 import { untilDone } from '../retry.js';
 import { jsonParam } from '../spaces/columns.js';
 import { type Expected, expectTag, preconditionFailed, versionParams } from '../version.js';
-import type { FindEpisode } from './find.js';
+import type { GetEpisode } from './get.js';
 import {
   changeParams,
   type EpisodeChanges,
@@ -43,7 +43,7 @@ function episodeDeleted(): Failure {
 export function upsertEpisode(
   { db }: Pick<RepositoryContext, 'db'>,
   { prepareKeyedWrite }: ContentOperations,
-  find: FindEpisode,
+  get: GetEpisode,
 ) {
   // Checked with the snapshot, so that a rejected upsert creates no folder, and again when the row is written.
   const isWanted = sql`case when exists (select from ${episodes} where ${isNamedEpisode})
@@ -128,7 +128,7 @@ export function upsertEpisode(
       const result = settled(outcome);
       if (result !== undefined) return result;
       const value = outcome?.value;
-      const found = await find(caller, episode);
+      const found = await get(caller, episode);
       if (found?.value?.isDeleted) throw episodeDeleted();
       if (value && found?.value) return { ...found, value: { ...value, ...found.value } };
       if (found?.isSpace && !found.value && mustExist) throw preconditionFailed();

@@ -10,7 +10,7 @@ import { hasTag } from '../contents/item.js';
 import type { ContentCaller, ContentOperations, ContentResult } from '../contents/operations.js';
 import type { RepositoryContext } from '../context.js';
 import { type Expected, expectTag, versionParams } from '../version.js';
-import type { FindFolder } from './find.js';
+import type { GetFolder } from './get.js';
 import { folderTag, isFolder } from './item.js';
 import { changeTree, isChildOf } from './tree.js';
 
@@ -23,7 +23,7 @@ import { changeTree, isChildOf } from './tree.js';
 export function deleteFolder(
   { db }: Pick<RepositoryContext, 'db'>,
   { prepareWrite }: ContentOperations,
-  find: FindFolder,
+  get: GetFolder,
 ) {
   const write = prepareWrite('folder_delete', (allowed) => {
     const target = db.$with('target', {}).as(sql`
@@ -56,7 +56,7 @@ export function deleteFolder(
   ): Promise<ContentResult<{ tag: string }>> => {
     const outcome = await write(caller, { ...versionParams(expected), folderId });
     if (!outcome?.isSpace || outcome.value || !includesRole(outcome.role, 'editor')) return outcome;
-    const found = await find(caller, folderId);
+    const found = await get(caller, folderId);
     if (!found?.value) return found;
     expectTag(found.value.tag, expected);
     throw new Failure('folder_not_empty', {});

@@ -15,7 +15,7 @@ import { untilDone } from '../retry.js';
 import { jsonParam } from '../spaces/columns.js';
 import { type MergeMetadata, updateFields } from '../update-fields.js';
 import { type Expected, expectTag, versionParams } from '../version.js';
-import type { FindFolder } from './find.js';
+import type { GetFolder } from './get.js';
 import { folderItem, folderTag, isFolder } from './item.js';
 import { ensureFolders, hasPath, isBelow, parentOfPath } from './tree.js';
 
@@ -43,7 +43,7 @@ const Obstacles = Type.Object({
 export function updateFolder(
   { db }: Pick<RepositoryContext, 'db'>,
   { prepareWrite, prepareQuery, reading }: ContentOperations,
-  find: FindFolder,
+  get: GetFolder,
 ) {
   const path = sql`${param('path')}::text`;
   const newMetadata = sql`case when ${param('setMetadata')}::boolean
@@ -130,7 +130,7 @@ export function updateFolder(
     changes: FolderChanges,
     expected: Expected,
   ): Promise<void> {
-    const found = await find(caller, folderId);
+    const found = await get(caller, folderId);
     if (!found?.value) return;
     if (changes.path !== undefined) {
       const obstacle = await obstacles(caller, { folderId, path: changes.path });
@@ -160,7 +160,7 @@ export function updateFolder(
       const outcome = await write(caller, values);
       const result = settled(outcome);
       if (result !== undefined) return result;
-      const found = await find(caller, folderId);
+      const found = await get(caller, folderId);
       if (!found?.value) return found && { ...found, value: null };
       await explain(caller, folderId, changes, expected);
       return undefined;
@@ -177,7 +177,7 @@ export function updateFolder(
     const resource = {
       needed: 'editor' as const,
       stateOf: itemState,
-      read: () => find(caller, folderId),
+      read: () => get(caller, folderId),
       write: (given: FolderChanges, version: Expected) =>
         writeOnce(caller, folderId, given, version),
     };

@@ -11,7 +11,7 @@ const isProtected = sql`exists (
   where ${inSpace(episodes)} and ${episodes.id} = ${assets.episodeId} and ${episodes.writeProtected})`;
 
 /** Prepares the statement that finds an active or deleted asset by its id. */
-export function findAsset({ prepareRead, reading }: ContentOperations) {
+export function getAsset({ prepareRead, reading }: ContentOperations) {
   const read = prepareRead(
     'asset_find',
     sql`select id::text as ids, ${assetTag()} as tag, ${assetItem()} as item,
@@ -21,4 +21,4 @@ export function findAsset({ prepareRead, reading }: ContentOperations) {
   return (caller: ContentCaller, assetId: string) => read(caller, { assetId });
 }
 
-export type FindAsset = ReturnType<typeof findAsset>;
+export type GetAsset = ReturnType<typeof getAsset>;

@@ -4,7 +4,7 @@ import type { ContentCaller, ContentOperations } from '../contents/operations.js
 import { folderItem, folderTag, isFolder } from './item.js';
 
 /** Prepares the statement that finds a folder by its id. */
-export function findFolder({ prepareRead, reading }: ContentOperations) {
+export function getFolder({ prepareRead, reading }: ContentOperations) {
   const read = prepareRead(
     'folder_find',
     sql`select id::text as ids, ${folderTag} as tag, ${folderItem} as item,
@@ -14,4 +14,4 @@ export function findFolder({ prepareRead, reading }: ContentOperations) {
   return (caller: ContentCaller, folderId: string) => read(caller, { folderId });
 }
 
-export type FindFolder = ReturnType<typeof findFolder>;
+export type GetFolder = ReturnType<typeof getFolder>;

@@ -4,7 +4,7 @@ import type { ContentCaller, ContentOperations } from '../contents/operations.js
 import { episodeItem, episodeTag, isNamedEpisode } from './item.js';
 
 /** Prepares the statement that finds an active or deleted episode by its name. */
-export function findEpisode({ prepareRead, reading }: ContentOperations) {
+export function getEpisode({ prepareRead, reading }: ContentOperations) {
   const read = prepareRead(
     'episode_find',
     sql`select id::text as ids, ${episodeTag()} as tag, ${episodeItem()} as item,
@@ -14,4 +14,4 @@ export function findEpisode({ prepareRead, reading }: ContentOperations) {
   return (caller: ContentCaller, episode: string) => read(caller, { episode });
 }
 
-export type FindEpisode = ReturnType<typeof findEpisode>;
+export type GetEpisode = ReturnType<typeof getEpisode>;
